@@ -1,0 +1,2 @@
+//! Measures quintet beside its peers.
+fn main() {}

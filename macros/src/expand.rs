@@ -1,0 +1,176 @@
+//! What becomes of the function, and of the errors.
+//!
+//! The entry points call in here. The user's function stays a function, inside the one that
+//! takes its place: so the compiler checks it as it was written, and speaks of it in the words
+//! and at the places of its author.
+//!
+//! Tokens that come from here have the place of the attribute and mixed-site hygiene. The lints
+//! leave such code alone, and an item is such code as soon as its first or its last token is.
+//! The outer function therefore begins and ends at places of the user's, for it is the one that
+//! may be unused or undocumented; the inner one does not, for it may well await nothing.
+
+use proc_macro::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
+
+use crate::{
+    args::Args,
+    parse::{Error, Function, is_punct, is_word},
+};
+
+/// What makes a function a test. The path is a full one: `test` alone may be our own.
+const TEST: &str = "#[::core::prelude::v1::test]";
+
+/// The function that takes the place of the user's.
+const OUTER: &str = "$attributes $visibility $fn $name $parameters $output $block";
+
+/// The block of [`OUTER`].
+///
+/// The runtime's crate is named once, so that a wrong name is one error. The future stays on its
+/// thread, so it matters to nobody whether it is `Send`.
+const BLOCK: &str = "
+    #[allow(clippy::future_not_send)]
+    async fn $name $parameters $output $body
+    $crate::__private::$run(|builder| builder $calls.build(), $name())
+";
+
+/// One of the `$calls`.
+const CALL: &str = ".$method($value)";
+
+/// Stands in for a function that has errors, so that its callers find it and what it uses is
+/// used. It is `async` even if the function is not, or each `await` would be one more error.
+const STUB: &str = "$visibility async $fn $name $generics $parameters $output $where $body";
+
+/// Where [`STUB`] goes if it is `main`: the compiler takes none that is `async` or has parameters.
+const STUB_OF_MAIN: &str = "fn main() { $stub }";
+
+/// What stands for a `$name` in a template.
+type Part = (&'static str, TokenStream);
+
+/// Which attribute is expanded.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry {
+    Main,
+    Test,
+}
+
+/// Expands the attribute `entry(args)` on `item`.
+pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> TokenStream {
+    let name = match entry {
+        Entry::Main => "main",
+        Entry::Test => "test",
+    };
+    let attribute = format!("#[quintet::{name}]");
+    let function = match Function::parse(item.clone()) {
+        Ok(function) => function,
+        Err(place) => {
+            let message = format!("`{attribute}` goes on an `async fn`, not on this");
+            let error = compile_error(&Error::at(place, message));
+            return [error, item].into_iter().collect();
+        }
+    };
+    let mut errors = Vec::new();
+    let args = Args::parse(args, &attribute, &mut errors);
+    errors.extend(function.errors(&attribute, name));
+    if errors.is_empty() {
+        outer(entry, function, args)
+    } else {
+        let errors = errors.iter().map(compile_error);
+        errors.chain([stub(function)]).collect()
+    }
+}
+
+/// The function that runs the user's.
+fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
+    let (header, run) = match entry {
+        Entry::Main if function.is_main() => ("", "run_or_exit"),
+        Entry::Main => ("", "run_or_panic"),
+        Entry::Test => (TEST, "run_or_panic"),
+    };
+    let krate = args.krate.unwrap_or_else(|| render("::quintet", &[]));
+    let calls = args.calls.into_iter().map(|(method, value)| {
+        let method = render(method, &[]);
+        render(CALL, &[("method", method), ("value", value)])
+    });
+    let calls = calls.collect();
+    let braces = function.body.span();
+    let mut parts = parts(function);
+    parts.extend([
+        ("crate", krate),
+        ("run", render(run, &[])),
+        ("calls", calls),
+    ]);
+    let mut block = Group::new(Delimiter::Brace, render(BLOCK, &parts));
+    block.set_span(braces);
+    parts.push(("block", TokenTree::from(block).into()));
+    render(&format!("{header} {OUTER}"), &parts)
+}
+
+/// What is left of a function that has errors.
+fn stub(mut function: Function) -> TokenStream {
+    if !matches!(function.body, TokenTree::Group(_)) {
+        let diverges = render("loop {}", &[]);
+        function.body = Group::new(Delimiter::Brace, diverges).into();
+    }
+    let is_main = function.is_main();
+    let stub = render(STUB, &parts(function));
+    if is_main {
+        render(STUB_OF_MAIN, &[("stub", stub)])
+    } else {
+        stub
+    }
+}
+
+/// What of the function may be asked for in a template.
+fn parts(function: Function) -> Vec<Part> {
+    let attributes = function.attributes.into_iter();
+    let attributes = attributes.flat_map(|attribute| attribute.tokens);
+    vec![
+        ("attributes", attributes.collect()),
+        ("visibility", function.visibility.into_iter().collect()),
+        ("fn", TokenTree::from(function.fn_token).into()),
+        ("name", TokenTree::from(function.name).into()),
+        ("generics", function.generics.into_iter().collect()),
+        ("parameters", TokenTree::from(function.parameters).into()),
+        ("output", function.output.into_iter().collect()),
+        ("where", function.where_clause.into_iter().collect()),
+        ("body", function.body.into()),
+    ]
+}
+
+/// The invocation that makes the compiler report `error`, from its first place to its last.
+fn compile_error(error: &Error) -> TokenStream {
+    let message = TokenTree::from(Literal::string(&error.message));
+    let mut braces = Group::new(Delimiter::Brace, message.into());
+    braces.set_span(error.last);
+    let mut invocation = render_at(error.first, "::core::compile_error!", &[]);
+    invocation.extend([TokenTree::from(braces)]);
+    invocation
+}
+
+/// The tokens of `template`, with the parts in their places.
+fn render(template: &str, parts: &[Part]) -> TokenStream {
+    render_at(Span::mixed_site(), template, parts)
+}
+
+fn render_at(span: Span, template: &str, parts: &[Part]) -> TokenStream {
+    let template = template.parse().expect("templates are made of tokens");
+    fill(span, template, parts)
+}
+
+fn fill(span: Span, template: TokenStream, parts: &[Part]) -> TokenStream {
+    let mut output = TokenStream::new();
+    let mut template = template.into_iter();
+    while let Some(mut token) = template.next() {
+        if is_punct(&token, '$') {
+            let name = template.next().expect("a part has a name");
+            let part = parts.iter().find(|(known, _)| is_word(&name, known));
+            output.extend(part.expect("each part is given").1.clone());
+            continue;
+        }
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), fill(span, group.stream(), parts)).into();
+        }
+        token.set_span(span);
+        output.extend([token]);
+    }
+    output
+}

@@ -1,0 +1,180 @@
+//! `spawn_blocking`: a closure as a task whose queue is the pool.
+//!
+//! On the loop's own thread a job has a slot like any task. The slot polls the job's result once
+//! before the job is queued, so that the result always arrives as a wake from the worker: the poll
+//! phase stores it in the slot, and the join handle answers from there.
+
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::context;
+use crate::event_loop::{EventLoop, Shared};
+use crate::pool::{Class, Job, JobError, Label, Pool};
+use crate::task::{Cancel, JoinHandle, promise};
+use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
+
+/// Runs `f` on a worker thread and returns a handle that awaits its result.
+///
+/// For what blocks: file systems, databases without an async driver, long computations. There are
+/// few workers (4, unless set otherwise), so what goes on for ever belongs on a thread of its own.
+///
+/// [`abort`](JoinHandle::abort) keeps a job from beginning; one that has begun runs to its end. A
+/// panic of `f` is in the handle's [`JoinError`](crate::task::JoinError), and so is the OS's error
+/// where no worker thread could be had.
+///
+/// # Panics
+///
+/// If no runtime is current on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let sum = quintet::spawn_blocking(|| (1..=1_000_000u64).sum::<u64>());
+/// assert_eq!(sum.await.unwrap(), 500_000_500_000);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn_class(f, Class::Plain)
+}
+
+/// The same for another class of jobs.
+#[track_caller]
+pub(crate) fn spawn_class<F, T>(f: F, class: Class) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let origin = Origin {
+        name: None,
+        location: Location::caller(),
+    };
+    // The closure is dropped outside of the context: its destructor is the user's.
+    let mut refused = None;
+    let handle = context::with(|event_loop| {
+        let identity = event_loop.tasks.identify(origin);
+        if event_loop.is_closed() {
+            refused = Some(f);
+            return JoinHandle::cancelled(identity.id);
+        }
+        spawn_here(event_loop, f, class, identity)
+    });
+    crate::panics::drop_contained(refused, "the destructor of a job that came too late");
+    handle.unwrap_or_else(|| panic!("{}", context::NO_LOOP))
+}
+
+fn spawn_here<F, T>(event_loop: &EventLoop, f: F, class: Class, identity: Identity) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let pool = &event_loop.shared.pool;
+    let (queued, job) = Pool::job(label(class, &identity.origin), f);
+    let id = identity.id;
+    let spawned = event_loop.tasks.insert(JobWork { job }, identity);
+    event_loop.tasks.poll_first(spawned.header.key());
+    match pool.push(queued) {
+        Ok(()) => JoinHandle::local(spawned),
+        Err(error) => {
+            // The slot ends by itself: its job says cancelled, and nobody asks.
+            drop(JoinHandle::<T>::local(spawned));
+            JoinHandle::no_worker(error, id)
+        }
+    }
+}
+
+/// Queues a job from any thread. Its handle works everywhere.
+pub(crate) fn spawn_from_elsewhere<F, T>(
+    shared: &Arc<Shared>,
+    f: F,
+    origin: Origin,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let identity = Identity::from_elsewhere(origin);
+    let (promise, handle) = promise(identity.id);
+    let cell = Arc::clone(promise.cell());
+    let run = move || promise.fill(crate::panics::contain(f).map_err(Failure::Panicked));
+    let (queued, job) = Pool::job(label(Class::Plain, &identity.origin), run);
+    match shared.pool.push(queued) {
+        Ok(()) => {
+            cell.set_job(Box::new(job));
+            handle
+        }
+        Err(error) => JoinHandle::no_worker(error, identity.id),
+    }
+}
+
+fn label(class: Class, origin: &Origin) -> Label {
+    Label {
+        class,
+        name: origin.name.clone(),
+        location: origin.location,
+    }
+}
+
+/// Awaits `job` and unwraps its result: what a file operation on the pool comes to.
+///
+/// Dropping this before the job has begun keeps it from beginning.
+pub(crate) async fn run_io<F, T>(f: F) -> io::Result<T>
+where
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    run_io_class(f, Class::Plain).await
+}
+
+/// The same for another class of jobs.
+pub(crate) async fn run_io_class<F, T>(f: F, class: Class) -> io::Result<T>
+where
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    struct AbortOnDrop<T>(JoinHandle<T>);
+    impl<T> Drop for AbortOnDrop<T> {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    if context::with(|_| ()).is_none() {
+        return Err(io::Error::other(context::NO_LOOP));
+    }
+    let mut job = AbortOnDrop(spawn_class(f, class));
+    (&mut job.0).await?
+}
+
+/// A job as work of a slot.
+struct JobWork<T> {
+    job: Job<T>,
+}
+
+impl<T: Send + 'static> Work for JobWork<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        Pin::new(&mut self.job).poll(cx).map_err(|error| match error {
+            JobError::Panicked(payload) => Failure::Panicked(payload),
+            JobError::Cancelled => Failure::Cancelled,
+        })
+    }
+
+    fn may_cancel(mut self: Pin<&mut Self>) -> bool {
+        self.job.cancel()
+    }
+}
+
+impl<T: Send> Cancel for Job<T> {
+    fn cancel(&mut self) -> bool {
+        Job::cancel(self)
+    }
+}

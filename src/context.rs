@@ -1,0 +1,93 @@
+//! The current loop of a thread.
+//!
+//! Entering a runtime makes its loop current; leaving restores what was there. A loop is *running*
+//! only while it goes round: then its ready queue stands in this thread's place for it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::event_loop::EventLoop;
+use crate::ready::{self, LoopId, Outer};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
+}
+
+/// What a user is told who calls something that needs a loop where there is none.
+pub(crate) const NO_LOOP: &str = "no quintet runtime is current on this thread; call this inside \
+     `Runtime::block_on` or `#[quintet::main]`, or while a guard of `Runtime::enter` lives";
+
+/// Makes a loop current while it lives.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    previous: Option<Rc<EventLoop>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let previous = self.previous.take();
+        // The thread-local may be gone already, in a destructor of another one.
+        let _gone = CURRENT.try_with(|current| current.replace(previous));
+    }
+}
+
+pub(crate) fn enter(event_loop: &Rc<EventLoop>) -> Entered {
+    let previous = CURRENT.with(|current| current.replace(Some(Rc::clone(event_loop))));
+    Entered { previous }
+}
+
+/// Makes a loop current and running while it lives.
+#[derive(Debug)]
+pub(crate) struct Running {
+    event_loop: Rc<EventLoop>,
+    outer: Option<Outer>,
+    _entered: Entered,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer.take() {
+            self.event_loop.park_queue(ready::stop(outer));
+        }
+    }
+}
+
+pub(crate) fn run(event_loop: &Rc<EventLoop>) -> Running {
+    let _entered = enter(event_loop);
+    Running {
+        outer: Some(ready::start(event_loop.id(), event_loop.unpark_queue())),
+        event_loop: Rc::clone(event_loop),
+        _entered,
+    }
+}
+
+/// Calls `f` with the current loop, if there is one. `f` must not run users' code.
+pub(crate) fn with<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| current.borrow().as_deref().map(f))
+        .ok()
+        .flatten()
+}
+
+/// Calls `f` with the loop `id` if it is the current one.
+pub(crate) fn with_loop<R>(id: LoopId, f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
+    with(|event_loop| (event_loop.id() == id).then(|| f(event_loop))).flatten()
+}
+
+/// The current loop, to be used beyond one call.
+pub(crate) fn current() -> Option<Rc<EventLoop>> {
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Says which loop is current, for messages about the wrong one.
+pub(crate) fn describe_current() -> String {
+    match with(|event_loop| describe(event_loop.id())) {
+        Some(current) => format!("{current} is current on this thread"),
+        None => "no loop is current on this thread".to_owned(),
+    }
+}
+
+/// Names a loop in a message.
+pub(crate) fn describe(id: LoopId) -> String {
+    format!("quintet loop {}", id.to_bits())
+}

@@ -1,0 +1,80 @@
+//! The budget of one poll of a task.
+//!
+//! A leaf future asks [`poll_proceed`] before it tries its operation and calls [`charge`] when it
+//! is about to answer `Ready`. A task that has spent its budget gets `Pending` from every leaf; its
+//! waker is woken at once, into the next tick's pending phase. So a socket that is always readable
+//! cannot keep a task, and with it the loop, busy for ever.
+//!
+//! The event loop sets the budget around each poll. Outside of a task's poll there is none.
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+use crate::ready;
+
+/// Units that one poll of a task may spend. The number is tokio's, whose years of use show it to
+/// be large enough not to be felt and small enough to keep others alive.
+pub(crate) const UNITS_PER_POLL: u32 = 128;
+
+/// Bytes that cost one unit more.
+const BYTES_PER_UNIT: usize = 16 * 1024;
+
+/// No budget: nothing is counted.
+const UNLIMITED: u32 = u32::MAX;
+
+thread_local! {
+    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+    /// Whether I/O tries its call whatever the readiness says: see [`insist`].
+    static INSISTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Grants a poll its budget.
+pub(crate) fn begin_poll() {
+    LEFT.set(UNITS_PER_POLL);
+}
+
+/// Ends the poll and returns what it spent.
+pub(crate) fn end_poll() -> u32 {
+    match LEFT.replace(UNLIMITED) {
+        UNLIMITED => 0,
+        left => UNITS_PER_POLL.saturating_sub(left),
+    }
+}
+
+/// `Ready` if the task may do one more operation; else `Pending`, and the task comes again in the
+/// next tick's pending phase.
+pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
+    if LEFT.get() > 0 {
+        return Poll::Ready(());
+    }
+    ready::deferring(|| cx.waker().wake_by_ref());
+    Poll::Pending
+}
+
+/// Charges one operation that is about to answer `Ready`, and moved `bytes`.
+pub(crate) fn charge(bytes: usize) {
+    let left = LEFT.get();
+    if left != UNLIMITED {
+        let units = u32::try_from(1 + bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX);
+        LEFT.set(left.saturating_sub(units));
+    }
+}
+
+/// Runs `poll` such that I/O in it makes its system call even where no readiness is known.
+///
+/// A `timeout` that expires polls its future once more in this way: data that came while the loop
+/// was busy is not lost to the timer.
+pub(crate) fn insist<R>(poll: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INSISTING.set(self.0);
+        }
+    }
+    let _restore = Restore(INSISTING.replace(true));
+    poll()
+}
+
+pub(crate) fn is_insisting() -> bool {
+    INSISTING.get()
+}

@@ -1,0 +1,123 @@
+//! The inbox: the only door through which other threads reach a loop.
+//!
+//! Wakes and calls from elsewhere are pushed here and fetched by the poll phase. The inbox knows
+//! nothing of what its messages mean. The whole handshake between a pusher and a loop that falls
+//! asleep is under one mutex: "the queue is empty" and "the loop is asleep" are one critical
+//! section, so a push comes either before it, and is seen, or after it, and sees the sleeper. It
+//! then makes the one write that ends this sleep; while the loop is awake nobody writes anything.
+
+use std::fmt;
+use std::mem;
+use std::sync::PoisonError;
+
+use crate::primitive::{AtomicBool, Mutex, Ordering};
+
+/// How many messages the queue keeps room for when it has been emptied.
+///
+/// A burst may need more; the memory beyond this is given back at the next fetch.
+const ROOM_KEPT_MAX: usize = 4096;
+
+/// Messages from other threads to one loop.
+pub(crate) struct Inbox<M> {
+    state: Mutex<State<M>>,
+    /// Whether the queue may hold something. A hint: stale answers delay a message to the next
+    /// tick or sleep, where the lock decides.
+    pending: AtomicBool,
+    /// Makes the loop's wait return; called at most once a sleep, outside the lock.
+    unpark: Box<dyn Fn() + Send + Sync>,
+}
+
+struct State<M> {
+    queue: Vec<M>,
+    /// Set when the loop is about to wait; cleared by the first pusher that sees it, or when the
+    /// loop is awake again.
+    asleep: bool,
+    /// Set once, when the loop is gone.
+    closed: bool,
+}
+
+impl<M> Inbox<M> {
+    pub(crate) fn new(unpark: Box<dyn Fn() + Send + Sync>) -> Self {
+        Inbox {
+            state: Mutex::new(State {
+                queue: Vec::new(),
+                asleep: false,
+                closed: false,
+            }),
+            pending: AtomicBool::new(false),
+            unpark,
+        }
+    }
+
+    /// Queues `message` and ends the loop's sleep if it sleeps. Gives the message back, to be
+    /// dropped where it came from, if the loop is gone.
+    pub(crate) fn push(&self, message: M) -> Result<(), M> {
+        let was_asleep = {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(message);
+            }
+            state.queue.push(message);
+            self.pending.store(true, Ordering::Relaxed);
+            mem::take(&mut state.asleep)
+        };
+        if was_asleep {
+            (self.unpark)();
+        }
+        Ok(())
+    }
+
+    /// Whether a fetch is likely to find something.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Says that the loop is about to wait. False, and the loop must not wait, if there is a
+    /// message already.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        let mut state = self.lock();
+        state.asleep = state.queue.is_empty();
+        state.asleep
+    }
+
+    /// Says that the loop is awake, and hands all messages to `take`, in order of arrival.
+    pub(crate) fn fetch(&self, take: impl FnMut(M)) {
+        let mut queue = {
+            let mut state = self.lock();
+            state.asleep = false;
+            self.pending.store(false, Ordering::Relaxed);
+            mem::take(&mut state.queue)
+        };
+        queue.drain(..).for_each(take);
+        if queue.capacity() <= ROOM_KEPT_MAX {
+            self.give_back(queue);
+        }
+    }
+
+    /// Returns an emptied buffer, so that the next messages need no allocation.
+    fn give_back(&self, buffer: Vec<M>) {
+        let mut state = self.lock();
+        if state.queue.capacity() == 0 {
+            state.queue = buffer;
+        }
+    }
+
+    /// Refuses everything from now on and returns what was still queued, to be dropped by the
+    /// caller: nothing is dropped under the lock.
+    pub(crate) fn close(&self) -> Vec<M> {
+        let mut state = self.lock();
+        state.closed = true;
+        mem::take(&mut state.queue)
+    }
+
+    /// Locks the state. A panic under the lock cannot leave it half changed, so poison is ignored.
+    fn lock(&self) -> impl std::ops::DerefMut<Target = State<M>> + '_ {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M> fmt::Debug for Inbox<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}

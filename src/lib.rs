@@ -1,0 +1,22 @@
+//! quintet
+
+mod blocking;
+mod clock;
+mod context;
+mod coop;
+mod event_loop;
+mod inbox;
+mod panics;
+mod phase;
+mod pool;
+mod primitive;
+mod ready;
+pub mod runtime;
+mod slots;
+pub mod task;
+mod tasks;
+pub mod time;
+
+pub use blocking::spawn_blocking;
+pub use runtime::block_on;
+pub use task::spawn;

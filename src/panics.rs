@@ -1,0 +1,51 @@
+//! Panics of users' code, kept where they happened.
+//!
+//! Whatever a loop or worker calls that is not ours (a poll, a destructor, a waker) may panic. It
+//! is called through here, so that nothing else that is queued is lost.
+
+use std::any::Any;
+use std::fmt;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+
+/// Calls `f` and catches its panic.
+///
+/// Unwind safety is asserted: what `f` leaves half done is its own task's or worker's business, and
+/// nothing of that is used again after a panic.
+pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    panic::catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops `value`; a panic of its destructor is reported.
+pub(crate) fn drop_contained<T>(value: T, what: &str) {
+    if let Err(payload) = contain(|| drop(value)) {
+        report(format_args!("{what} panicked: {}", message(&*payload)));
+        discard(payload);
+    }
+}
+
+/// Drops a payload. One whose own destructor panics is leaked: there is no end to that otherwise.
+pub(crate) fn discard(payload: Payload) {
+    if let Err(second) = contain(|| drop(payload)) {
+        mem::forget(second);
+    }
+}
+
+/// The text of a payload, as far as it is one.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "(the payload is not a string)"
+    }
+}
+
+/// Says one line on standard error: for what nobody is there to be told by a result.
+pub(crate) fn report(line: fmt::Arguments<'_>) {
+    eprintln!("quintet: {line}");
+}

@@ -1,0 +1,70 @@
+//! The close phase: the end of the tick, where what was closed is released.
+//!
+//! A source's descriptor is closed at once when it is dropped; its slot is freed only here, after
+//! all events that were fetched for it are through. Those who await a close are told here, in the
+//! order of asking.
+
+use std::cell::RefCell;
+use std::task::Waker;
+
+use super::line::Line;
+use super::{Callback, Deliver};
+use crate::slots::Key;
+
+/// Something that was closed.
+pub(crate) struct Closing {
+    /// Its slot, if it ever had one.
+    pub(crate) source: Option<Key>,
+    /// Who awaits it.
+    pub(crate) waker: Option<Waker>,
+}
+
+/// See the [module](self).
+pub(crate) struct Close {
+    line: RefCell<Line<Closing>>,
+}
+
+impl Close {
+    pub(crate) fn new() -> Self {
+        Close {
+            line: RefCell::new(Line::new()),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.line.borrow().len() == 0
+    }
+
+    /// Joins the line; returns the ticket.
+    pub(crate) fn push(&self, closing: Closing) -> u64 {
+        self.line.borrow_mut().push(closing)
+    }
+
+    /// Whether the close of `ticket` has happened; if not, `waker` will be told. The waker that
+    /// stood there before is returned, to be dropped after this borrow has ended.
+    pub(crate) fn poll(&self, ticket: u64, waker: Waker) -> Result<(), Option<Waker>> {
+        match self.line.borrow_mut().get_mut(ticket) {
+            Some(closing) => Err(closing.waker.replace(waker)),
+            None => Ok(()),
+        }
+    }
+
+    /// Releases by `release` and tells.
+    pub(crate) fn run(&self, turn: &mut impl Deliver, release: impl Fn(Key)) {
+        let there = self.line.borrow().len();
+        for _ in 0..there {
+            if !turn.may_go_on() {
+                return;
+            }
+            let Some(closing) = self.line.borrow_mut().pop() else {
+                return;
+            };
+            if let Some(source) = closing.source {
+                release(source);
+            }
+            if let Some(waker) = closing.waker {
+                turn.deliver(Callback::Wake(waker));
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The poll phase: the OS, and everything that reaches the loop from outside.
+//!
+//! Once a tick it asks the OS what happened, waiting if there is nothing else to do, and fetches the
+//! inbox. What it delivers, each as a callback: ready sources in the kernel's order, then worker
+//! results and wakes from other threads in order of arrival, signals last. Readiness is recorded for
+//! all sources at the fetch.
+//!
+//! A *source* is a descriptor registered with the poller, edge-triggered; `io::Source` is its
+//! owner. What a source's readiness means for its operations is decided there.
+
+mod alarm;
+mod sources;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Token};
+
+use super::{Callback, Deliver};
+use crate::clock;
+use crate::slots::Key;
+use crate::tasks::{TaskInbox, wake_contained};
+use alarm::Alarm;
+use sources::{Displaced, Sources};
+
+pub(crate) use sources::{Direction, WaiterId};
+
+/// Events fetched by one call. More than this and the rest comes with the next tick's call; the
+/// number is large enough that the call's price is spread thin.
+const EVENTS_MAX: usize = 256;
+
+/// For how many ticks in a row, and for how long, the OS need not be asked when there is other work
+/// anyway. Asking costs about as much as running ten tasks.
+const SKIPPED_TICKS_MAX: u32 = 32;
+const SKIPPED_NANOS_MAX: u64 = 50_000;
+
+// A token is a source's key, so it takes all 64 bits.
+const _: () = assert!(usize::BITS == 64, "quintet needs a 64-bit target");
+
+/// No key has this slot index.
+const UNPARK: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
+
+/// How long poll may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// There is other work: not at all, and the OS need not even be asked.
+    Not,
+    /// Until this time of the loop's clock.
+    Until(u64),
+    /// Until something happens.
+    ForEver,
+}
+
+/// See the [module](self).
+pub(crate) struct Poll {
+    poller: RefCell<mio::Poll>,
+    events: RefCell<Events>,
+    registry: Arc<mio::Registry>,
+    inbox: Arc<TaskInbox>,
+    alarm: RefCell<Alarm>,
+    sources: RefCell<Sources>,
+    /// What was fetched and is being delivered.
+    fetched: RefCell<VecDeque<Callback>>,
+    skipped_ticks: Cell<u32>,
+    last_asked: Cell<u64>,
+}
+
+/// The poller and the inbox that ends its wait.
+pub(crate) struct Door {
+    pub(crate) poller: mio::Poll,
+    pub(crate) registry: Arc<mio::Registry>,
+    pub(crate) inbox: Arc<TaskInbox>,
+}
+
+impl Door {
+    pub(crate) fn open() -> io::Result<Self> {
+        let poller = mio::Poll::new()?;
+        let registry = Arc::new(poller.registry().try_clone()?);
+        let unpark = mio::Waker::new(poller.registry(), UNPARK)?;
+        let inbox = TaskInbox::new(Box::new(move || {
+            // It fails only where the descriptor is gone, and with it the loop.
+            let _lost = unpark.wake();
+        }));
+        Ok(Door {
+            poller,
+            registry,
+            inbox: Arc::new(inbox),
+        })
+    }
+}
+
+impl Poll {
+    pub(crate) fn new(door: Door) -> Self {
+        Poll {
+            poller: RefCell::new(door.poller),
+            events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
+            registry: door.registry,
+            inbox: door.inbox,
+            alarm: RefCell::new(Alarm::new(ALARM)),
+            sources: RefCell::new(Sources::new()),
+            fetched: RefCell::new(VecDeque::new()),
+            skipped_ticks: Cell::new(0),
+            last_asked: Cell::new(0),
+        }
+    }
+
+    /// Fetches what happened, waiting as long as `wait` says, and delivers it.
+    ///
+    /// # Errors
+    ///
+    /// The OS's, of waiting.
+    pub(crate) fn run(
+        &self,
+        turn: &mut impl Deliver,
+        wait: Wait,
+        now: impl Fn() -> u64,
+    ) -> io::Result<()> {
+        if !turn.may_go_on() {
+            return Ok(());
+        }
+        self.fetch(wait, now)?;
+        let mut must_defer = turn.has_pending();
+        while let Some(callback) = self.next_fetched() {
+            must_defer = must_defer || !turn.may_go_on() || turn.is_timer_due();
+            if must_defer {
+                turn.defer(callback);
+            } else {
+                turn.deliver(callback);
+            }
+        }
+        Ok(())
+    }
+
+    fn next_fetched(&self) -> Option<Callback> {
+        self.fetched.borrow_mut().pop_front()
+    }
+
+    fn fetch(&self, wait: Wait, now: impl Fn() -> u64) -> io::Result<()> {
+        let mut signals = Vec::new();
+        let may_sleep = wait != Wait::Not && self.inbox.fall_asleep();
+        if may_sleep {
+            self.ask(wait, &now)?;
+            self.record(&mut signals);
+        } else if self.is_asking_due(&now) {
+            self.ask(Wait::Not, &now)?;
+            self.record(&mut signals);
+        }
+        let mut fetched = self.fetched.borrow_mut();
+        if may_sleep || self.inbox.has_pending() {
+            self.inbox
+                .fetch(|message| fetched.push_back(Callback::Message(message)));
+        }
+        fetched.extend(signals);
+        Ok(())
+    }
+
+    /// With other work at hand: whether the OS must be asked all the same. With no source there is
+    /// nobody to hear of: the inbox is looked at without the OS.
+    fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
+        if self.sources.borrow().is_empty() {
+            return false;
+        }
+        let skipped = self.skipped_ticks.get() + 1;
+        self.skipped_ticks.set(skipped);
+        skipped > SKIPPED_TICKS_MAX || now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
+    }
+
+    /// Makes the system call. Afterwards `events` holds what came.
+    fn ask(&self, wait: Wait, now: &impl Fn() -> u64) -> io::Result<()> {
+        let timeout = match wait {
+            Wait::Not => Some(Duration::ZERO),
+            Wait::ForEver => None,
+            Wait::Until(deadline) => {
+                let left = clock::until(deadline, now());
+                self.alarm.borrow_mut().set(left, &self.registry)
+            }
+        };
+        let mut events = self.events.borrow_mut();
+        let result = self.poller.borrow_mut().poll(&mut events, timeout);
+        self.skipped_ticks.set(0);
+        if !self.sources.borrow().is_empty() {
+            self.last_asked.set(now());
+        }
+        match result {
+            // A signal handler ran; the loop computes its timeout anew in the next tick.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Records the readiness of all sources that have an event, and lines up their callbacks.
+    fn record(&self, signals: &mut Vec<Callback>) {
+        let mut sources = self.sources.borrow_mut();
+        let mut fetched = self.fetched.borrow_mut();
+        for event in &*self.events.borrow() {
+            if matches!(event.token(), UNPARK | ALARM) {
+                continue;
+            }
+            let key = Key::from_bits(event.token().0 as u64);
+            match sources.record(key, event) {
+                None => {}
+                Some(sources::Kind::Ordinary) => fetched.push_back(Callback::Source(key)),
+                Some(sources::Kind::Signal) => signals.push(Callback::Source(key)),
+            }
+        }
+    }
+
+    /// Registers `fd` for reading and writing. Its present readiness is reported by the next call
+    /// to the OS, so nothing that happened before is lost.
+    ///
+    /// # Errors
+    ///
+    /// The OS's, of adding the descriptor to the poller.
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>, is_signal: bool) -> io::Result<Key> {
+        let kind = if is_signal {
+            sources::Kind::Signal
+        } else {
+            sources::Kind::Ordinary
+        };
+        let key = self.sources.borrow_mut().insert(kind);
+        let token = Token(key.to_bits() as usize);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let result = self
+            .registry
+            .register(&mut SourceFd(&fd.as_raw_fd()), token, interest);
+        if let Err(error) = result {
+            self.sources.borrow_mut().remove(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    /// Whether an operation may succeed.
+    pub(crate) fn is_ready(&self, source: Key, direction: Direction) -> bool {
+        self.sources.borrow().is_ready(source, direction)
+    }
+
+    /// An operation would have blocked: it is not to be tried again before an event.
+    pub(crate) fn clear_ready(&self, source: Key, direction: Direction) {
+        self.sources.borrow_mut().clear_ready(source, direction);
+    }
+
+    /// An operation moved less than it could have: the same, unless the other end has closed, for
+    /// then there will be no further event.
+    pub(crate) fn clear_ready_unless_closed(&self, source: Key, direction: Direction) {
+        let mut sources = self.sources.borrow_mut();
+        if !sources.is_closed(source, direction) {
+            sources.clear_ready(source, direction);
+        }
+    }
+
+    /// Lets `waker` be woken when an operation may succeed.
+    pub(crate) fn wait_for(
+        &self,
+        source: Key,
+        direction: Direction,
+        id: &mut WaiterId,
+        waker: &Waker,
+    ) {
+        let is_new = self.sources.borrow_mut().admit(source, direction, id, waker);
+        if !is_new {
+            return;
+        }
+        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
+        let waker = waker.clone();
+        let displaced = self
+            .sources
+            .borrow_mut()
+            .add_waiter(source, direction, *id, waker);
+        match displaced {
+            Displaced::Nobody => {}
+            Displaced::Dropped(old) => drop(old),
+            Displaced::Woken(other) => wake_contained(other),
+        }
+    }
+
+    /// The operation is dropped; nobody waits for it any more.
+    pub(crate) fn forget_waiter(&self, source: Key, direction: Direction, id: WaiterId) {
+        let waker = self
+            .sources
+            .borrow_mut()
+            .remove_waiter(source, direction, id);
+        drop(waker);
+    }
+
+    /// Moves the wakers of those who wait for what is now ready to `out`: readers, then writers,
+    /// each in the order in which they came.
+    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waker>) {
+        self.sources.borrow_mut().take_ready_waiters(source, out);
+    }
+
+    /// Moves the wakers of all who wait to `out`: the source has been closed.
+    pub(crate) fn take_all_waiters(&self, source: Key, out: &mut Vec<Waker>) {
+        self.sources.borrow_mut().take_all_waiters(source, out);
+    }
+
+    /// Frees the slot of a closed source.
+    pub(crate) fn release(&self, source: Key) {
+        let waiters = self.sources.borrow_mut().remove(source);
+        drop(waiters);
+    }
+
+    /// What was fetched but could not be delivered, for shutdown.
+    pub(crate) fn take_fetched(&self) -> VecDeque<Callback> {
+        mem::take(&mut self.fetched.borrow_mut())
+    }
+}
+
+impl fmt::Debug for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poll").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+//! The alarm on Linux: a `timerfd` in the poller.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+/// Waits shorter than this are left to the alarm as a whole; of longer ones the poller waits all but
+/// the last millisecond and something. The kernel may add its timer slack (50 µs by default) to the
+/// poller's part, which must stay clear of the deadline.
+const FINE_MAX: Duration = Duration::from_millis(2);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(in crate::phase::poll) struct Alarm {
+    token: Token,
+    /// Made when first needed.
+    timer: Option<OwnedFd>,
+}
+
+impl Alarm {
+    pub(in crate::phase::poll) fn new(token: Token) -> Self {
+        Alarm { token, timer: None }
+    }
+
+    /// Prepares a wait of `left` and returns the timeout for the poller. The wait may then be too
+    /// short, and an event may come from an earlier setting: who waits must look at the clock.
+    pub(in crate::phase::poll) fn set(
+        &mut self,
+        left: Duration,
+        registry: &Registry,
+    ) -> Option<Duration> {
+        if left.is_zero() {
+            return Some(Duration::ZERO);
+        }
+        if left >= FINE_MAX {
+            let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            return Some(Duration::from_millis(millis - 1));
+        }
+        match self.arm(left, registry) {
+            Ok(()) => None,
+            // Out of descriptors: the poller rounds up to a millisecond.
+            Err(_) => Some(left),
+        }
+    }
+
+    fn arm(&mut self, left: Duration, registry: &Registry) -> io::Result<()> {
+        let timer = match self.timer.take() {
+            Some(timer) => timer,
+            None => {
+                let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+                let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+                let source = &mut SourceFd(&timer.as_raw_fd());
+                registry.register(source, self.token, Interest::READABLE)?;
+                timer
+            }
+        };
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let once = Itimerspec {
+            it_interval: zero,
+            it_value: Timespec {
+                tv_sec: 0,
+                tv_nsec: i64::from(left.subsec_nanos()),
+            },
+        };
+        // Setting it anew makes a new edge; it need never be read.
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
+        self.timer = Some(timer);
+        Ok(())
+    }
+}

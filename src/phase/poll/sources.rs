@@ -1,0 +1,263 @@
+//! The registered sources: their readiness, and who waits for it.
+
+use std::mem;
+use std::task::Waker;
+
+use mio::event::Event;
+
+use crate::slots::{Key, Slots};
+
+/// How many different wakers may wait for one direction through the `poll_*` methods of the I/O
+/// traits, which cannot say that they have stopped waiting. One more wakes the oldest, who asks
+/// again if it is still there.
+const POLLERS_MAX: usize = 8;
+
+/// What an operation needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// Who waits: one operation, or any number of callers of the I/O traits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaiterId {
+    /// A future that has not waited yet; it gets a number when it does.
+    Unnumbered,
+    /// A future, which takes itself off the list when it is dropped.
+    Operation(u64),
+    /// A caller of a `poll_*` method, known by its waker alone.
+    Poller,
+}
+
+/// How a source's events are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ordinary,
+    /// After everything else of the same fetch.
+    Signal,
+}
+
+/// All sources of one loop.
+#[derive(Debug)]
+pub(super) struct Sources {
+    slots: Slots<Source>,
+    next_waiter: u64,
+}
+
+#[derive(Debug)]
+struct Source {
+    kind: Kind,
+    read: Side,
+    write: Side,
+}
+
+/// One direction of a source.
+#[derive(Debug)]
+struct Side {
+    /// A hint, as in mio: an operation may succeed. Set by an event, and at first, for the OS
+    /// has not been asked; cleared when an operation would block.
+    ready: bool,
+    /// Set for good when the other end has closed this direction, or the source has failed.
+    closed: bool,
+    waiters: Vec<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    id: WaiterId,
+    waker: Waker,
+}
+
+/// Whose place a new waiter has taken, to be dealt with outside of any borrow.
+pub(super) enum Displaced {
+    Nobody,
+    /// Its own former waker.
+    Dropped(Waker),
+    /// Another who may still be there and must ask again.
+    Woken(Waker),
+}
+
+impl Side {
+    fn new() -> Self {
+        Side {
+            ready: true,
+            closed: false,
+            waiters: Vec::new(),
+        }
+    }
+
+    fn record(&mut self, is_ready: bool, is_closed: bool) {
+        self.ready |= is_ready || is_closed;
+        self.closed |= is_closed;
+    }
+
+    fn position(&self, id: WaiterId, waker: &Waker) -> Option<usize> {
+        self.waiters.iter().position(|waiter| match id {
+            WaiterId::Poller => waiter.id == id && waiter.waker.will_wake(waker),
+            _ => waiter.id == id,
+        })
+    }
+
+    fn take_waiters(&mut self, out: &mut Vec<Waker>) {
+        out.extend(self.waiters.drain(..).map(|waiter| waiter.waker));
+    }
+
+    /// The first poller, if there are too many.
+    fn evict_poller(&mut self) -> Option<Waker> {
+        let mut pollers = self
+            .waiters
+            .iter()
+            .enumerate()
+            .filter(|(_, waiter)| waiter.id == WaiterId::Poller)
+            .map(|(index, _)| index);
+        let first = pollers.next()?;
+        let others = pollers.count();
+        (others >= POLLERS_MAX).then(|| self.waiters.remove(first).waker)
+    }
+}
+
+impl Source {
+    fn side(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::Read => &mut self.read,
+            Direction::Write => &mut self.write,
+        }
+    }
+}
+
+impl Sources {
+    pub(super) fn new() -> Self {
+        Sources {
+            slots: Slots::new(),
+            next_waiter: 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.len() == 0
+    }
+
+    pub(super) fn insert(&mut self, kind: Kind) -> Key {
+        self.slots.insert(Source {
+            kind,
+            read: Side::new(),
+            write: Side::new(),
+        })
+    }
+
+    /// Frees a slot; who still waits there is returned, to be dropped outside.
+    pub(super) fn remove(&mut self, key: Key) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        if let Some(mut source) = self.slots.remove(key) {
+            source.read.take_waiters(&mut wakers);
+            source.write.take_waiters(&mut wakers);
+        }
+        wakers
+    }
+
+    /// Notes what an event says; `None` if the source is gone.
+    pub(super) fn record(&mut self, key: Key, event: &Event) -> Option<Kind> {
+        let source = self.slots.get_mut(key)?;
+        let failed = event.is_error();
+        source
+            .read
+            .record(event.is_readable(), event.is_read_closed() || failed);
+        source
+            .write
+            .record(event.is_writable(), event.is_write_closed() || failed);
+        Some(source.kind)
+    }
+
+    pub(super) fn is_ready(&self, key: Key, direction: Direction) -> bool {
+        self.slots.get(key).is_none_or(|source| match direction {
+            Direction::Read => source.read.ready,
+            Direction::Write => source.write.ready,
+        })
+    }
+
+    pub(super) fn clear_ready(&mut self, key: Key, direction: Direction) {
+        if let Some(source) = self.slots.get_mut(key) {
+            source.side(direction).ready = false;
+        }
+    }
+
+    pub(super) fn is_closed(&mut self, key: Key, direction: Direction) -> bool {
+        let source = self.slots.get_mut(key);
+        source.is_none_or(|source| source.side(direction).closed)
+    }
+
+    /// Whether `waker` is to be added for `id`, which gets its number here. False if it stands on
+    /// the list already.
+    pub(super) fn admit(
+        &mut self,
+        key: Key,
+        direction: Direction,
+        id: &mut WaiterId,
+        waker: &Waker,
+    ) -> bool {
+        if *id == WaiterId::Unnumbered {
+            self.next_waiter += 1;
+            *id = WaiterId::Operation(self.next_waiter);
+        }
+        let Some(source) = self.slots.get_mut(key) else {
+            return false;
+        };
+        let side = source.side(direction);
+        match side.position(*id, waker) {
+            Some(index) => !side.waiters[index].waker.will_wake(waker),
+            None => true,
+        }
+    }
+
+    /// Adds a waiter, or gives it a new waker.
+    pub(super) fn add_waiter(
+        &mut self,
+        key: Key,
+        direction: Direction,
+        id: WaiterId,
+        waker: Waker,
+    ) -> Displaced {
+        let Some(source) = self.slots.get_mut(key) else {
+            return Displaced::Dropped(waker);
+        };
+        let side = source.side(direction);
+        if let Some(index) = side.position(id, &waker) {
+            let old = mem::replace(&mut side.waiters[index].waker, waker);
+            return Displaced::Dropped(old);
+        }
+        side.waiters.push(Waiter { id, waker });
+        match side.evict_poller() {
+            Some(evicted) => Displaced::Woken(evicted),
+            None => Displaced::Nobody,
+        }
+    }
+
+    pub(super) fn remove_waiter(
+        &mut self,
+        key: Key,
+        direction: Direction,
+        id: WaiterId,
+    ) -> Option<Waker> {
+        let side = self.slots.get_mut(key)?.side(direction);
+        let index = side.waiters.iter().position(|waiter| waiter.id == id)?;
+        Some(side.waiters.remove(index).waker)
+    }
+
+    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waker>) {
+        if let Some(source) = self.slots.get_mut(key) {
+            for side in [&mut source.read, &mut source.write] {
+                if side.ready {
+                    side.take_waiters(out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waker>) {
+        if let Some(source) = self.slots.get_mut(key) {
+            source.read.take_waiters(out);
+            source.write.take_waiters(out);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The timers phase: every timer whose deadline has passed.
+//!
+//! `time::Sleep` arms a timer at its first poll and holds the key; the timer fires here, in the order
+//! (deadline, arming), and stays in its slot as fired until the sleep takes note or is dropped. The
+//! wheel keeps the time; this file keeps the wakers and the phase's snapshot.
+
+mod wheel;
+
+use std::cell::RefCell;
+use std::mem;
+use std::task::{Poll, Waker};
+
+use super::{Callback, Deliver};
+use wheel::Wheel;
+
+pub(crate) use wheel::TimerKey;
+
+/// See the [module](self). Times are nanoseconds of the loop's clock.
+pub(crate) struct Timers {
+    wheel: RefCell<Wheel<Option<Waker>>>,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Timers {
+            wheel: RefCell::new(Wheel::new()),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wheel.borrow().is_empty()
+    }
+
+    /// The earliest deadline; none if nothing waits.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        self.wheel.borrow().next_deadline()
+    }
+
+    /// Arms a timer. A deadline that has passed counts from now, so that those who came earlier go
+    /// first.
+    pub(crate) fn arm(&self, deadline: u64, now: u64, waker: &Waker) -> TimerKey {
+        let waker = Some(waker.clone());
+        self.wheel.borrow_mut().insert(deadline.max(now), waker)
+    }
+
+    /// Arms a timer anew, fired or not, as if it came last.
+    pub(crate) fn rearm(&self, key: TimerKey, deadline: u64, now: u64) {
+        self.wheel.borrow_mut().rearm(key, deadline.max(now));
+    }
+
+    /// Whether the timer has fired; if not, it will wake `waker`.
+    pub(crate) fn poll(&self, key: TimerKey, waker: &Waker) -> Poll<()> {
+        {
+            let mut wheel = self.wheel.borrow_mut();
+            if wheel.has_fired(key) {
+                return Poll::Ready(());
+            }
+            if let Some(Some(own)) = wheel.get_mut(key)
+                && own.will_wake(waker)
+            {
+                return Poll::Pending;
+            }
+        }
+        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
+        let mut new = Some(waker.clone());
+        if let Some(own) = self.wheel.borrow_mut().get_mut(key) {
+            mem::swap(own, &mut new);
+        }
+        Poll::Pending
+    }
+
+    /// Whether the timer has fired since it was armed.
+    pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
+        self.wheel.borrow().has_fired(key)
+    }
+
+    /// Releases the timer; it will not fire, not even in a phase that has begun. Its waker is
+    /// returned, to be dropped after this borrow has ended.
+    pub(crate) fn cancel(&self, key: TimerKey) -> Option<Waker> {
+        self.wheel.borrow_mut().remove(key).flatten()
+    }
+
+    /// Fires what is due at the beginning of the phase, except what is armed meanwhile.
+    pub(crate) fn run(&self, turn: &mut impl Deliver, now: impl Fn() -> u64) {
+        if self.is_empty() {
+            return;
+        }
+        let now = now();
+        let limit = self.wheel.borrow().next_sequence();
+        while turn.may_go_on() {
+            let Some(waker) = self.fire_next(now, limit) else {
+                return;
+            };
+            if let Some(waker) = waker {
+                turn.deliver(Callback::Wake(waker));
+            }
+        }
+    }
+
+    /// Fires the first due timer and returns its waker, if somebody waits for it.
+    fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waker>> {
+        let mut wheel = self.wheel.borrow_mut();
+        let key = wheel.pop_due(now, limit)?;
+        Some(wheel.get_mut(key).and_then(Option::take))
+    }
+}

@@ -1,0 +1,558 @@
+//! A hierarchical timer wheel: which timer is due next, and in which order.
+//!
+//! The timers phase arms and cancels here while tasks run, takes what is due at the beginning of a
+//! tick, and asks for the earliest deadline before the loop sleeps. Arming and cancelling take
+//! constant time; firing goes by (deadline, order of arming), to the nanosecond.
+//!
+//! Time is a `u64` of nanoseconds that the caller hands in; `u64::MAX` is never. The wheel reads no
+//! clock, wakes nobody, and does not look at the value that it keeps with each timer.
+//!
+//! # How it works
+//!
+//! The upper 48 bits of a deadline are its *granule*: eight digits of six bits. A timer stands on
+//! the level of the highest digit in which its granule differs from the wheel's *position*, in the
+//! slot which that digit names. So all slots of a level come before those of the levels above, and
+//! the first occupied slot of the lowest occupied level has the earliest timers. When the time
+//! reaches that slot, the position moves into it, and its timers find new places further down. A
+//! timer whose granule the position has reached is *due*: it stands in a heap, in the exact order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::mem;
+
+/// A granule is 2^16 ns, 65.5 µs: with eight levels of six bits this covers all 64 bits, so that
+/// there is no list of far timers, and few timers share a granule and stand in the heap together.
+/// Precision does not depend on it.
+const GRANULE_BITS: u32 = 16;
+
+/// A level has 64 slots, so that one word says which of them are occupied.
+const LEVEL_BITS: u32 = 6;
+const SLOTS: usize = 1 << LEVEL_BITS;
+const LEVELS: usize = 8;
+
+const _: () = assert!(GRANULE_BITS + LEVEL_BITS * LEVELS as u32 == u64::BITS);
+
+/// The deadline that does not come.
+const NEVER: u64 = u64::MAX;
+
+/// No entry: the end of a list.
+const NIL: u32 = u32::MAX;
+
+/// The generation that no tenant gets: a vacant entry which has come to it is not used again.
+const RETIRED: u32 = u32::MAX;
+
+/// Room for this many timers is kept when the last one is removed; what a burst took beyond it is
+/// given back. About 50 KB, so that ordinary programs do not allocate again and again.
+const ROOM_KEPT_MAX: usize = 1024;
+
+/// Names a timer until it is removed. Then the key is stale: it answers nothing ever again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerKey {
+    index: u32,
+    generation: u32,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Wheel<T> {
+    slab: Slab<T>,
+    /// A word a level, a bit a slot: set while the slot has timers.
+    occupied: [u64; LEVELS],
+    slots: Box<[[Slot; SLOTS]; LEVELS]>,
+    /// Timers whose granule the position has reached, the first in order on top.
+    due: BinaryHeap<Reverse<Due>>,
+    /// How many elements of `due` are dead: cancelled or re-armed since. The top never is.
+    dead: usize,
+    /// The granule that the wheel has reached, at most that of `now`. Slots are beyond it.
+    position: u64,
+    /// The latest time seen.
+    now: u64,
+    next_sequence: u64,
+    /// Timers that are armed and have neither fired nor been removed.
+    waiting: usize,
+}
+
+impl<T> Wheel<T> {
+    pub(crate) fn new() -> Self {
+        Wheel {
+            slab: Slab::new(),
+            occupied: [0; LEVELS],
+            slots: Box::new([[Slot::EMPTY; SLOTS]; LEVELS]),
+            due: BinaryHeap::new(),
+            dead: 0,
+            position: 0,
+            now: 0,
+            next_sequence: 0,
+            waiting: 0,
+        }
+    }
+
+    /// Arms a timer. Among equal deadlines the order is that of the calls.
+    pub(crate) fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
+        let key = self.slab.insert(value);
+        self.arm(key.index, deadline);
+        key
+    }
+
+    /// Arms a timer anew under its key, waiting or fired, as if it had just been inserted. False if
+    /// the key is stale.
+    pub(crate) fn rearm(&mut self, key: TimerKey, deadline: u64) -> bool {
+        let found = self.slab.contains(key);
+        if found {
+            self.disarm(key.index);
+            self.arm(key.index, deadline);
+        }
+        found
+    }
+
+    /// Releases a timer, fired or not. `None` if the key is stale.
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
+        if !self.slab.contains(key) {
+            return None;
+        }
+        self.disarm(key.index);
+        let value = self.slab.remove(key.index);
+        if self.slab.occupied == 0 {
+            debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
+            debug_assert!(self.due.is_empty(), "the top of the heap is alive");
+            self.slab.give_room_back();
+            self.due.shrink_to(ROOM_KEPT_MAX);
+        }
+        Some(value)
+    }
+
+    /// The value kept with a timer. `None` if the key is stale.
+    pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
+        let found = self.slab.contains(key);
+        found.then(|| &mut self.slab.timer_mut(key.index).value)
+    }
+
+    /// Whether the timer was taken by [`pop_due`](Self::pop_due) since it was last armed. False if
+    /// the key is stale.
+    pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
+        self.slab.contains(key) && self.slab.timer(key.index).place == Place::Fired
+    }
+
+    /// The sequence number that the next timer to be armed will get: the limit that keeps a phase
+    /// to what was there when it began.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Takes the first timer in the order of (deadline, sequence number) if it is due at `now` and
+    /// was armed before `limit`. It has fired then; its entry and value stay until it is removed.
+    ///
+    /// A first timer at or above the limit hides those behind it. A `now` that goes back counts as
+    /// the latest one.
+    pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
+        self.now = self.now.max(now);
+        self.advance();
+        let &Reverse(first) = self.due.peek()?;
+        if first.deadline > self.now || first.sequence >= limit {
+            return None;
+        }
+        self.due.pop();
+        self.discard_dead();
+        self.waiting -= 1;
+        let index = first.index;
+        let timer = self.slab.timer_mut(index);
+        debug_assert_eq!(timer.place, Place::Due);
+        debug_assert_eq!(timer.sequence, first.sequence);
+        timer.place = Place::Fired;
+        let generation = timer.generation;
+        Some(TimerKey { index, generation })
+    }
+
+    /// The earliest deadline of the timers that wait. `None` if none does, or only such as never
+    /// fire.
+    ///
+    /// After a timer was cancelled or re-armed it may be too early, never too late: a slot only
+    /// remembers the earliest deadline put into it. It is exact again when `pop_due` was called at
+    /// the time given here and found nothing, so a loop is woken in vain once, not again and again.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        match self.due.peek() {
+            Some(Reverse(first)) => Some(first.deadline),
+            None => self
+                .first_slot()
+                .map(|(level, digit)| self.slots[level][digit].earliest),
+        }
+    }
+
+    /// How many timers wait: armed, not fired, not removed. Those that never fire count too.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Makes a timer wait that does not.
+    fn arm(&mut self, index: u32, deadline: u64) {
+        let timer = self.slab.timer_mut(index);
+        debug_assert_eq!(timer.place, Place::Fired);
+        timer.deadline = deadline;
+        timer.sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.waiting += 1;
+        self.place(index);
+    }
+
+    /// Makes a timer wait no longer, if it does.
+    fn disarm(&mut self, index: u32) {
+        let timer = self.slab.timer_mut(index);
+        match mem::replace(&mut timer.place, Place::Fired) {
+            Place::Fired => return,
+            Place::Never => {}
+            Place::Level(level) => self.unlink(index, usize::from(level)),
+            Place::Due => {
+                self.dead += 1;
+                self.discard_dead();
+            }
+        }
+        self.waiting -= 1;
+    }
+
+    /// Puts a timer where it belongs as seen from the position.
+    fn place(&mut self, index: u32) {
+        let timer = self.slab.timer_mut(index);
+        let granule = timer.deadline >> GRANULE_BITS;
+        if timer.deadline == NEVER {
+            timer.place = Place::Never;
+        } else if granule <= self.position {
+            timer.place = Place::Due;
+            self.due.push(Reverse(Due {
+                deadline: timer.deadline,
+                sequence: timer.sequence,
+                index,
+            }));
+        } else {
+            let level = (granule ^ self.position).ilog2() / LEVEL_BITS;
+            timer.place = Place::Level(level as u8);
+            self.link(index, level as usize);
+        }
+    }
+
+    /// Puts a timer into its slot, at the head: the order is the heap's business.
+    fn link(&mut self, index: u32, level: usize) {
+        let timer = self.slab.timer_mut(index);
+        let digit = digit_of(timer.deadline, level);
+        let slot = &mut self.slots[level][digit];
+        slot.earliest = slot.earliest.min(timer.deadline);
+        timer.previous = NIL;
+        timer.next = mem::replace(&mut slot.head, index);
+        self.occupied[level] |= 1 << digit;
+        let next = timer.next;
+        if next != NIL {
+            self.slab.timer_mut(next).previous = index;
+        }
+    }
+
+    /// Takes a timer out of its slot.
+    fn unlink(&mut self, index: u32, level: usize) {
+        let timer = self.slab.timer(index);
+        let (previous, next) = (timer.previous, timer.next);
+        let digit = digit_of(timer.deadline, level);
+        if next != NIL {
+            self.slab.timer_mut(next).previous = previous;
+        }
+        if previous != NIL {
+            self.slab.timer_mut(previous).next = next;
+        } else if next != NIL {
+            self.slots[level][digit].head = next;
+        } else {
+            let head = self.take_slot(level, digit);
+            debug_assert_eq!(head, index, "it was alone in its slot");
+        }
+    }
+
+    /// Empties a slot and returns the head of its list.
+    fn take_slot(&mut self, level: usize, digit: usize) -> u32 {
+        self.occupied[level] &= !(1 << digit);
+        mem::replace(&mut self.slots[level][digit], Slot::EMPTY).head
+    }
+
+    /// Moves the position on, to the current time or until something is due.
+    fn advance(&mut self) {
+        let target = self.now >> GRANULE_BITS;
+        let mut in_vain = false;
+        while self.due.is_empty() {
+            let first = self.first_slot();
+            let reached = first.filter(|&(level, digit)| self.start_of(level, digit) <= target);
+            let Some((level, digit)) = reached else {
+                self.position = target;
+                break;
+            };
+            let earliest = self.slots[level][digit].earliest;
+            in_vain |= earliest <= self.now;
+            // No timer of the slot is before its earliest, so there is nothing to step through.
+            self.position = target.min(earliest >> GRANULE_BITS);
+            self.place_anew(level, digit);
+        }
+        if in_vain
+            && self.due.is_empty()
+            && let Some((level, digit)) = self.first_slot()
+        {
+            // Somebody was promised a timer for this time, and it had been cancelled. The next
+            // promise is to hold, so the slot forgets what it remembered.
+            self.place_anew(level, digit);
+        }
+    }
+
+    /// Places the timers of a slot as seen from the present position.
+    fn place_anew(&mut self, level: usize, digit: usize) {
+        let mut next = self.take_slot(level, digit);
+        debug_assert_ne!(next, NIL, "an occupied slot has timers");
+        while next != NIL {
+            let index = next;
+            next = self.slab.timer(index).next;
+            self.place(index);
+        }
+    }
+
+    /// The slot that comes first in time, as level and digit.
+    fn first_slot(&self) -> Option<(usize, usize)> {
+        let level = self.occupied.iter().position(|&slots| slots != 0)?;
+        Some((level, self.occupied[level].trailing_zeros() as usize))
+    }
+
+    /// The first granule of a slot: the position's digits above the level, the slot's own, zeros.
+    fn start_of(&self, level: usize, digit: usize) -> u64 {
+        let shift = LEVEL_BITS * level as u32;
+        let above = self.position >> shift >> LEVEL_BITS;
+        (above << LEVEL_BITS | digit as u64) << shift
+    }
+
+    /// Keeps the top of the heap alive, for `next_deadline`, and the dead no more than the living,
+    /// so that arming and cancelling what is due does not take ever more memory.
+    fn discard_dead(&mut self) {
+        if self.dead > self.due.len() / 2 {
+            self.due.retain(|Reverse(due)| self.slab.is_alive(due));
+            self.dead = 0;
+        }
+        while self.dead > 0
+            && let Some(Reverse(first)) = self.due.peek()
+            && !self.slab.is_alive(first)
+        {
+            self.due.pop();
+            self.dead -= 1;
+        }
+    }
+}
+
+/// The digit of a deadline's granule that names its slot on a level.
+fn digit_of(deadline: u64, level: usize) -> usize {
+    (deadline >> GRANULE_BITS >> (LEVEL_BITS * level as u32)) as usize % SLOTS
+}
+
+/// A list of timers, linked through their entries.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    head: u32,
+    /// The earliest deadline put in since the slot was empty, whether or not it is still there.
+    earliest: u64,
+}
+
+impl Slot {
+    const EMPTY: Slot = Slot {
+        head: NIL,
+        earliest: NEVER,
+    };
+}
+
+/// An element of the heap. Its order is that of the fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    deadline: u64,
+    sequence: u64,
+    index: u32,
+}
+
+#[derive(Debug)]
+struct Timer<T> {
+    deadline: u64,
+    sequence: u64,
+    /// The neighbours in a slot's list; they mean nothing in other places.
+    previous: u32,
+    next: u32,
+    generation: u32,
+    place: Place,
+    value: T,
+}
+
+/// Where a timer stands.
+///
+/// ```text
+///          ┌──► Never
+///  1 arm   │                      2 place_anew: to a lower level
+///  ────────┼──► Level ◄────────┐
+///    ▲     │      │ └──────────┘
+///    │     │      │ 3 place_anew: its granule is reached
+///    │     │      ▼
+///    │     └──► Due ──── 4 pop_due ────► Fired
+///    │                                     │
+///    └─────────────────────────────────────┘   5 disarm: from any place to Fired
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Armed for the time that does not come; in no list.
+    Never,
+    /// In a slot of this level.
+    Level(u8),
+    /// In the heap.
+    Due,
+    /// Waits for nothing: fired, or about to be armed or removed.
+    Fired,
+}
+
+/// The timers by key.
+#[derive(Debug)]
+struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    /// The head of the list of vacant entries.
+    free: u32,
+    occupied: usize,
+    /// Where new entries begin: after all generations of those that were given back.
+    first_generation: u32,
+}
+
+/// A timer or none. The tag is a spare value of [`Place`] and takes no room.
+#[derive(Debug)]
+enum Entry<T> {
+    /// The generation is the next tenant's.
+    Vacant {
+        generation: u32,
+        next_free: u32,
+    },
+    Occupied(Timer<T>),
+}
+
+impl<T> Slab<T> {
+    fn new() -> Self {
+        Slab {
+            entries: Vec::new(),
+            free: NIL,
+            occupied: 0,
+            first_generation: 0,
+        }
+    }
+
+    /// Occupies an entry with a timer that does not wait yet.
+    fn insert(&mut self, value: T) -> TimerKey {
+        if self.free == NIL {
+            self.grow();
+        }
+        let index = self.free;
+        let entry = &mut self.entries[index as usize];
+        let &mut Entry::Vacant {
+            generation,
+            next_free,
+        } = entry
+        else {
+            unreachable!("the free list has vacant entries only");
+        };
+        *entry = Entry::Occupied(Timer {
+            deadline: NEVER,
+            sequence: 0,
+            previous: NIL,
+            next: NIL,
+            generation,
+            place: Place::Fired,
+            value,
+        });
+        self.free = next_free;
+        self.occupied += 1;
+        TimerKey { index, generation }
+    }
+
+    fn grow(&mut self) {
+        let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
+        assert!(index != NIL, "a loop has fewer than 2^32 - 1 timers");
+        self.entries.push(Entry::Vacant {
+            generation: self.first_generation,
+            next_free: NIL,
+        });
+        self.free = index;
+    }
+
+    fn remove(&mut self, index: u32) -> T {
+        let generation = self.timer(index).generation + 1;
+        match self.vacate(index, generation) {
+            Entry::Occupied(timer) => {
+                self.occupied -= 1;
+                timer.value
+            }
+            Entry::Vacant { .. } => unreachable!("only what is there is removed"),
+        }
+    }
+
+    /// Makes an entry vacant, and free unless it is retired. Returns what it was.
+    fn vacate(&mut self, index: u32, generation: u32) -> Entry<T> {
+        let next_free = match generation {
+            RETIRED => NIL,
+            _ => mem::replace(&mut self.free, index),
+        };
+        let vacant = Entry::Vacant {
+            generation,
+            next_free,
+        };
+        mem::replace(&mut self.entries[index as usize], vacant)
+    }
+
+    /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
+    /// retired: new ones could not follow its generation.
+    fn give_room_back(&mut self) {
+        debug_assert_eq!(self.occupied, 0);
+        let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);
+        let Some(highest @ 0..RETIRED) = beyond.map(Entry::generation).max() else {
+            return;
+        };
+        debug_assert!(highest >= self.first_generation);
+        self.first_generation = highest;
+        self.entries.truncate(ROOM_KEPT_MAX);
+        self.entries.shrink_to_fit();
+        self.free = NIL;
+        for index in (0..ROOM_KEPT_MAX).rev() {
+            let generation = self.entries[index].generation();
+            self.vacate(index as u32, generation);
+        }
+    }
+
+    fn contains(&self, key: TimerKey) -> bool {
+        let entry = self.entries.get(key.index as usize);
+        matches!(entry, Some(Entry::Occupied(timer)) if timer.generation == key.generation)
+    }
+
+    /// Whether an element of the heap still means its timer.
+    fn is_alive(&self, due: &Due) -> bool {
+        let entry = self.entries.get(due.index as usize);
+        matches!(entry, Some(Entry::Occupied(timer))
+            if timer.sequence == due.sequence && timer.place == Place::Due)
+    }
+
+    fn timer(&self, index: u32) -> &Timer<T> {
+        match &self.entries[index as usize] {
+            Entry::Occupied(timer) => timer,
+            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+        }
+    }
+
+    fn timer_mut(&mut self, index: u32) -> &mut Timer<T> {
+        match &mut self.entries[index as usize] {
+            Entry::Occupied(timer) => timer,
+            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+        }
+    }
+}
+
+impl<T> Entry<T> {
+    fn generation(&self) -> u32 {
+        match self {
+            Entry::Vacant { generation, .. } => *generation,
+            Entry::Occupied(timer) => timer.generation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

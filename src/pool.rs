@@ -1,0 +1,155 @@
+//! The worker pool: a few threads for what would block the event loop.
+//!
+//! The loop makes a job of a closure, polls the [`Job`] once with the waker of the task that wants
+//! the result, and only then pushes the [`QueuedJob`]. So the waker is in place before a worker can
+//! have the job, and the result always arrives as a wake from a worker. The pool knows nothing of
+//! the loop, and imports nothing else of this crate.
+//!
+//! ```text
+//! crew      who works, who sleeps, who wakes whom: push, rest, shut down
+//! worker    the thread's own loop
+//! seat      one worker's place, and which job runs there
+//! queue     where jobs wait, first in, first out
+//! gate      holds back jobs that may fill only part of the pool
+//! job       a closure and the future of its result
+//! contained a value whose destructor cannot unwind
+//! ```
+//!
+//! Threads start when work comes and nobody is idle, one at a time, and end when they have been
+//! idle for long: an idle program has none, and makes no system calls for them.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod contained;
+mod crew;
+mod gate;
+mod job;
+mod queue;
+mod seat;
+mod worker;
+
+pub(crate) use job::{Class, Job, JobError, Label, QueuedJob};
+
+use crew::Crew;
+
+/// How many workers a pool has unless it is told otherwise: libuv's number. They are for waiting
+/// on disks and name servers, not for using all processors.
+const WORKERS_DEFAULT: usize = 4;
+
+/// How long an idle thread stays. Long enough that steady work, say a file every few seconds, does
+/// not start a thread each time; short enough that a burst is soon forgotten.
+const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
+
+/// How a pool is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Threads there may be at once; at least one.
+    pub(crate) workers: usize,
+    /// What the threads' names begin with; `-0` and so on follows.
+    pub(crate) thread_name: String,
+    /// Bytes of stack for a thread; the standard library's choice if not given.
+    pub(crate) stack_size: Option<usize>,
+    /// How long a thread stays without work.
+    pub(crate) keep_alive: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            workers: WORKERS_DEFAULT,
+            thread_name: "quintet-worker".to_owned(),
+            stack_size: None,
+            keep_alive: KEEP_ALIVE_DEFAULT,
+        }
+    }
+}
+
+/// A look at a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Threads that live, those that are starting included.
+    pub(crate) threads: usize,
+    /// Those of them that have nothing to do.
+    pub(crate) idle: usize,
+    /// Jobs that no worker has begun, cancelled ones included.
+    pub(crate) queued: usize,
+}
+
+/// A pool of worker threads.
+///
+/// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
+pub(crate) struct Pool {
+    crew: Arc<Crew>,
+}
+
+impl Pool {
+    /// Makes a pool. No thread is started yet.
+    ///
+    /// # Panics
+    ///
+    /// If there are to be no workers, or the threads' name contains a NUL, which the OS cannot take.
+    pub(crate) fn new(config: Config) -> Pool {
+        assert!(config.workers > 0, "a pool needs at least one worker");
+        assert!(
+            !config.thread_name.contains('\0'),
+            "the name of worker threads must not contain a NUL"
+        );
+        Pool {
+            crew: Arc::new(Crew::new(config)),
+        }
+    }
+
+    /// Makes a job of `f`, to be pushed later.
+    pub(crate) fn job<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        job::make(label, f)
+    }
+
+    /// Queues a job. Takes no longer than the queue does, but for starting a thread now and then.
+    ///
+    /// # Errors
+    ///
+    /// If there is no worker and the OS refuses to start one, or the pool has been shut down. The
+    /// job is dropped then, its closure with it, and its [`Job`] answers [`JobError::Cancelled`].
+    pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
+        self.crew.push(job)
+    }
+
+    /// Ends the pool: refuses new jobs, drops those not begun (their [`Job`]s answer
+    /// [`JobError::Cancelled`]), and waits until those that run have ended, or until `grace` has
+    /// passed. Answers which still run; their threads go on, and end with them.
+    ///
+    /// May be called again, by anybody. A job that calls it does not wait for itself, and finds
+    /// itself in the answer.
+    pub(crate) fn shut_down(&self, grace: Duration) -> Vec<Label> {
+        self.crew.shut_down(grace)
+    }
+
+    /// How busy the pool is. Others may change that at any time.
+    pub(crate) fn load(&self) -> Load {
+        self.crew.load()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.crew.shut_down(Duration::ZERO);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("load", &self.load())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

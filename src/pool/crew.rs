@@ -1,0 +1,354 @@
+//! The crew: the workers of one pool, who of them sleeps, and who wakes whom.
+//!
+//! The pool's owner pushes jobs and shuts down from here; the worker threads arrive, rest and
+//! leave here. The rule by which workers are woken lives in this file and in no other. What a job
+//! does and how it tells its result is not known here.
+//!
+//! # Who wakes whom
+//!
+//! Waking a thread costs more than most jobs, and two that are woken for one job are worse than
+//! one. So at most one call to an idle worker is out at any time (`called`), and at most one
+//! thread is being started (`starting`). Whoever comes calls the next one, if there is more to do,
+//! before it runs its own job: a chain, not a stampede.
+//!
+//! **Invariant.** Whenever the lock is free, a job can be seen in the queue, and a worker idles:
+//! then a call is out, or some worker that is awake is bound to search the queue, or to summon
+//! another, before it runs a job or idles itself. The same holds with "a seat is vacant" for "a
+//! worker idles" and "a thread is starting" for "a call is out", unless the OS refuses a thread.
+//! This is why:
+//!
+//! - A push queues its job and summons a worker in one critical section.
+//! - A worker begins to idle in a critical section in which it sees the whole queue empty. A push
+//!   is either before it, and its job is seen, or after it, and sees the idle worker.
+//! - Whoever answers a call (`called = false`) searches the queue next. So does a new thread.
+//! - While a worker moves a batch from one end of the queue to its own, nobody sees these jobs, and
+//!   another worker may begin to idle. So after each such move, when its own end can be seen and
+//!   before it runs anything, it takes the lock and summons the next if it sees work. The idler's
+//!   critical section is before that, and then it is seen idle, or after, and then it sees the work.
+//! - What a worker pops from its own end was in sight all along, so that needs no call.
+//!
+//! A thread ends only in the critical section in which it stops idling, and not while a call is
+//! out. So nobody counts on a worker that is on its way out, and no job is left without any.
+
+use std::io;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::gate::Gate;
+use super::job::{Class, Label, QueuedJob};
+use super::queue::Queue;
+use super::seat::Seat;
+use super::{Config, Load, worker};
+
+/// What the workers of a pool share.
+pub(super) struct Crew {
+    queue: Queue,
+    /// One for each worker there may be.
+    seats: Box<[Seat]>,
+    /// Never locked while users' code runs.
+    state: Mutex<State>,
+    /// Where idle workers wait to be called.
+    call: Condvar,
+    /// Where whoever shuts down waits for workers to leave.
+    left: Condvar,
+}
+
+/// Who does what.
+pub(super) struct State {
+    pub(super) config: Config,
+    /// Workers that wait to be called, or were called and have not come yet.
+    idle: usize,
+    /// Set when an idle worker is called; cleared by the idle worker that comes, whichever it is.
+    called: bool,
+    /// Set when a thread is started; cleared when it arrives.
+    starting: bool,
+    /// The seats without a thread; the last is given away next.
+    vacant: Vec<usize>,
+    /// Workers whose own job is waiting for the others to leave.
+    waiting_for_end: usize,
+    dns: Gate,
+    /// Set once: no job comes in any more, and none begins.
+    shut_down: bool,
+}
+
+impl Crew {
+    pub(super) fn new(config: Config) -> Crew {
+        let workers = config.workers;
+        let (queue, own_ends) = Queue::new(workers);
+        let state = State {
+            config,
+            idle: 0,
+            called: false,
+            starting: false,
+            vacant: (0..workers).rev().collect(),
+            waiting_for_end: 0,
+            dns: Gate::of_dns(workers),
+            shut_down: false,
+        };
+        Crew {
+            queue,
+            seats: own_ends.into_iter().map(Seat::new).collect(),
+            state: Mutex::new(state),
+            call: Condvar::new(),
+            left: Condvar::new(),
+        }
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) fn seat(&self, index: usize) -> &Seat {
+        &self.seats[index]
+    }
+
+    pub(super) fn load(&self) -> Load {
+        let state = self.lock();
+        Load {
+            threads: self.threads(&state),
+            idle: state.idle,
+            queued: self.queue.len() + state.dns.waiting(),
+        }
+    }
+
+    /// The state. Poison says nothing: no users' code runs under this lock.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threads(&self, state: &State) -> usize {
+        self.seats.len() - state.vacant.len()
+    }
+}
+
+/// Work comes in.
+impl Crew {
+    /// Queues a job and sees to it that somebody comes for it. On an error the job is dropped.
+    pub(super) fn push(self: &Arc<Self>, job: QueuedJob) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.shut_down {
+            // The lock goes first: `job` is dropped on return, and its closure is users' code.
+            drop(state);
+            return Err(io::Error::other("the worker pool has been shut down"));
+        }
+        if let Some(gate) = state.gate(job.class())
+            && gate.is_full()
+        {
+            gate.keep(job);
+            return Ok(());
+        }
+        let notify = match self.summon(&mut state) {
+            Ok(notify) => notify,
+            // A worker that lives comes for it when it is done with what it does.
+            Err(_) if self.threads(&state) > 0 => false,
+            Err(error) => {
+                drop(state);
+                return Err(error);
+            }
+        };
+        if let Some(gate) = state.gate(job.class()) {
+            gate.admit();
+        }
+        self.queue.push(job);
+        drop(state);
+        self.notify(notify);
+        Ok(())
+    }
+
+    /// Sees to it that a worker comes to search the queue. True: the caller must `notify` when it
+    /// has let go of the lock. An error: all workers are busy and a further one cannot be started.
+    ///
+    /// The lock is held while a thread starts, so that nobody counts on one that then fails to.
+    fn summon(self: &Arc<Self>, state: &mut State) -> io::Result<bool> {
+        if state.shut_down {
+            return Ok(false);
+        }
+        if state.idle > 0 {
+            return Ok(!mem::replace(&mut state.called, true));
+        }
+        if !state.starting
+            && let Some(&seat) = state.vacant.last()
+        {
+            self.start_thread(&state.config, seat)?;
+            state.vacant.pop();
+            state.starting = true;
+        }
+        Ok(false)
+    }
+
+    fn start_thread(self: &Arc<Self>, config: &Config, seat: usize) -> io::Result<()> {
+        let name = format!("{}-{seat}", config.thread_name);
+        let mut builder = thread::Builder::new().name(name);
+        if let Some(bytes) = config.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let crew = Arc::clone(self);
+        match builder.spawn(move || worker::run(&crew, seat)) {
+            Ok(_detached) => Ok(()),
+            Err(error) => {
+                let message = format!("cannot start a worker thread: {error}");
+                Err(io::Error::new(error.kind(), message))
+            }
+        }
+    }
+
+    /// Makes an idle worker look whether it is called, if `summon` said so.
+    ///
+    /// The call itself is in the state. So this may come late, when another idle worker, whose
+    /// time was just up, has answered the call already.
+    fn notify(&self, notify: bool) {
+        if notify {
+            self.call.notify_one();
+        }
+    }
+}
+
+/// A worker's life.
+impl Crew {
+    /// A started thread is there. It must search the queue next.
+    pub(super) fn arrive(&self) {
+        let was_starting = mem::take(&mut self.lock().starting);
+        debug_assert!(was_starting);
+    }
+
+    /// A worker has taken from the shared queue: summons the next if there is more. It must be
+    /// called before the job is run, since that may take for ever.
+    pub(super) fn pass_on(self: &Arc<Self>) {
+        // What comes in from here on has summons of its own.
+        if self.queue.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        // Without a further thread the work waits for those there are.
+        let notify = self.summon(&mut state).unwrap_or(false);
+        drop(state);
+        self.notify(notify);
+    }
+
+    /// A worker is done with a job of this class, whether it ran or was dropped.
+    pub(super) fn job_ended(self: &Arc<Self>, class: Class) {
+        if class == Class::Plain {
+            return;
+        }
+        let mut state = self.lock();
+        let next = state.gate(class).and_then(Gate::succeed);
+        let Some(next) = next else { return };
+        self.queue.push(next);
+        // As in `pass_on`. This worker is awake, but may have others of its own to run before.
+        let notify = self.summon(&mut state).unwrap_or(false);
+        drop(state);
+        self.notify(notify);
+    }
+
+    /// A worker has found nothing to do: waits until it is called. False: its thread must end
+    /// now, and its seat is given up already.
+    pub(super) fn rest(&self, seat: usize) -> bool {
+        let mut state = self.lock();
+        // What was pushed since the search would otherwise wait for a worker that waits.
+        if !state.shut_down && !self.queue.is_empty() {
+            return true;
+        }
+        let deadline = Instant::now().checked_add(state.config.keep_alive);
+        state.idle += 1;
+        let stays = loop {
+            if state.shut_down {
+                break false;
+            }
+            state = wait_until(&self.call, state, deadline);
+            // Before the deadline: one that is called stays, even if its time is up.
+            if mem::take(&mut state.called) {
+                break true;
+            }
+            if is_past(deadline) {
+                break false;
+            }
+        };
+        state.idle -= 1;
+        if !stays {
+            state.vacant.push(seat);
+            self.left.notify_all();
+        }
+        stays
+    }
+}
+
+/// The end.
+impl Crew {
+    /// Refuses and drops jobs, sends the workers home, waits for them until `grace` has passed, and
+    /// answers which jobs go on.
+    pub(super) fn shut_down(&self, grace: Duration) -> Vec<Label> {
+        let deadline = Instant::now().checked_add(grace);
+        self.stop();
+        self.wait_for_end(deadline);
+        self.seats.iter().filter_map(Seat::running).collect()
+    }
+
+    fn stop(&self) {
+        let held_back = {
+            let mut state = self.lock();
+            state.shut_down = true;
+            state.dns.take_waiting()
+        };
+        self.call.notify_all();
+        self.seats.iter().for_each(Seat::close);
+        // A batch that a worker is just moving is not in sight; it finds its seat closed, and
+        // drops these jobs itself.
+        drop(self.queue.drain());
+        drop(held_back);
+    }
+
+    /// Waits until all threads have left. A worker, whose job shuts the pool down, does not wait
+    /// for itself, nor for others that wait here like it.
+    fn wait_for_end(&self, deadline: Option<Instant>) {
+        let this_thread = thread::current().id();
+        let is_worker = self.seats.iter().any(|seat| seat.is_of(this_thread));
+        let mut state = self.lock();
+        if is_worker {
+            state.waiting_for_end += 1;
+            self.left.notify_all();
+        }
+        loop {
+            let exempt = if is_worker { state.waiting_for_end } else { 0 };
+            if self.threads(&state) <= exempt || is_past(deadline) {
+                break;
+            }
+            state = wait_until(&self.left, state, deadline);
+        }
+        if is_worker {
+            state.waiting_for_end -= 1;
+        }
+    }
+}
+
+impl State {
+    /// The gate before jobs of this class, if there is one.
+    fn gate(&mut self, class: Class) -> Option<&mut Gate> {
+        match class {
+            Class::Plain => None,
+            Class::Dns => Some(&mut self.dns),
+        }
+    }
+}
+
+/// Waits at `condvar` until notified or until `deadline`; without one, for ever. May return early.
+fn wait_until<'a>(
+    condvar: &Condvar,
+    state: MutexGuard<'a, State>,
+    deadline: Option<Instant>,
+) -> MutexGuard<'a, State> {
+    let Some(deadline) = deadline else {
+        return condvar.wait(state).unwrap_or_else(PoisonError::into_inner);
+    };
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    let (state, _) = condvar
+        .wait_timeout(state, remaining)
+        .unwrap_or_else(PoisonError::into_inner);
+    state
+}
+
+/// Whether `deadline`, if there is one, has passed.
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}

@@ -1,0 +1,243 @@
+//! A job: a closure on its way to a worker, and the future of its result.
+//!
+//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, the event loop
+//! awaits the [`Job`]. Between them stand an `async-task`, which carries the result and the waker,
+//! and a [`Ticket`], on which both ends decide whether the closure runs at all. Queues and threads
+//! are not known here.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use async_task::{FallibleTask, Runnable};
+
+use super::contained::{Contained, contain};
+
+/// How much of the pool a job may take part in filling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// May run on any worker.
+    Plain,
+    /// A name look-up: may hang for as long as a name server likes, so at most half of the workers
+    /// run such jobs at once, and the rest stay free for files.
+    Dns,
+}
+
+/// What is known of a job besides its closure.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) class: Class,
+    pub(crate) name: Option<Box<str>>,
+    /// Where the user asked for it.
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// Why a job has no result.
+#[derive(Debug)]
+pub(crate) enum JobError {
+    /// The closure panicked, with this payload.
+    Panicked(Box<dyn Any + Send + 'static>),
+    /// The closure did not run and never will.
+    Cancelled,
+}
+
+/// What the two ends of a job share: its label and how far it has come.
+///
+/// ```text
+/// QUEUED ──1──> STARTED ──2──> FINISHED
+///    └─────3──> CANCELLED
+/// ```
+///
+/// 1. `start`, by the worker; 2. `finish`, by the worker when the closure has returned or
+///    panicked; 3. `cancel`, by the owner of the `Job`, or by the pool when it shuts down.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    /// One of the four constants below. All its operations are relaxed: they only need the one
+    /// order that all changes of a single atomic have. What the closure reads and what it returns
+    /// are published by the queue and by `async-task`.
+    progress: AtomicU8,
+    label: Label,
+}
+
+/// Nobody has decided yet whether the closure runs.
+const QUEUED: u8 = 0;
+/// A worker runs the closure.
+const STARTED: u8 = 1;
+/// The closure has returned or panicked.
+const FINISHED: u8 = 2;
+/// The closure did not run and never will.
+const CANCELLED: u8 = 3;
+
+impl Ticket {
+    pub(super) fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// Claims the job for a worker. Competes with `cancel`: one of the two wins.
+    fn start(&self) -> bool {
+        self.leave_queue_for(STARTED)
+    }
+
+    /// Keeps the job from starting. Competes with `start`: one of the two wins. True for a job
+    /// that is cancelled already, too.
+    pub(super) fn cancel(&self) -> bool {
+        self.leave_queue_for(CANCELLED) || self.is_cancelled()
+    }
+
+    fn leave_queue_for(&self, next: u8) -> bool {
+        self.progress
+            .compare_exchange(QUEUED, next, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Says that the closure is through. This comes before the result is published, so whoever
+    /// has the result finds the job no longer running.
+    fn finish(&self) {
+        debug_assert!(self.is_running());
+        self.progress.store(FINISHED, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) == STARTED
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) == CANCELLED
+    }
+
+    fn has_started(&self) -> bool {
+        matches!(self.progress.load(Ordering::Relaxed), STARTED | FINISHED)
+    }
+
+    /// Runs the closure, unless the job was cancelled before.
+    fn run<T>(&self, closure: Contained<impl FnOnce() -> T>) -> Result<T, JobError> {
+        if !self.start() {
+            return Err(JobError::Cancelled);
+        }
+        let result = contain(closure.into_inner());
+        self.finish();
+        result.map_err(JobError::Panicked)
+    }
+}
+
+/// The worker's end of a job: run it or drop it, both are safe and neither panics.
+///
+/// Dropped before it ran, it drops its closure and its [`Job`] answers [`JobError::Cancelled`].
+#[derive(Debug)]
+pub(crate) struct QueuedJob {
+    runnable: Runnable,
+    ticket: Arc<Ticket>,
+}
+
+impl QueuedJob {
+    /// Runs the closure on this thread, unless the job was cancelled, and wakes whoever awaits the
+    /// [`Job`].
+    pub(crate) fn run(self) {
+        self.runnable.run();
+    }
+
+    pub(super) fn class(&self) -> Class {
+        self.ticket.label.class
+    }
+
+    pub(super) fn ticket(&self) -> &Arc<Ticket> {
+        &self.ticket
+    }
+}
+
+/// The event loop's end of a job: a future of the closure's result.
+///
+/// Its waker is called on the worker, and must not panic: `async-task` would abort the process. So
+/// it is polled with the loop's own wakers only.
+///
+/// Dropped before the job began, it keeps it from running; dropped later, it lets the job go on,
+/// and the result is dropped on the worker.
+#[must_use = "a job whose `Job` is dropped before it began does not run"]
+pub(crate) struct Job<T> {
+    /// Empty only while it is being dropped.
+    task: Option<FallibleTask<Contained<Result<T, JobError>>>>,
+    ticket: Arc<Ticket>,
+}
+
+/// Makes both ends of a job that will run `f`.
+pub(super) fn make<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let ticket = Arc::new(Ticket {
+        progress: AtomicU8::new(QUEUED),
+        label,
+    });
+    let closure = Contained::new(f);
+    let shared = Arc::clone(&ticket);
+    let work = async move { Contained::new(shared.run(closure)) };
+    // The future is ready at its first poll and shows its waker to nobody, so there is no second
+    // time at which it could be scheduled.
+    let (runnable, task) = async_task::spawn(work, drop);
+    let queued = QueuedJob {
+        runnable,
+        ticket: Arc::clone(&ticket),
+    };
+    let job = Job {
+        task: Some(task.fallible()),
+        ticket,
+    };
+    (queued, job)
+}
+
+impl<T> Job<T> {
+    /// Tries to keep the job from starting. True: it never runs, a worker may drop its closure
+    /// later, and this future answers [`JobError::Cancelled`] from now on. False: it runs or has
+    /// run, and nothing has changed.
+    pub(crate) fn cancel(&mut self) -> bool {
+        self.ticket.cancel()
+    }
+
+    /// Whether a worker has begun with the closure, be it finished by now or not.
+    pub(crate) fn has_started(&self) -> bool {
+        self.ticket.has_started()
+    }
+}
+
+impl<T> Future for Job<T> {
+    type Output = Result<T, JobError>;
+
+    /// Answers once: polled after its result was taken, it says `Cancelled`.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // The closure of a cancelled job may stay in the queue for long: not waited for.
+        if self.ticket.is_cancelled() {
+            return Poll::Ready(Err(JobError::Cancelled));
+        }
+        let task = self.task.as_mut().expect("emptied by drop only");
+        let result = std::task::ready!(Pin::new(task).poll(cx));
+        // No result: the runnable was dropped before it ran.
+        Poll::Ready(result.map_or(Err(JobError::Cancelled), Contained::into_inner))
+    }
+}
+
+impl<T> Drop for Job<T> {
+    fn drop(&mut self) {
+        let task = self.task.take().expect("emptied here only, once");
+        if self.ticket.cancel() {
+            // Closes the task, which lets go of the waker now and not when a worker comes round.
+            drop(task);
+        } else {
+            // A plain drop would cancel a job that a worker has claimed but not yet begun.
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("ticket", &self.ticket)
+            .finish_non_exhaustive()
+    }
+}

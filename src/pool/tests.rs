@@ -1,0 +1,1017 @@
+//! Nothing here sleeps or measures time. What must not happen yet is made impossible by a job that
+//! holds its worker, and what must happen is waited for; `PATIENCE` only turns a hang into a
+//! failure.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{self, Location};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob};
+
+/// After this a test that waits has failed. Far longer than any takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More stack than there is address space for, so that no thread can be started.
+const STACK_IMPOSSIBLE: usize = 1 << 46;
+
+// ---- results
+
+#[test]
+fn a_job_answers_what_its_closure_returns() {
+    let pool = pool_of(4);
+
+    let job = submit(&pool, || 6 * 7);
+
+    assert_eq!(wait(job).unwrap(), 42);
+}
+
+#[test]
+fn a_result_arrives_as_one_wake_from_the_worker() {
+    let pool = pool_of(1);
+    let witness = Arc::new(Witness::default());
+    let waker = Waker::from(Arc::clone(&witness));
+    let (queued, mut job) = Pool::job(here(), || thread::current().id());
+
+    assert!(poll_with(&mut job, &waker).is_pending());
+    pool.push(queued).unwrap();
+    until(|| !witness.woken_by.lock().unwrap().is_empty());
+
+    let Poll::Ready(Ok(worker)) = poll_with(&mut job, &waker) else {
+        panic!("the wake came before the result");
+    };
+    assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
+}
+
+#[test]
+fn a_queued_job_can_be_run_without_a_pool() {
+    let (queued, job) = Pool::job(here(), || "inline");
+
+    queued.run();
+
+    assert_eq!(wait(job).unwrap(), "inline");
+}
+
+#[test]
+fn a_large_closure_and_a_large_result_are_fine() {
+    let pool = pool_of(2);
+    let big = [7_u8; 10_000];
+
+    let job = submit(&pool, move || big);
+
+    assert_eq!(wait(job).unwrap(), big);
+}
+
+#[test]
+fn both_ends_and_the_pool_are_send_and_sync() {
+    fn check<T: Send + Sync>() {}
+
+    check::<Pool>();
+    check::<QueuedJob>();
+    check::<Job<std::cell::Cell<u8>>>();
+}
+
+// ---- threads
+
+#[test]
+fn no_thread_starts_before_the_first_push() {
+    let pool = pool_of(4);
+    let (queued, job) = Pool::job(here(), || ());
+
+    assert_eq!(pool.load().threads, 0);
+    pool.push(queued).unwrap();
+
+    assert_eq!(pool.load().threads, 1);
+    wait(job).unwrap();
+}
+
+#[test]
+fn threads_are_named_by_their_seat() {
+    let pool = Pool::new(Config {
+        thread_name: "reader".to_owned(),
+        ..config(1)
+    });
+
+    let job = submit(&pool, || thread::current().name().map(str::to_owned));
+
+    assert_eq!(wait(job).unwrap().as_deref(), Some("reader-0"));
+}
+
+#[test]
+#[should_panic(expected = "NUL")]
+fn a_thread_name_with_a_nul_is_refused_at_once() {
+    Pool::new(Config {
+        thread_name: "a\0b".to_owned(),
+        ..config(1)
+    });
+}
+
+#[test]
+#[should_panic(expected = "at least one worker")]
+fn a_pool_without_workers_is_refused() {
+    pool_of(0);
+}
+
+#[test]
+fn the_fifth_of_four_waits() {
+    let pool = pool_of(4);
+    let mut held: Vec<Held> = (0..4).map(|_| hold(&pool)).collect();
+    held.iter().for_each(Held::wait_for_start);
+
+    let fifth = submit(&pool, || ());
+    assert!(!fifth.has_started());
+    assert_eq!((pool.load().threads, pool.load().queued), (4, 1));
+    held.pop().unwrap().release();
+
+    wait(fifth).unwrap();
+    assert_eq!(pool.load().threads, 4);
+}
+
+#[test]
+fn no_more_threads_run_than_there_are_workers() {
+    let pool = pool_of(3);
+    let jobs: Vec<_> = (0..2_000)
+        .map(|_| submit(&pool, || thread::current().id()))
+        .collect();
+
+    let mut threads: Vec<ThreadId> = Vec::new();
+    for job in jobs {
+        let thread = wait(job).unwrap();
+        if !threads.contains(&thread) {
+            threads.push(thread);
+        }
+    }
+
+    assert!(threads.len() <= 3);
+}
+
+#[test]
+fn an_idle_thread_ends_and_the_next_job_starts_another() {
+    let pool = Pool::new(Config {
+        keep_alive: Duration::from_millis(1),
+        ..config(2)
+    });
+    let first = wait(submit(&pool, || thread::current().id())).unwrap();
+    until(|| pool.load().threads == 0);
+
+    let second = wait(submit(&pool, || thread::current().id())).unwrap();
+
+    assert_ne!(first, second);
+}
+
+#[test]
+fn an_endless_keep_alive_is_no_overflow() {
+    let pool = Pool::new(Config {
+        keep_alive: Duration::MAX,
+        ..config(1)
+    });
+
+    wait(submit(&pool, || ())).unwrap();
+    until(|| pool.load().idle == 1);
+
+    wait(submit(&pool, || ())).unwrap();
+}
+
+#[test]
+fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
+    let pool = Pool::new(Config {
+        stack_size: Some(STACK_IMPOSSIBLE),
+        ..config(2)
+    });
+    let held = Arc::new(());
+    let captured = Arc::clone(&held);
+    let (queued, job) = Pool::job(dns(), move || drop(captured));
+
+    let error = pool.push(queued).unwrap_err();
+
+    assert!(error.to_string().contains("cannot start a worker thread"));
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(is_cancelled(wait(job)));
+    assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
+    pool.crew.lock().config.stack_size = None;
+    assert_eq!(wait(submit_as(&pool, dns(), || 1)).unwrap(), 1);
+}
+
+#[test]
+fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
+    let pool = pool_of(2);
+    let held = hold(&pool);
+    held.wait_for_start();
+    pool.crew.lock().config.stack_size = Some(STACK_IMPOSSIBLE);
+
+    let job = submit(&pool, || ());
+    assert_eq!((pool.load().threads, pool.load().queued), (1, 1));
+    held.release();
+
+    wait(job).unwrap();
+}
+
+// ---- order
+
+#[test]
+fn one_worker_runs_jobs_in_the_order_of_their_pushes() {
+    let pool = pool_of(1);
+    let held = hold(&pool);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let jobs: Vec<_> = (0..500)
+        .map(|number| {
+            let order = Arc::clone(&order);
+            let label = if number % 3 == 0 { dns() } else { here() };
+            submit_as(&pool, label, move || order.lock().unwrap().push(number))
+        })
+        .collect();
+
+    held.release();
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+
+    assert!(order.lock().unwrap().iter().copied().eq(0..500));
+}
+
+#[test]
+fn a_job_behind_a_long_one_in_a_batch_is_stolen() {
+    let pool = pool_of(2);
+    let (gate, other) = (hold(&pool), hold(&pool));
+    gate.wait_for_start();
+    other.wait_for_start();
+    // Both go to the queue while nobody takes, so the free worker takes them along as one batch.
+    let long = hold(&pool);
+    let jobs: Vec<_> = (0..16).map(|_| submit(&pool, || ())).collect();
+
+    gate.release();
+    long.wait_for_start();
+    other.release();
+
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+    long.release();
+}
+
+#[test]
+fn all_workers_can_be_brought_to_work_at_once() {
+    for workers in [2, 4] {
+        let pool = pool_of(workers);
+        for _ in 0..1_000 {
+            let meeting = Arc::new(Barrier::new(workers));
+            let jobs: Vec<_> = (0..workers).map(|_| meet(&pool, &meeting)).collect();
+            jobs.into_iter().for_each(|job| wait(job).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_burst_reaches_all_workers_though_each_is_held() {
+    // The chain must not break at a worker whose own job never ends: nobody pushes any more.
+    for _ in 0..200 {
+        let pool = pool_of(4);
+        let warm_up: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
+        warm_up.iter().for_each(Held::wait_for_start);
+        drop(warm_up);
+        until(|| pool.load().idle == 4);
+
+        let held: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
+
+        held.iter().for_each(Held::wait_for_start);
+    }
+}
+
+// ---- classes
+
+#[test]
+fn look_ups_that_hang_leave_half_of_the_workers_free() {
+    for (workers, look_ups_max) in [(2, 1), (3, 2), (4, 2), (5, 3)] {
+        let pool = pool_of(workers);
+        let look_ups: Vec<_> = (0..100).map(|_| hold_as(&pool, dns())).collect();
+        for look_up in &look_ups[..look_ups_max] {
+            look_up.wait_for_start();
+        }
+
+        let plain: Vec<_> = (0..100).map(|_| submit(&pool, || ())).collect();
+        plain.into_iter().for_each(|job| wait(job).unwrap());
+
+        assert!(!look_ups[look_ups_max..].iter().any(Held::has_started));
+        assert_eq!(pool.load().queued, 100 - look_ups_max);
+        look_ups.into_iter().for_each(Held::release);
+        until(|| pool.load().queued == 0);
+    }
+}
+
+#[test]
+fn look_ups_go_on_one_after_the_other() {
+    let pool = pool_of(4);
+    let running = Arc::new(AtomicUsize::new(0));
+    let jobs: Vec<_> = (0..300)
+        .map(|_| {
+            let running = Arc::clone(&running);
+            submit_as(&pool, dns(), move || {
+                let with_me = running.fetch_add(1, Ordering::Relaxed) + 1;
+                running.fetch_sub(1, Ordering::Relaxed);
+                with_me
+            })
+        })
+        .collect();
+
+    for job in jobs {
+        assert!(wait(job).unwrap() <= 2);
+    }
+}
+
+#[test]
+fn neither_class_starves_the_other() {
+    let pool = pool_of(2);
+    let (held, other) = (hold(&pool), hold(&pool));
+    held.wait_for_start();
+    other.wait_for_start();
+    let mut jobs = Vec::new();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for number in 0..40 {
+        let class = if number < 20 { Class::Plain } else { Class::Dns };
+        let order = Arc::clone(&order);
+        let label = Label { class, ..here() };
+        jobs.push(submit_as(&pool, label, move || {
+            order.lock().unwrap().push(class);
+        }));
+    }
+    // Far more plain ones behind: the first look-up need not outwait them, nor they the last.
+    for _ in 0..1_000 {
+        let order = Arc::clone(&order);
+        jobs.push(submit(&pool, move || {
+            order.lock().unwrap().push(Class::Plain);
+        }));
+    }
+
+    held.release();
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+
+    let order = order.lock().unwrap();
+    assert_eq!(order.iter().position(|class| *class == Class::Dns), Some(20));
+    assert_eq!(order.last(), Some(&Class::Dns));
+    other.release();
+}
+
+#[test]
+fn look_ups_that_are_cancelled_or_panic_make_room() {
+    let pool = pool_of(2);
+    let held = hold_as(&pool, dns());
+    held.wait_for_start();
+    let cancelled: Vec<_> = (0..50).map(|_| hold_as(&pool, dns())).collect();
+    drop(cancelled);
+    let panics = submit_as(&pool, dns(), || panic!("no such host"));
+    let last = submit_as(&pool, dns(), || ());
+
+    held.release();
+
+    assert!(wait(panics).is_err());
+    wait(last).unwrap();
+}
+
+// ---- panics
+
+#[test]
+fn a_panic_of_the_closure_is_its_result() {
+    let pool = pool_of(1);
+    let worker = wait(submit(&pool, || thread::current().id())).unwrap();
+
+    let job = submit(&pool, || panic!("out of cheese"));
+
+    let payload = panic_of(wait::<()>(job));
+    assert_eq!(payload.downcast_ref(), Some(&"out of cheese"));
+    assert_alive(&pool, worker);
+}
+
+#[test]
+fn a_result_that_panics_when_dropped_on_the_worker_stays_there() {
+    let pool = pool_of(1);
+    let worker = wait(submit(&pool, || thread::current().id())).unwrap();
+    let (bomb, on_drop) = Bomb::new();
+    let meeting = Arc::new(Barrier::new(2));
+    let theirs = Arc::clone(&meeting);
+    let job = submit(&pool, move || {
+        theirs.wait();
+        theirs.wait();
+        bomb
+    });
+
+    meeting.wait();
+    drop(job);
+    meeting.wait();
+
+    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
+    assert_alive(&pool, worker);
+}
+
+#[test]
+fn a_result_that_panics_when_dropped_with_its_job_stays_there() {
+    let pool = pool_of(1);
+    let (bomb, on_drop) = Bomb::new();
+    let job = submit(&pool, move || bomb);
+    wait(submit(&pool, || ())).unwrap();
+
+    drop(job);
+
+    assert_eq!(on_drop.try_recv(), Ok(thread::current().id()));
+}
+
+#[test]
+fn a_capture_that_panics_when_the_closure_ends_is_its_panic() {
+    let pool = pool_of(1);
+    let worker = wait(submit(&pool, || thread::current().id())).unwrap();
+    let (bomb, on_drop) = Bomb::new();
+
+    let job = submit(&pool, move || {
+        let _bomb = &bomb;
+    });
+
+    panic_of(wait(job));
+    assert_eq!(on_drop.try_recv(), Ok(worker));
+    assert_alive(&pool, worker);
+}
+
+#[test]
+fn a_capture_of_a_cancelled_job_panics_in_vain() {
+    let pool = pool_of(1);
+    let worker = wait(submit(&pool, || thread::current().id())).unwrap();
+    let held = hold(&pool);
+    let (bomb, on_drop) = Bomb::new();
+    let job = submit(&pool, move || drop(bomb));
+
+    drop(job);
+    held.release();
+
+    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
+    assert_alive(&pool, worker);
+}
+
+#[test]
+fn a_capture_that_panics_does_not_hinder_shutdown() {
+    let pool = pool_of(1);
+    let held = hold(&pool);
+    held.wait_for_start();
+    let (bombs, drops): (Vec<_>, Vec<_>) = (0..3).map(|_| Bomb::new()).unzip();
+    let jobs: Vec<_> = bombs
+        .into_iter()
+        .map(|bomb| submit(&pool, move || drop(bomb)))
+        .collect();
+
+    assert_eq!(pool.shut_down(Duration::ZERO).len(), 1);
+
+    for dropped in drops {
+        assert_eq!(dropped.try_recv(), Ok(thread::current().id()));
+    }
+    assert!(jobs.into_iter().all(|job| is_cancelled(wait(job))));
+}
+
+#[test]
+fn a_payload_that_panics_when_dropped_is_survived() {
+    let pool = pool_of(1);
+    let worker = wait(submit(&pool, || thread::current().id())).unwrap();
+    let (dropped, on_drop) = mpsc::channel();
+    let own = Arc::new(Mutex::new(None));
+    let theirs = Arc::clone(&own);
+    let (queued, job) = Pool::job(here(), move || {
+        // Its own `Job`: so nobody is there to take the payload.
+        drop(theirs.lock().unwrap().take());
+        panic::panic_any(DoubleBomb(dropped));
+    });
+    *own.lock().unwrap() = Some::<Job<()>>(job);
+
+    pool.push(queued).unwrap();
+
+    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
+    assert_alive(&pool, worker);
+}
+
+// ---- cancelling
+
+#[test]
+fn a_job_cancelled_in_the_queue_never_runs() {
+    let pool = pool_of(1);
+    let held = hold(&pool);
+    let captured = Arc::new(());
+    let theirs = Arc::clone(&captured);
+    let mut job = submit(&pool, move || {
+        let _theirs = theirs;
+        panic!("it runs");
+    });
+
+    assert!(job.cancel());
+    assert!(job.cancel());
+    assert!(!job.has_started());
+
+    // Answered at once, though the worker has not come to it.
+    assert!(is_cancelled::<()>(wait(job)));
+    held.release();
+    wait(submit(&pool, || ())).unwrap();
+    assert_eq!(Arc::strong_count(&captured), 1);
+}
+
+#[test]
+fn a_job_that_runs_or_has_run_cannot_be_cancelled() {
+    let pool = pool_of(1);
+    let mut held = hold(&pool);
+    held.wait_for_start();
+
+    assert!(!held.job.cancel());
+    assert!(held.job.has_started());
+    held.let_go();
+    until(|| pool.load().idle == 1);
+
+    assert!(!held.job.cancel());
+    assert!(held.job.has_started());
+    wait(held.job).unwrap();
+}
+
+#[test]
+fn a_job_dropped_in_the_queue_never_runs_and_lets_go_of_its_waker() {
+    let pool = pool_of(1);
+    let held = hold(&pool);
+    let witness = Arc::new(Witness::default());
+    let (queued, mut job) = Pool::job(here(), || panic!("it runs"));
+    let _: Poll<Result<(), _>> = poll_with(&mut job, &Waker::from(Arc::clone(&witness)));
+    pool.push(queued).unwrap();
+    assert_eq!(Arc::strong_count(&witness), 2);
+
+    drop(job);
+
+    assert_eq!(Arc::strong_count(&witness), 1);
+    held.release();
+    wait(submit(&pool, || ())).unwrap();
+}
+
+#[test]
+fn a_job_dropped_while_it_runs_goes_on() {
+    let (finished, on_finish) = mpsc::channel();
+    let own = Arc::new(Mutex::new(None));
+    let theirs = Arc::clone(&own);
+    let (queued, job) = Pool::job(here(), move || {
+        drop(theirs.lock().unwrap().take());
+        finished.send(()).unwrap();
+    });
+    *own.lock().unwrap() = Some(job);
+
+    pool_of(1).push(queued).unwrap();
+
+    on_finish.recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
+fn a_queued_end_that_is_dropped_cancels_its_job() {
+    let (queued, mut job) = Pool::job(here(), || ());
+
+    drop(queued);
+
+    assert!(job.cancel());
+    assert!(is_cancelled(wait(job)));
+}
+
+#[test]
+fn cancelling_and_starting_agree_on_who_was_first() {
+    let pool = pool_of(2);
+    for _ in 0..5_000 {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let theirs = Arc::clone(&runs);
+        let mut job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
+
+        let cancelled = job.cancel();
+
+        assert_eq!(is_cancelled(wait(job)), cancelled);
+        assert_eq!(runs.load(Ordering::Relaxed), usize::from(!cancelled));
+    }
+}
+
+// ---- shutdown
+
+#[test]
+fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
+    let pool = pool_of(2);
+    let (first, second) = (hold(&pool), hold_as(&pool, dns()));
+    first.wait_for_start();
+    second.wait_for_start();
+    let queued: Vec<_> = (0..20).map(|_| submit(&pool, || ())).collect();
+    let held_back: Vec<_> = (0..20).map(|_| hold_as(&pool, dns())).collect();
+
+    thread::scope(|scope| {
+        let shutdown = scope.spawn(|| pool.shut_down(Duration::MAX));
+        assert!(queued.into_iter().all(|job| is_cancelled(wait(job))));
+        assert!(!shutdown.is_finished());
+        first.release();
+        second.release();
+        assert!(shutdown.join().unwrap().is_empty());
+    });
+
+    assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
+    assert!(held_back.into_iter().all(|held| is_cancelled(wait(held.job))));
+}
+
+#[test]
+fn shutdown_without_grace_names_what_goes_on() {
+    let pool = pool_of(2);
+    let mut label = here();
+    let line = label.location.line();
+    label.name = Some("parse".into());
+    let held = hold_as(&pool, label);
+    held.wait_for_start();
+    let finished = submit(&pool, || ());
+    wait(finished).unwrap();
+
+    for _ in 0..2 {
+        let running = pool.shut_down(Duration::ZERO);
+
+        assert_eq!(running.len(), 1);
+        assert_eq!(running[0].name.as_deref(), Some("parse"));
+        assert_eq!(running[0].location.line(), line);
+        assert_eq!(running[0].location.file(), file!());
+    }
+    held.release();
+    assert!(pool.shut_down(Duration::MAX).is_empty());
+}
+
+#[test]
+fn a_finished_job_is_never_named() {
+    for _ in 0..500 {
+        let pool = pool_of(1);
+        wait(submit(&pool, || ())).unwrap();
+        assert!(pool.shut_down(Duration::ZERO).is_empty());
+    }
+}
+
+#[test]
+fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
+    for _ in 0..300 {
+        let pool = pool_of(2);
+        let jobs: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
+
+        let running = pool.shut_down(Duration::ZERO);
+
+        let (named, rest): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|held| held.job.has_started());
+        assert_eq!(named.len(), running.len());
+        named.into_iter().for_each(Held::release);
+        assert!(pool.shut_down(Duration::MAX).is_empty());
+        assert!(!rest.iter().any(Held::has_started));
+    }
+}
+
+#[test]
+fn a_push_after_shutdown_is_refused() {
+    let pool = pool_of(2);
+    wait(submit(&pool, || ())).unwrap();
+    pool.shut_down(Duration::MAX);
+
+    for label in [here(), dns()] {
+        let (queued, job) = Pool::job(label, || ());
+        let error = pool.push(queued).unwrap_err();
+
+        assert!(error.to_string().contains("shut down"));
+        assert!(is_cancelled(wait(job)));
+    }
+    assert_eq!(pool.load().threads, 0);
+}
+
+#[test]
+fn shutdown_of_an_unused_pool_is_nothing() {
+    assert!(pool_of(4).shut_down(Duration::MAX).is_empty());
+}
+
+#[test]
+fn shutdown_calls_idle_workers_home() {
+    let pool = Pool::new(Config {
+        keep_alive: Duration::MAX,
+        ..config(4)
+    });
+    let meeting = Arc::new(Barrier::new(4));
+    let jobs: Vec<_> = (0..4).map(|_| meet(&pool, &meeting)).collect();
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+
+    assert!(pool.shut_down(Duration::MAX).is_empty());
+
+    assert_eq!(pool.load().threads, 0);
+}
+
+#[test]
+fn a_job_that_shuts_down_does_not_wait_for_itself() {
+    let pool = Arc::new(pool_of(2));
+    let theirs = Arc::clone(&pool);
+
+    let job = submit(&pool, move || theirs.shut_down(Duration::MAX));
+
+    assert_eq!(wait(job).unwrap().len(), 1);
+    assert!(pool.shut_down(Duration::MAX).is_empty());
+}
+
+#[test]
+fn jobs_that_shut_down_do_not_wait_for_each_other() {
+    let pool = Arc::new(pool_of(4));
+    let meeting = Arc::new(Barrier::new(4 + 1));
+    let jobs: Vec<_> = (0..4)
+        .map(|_| {
+            let (pool_too, meeting) = (Arc::clone(&pool), Arc::clone(&meeting));
+            submit(&pool, move || {
+                meeting.wait();
+                pool_too.shut_down(Duration::MAX).len()
+            })
+        })
+        .collect();
+
+    meeting.wait();
+    assert!(pool.shut_down(Duration::MAX).is_empty());
+    for job in jobs {
+        assert!((1..=4).contains(&wait(job).unwrap()));
+    }
+}
+
+#[test]
+fn the_last_owner_may_be_a_job() {
+    let pool = Arc::new(pool_of(1));
+    let meeting = Arc::new(Barrier::new(2));
+    let (theirs, meeting_too) = (Arc::clone(&pool), Arc::clone(&meeting));
+    let job = submit(&pool, move || {
+        meeting_too.wait();
+        drop(theirs);
+    });
+    let queued = submit(&pool, || ());
+
+    drop(pool);
+    meeting.wait();
+
+    wait(job).unwrap();
+    assert!(is_cancelled(wait(queued)));
+}
+
+#[test]
+fn a_closure_that_pushes_when_it_is_dropped_is_refused() {
+    struct Pusher(Arc<Pool>, mpsc::Sender<bool>);
+    impl Drop for Pusher {
+        fn drop(&mut self) {
+            let (queued, _job) = Pool::job(here(), || ());
+            self.1.send(self.0.push(queued).is_err()).unwrap();
+        }
+    }
+    let pool = Arc::new(pool_of(1));
+    let held = hold(&pool);
+    held.wait_for_start();
+    let (refused, on_refusal) = mpsc::channel();
+    let pusher = Pusher(Arc::clone(&pool), refused);
+    let job = submit(&pool, move || drop(pusher));
+
+    pool.shut_down(Duration::ZERO);
+
+    assert_eq!(on_refusal.try_recv(), Ok(true));
+    assert!(is_cancelled(wait(job)));
+}
+
+// ---- stress
+
+#[test]
+fn every_job_of_many_pushers_runs_once() {
+    const PUSHERS: usize = 4;
+    const JOBS: usize = 20_000;
+    for workers in [1, 2, 4] {
+        let pool = pool_of(workers);
+        let runs: Arc<[AtomicUsize]> = (0..PUSHERS * JOBS).map(|_| AtomicUsize::new(0)).collect();
+
+        thread::scope(|scope| {
+            for pusher in 0..PUSHERS {
+                let (pool, runs) = (&pool, &runs);
+                scope.spawn(move || {
+                    let push = |number: usize| {
+                        let runs: Arc<[AtomicUsize]> = Arc::clone(runs);
+                        submit(pool, move || runs[number].fetch_add(1, Ordering::Relaxed))
+                    };
+                    let jobs: Vec<_> = (pusher * JOBS..(pusher + 1) * JOBS).map(push).collect();
+                    for job in jobs {
+                        assert_eq!(wait(job).unwrap(), 0);
+                    }
+                });
+            }
+        });
+
+        assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1));
+    }
+}
+
+#[test]
+fn a_job_pushed_just_when_a_worker_goes_to_rest_is_seen() {
+    one_after_the_other(&pool_of(1), 20_000);
+    one_after_the_other(&pool_of(2), 20_000);
+}
+
+#[test]
+fn a_job_pushed_just_when_a_thread_ends_is_seen() {
+    for workers in [1, 2] {
+        let pool = Pool::new(Config {
+            keep_alive: Duration::ZERO,
+            ..config(workers)
+        });
+        one_after_the_other(&pool, 2_000);
+    }
+}
+
+/// Runs jobs one by one, each pushed in the instant in which its predecessor ends, so that it meets
+/// the worker at any step between two jobs.
+fn one_after_the_other(pool: &Pool, jobs: usize) {
+    let done = Arc::new(AtomicUsize::new(0));
+    for number in 0..jobs {
+        let theirs = Arc::clone(&done);
+        let job = submit(pool, move || {
+            theirs.fetch_add(1, Ordering::Relaxed);
+        });
+        until(|| done.load(Ordering::Relaxed) > number);
+        // How far the worker comes until the next push.
+        for _ in 0..number % 64 {
+            std::hint::spin_loop();
+        }
+        drop(job);
+    }
+}
+
+// ---- helpers
+
+fn config(workers: usize) -> Config {
+    Config {
+        workers,
+        ..Config::default()
+    }
+}
+
+fn pool_of(workers: usize) -> Pool {
+    Pool::new(config(workers))
+}
+
+#[track_caller]
+fn here() -> Label {
+    Label {
+        class: Class::Plain,
+        name: None,
+        location: Location::caller(),
+    }
+}
+
+#[track_caller]
+fn dns() -> Label {
+    Label {
+        class: Class::Dns,
+        ..here()
+    }
+}
+
+fn submit<T: Send + 'static>(pool: &Pool, f: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+    submit_as(pool, here(), f)
+}
+
+fn submit_as<T: Send + 'static>(
+    pool: &Pool,
+    label: Label,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> Job<T> {
+    let (queued, job) = Pool::job(label, f);
+    pool.push(queued).unwrap();
+    job
+}
+
+/// Waits for a job's result as a thread that parks.
+fn wait<T>(job: Job<T>) -> Result<T, JobError> {
+    struct Unparker(Thread);
+    impl Wake for Unparker {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unparker(thread::current())));
+    let mut job = pin!(job);
+    let begin = Instant::now();
+    loop {
+        if let Poll::Ready(result) = job.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result;
+        }
+        assert!(begin.elapsed() < PATIENCE, "a job has no end");
+        thread::park_timeout(PATIENCE);
+    }
+}
+
+fn poll_with<T>(job: &mut Job<T>, waker: &Waker) -> Poll<Result<T, JobError>> {
+    Pin::new(job).poll(&mut Context::from_waker(waker))
+}
+
+/// Waits for something that can only be looked at.
+fn until(condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "it does not come to pass");
+        thread::yield_now();
+    }
+}
+
+fn is_cancelled<T>(result: Result<T, JobError>) -> bool {
+    matches!(result, Err(JobError::Cancelled))
+}
+
+fn panic_of<T>(result: Result<T, JobError>) -> Box<dyn Any + Send> {
+    match result {
+        Err(JobError::Panicked(payload)) => payload,
+        _ => panic!("the job should have panicked"),
+    }
+}
+
+/// Checks that the one worker of a pool is the thread it was before.
+fn assert_alive(pool: &Pool, worker: ThreadId) {
+    assert_eq!(wait(submit(pool, || thread::current().id())).unwrap(), worker);
+}
+
+/// A job that ends when all who are expected at `meeting` are there.
+fn meet(pool: &Pool, meeting: &Arc<Barrier>) -> Job<()> {
+    let meeting = Arc::clone(meeting);
+    submit(pool, move || {
+        meeting.wait();
+    })
+}
+
+/// A job that keeps its worker until it is released, or its `Held` is dropped.
+struct Held {
+    job: Job<()>,
+    started: mpsc::Receiver<()>,
+    release: Option<mpsc::Sender<()>>,
+}
+
+fn hold(pool: &Pool) -> Held {
+    hold_as(pool, here())
+}
+
+fn hold_as(pool: &Pool, label: Label) -> Held {
+    let (start, started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let job = submit_as(pool, label, move || {
+        // Either end of the test may be gone already, which is a release as well.
+        let _ = start.send(());
+        let _ = released.recv();
+    });
+    Held {
+        job,
+        started,
+        release: Some(release),
+    }
+}
+
+impl Held {
+    fn wait_for_start(&self) {
+        self.started
+            .recv_timeout(PATIENCE)
+            .expect("the job begins at last");
+    }
+
+    fn has_started(&self) -> bool {
+        self.job.has_started()
+    }
+
+    fn let_go(&mut self) {
+        self.release = None;
+    }
+
+    /// Lets the job end, and leaves it: begun or not, it may run to its end.
+    fn release(mut self) {
+        self.let_go();
+        wait(self.job).unwrap();
+    }
+}
+
+/// Panics when it is dropped, and tells where that was.
+struct Bomb(mpsc::Sender<ThreadId>);
+
+impl Bomb {
+    fn new() -> (Bomb, mpsc::Receiver<ThreadId>) {
+        let (sender, receiver) = mpsc::channel();
+        (Bomb(sender), receiver)
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        // Whoever waits for it may be gone.
+        let _ = self.0.send(thread::current().id());
+        panic!("a destructor panics");
+    }
+}
+
+/// Panics when it is dropped, with a payload that does so too.
+struct DoubleBomb(mpsc::Sender<ThreadId>);
+
+impl Drop for DoubleBomb {
+    fn drop(&mut self) {
+        panic::panic_any(Bomb(self.0.clone()));
+    }
+}
+
+/// A waker that notes which threads wake it.
+#[derive(Default)]
+struct Witness {
+    woken_by: Mutex<Vec<ThreadId>>,
+}
+
+impl Wake for Witness {
+    fn wake(self: Arc<Self>) {
+        self.woken_by.lock().unwrap().push(thread::current().id());
+    }
+}

@@ -1,0 +1,185 @@
+//! The ready queue: the FIFO of tasks made ready by running code.
+//!
+//! While a loop runs, its queue stands in a thread-local of its thread, next to the loop's id: a
+//! wake then is an id compare and a push, without lock or counted pointer. `context` puts the queue
+//! in when the loop begins to run and takes it out when it stops; in between no other loop runs on
+//! this thread. Waking from anywhere else is not this module's business: [`push`] says no.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::mem::{self, ManuallyDrop};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::slots::Key;
+
+/// Room of the queue from the start, so that ordinary programs never grow it.
+pub(crate) const ROOM: usize = 1024;
+
+/// Tells one loop of the process from all others. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LoopId(u64);
+
+impl LoopId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        LoopId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// Set in [`Home::running`] while wakes go to the deferred list instead of the queue.
+const DEFERRING: u64 = 1 << 63;
+
+/// What a thread knows of the loop that runs on it.
+struct Home {
+    /// The id of the running loop, or zero.
+    running: Cell<u64>,
+    // Without a destructor the thread-local needs no registration and no liveness check. Nothing
+    // leaks: whoever stops running takes the queue out, and an empty one owns no memory.
+    queue: ManuallyDrop<RefCell<VecDeque<Key>>>,
+    /// Tasks that ran out of budget: woken while [`deferring`].
+    deferred: ManuallyDrop<RefCell<Vec<Key>>>,
+    /// The data pointer of the waker of the task being polled; only ever compared.
+    polled: Cell<*const ()>,
+    polled_key: Cell<Option<Key>>,
+}
+
+thread_local! {
+    static HOME: Home = const {
+        Home {
+            running: Cell::new(0),
+            queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
+            deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
+            polled: Cell::new(ptr::null()),
+            polled_key: Cell::new(None),
+        }
+    };
+}
+
+/// What was running before, to be put back.
+#[derive(Debug)]
+pub(crate) struct Outer {
+    running: u64,
+    queue: VecDeque<Key>,
+    polled: *const (),
+    polled_key: Option<Key>,
+}
+
+/// Makes `id` the running loop of this thread, with `queue` as its ready queue.
+pub(crate) fn start(id: LoopId, queue: VecDeque<Key>) -> Outer {
+    HOME.with(|home| Outer {
+        running: home.running.replace(id.0),
+        queue: home.queue.replace(queue),
+        polled: home.polled.replace(ptr::null()),
+        polled_key: home.polled_key.replace(None),
+    })
+}
+
+/// Ends what [`start`] began and returns the ready queue as it now stands.
+pub(crate) fn stop(outer: Outer) -> VecDeque<Key> {
+    HOME.with(|home| {
+        home.running.set(outer.running);
+        home.polled.set(outer.polled);
+        home.polled_key.set(outer.polled_key);
+        home.queue.replace(outer.queue)
+    })
+}
+
+/// Whether some loop runs on this thread.
+pub(crate) fn is_any_running() -> bool {
+    HOME.with(|home| home.running.get() != 0)
+}
+
+/// If `id` runs on this thread: asks `enqueue` whether the key is to be queued, and queues it.
+/// False, with nothing done, if it does not.
+pub(crate) fn push(id: LoopId, enqueue: impl FnOnce() -> Option<Key>) -> bool {
+    HOME.with(|home| {
+        let running = home.running.get();
+        if running == id.0 {
+            if let Some(key) = enqueue() {
+                home.queue.borrow_mut().push_back(key);
+            }
+            true
+        } else if running == id.0 | DEFERRING {
+            if let Some(key) = enqueue() {
+                home.deferred.borrow_mut().push(key);
+            }
+            true
+        } else {
+            false
+        }
+    })
+}
+
+/// Queues a key ahead of all others.
+pub(crate) fn push_front(key: Key) {
+    HOME.with(|home| home.queue.borrow_mut().push_front(key));
+}
+
+/// Takes the first task.
+pub(crate) fn pop() -> Option<Key> {
+    HOME.with(|home| home.queue.borrow_mut().pop_front())
+}
+
+pub(crate) fn len() -> usize {
+    HOME.with(|home| home.queue.borrow().len())
+}
+
+pub(crate) fn is_empty() -> bool {
+    len() == 0
+}
+
+/// Takes what was queued since the queue had `mark` entries.
+pub(crate) fn split_off(mark: usize) -> VecDeque<Key> {
+    HOME.with(|home| home.queue.borrow_mut().split_off(mark))
+}
+
+/// Runs `wake` such that tasks of the running loop which it wakes are set aside for the pending
+/// phase, not queued: what a task does that has used up its budget.
+pub(crate) fn deferring(wake: impl FnOnce()) {
+    struct Restore(u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            HOME.with(|home| home.running.set(self.0));
+        }
+    }
+    let _restore = HOME.with(|home| {
+        let running = home.running.get();
+        if running != 0 {
+            home.running.set(running | DEFERRING);
+        }
+        Restore(running)
+    });
+    wake();
+}
+
+/// Hands the tasks set aside by [`deferring`] to `take`.
+pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {
+    HOME.with(|home| {
+        if !home.deferred.borrow().is_empty() {
+            mem::take(&mut *home.deferred.borrow_mut())
+                .into_iter()
+                .for_each(&mut take);
+        }
+    });
+}
+
+/// Notes which task is polled from now on, by its key and its waker's data pointer.
+pub(crate) fn set_polled(key: Option<Key>, waker_data: *const ()) {
+    HOME.with(|home| {
+        home.polled_key.set(key);
+        home.polled.set(waker_data);
+    });
+}
+
+/// The task being polled, if `waker_data` belongs to its own waker.
+pub(crate) fn polled_by(waker_data: *const ()) -> Option<Key> {
+    HOME.with(|home| {
+        let is_own = home.polled.get() == waker_data;
+        home.polled_key.get().filter(|_| is_own)
+    })
+}

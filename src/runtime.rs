@@ -1,0 +1,209 @@
+//! The runtime: a loop and its worker pool, and what drives them.
+
+mod builder;
+mod enter_guard;
+mod handle;
+
+use std::fmt;
+use std::io;
+use std::panic::{self, Location};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::blocking;
+use crate::context;
+use crate::event_loop::EventLoop;
+use crate::ready;
+use crate::task::{self, JoinHandle};
+use crate::tasks::Origin;
+
+pub use builder::Builder;
+pub use enter_guard::EnterGuard;
+pub use handle::{Handle, TryCurrentError};
+
+/// A single-threaded runtime: one event loop, and a pool of worker threads for what blocks.
+///
+/// A runtime stays on the thread that made it; other threads reach it through its [`Handle`]. Any
+/// number of runtimes may exist in a process and on a thread, but only one runs at a time on a
+/// thread.
+///
+/// Dropping it ends it in order: new tasks are refused, the futures of all tasks are dropped on
+/// this thread in the order in which they were spawned, what they close is closed, queued blocking
+/// jobs are dropped, and running ones are waited for up to the [grace](Builder::shutdown_grace).
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = quintet::runtime::Runtime::new()?;
+/// let sum = runtime.block_on(async {
+///     let a = quintet::spawn(async { 1 });
+///     let b = quintet::spawn_blocking(|| 2);
+///     a.await.unwrap() + b.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Runtime {
+    event_loop: Rc<EventLoop>,
+    handle: Handle,
+    /// How long shutdown waits for running jobs.
+    grace: Duration,
+}
+
+impl Runtime {
+    /// Makes a runtime with the [default settings](Builder).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::build`].
+    pub fn new() -> io::Result<Self> {
+        Builder::new().build()
+    }
+
+    /// Returns a [`Builder`], for other settings.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    fn with_loop(event_loop: EventLoop, grace: Duration) -> Self {
+        let handle = Handle::new(Arc::clone(&event_loop.shared));
+        Runtime {
+            event_loop: Rc::new(event_loop),
+            handle,
+            grace,
+        }
+    }
+
+    /// Runs the loop until `future` is done, and returns its output.
+    ///
+    /// The future is a task like others, the first in the queue. It need be neither `Send` nor
+    /// `'static`. When it is done this returns at once; other tasks stay where they are, and go on
+    /// in the next `block_on`.
+    ///
+    /// While nothing is to be done the thread sleeps and uses no CPU, for ever if need be.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, with its panic; the runtime can still be used. If a runtime runs on
+    /// this thread already: a task cannot block the thread that is to run it. If the OS refuses to
+    /// wait for events.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(
+            !ready::is_any_running(),
+            "a quintet runtime is running on this thread already, and `block_on` would stop it; \
+             inside a task use `.await`, or `spawn_blocking` for what must block"
+        );
+        let origin = Origin {
+            name: Some("root".into()),
+            location: Location::caller(),
+        };
+        let _running = context::run(&self.event_loop);
+        let mut output = None;
+        let result = {
+            let root = pin!(async { output = Some(future.await) });
+            self.event_loop.run_root(root, origin)
+        };
+        match result {
+            Ok(()) => output.expect("the root is done, so it has left its output"),
+            Err(payload) => panic::resume_unwind(payload),
+        }
+    }
+
+    /// Spawns a task onto this runtime; see [`quintet::spawn`](crate::spawn). It is first polled by
+    /// the next [`block_on`](Runtime::block_on).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        let _entered = context::enter(&self.event_loop);
+        task::spawn(future)
+    }
+
+    /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let _entered = context::enter(&self.event_loop);
+        blocking::spawn_blocking(f)
+    }
+
+    /// Makes this runtime the current one of the thread while the guard lives, so that
+    /// [`spawn`](crate::spawn) and the like can be called outside of a task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// let guard = runtime.enter();
+    /// let task = quintet::spawn(async { 7 });
+    /// drop(guard);
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard::new(&self.event_loop)
+    }
+
+    /// Returns the handle by which other threads reach this runtime.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Ends the runtime like dropping it, but waits at most `grace` for running blocking jobs.
+    ///
+    /// Jobs that go on after that are named on standard error; their threads end with them.
+    pub fn shutdown_timeout(mut self, grace: Duration) {
+        self.grace = grace;
+    }
+
+    /// Ends the runtime without waiting for running blocking jobs.
+    pub fn shutdown_background(self) {
+        self.shutdown_timeout(Duration::ZERO);
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let running = context::run(&self.event_loop);
+        self.event_loop.shut_down(self.grace);
+        drop(running);
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("loop", &self.event_loop)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs `future` on a new runtime of its own, and returns its output.
+///
+/// # Panics
+///
+/// If the runtime cannot be made, and as [`Runtime::block_on`] does.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(quintet::block_on(async { 6 * 7 }), 42);
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("the quintet runtime could not be built: {error}"),
+    }
+}

@@ -1,0 +1,121 @@
+//! The way to a runtime from other threads.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::blocking;
+use crate::context;
+use crate::event_loop::Shared;
+use crate::task::{self, JoinHandle};
+use crate::tasks::Origin;
+
+/// Reaches a [`Runtime`](super::Runtime) from any thread.
+///
+/// Handles are cheap to clone and keep nothing alive: what is spawned through one after its runtime
+/// has ended is dropped, and its join handle says cancelled.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = quintet::runtime::Runtime::new()?;
+/// let handle = runtime.handle().clone();
+/// let thread = std::thread::spawn(move || handle.spawn(async { 1 + 1 }));
+/// let two = runtime.block_on(thread.join().unwrap());
+/// assert_eq!(two.unwrap(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Handle { shared }
+    }
+
+    /// Returns the handle of the current runtime.
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn current() -> Self {
+        Handle::try_current().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Returns the handle of the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// If no runtime is current on this thread.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::with(|event_loop| Handle::new(Arc::clone(&event_loop.shared)))
+            .ok_or(TryCurrentError(()))
+    }
+
+    /// Spawns a task from any thread.
+    ///
+    /// The future runs on the runtime's thread, and is dropped there. It arrives in the loop's poll
+    /// phase; on the runtime's own thread it is queued at once, like
+    /// [`quintet::spawn`](crate::spawn). The join handle may be awaited on any thread and by any
+    /// executor.
+    ///
+    /// If the runtime has ended, the future is dropped here, and the join handle says cancelled.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let origin = Origin {
+            name: None,
+            location: Location::caller(),
+        };
+        task::spawn_from_elsewhere(&self.shared, future, origin)
+    }
+
+    /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking). The
+    /// join handle may be awaited on any thread and by any executor.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let origin = Origin {
+            name: None,
+            location: Location::caller(),
+        };
+        blocking::spawn_from_elsewhere(&self.shared, f, origin)
+    }
+
+    /// Returns the name given by [`Builder::name`](super::Builder::name).
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name.as_deref()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("loop", &self.shared.id)
+            .field("name", &self.shared.name)
+            .finish()
+    }
+}
+
+/// No runtime is current on this thread; see [`Handle::try_current`].
+#[derive(Debug)]
+pub struct TryCurrentError(());
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(context::NO_LOOP)
+    }
+}
+
+impl Error for TryCurrentError {}

@@ -1,0 +1,141 @@
+//! Tasks: futures that run by themselves on the loop.
+//!
+//! [`spawn`] makes a task of a future, which need not be `Send`. A task is first polled from the
+//! ready queue, in the order of spawning, and afterwards whenever it is woken. Its [`JoinHandle`]
+//! tells how it ended; dropping the handle lets the task go on.
+//!
+//! [`yield_now`] and [`set_immediate`] belong to the check phase: what waits there runs once the
+//! loop has looked at the OS.
+
+mod abort_handle;
+mod builder;
+mod id;
+mod immediate;
+mod join_error;
+mod join_handle;
+mod promise;
+mod yield_now;
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::context;
+use crate::event_loop::{EventLoop, Shared};
+use crate::panics;
+use crate::tasks::{FutureWork, Identity, Message, Origin, Work};
+use promise::{Promise, Promised};
+
+pub use abort_handle::AbortHandle;
+pub use builder::Builder;
+pub use id::Id;
+pub use immediate::set_immediate;
+pub use join_error::JoinError;
+pub use join_handle::JoinHandle;
+pub use yield_now::{YieldNow, yield_now};
+
+pub(crate) use promise::{Cancel, promise};
+
+/// Spawns a task onto the current loop and returns its handle.
+///
+/// The future need not be `Send`: it runs on this thread, and is dropped here. It is first polled
+/// when the tasks that are ready already have had their turn, never inside this call.
+///
+/// # Panics
+///
+/// If no runtime is current on this thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # quintet::block_on(async {
+/// let text = Rc::new(String::from("not Send"));
+/// let task = quintet::spawn(async move { text.len() });
+/// assert_eq!(task.await.unwrap(), 8);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    let origin = Origin {
+        name: None,
+        location: Location::caller(),
+    };
+    spawn_with(future, origin)
+}
+
+#[track_caller]
+fn spawn_with<F>(future: F, origin: Origin) -> JoinHandle<F::Output>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    spawn_work(FutureWork::new(future), origin, EventLoop::spawn)
+}
+
+/// Spawns work onto the current loop, by `enqueue`.
+#[track_caller]
+pub(crate) fn spawn_work<W: Work>(
+    work: W,
+    origin: Origin,
+    enqueue: impl FnOnce(&EventLoop, W, Identity) -> crate::tasks::Spawned,
+) -> JoinHandle<W::Output> {
+    let spawned = context::with(|event_loop| {
+        let identity = event_loop.tasks.identify(origin);
+        if event_loop.is_closed() {
+            Err((work, identity.id))
+        } else {
+            Ok(enqueue(event_loop, work, identity))
+        }
+    });
+    match spawned {
+        Some(Ok(spawned)) => JoinHandle::local(spawned),
+        Some(Err((refused, id))) => {
+            panics::drop_contained(refused, "the destructor of a future that came too late");
+            JoinHandle::cancelled(id)
+        }
+        None => panic!("{}", context::NO_LOOP),
+    }
+}
+
+/// Spawns a `Send` future from any thread onto the loop of `shared`.
+pub(crate) fn spawn_from_elsewhere<F>(
+    shared: &Arc<Shared>,
+    future: F,
+    origin: Origin,
+) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let identity = Identity::from_elsewhere(origin);
+    let (promise, handle) = promise(identity.id);
+    let arrive = move || arrive(FutureWork::new(future), promise, identity);
+    let is_home = context::with_loop(shared.id, |_| ()).is_some();
+    if is_home {
+        arrive();
+    } else if let Err(refused) = shared.inbox.push(Message::Call(Box::new(arrive))) {
+        refused.discard();
+    }
+    handle
+}
+
+/// At home: makes a task of what came from elsewhere.
+fn arrive<W>(work: W, promise: Promise<W::Output>, identity: Identity)
+where
+    W: Work<Output: Send>,
+{
+    let work = Promised::new(work, promise);
+    let refused = context::with(|event_loop| {
+        if event_loop.is_closed() || work.promise().is_aborted() {
+            return Some(work);
+        }
+        let promise = Arc::clone(work.promise());
+        let spawned = event_loop.spawn(work, identity);
+        promise.set_header(&spawned.header);
+        event_loop.tasks.detach(spawned.header.key());
+        None
+    });
+    panics::drop_contained(refused, "the destructor of a future that came too late");
+}

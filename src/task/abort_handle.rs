@@ -1,0 +1,81 @@
+//! A handle that can only abort.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::Wake;
+
+use super::Id;
+use super::promise::Awaited;
+use crate::tasks::Header;
+
+/// Aborts a task from anywhere; made by [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
+///
+/// Dropping it does nothing.
+#[derive(Clone)]
+pub struct AbortHandle {
+    /// None where there is no task to abort.
+    target: Option<Target>,
+    id: Id,
+}
+
+/// What is aborted.
+#[derive(Clone)]
+pub(super) enum Target {
+    Local(Arc<Header>),
+    Shared(Arc<dyn Awaited>),
+}
+
+impl Target {
+    pub(super) fn abort(&self) {
+        match self {
+            Target::Local(header) if !header.is_finished() => abort_local(header),
+            Target::Local(_) => {}
+            Target::Shared(cell) => cell.abort(),
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        match self {
+            Target::Local(header) => header.is_finished(),
+            Target::Shared(cell) => cell.is_finished(),
+        }
+    }
+}
+
+/// Marks a task and wakes it: it is dropped where it next stands in the queue.
+pub(super) fn abort_local(header: &Arc<Header>) {
+    header.abort();
+    header.wake_by_ref();
+}
+
+impl AbortHandle {
+    pub(super) fn new(target: Option<Target>, id: Id) -> Self {
+        AbortHandle { target, id }
+    }
+
+    /// Cancels the task; see [`JoinHandle::abort`](super::JoinHandle::abort).
+    pub fn abort(&self) {
+        if let Some(target) = &self.target {
+            target.abort();
+        }
+    }
+
+    /// Returns whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.target.as_ref().is_none_or(Target::is_finished)
+    }
+
+    /// Returns the task's id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle")
+            .field("id", &self.id)
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}

@@ -1,0 +1,54 @@
+//! Tasks with a name.
+
+use std::panic::Location;
+
+use super::{JoinHandle, spawn_with};
+use crate::tasks::Origin;
+
+/// Spawns a task with more than the default settings.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let task = quintet::task::Builder::new()
+///     .name("answer")
+///     .spawn(async { 42 });
+/// assert_eq!(task.await.unwrap(), 42);
+/// # });
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder {
+    name: Option<Box<str>>,
+}
+
+impl Builder {
+    /// Starts with the default settings.
+    pub fn new() -> Self {
+        Builder::default()
+    }
+
+    /// Names the task, for messages about it.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Spawns the task; see [`spawn`](super::spawn).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        let origin = Origin {
+            name: self.name,
+            location: Location::caller(),
+        };
+        spawn_with(future, origin)
+    }
+}

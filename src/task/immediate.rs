@@ -1,0 +1,63 @@
+//! `set_immediate`: a closure for the check phase.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{JoinHandle, spawn_work};
+use crate::event_loop::EventLoop;
+use crate::panics;
+use crate::tasks::{Failure, Origin, Outcome, Work};
+
+/// Calls `f` in the next check phase: after the loop has looked at the OS, before it closes what
+/// was closed and fires timers again.
+///
+/// Immediates run in the order in which they were set. One that is set by another runs in the next
+/// tick. The call is a task: its panic stays in it, the handle gives its result, and
+/// [`abort`](JoinHandle::abort) takes it back.
+///
+/// # Panics
+///
+/// If no runtime is current on this thread.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::task::set_immediate;
+///
+/// # quintet::block_on(async {
+/// let answer = set_immediate(|| 42);
+/// assert_eq!(answer.await.unwrap(), 42);
+/// # });
+/// ```
+#[track_caller]
+pub fn set_immediate<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    let origin = Origin {
+        name: None,
+        location: Location::caller(),
+    };
+    spawn_work(Immediate(Some(f)), origin, EventLoop::spawn_immediate)
+}
+
+/// A closure as work: done at its first poll.
+struct Immediate<F>(Option<F>);
+
+// The closure is moved out to be called; it is never pinned.
+impl<F> Unpin for Immediate<F> {}
+
+impl<F: FnOnce() -> T + 'static, T: 'static> Work for Immediate<F> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        let f = self.0.take().expect("an immediate is called once");
+        Poll::Ready(panics::contain(f).map_err(Failure::Panicked))
+    }
+
+    fn may_cancel(self: Pin<&mut Self>) -> bool {
+        true
+    }
+}

@@ -1,0 +1,114 @@
+//! How a task can fail.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use super::Id;
+use crate::panics;
+use crate::tasks::Failure;
+
+/// Why a task has no output: it was cancelled, or it panicked, or there was no thread to run it.
+pub struct JoinError {
+    id: Id,
+    cause: Cause,
+}
+
+enum Cause {
+    Cancelled,
+    // The lock makes the error `Sync`, which a payload need not be.
+    Panicked(Mutex<Box<dyn Any + Send>>),
+    NoWorker(io::Error),
+}
+
+impl JoinError {
+    pub(crate) fn new(id: u64, failure: Failure) -> Self {
+        let cause = match failure {
+            Failure::Cancelled => Cause::Cancelled,
+            Failure::Panicked(payload) => Cause::Panicked(Mutex::new(payload)),
+            Failure::NoWorker(error) => Cause::NoWorker(error),
+        };
+        JoinError { id: Id(id), cause }
+    }
+
+    /// Returns whether the task was aborted, or its runtime ended first.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Returns whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// Returns what the task panicked with, for [`resume_unwind`](std::panic::resume_unwind).
+    ///
+    /// # Panics
+    ///
+    /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        self.try_into_panic()
+            .unwrap_or_else(|error| panic!("`into_panic` needs a task that panicked, but {error}"))
+    }
+
+    /// Returns what the task panicked with.
+    ///
+    /// # Errors
+    ///
+    /// This error itself, if the task did not panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
+        match self.cause {
+            Cause::Panicked(payload) => {
+                Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
+            }
+            cause => Err(JoinError { cause, ..self }),
+        }
+    }
+
+    /// Returns the id of the task.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id;
+        match &self.cause {
+            Cause::Cancelled => write!(f, "task {id} was cancelled"),
+            Cause::Panicked(payload) => {
+                let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
+                write!(f, "task {id} panicked: {}", panics::message(&**payload))
+            }
+            Cause::NoWorker(error) => write!(f, "task {id} found no worker thread: {error}"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            Cause::NoWorker(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> Self {
+        match error.cause {
+            Cause::NoWorker(error) => error,
+            Cause::Cancelled => io::Error::new(io::ErrorKind::Interrupted, error),
+            Cause::Panicked(_) => io::Error::other(error),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The handle of a task.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::abort_handle::Target;
+use super::promise::Awaited;
+use super::{AbortHandle, Id, JoinError};
+use crate::context;
+use crate::coop;
+use crate::tasks::{Failure, Header, Message, Outcome, Spawned};
+
+/// Awaits the end of a task.
+///
+/// A handle is a future of `Result<T, JoinError>`. Dropping it *detaches* the task, which goes on by
+/// itself; to stop the task, call [`abort`](JoinHandle::abort).
+///
+/// A handle is `Send` and `Sync` whatever the task's output is, for the output stays with the task
+/// until the handle is awaited. It must be awaited on the loop that it was spawned on; handles that
+/// [`Handle::spawn`](crate::runtime::Handle::spawn) makes may be awaited anywhere.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut handle` and dropping that future loses nothing.
+///
+/// # Panics
+///
+/// Awaiting it panics on another loop's thread, and when it has answered before.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let task = quintet::spawn(async { std::future::pending::<()>().await });
+/// task.abort();
+/// assert!(task.await.unwrap_err().is_cancelled());
+/// # });
+/// ```
+pub struct JoinHandle<T> {
+    link: Link,
+    id: Id,
+    _output: PhantomData<fn() -> T>,
+}
+
+enum Link {
+    /// A key to a slot of the loop at home.
+    Local(Arc<Header>),
+    /// A cell that the task fills when it ends.
+    Shared(Arc<dyn Awaited>),
+    /// The loop would not have the task.
+    Cancelled,
+    /// No worker could be had for the blocking job.
+    NoWorker(io::Error),
+    /// The outcome has been given out.
+    Answered,
+}
+
+impl<T> JoinHandle<T> {
+    fn new(link: Link, id: u64) -> Self {
+        JoinHandle {
+            link,
+            id: Id(id),
+            _output: PhantomData,
+        }
+    }
+
+    pub(crate) fn local(spawned: Spawned) -> Self {
+        JoinHandle::new(Link::Local(spawned.header), spawned.id)
+    }
+
+    pub(super) fn shared(cell: Arc<dyn Awaited>, id: u64) -> Self {
+        JoinHandle::new(Link::Shared(cell), id)
+    }
+
+    pub(crate) fn cancelled(id: u64) -> Self {
+        JoinHandle::new(Link::Cancelled, id)
+    }
+
+    pub(crate) fn no_worker(error: io::Error, id: u64) -> Self {
+        JoinHandle::new(Link::NoWorker(error), id)
+    }
+
+    /// Cancels the task.
+    ///
+    /// This only marks and wakes it. Where it next stands in the queue, its future is dropped, on its
+    /// own thread; the handle then answers [cancelled](JoinError::is_cancelled). A task that ends in
+    /// the poll which is running now has ended. A blocking job that has begun goes on.
+    pub fn abort(&self) {
+        if let Some(target) = self.target() {
+            target.abort();
+        }
+    }
+
+    /// Returns a handle that can only abort the task.
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(self.target(), self.id)
+    }
+
+    fn target(&self) -> Option<Target> {
+        match &self.link {
+            Link::Local(header) => Some(Target::Local(Arc::clone(header))),
+            Link::Shared(cell) => Some(Target::Shared(Arc::clone(cell))),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
+        }
+    }
+
+    /// Returns whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.target().is_none_or(|target| target.is_finished())
+    }
+
+    /// Returns the task's id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl<T: 'static> JoinHandle<T> {
+    /// Polls for the outcome.
+    #[track_caller]
+    fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        let mut outcome: Option<Outcome<T>> = None;
+        match &self.link {
+            Link::Local(header) => ready!(poll_local(header, cx, &mut outcome)),
+            Link::Shared(cell) => ready!(cell.poll(cx, &mut outcome)),
+            Link::Cancelled => outcome = Some(Err(Failure::Cancelled)),
+            Link::NoWorker(_) | Link::Answered => {}
+        }
+        let outcome = match mem::replace(&mut self.link, Link::Answered) {
+            Link::Local(header) => {
+                let (home, key) = (header.home(), header.key());
+                // First the reference, then the slot: the slot's header can then be used again.
+                drop(header);
+                context::with_loop(home, |event_loop| event_loop.tasks.release(key));
+                outcome
+            }
+            Link::NoWorker(error) => Some(Err(Failure::NoWorker(error))),
+            Link::Answered => panic!("a `JoinHandle` was polled after it had answered"),
+            Link::Shared(_) | Link::Cancelled => outcome,
+        };
+        Poll::Ready(outcome.expect("a task that has ended has an outcome"))
+    }
+}
+
+#[track_caller]
+fn poll_local(header: &Header, cx: &Context<'_>, outcome: &mut dyn Any) -> Poll<()> {
+    let home = header.home();
+    let poll = context::current()
+        .filter(|event_loop| event_loop.id() == home)
+        .map(|event_loop| event_loop.tasks.poll_join(header.key(), cx, outcome));
+    match poll {
+        Some(poll) => poll,
+        None => panic!(
+            "this `JoinHandle` belongs to {}, but {}; await it there, or spawn by `Handle::spawn`, \
+             whose handles can be awaited anywhere",
+            context::describe(home),
+            context::describe_current()
+        ),
+    }
+}
+
+impl<T: 'static> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(coop::poll_proceed(cx));
+        let outcome = ready!(self.poll_outcome(cx));
+        coop::charge(0);
+        Poll::Ready(outcome.map_err(|failure| JoinError::new(self.id.0, failure)))
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        match mem::replace(&mut self.link, Link::Answered) {
+            Link::Local(header) => detach(&header),
+            Link::Shared(cell) => cell.detach(),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
+        }
+    }
+}
+
+/// Tells the loop at home that nobody will ask for the outcome.
+fn detach(header: &Arc<Header>) {
+    let key = header.key();
+    match context::current().filter(|event_loop| event_loop.id() == header.home()) {
+        Some(event_loop) => event_loop.tasks.detach(key),
+        None => {
+            let home = header.home();
+            let go_home = move || {
+                if let Some(event_loop) = context::current().filter(|l| l.id() == home) {
+                    event_loop.tasks.detach(key);
+                }
+            };
+            // A loop that is gone has no slots.
+            let _refused = header.inbox().push(Message::Call(Box::new(go_home)));
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id)
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
+    assert_send_sync_unpin::<JoinHandle<std::rc::Rc<Waker>>>();
+};

@@ -1,0 +1,83 @@
+//! `yield_now`: a turn for everybody else.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::context;
+use crate::phase::check::Entry;
+use crate::ready;
+
+/// Lets everything else have its turn: the task goes on in the next check phase, after the other
+/// tasks that are ready and after a look at the OS.
+///
+/// Tasks that yield go on in the order in which they yielded.
+///
+/// # Panics
+///
+/// Awaiting it panics if no runtime is current on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// for chunk in [1, 2, 3].chunks(1) {
+///     // … something long …
+/// #   let _ = chunk;
+///     quintet::task::yield_now().await;
+/// }
+/// # });
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { state: State::New }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct YieldNow {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    /// In the line of the check phase, with this ticket.
+    Waiting(u64),
+    Done,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let event_loop = context::current().unwrap_or_else(|| panic!("{}", context::NO_LOOP));
+        let check = &event_loop.check;
+        match self.state {
+            State::New => self.state = State::Waiting(check.push(entry(cx))),
+            // Whoever polls again may have another waker.
+            State::Waiting(ticket) if check.replace(ticket, entry(cx)).is_ok() => {}
+            State::Waiting(_) | State::Done => {
+                self.state = State::Done;
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// What the check phase is to wake.
+fn entry(cx: &Context<'_>) -> Entry {
+    match ready::polled_by(cx.waker().data()) {
+        Some(task) => Entry::Task(task),
+        None => Entry::Waker(cx.waker().clone()),
+    }
+}
+
+impl Drop for YieldNow {
+    fn drop(&mut self) {
+        if let State::Waiting(ticket) = self.state {
+            let left = context::with(|event_loop| event_loop.check.replace(ticket, Entry::Nobody));
+            drop(left);
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! What a task is: this module knows, and nothing else does.
+//!
+//! A task is a slot of its loop's slab. The slot holds the boxed future, later its output, and the
+//! task's one waker; a join handle holds just a key. So the future and the output live and die on
+//! the loop's thread, wherever handles and wakers travel.
+//!
+//! The event loop spawns into [`Tasks`] and calls [`Tasks::run`] for each task whose turn it is.
+//! No borrow of the slab is held while a future is polled or dropped or a waker is called: those run
+//! users' code, which may come back here. Take out, release, then call.
+
+pub(crate) mod header;
+mod work;
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::mem;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::inbox::Inbox;
+use crate::panics::{self, Payload};
+use crate::ready::{self, LoopId};
+use crate::slots::{Key, Slots};
+
+pub(crate) use header::{Header, Message};
+pub(crate) use work::{FutureWork, Work};
+
+/// The door through which other threads reach a loop's tasks.
+pub(crate) type TaskInbox = Inbox<Message>;
+
+/// How many unused headers are kept for new tasks.
+const SPARE_HEADERS_MAX: usize = 1024;
+
+/// Task ids are taken from the process's counter in blocks of this size, so that spawning does not
+/// touch memory shared with other loops.
+const ID_BLOCK: u64 = 1024;
+
+const HANDLE_KEEPS_SLOT: &str = "a slot stays until its handle has the outcome or is dropped";
+
+/// How a task ended.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+/// Why a task has no output.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was aborted, or its loop ended first.
+    Cancelled,
+    /// It panicked.
+    Panicked(Payload),
+    /// It is a blocking job that no worker could be had for.
+    NoWorker(std::io::Error),
+}
+
+/// Where a task comes from: for messages, dumps and the order of shutdown.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// Who a task is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: u64,
+    pub(crate) origin: Origin,
+}
+
+/// The process's counter of task ids. They begin with 1.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Identity {
+    /// The identity of a task that is spawned from another thread.
+    pub(crate) fn from_elsewhere(origin: Origin) -> Self {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Identity { id, origin }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task ")?;
+        if let Some(name) = &self.origin.name {
+            write!(f, "`{name}` ")?;
+        }
+        write!(f, "(id {}, spawned at {})", self.id, self.origin.location)
+    }
+}
+
+/// A spawned task, for whoever makes its handle.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) header: Arc<Header>,
+    pub(crate) id: u64,
+}
+
+/// All tasks of one loop.
+pub(crate) struct Tasks {
+    home: LoopId,
+    inbox: Arc<TaskInbox>,
+    slots: RefCell<Slots<Task>>,
+    /// Headers and wakers of ended tasks that nobody else holds: a new task takes one of them and
+    /// so costs a single allocation.
+    spare: RefCell<Vec<(Arc<Header>, Waker)>>,
+    /// The next task id, and the first one behind the block it is taken from.
+    ids: Cell<(u64, u64)>,
+    /// How many tasks have been spawned, ever.
+    spawned: Cell<u64>,
+}
+
+/// One task.
+struct Task {
+    header: Arc<Header>,
+    /// Absent while the task is being polled, and for the root.
+    body: Option<Body>,
+    /// Who awaits the outcome.
+    join: Option<Waker>,
+    /// Whether the outcome stands in the body.
+    finished: bool,
+    /// Whether nobody can ask for the outcome any more.
+    detached: bool,
+    /// How many were spawned before it.
+    sequence: u64,
+    identity: Identity,
+}
+
+/// What is taken out of the slot while the task is polled.
+struct Body {
+    work: Pin<Box<dyn work::Erased>>,
+    waker: Waker,
+}
+
+/// Why a task's turn has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It stood in the ready queue or in pending.
+    Queued,
+    /// An event of a phase names it. It is left alone if it stands in a queue: it will come.
+    Event,
+}
+
+impl Tasks {
+    pub(crate) fn new(home: LoopId, inbox: Arc<TaskInbox>) -> Self {
+        Tasks {
+            home,
+            inbox,
+            slots: RefCell::new(Slots::new()),
+            spare: RefCell::new(Vec::new()),
+            ids: Cell::new((0, 0)),
+            spawned: Cell::new(0),
+        }
+    }
+
+    /// Adds a task. It is in no queue yet.
+    pub(crate) fn insert<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+        let (header, waker) = self.header();
+        let body = Body {
+            work: work::erase(work),
+            waker,
+        };
+        self.occupy(header, Some(body), identity)
+    }
+
+    /// Adds the task that stands for a future which lives on the stack of `block_on`, and returns
+    /// its waker beside it.
+    pub(crate) fn insert_root(&self, identity: Identity) -> (Spawned, Waker) {
+        let (header, waker) = self.header();
+        (self.occupy(header, None, identity), waker)
+    }
+
+    /// Removes the root's slot.
+    pub(crate) fn remove_root(&self, root: Spawned, waker: Waker) {
+        let key = root.header.key();
+        drop(root);
+        let task = self.slots.borrow_mut().remove(key);
+        if let Some(task) = task {
+            self.recycle(task.header, waker);
+        }
+    }
+
+    fn occupy(&self, header: Arc<Header>, body: Option<Body>, identity: Identity) -> Spawned {
+        let id = identity.id;
+        let sequence = self.spawned.get();
+        self.spawned.set(sequence + 1);
+        let handle = Arc::clone(&header);
+        self.slots.borrow_mut().insert_with(|key| {
+            header.assign(key);
+            Task {
+                header,
+                body,
+                join: None,
+                finished: false,
+                detached: false,
+                sequence,
+                identity,
+            }
+        });
+        Spawned { header: handle, id }
+    }
+
+    fn header(&self) -> (Arc<Header>, Waker) {
+        if let Some(spare) = self.spare.borrow_mut().pop() {
+            return spare;
+        }
+        let header = Arc::new(Header::new(self.home, Arc::clone(&self.inbox)));
+        let waker = Waker::from(Arc::clone(&header));
+        (header, waker)
+    }
+
+    /// Keeps a header for the next task, if nobody else can wake the old one by it.
+    fn recycle(&self, header: Arc<Header>, waker: Waker) {
+        // Two references: `header` and `waker`. Others can only come from a clone, and there is
+        // nobody left to clone from.
+        if Arc::strong_count(&header) != 2 {
+            return;
+        }
+        // Pairs with the release in the counter's decrement by whoever held the last other one.
+        atomic::fence(Ordering::Acquire);
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_HEADERS_MAX {
+            spare.push((header, waker));
+        }
+    }
+
+    /// Makes the identity of a task that is about to be spawned.
+    pub(crate) fn identify(&self, origin: Origin) -> Identity {
+        let (mut next, mut end) = self.ids.get();
+        if next == end {
+            next = NEXT_ID.fetch_add(ID_BLOCK, Ordering::Relaxed);
+            end = next + ID_BLOCK;
+        }
+        self.ids.set((next + 1, end));
+        Identity { id: next, origin }
+    }
+
+    /// Gives the task its turn: polls it, or drops its future if it was aborted. Returns whether
+    /// it was there to be run.
+    pub(crate) fn run(&self, key: Key, cause: Cause) -> bool {
+        let Some((mut body, aborted)) = self.begin(key, cause) else {
+            return false;
+        };
+        let finished = if aborted {
+            self.cancel(key, &mut body)
+        } else {
+            ready::set_polled(Some(key), body.waker.data());
+            let mut cx = Context::from_waker(&body.waker);
+            let finished = body.work.as_mut().poll(&mut cx).is_ready();
+            ready::set_polled(None, std::ptr::null());
+            finished
+        };
+        self.end(key, body, finished);
+        true
+    }
+
+    /// Takes the body out of its slot for a poll.
+    fn begin(&self, key: Key, cause: Cause) -> Option<(Body, bool)> {
+        let mut slots = self.slots.borrow_mut();
+        let task = slots.get_mut(key)?;
+        if task.header.is_queued() != (cause == Cause::Queued) {
+            return None;
+        }
+        task.header.begin_poll();
+        if task.finished {
+            return None;
+        }
+        let body = task.body.take()?;
+        Some((body, task.header.is_aborted()))
+    }
+
+    /// Drops an aborted task's future. A blocking job that has begun goes on.
+    fn cancel(&self, key: Key, body: &mut Body) -> bool {
+        let cancelled = body.work.as_mut().cancel();
+        if !cancelled && let Some(task) = self.slots.borrow().get(key) {
+            task.header.clear_abort();
+        }
+        cancelled
+    }
+
+    /// Puts the body back, or ends the task.
+    fn end(&self, key: Key, body: Body, finished: bool) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(key) else {
+            // The loop was shut down from within the poll; the body goes with it.
+            drop(slots);
+            drop(body);
+            return;
+        };
+        task.body = Some(body);
+        if !finished {
+            return;
+        }
+        task.finished = true;
+        task.header.set_finished();
+        let join = task.join.take();
+        let detached = task.detached;
+        drop(slots);
+        if detached {
+            self.release(key);
+        }
+        if let Some(join) = join {
+            wake_contained(join);
+        }
+    }
+
+    /// Moves the outcome of the task to `out`, an `Option<Outcome<T>>`; the slot is then to be
+    /// [released](Tasks::release). Or registers `cx` to be woken.
+    pub(crate) fn poll_join(&self, key: Key, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
+        {
+            let mut slots = self.slots.borrow_mut();
+            let task = slots.get_mut(key).expect(HANDLE_KEEPS_SLOT);
+            if task.finished {
+                let mut body = task.body.take().expect("a finished task is not polled");
+                drop(slots);
+                body.work.as_mut().take(out);
+                self.slots
+                    .borrow_mut()
+                    .get_mut(key)
+                    .expect(HANDLE_KEEPS_SLOT)
+                    .body = Some(body);
+                return Poll::Ready(());
+            }
+            if matches!(&task.join, Some(join) if join.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+        }
+        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
+        let mut new = Some(cx.waker().clone());
+        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
+            mem::swap(&mut task.join, &mut new);
+        }
+        Poll::Pending
+    }
+
+    /// Frees the slot of a finished task whose outcome was taken, or which nobody will ask for.
+    pub(crate) fn release(&self, key: Key) {
+        let task = self.slots.borrow_mut().remove(key);
+        let Some(task) = task else { return };
+        if let Some(mut body) = task.body {
+            body.work.as_mut().discard(&task.identity);
+            drop(body.work);
+            self.recycle(task.header, body.waker);
+        }
+        drop(task.join);
+    }
+
+    /// The handle is gone: the task goes on by itself, and frees its slot when it ends.
+    pub(crate) fn detach(&self, key: Key) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(key) else {
+            return;
+        };
+        task.detached = true;
+        let join = task.join.take();
+        let finished = task.finished;
+        drop(slots);
+        drop(join);
+        if finished {
+            self.release(key);
+        }
+    }
+
+    /// Polls a task that has just been spawned, outside of any queue. See `blocking`.
+    pub(crate) fn poll_first(&self, key: Key) {
+        self.run(key, Cause::Event);
+    }
+
+    /// Drops all futures in the order of their spawning and ends their tasks as cancelled.
+    ///
+    /// What the destructors spawn meanwhile is refused by the event loop.
+    pub(crate) fn cancel_all(&self) {
+        let mut live: Vec<(u64, Key)> = {
+            let slots = self.slots.borrow();
+            let live = slots.iter().filter(|(_, task)| !task.finished);
+            live.map(|(key, task)| (task.sequence, key)).collect()
+        };
+        live.sort_unstable_by_key(|&(sequence, _)| sequence);
+        for (_, key) in live {
+            let body = match self.slots.borrow_mut().get_mut(key) {
+                Some(task) => task.body.take(),
+                None => continue,
+            };
+            if let Some(mut body) = body {
+                body.work.as_mut().end();
+                self.end(key, body, true);
+            }
+        }
+    }
+
+    /// Drops what is left: outcomes that nobody has taken.
+    pub(crate) fn release_all(&self) {
+        let keys: Vec<Key> = self.slots.borrow().iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.release(key);
+        }
+        self.spare.take();
+    }
+
+    /// How many tasks have been spawned and have not ended.
+    pub(crate) fn live_count(&self) -> usize {
+        let slots = self.slots.borrow();
+        slots.iter().filter(|(_, task)| !task.finished).count()
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("home", &self.home)
+            .field("slots", &self.slots.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wake for Header {
+    fn wake(self: Arc<Self>) {
+        Header::wake_by_ref(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !ready::push(self.home(), || self.enqueue()) {
+            Header::wake_remote(self);
+        }
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("home", &self.home())
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Wakes; a panic of a foreign waker is reported.
+pub(crate) fn wake_contained(waker: Waker) {
+    if let Err(payload) = panics::contain(|| waker.wake()) {
+        panics::report(format_args!(
+            "a waker panicked: {}",
+            panics::message(&*payload)
+        ));
+        panics::discard(payload);
+    }
+}
+
+/// Drops a list of wakers one by one, each contained.
+pub(crate) fn drop_wakers(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        panics::drop_contained(waker, "the destructor of a waker");
+    }
+}
+
+impl Message {
+    /// Drops what never arrived.
+    pub(crate) fn discard(self) {
+        panics::drop_contained(self, "the destructor of a message to a loop that has ended");
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<Header>();
+    assert!(mem::size_of::<Task>() <= 128);
+};

@@ -1,0 +1,22 @@
+//! Time: sleeping, timeouts, intervals.
+//!
+//! Timers fire in the timers phase, in the order (deadline, arming), and never before their
+//! deadline. A deadline has nanoseconds, and is met to some 20 microseconds where the OS allows it.
+//! A sleep is armed when it is first polled. `Duration::MAX` is fine and means never.
+
+mod instant;
+mod interval;
+mod sleep;
+mod timeout;
+
+pub use std::time::Duration;
+
+pub use instant::Instant;
+pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+
+/// tokio's place for the error of [`timeout`].
+pub mod error {
+    pub use super::Elapsed;
+}

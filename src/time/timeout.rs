@@ -1,0 +1,122 @@
+//! Timeouts.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use super::{Instant, Sleep, sleep, sleep_until};
+use crate::coop;
+
+/// Waits for `future`, but at most for `duration`.
+///
+/// When the time is up the future is polled once more, and I/O in it looks at the OS again: data
+/// that came while the loop was busy is not lost to the timer.
+///
+/// # Errors
+///
+/// Answers [`Elapsed`] if the time was up first; the future is then dropped with the timeout.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::time::{Duration, timeout};
+///
+/// # quintet::block_on(async {
+/// let late = timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
+/// assert!(late.is_err());
+///
+/// let done = timeout(Duration::from_secs(1), async { 5 }).await;
+/// assert_eq!(done, Ok(5));
+/// # });
+/// ```
+pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
+    Timeout {
+        future,
+        sleep: sleep(duration),
+    }
+}
+
+/// Waits for `future`, but not beyond `deadline`; see [`timeout`].
+///
+/// # Errors
+///
+/// Answers [`Elapsed`] if the deadline came first.
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
+    Timeout {
+        future,
+        sleep: sleep_until(deadline),
+    }
+}
+
+pin_project! {
+    /// The future of [`timeout`] and [`timeout_at`].
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the future inside.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        sleep: Sleep,
+    }
+}
+
+impl<F> Timeout<F> {
+    /// Returns the future inside.
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    /// Returns the future inside.
+    pub fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
+    /// Gives up the timeout and returns the future.
+    pub fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        if Pin::new(this.sleep).poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        match coop::insist(|| this.future.poll(cx)) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => Poll::Ready(Err(Elapsed(()))),
+        }
+    }
+}
+
+/// The time was up; see [`timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(());
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline has elapsed")
+    }
+}
+
+impl Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(error: Elapsed) -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}
