@@ -6,6 +6,8 @@ mod context;
 mod coop;
 mod event_loop;
 mod inbox;
+pub mod io;
+pub mod net;
 mod panics;
 mod phase;
 mod pool;

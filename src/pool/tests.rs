@@ -551,8 +551,9 @@ fn a_job_dropped_while_it_runs_goes_on() {
         finished.send(()).unwrap();
     });
     *own.lock().unwrap() = Some(job);
+    let pool = pool_of(1);
 
-    pool_of(1).push(queued).unwrap();
+    pool.push(queued).unwrap();
 
     on_finish.recv_timeout(PATIENCE).unwrap();
 }

@@ -112,7 +112,7 @@ impl<T> Wheel<T> {
         }
         self.disarm(key.index);
         let value = self.slab.remove(key.index);
-        if self.slab.occupied == 0 {
+        if self.slab.len == 0 {
             debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
             debug_assert!(self.due.is_empty(), "the top of the heap is alive");
             self.slab.give_room_back();
@@ -275,31 +275,22 @@ impl<T> Wheel<T> {
     /// Moves the position on, to the current time or until something is due.
     fn advance(&mut self) {
         let target = self.now >> GRANULE_BITS;
-        let mut in_vain = false;
         while self.due.is_empty() {
             let first = self.first_slot();
             let reached = first.filter(|&(level, digit)| self.start_of(level, digit) <= target);
             let Some((level, digit)) = reached else {
                 self.position = target;
-                break;
+                return;
             };
-            let earliest = self.slots[level][digit].earliest;
-            in_vain |= earliest <= self.now;
             // No timer of the slot is before its earliest, so there is nothing to step through.
+            let earliest = self.slots[level][digit].earliest;
             self.position = target.min(earliest >> GRANULE_BITS);
-            self.place_anew(level, digit);
-        }
-        if in_vain
-            && self.due.is_empty()
-            && let Some((level, digit)) = self.first_slot()
-        {
-            // Somebody was promised a timer for this time, and it had been cancelled. The next
-            // promise is to hold, so the slot forgets what it remembered.
             self.place_anew(level, digit);
         }
     }
 
-    /// Places the timers of a slot as seen from the present position.
+    /// Places the timers of the first slot as seen from a position within it. They stay ahead of
+    /// all others, now in slots that remember no cancelled one: the next deadline is exact.
     fn place_anew(&mut self, level: usize, digit: usize) {
         let mut next = self.take_slot(level, digit);
         debug_assert_ne!(next, NIL, "an occupied slot has timers");
@@ -411,7 +402,7 @@ struct Slab<T> {
     entries: Vec<Entry<T>>,
     /// The head of the list of vacant entries.
     free: u32,
-    occupied: usize,
+    len: usize,
     /// Where new entries begin: after all generations of those that were given back.
     first_generation: u32,
 }
@@ -422,7 +413,7 @@ enum Entry<T> {
     /// The generation is the next tenant's.
     Vacant {
         generation: u32,
-        next_free: u32,
+        next: u32,
     },
     Occupied(Timer<T>),
 }
@@ -432,7 +423,7 @@ impl<T> Slab<T> {
         Slab {
             entries: Vec::new(),
             free: NIL,
-            occupied: 0,
+            len: 0,
             first_generation: 0,
         }
     }
@@ -444,11 +435,7 @@ impl<T> Slab<T> {
         }
         let index = self.free;
         let entry = &mut self.entries[index as usize];
-        let &mut Entry::Vacant {
-            generation,
-            next_free,
-        } = entry
-        else {
+        let &mut Entry::Vacant { generation, next } = entry else {
             unreachable!("the free list has vacant entries only");
         };
         *entry = Entry::Occupied(Timer {
@@ -460,8 +447,8 @@ impl<T> Slab<T> {
             place: Place::Fired,
             value,
         });
-        self.free = next_free;
-        self.occupied += 1;
+        self.free = next;
+        self.len += 1;
         TimerKey { index, generation }
     }
 
@@ -470,7 +457,7 @@ impl<T> Slab<T> {
         assert!(index != NIL, "a loop has fewer than 2^32 - 1 timers");
         self.entries.push(Entry::Vacant {
             generation: self.first_generation,
-            next_free: NIL,
+            next: NIL,
         });
         self.free = index;
     }
@@ -479,7 +466,7 @@ impl<T> Slab<T> {
         let generation = self.timer(index).generation + 1;
         match self.vacate(index, generation) {
             Entry::Occupied(timer) => {
-                self.occupied -= 1;
+                self.len -= 1;
                 timer.value
             }
             Entry::Vacant { .. } => unreachable!("only what is there is removed"),
@@ -488,23 +475,21 @@ impl<T> Slab<T> {
 
     /// Makes an entry vacant, and free unless it is retired. Returns what it was.
     fn vacate(&mut self, index: u32, generation: u32) -> Entry<T> {
-        let next_free = match generation {
+        let next = match generation {
             RETIRED => NIL,
             _ => mem::replace(&mut self.free, index),
         };
-        let vacant = Entry::Vacant {
-            generation,
-            next_free,
-        };
+        let vacant = Entry::Vacant { generation, next };
         mem::replace(&mut self.entries[index as usize], vacant)
     }
 
     /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
     /// retired: new ones could not follow its generation.
     fn give_room_back(&mut self) {
-        debug_assert_eq!(self.occupied, 0);
+        debug_assert_eq!(self.len, 0);
         let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);
-        let Some(highest @ 0..RETIRED) = beyond.map(Entry::generation).max() else {
+        let highest = beyond.map(Entry::generation).max();
+        let Some(highest) = highest.filter(|&highest| highest != RETIRED) else {
             return;
         };
         debug_assert!(highest >= self.first_generation);

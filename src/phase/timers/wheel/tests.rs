@@ -1,1 +1,691 @@
+//! The wheel by itself, then against a model: a `BTreeMap` in the order that is promised.
 
+use std::collections::BTreeMap;
+use std::mem::size_of;
+use std::task::Waker;
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+
+use super::{
+    Due, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place, RETIRED, ROOM_KEPT_MAX, SLOTS,
+    TimerKey, Wheel, digit_of,
+};
+
+const MILLISECOND: u64 = 1_000_000;
+const YEAR: u64 = 365 * 24 * 3600 * 1000 * MILLISECOND;
+
+/// The limit that leaves nothing out.
+const ALL: u64 = u64::MAX;
+
+/// The values of all timers due at `now`, in the order in which they fire.
+fn fire<T: Copy>(wheel: &mut Wheel<T>, now: u64) -> Vec<T> {
+    let mut fired = Vec::new();
+    while let Some(key) = wheel.pop_due(now, ALL) {
+        fired.push(*wheel.get_mut(key).unwrap());
+    }
+    fired
+}
+
+/// How many nanoseconds a slot of this level spans.
+fn span_of(level: u32) -> u64 {
+    1 << (GRANULE_BITS + LEVEL_BITS * level)
+}
+
+#[test]
+fn an_entry_takes_48_bytes() {
+    assert_eq!(size_of::<Entry<Option<Waker>>>(), 48);
+    assert_eq!(size_of::<TimerKey>(), 8);
+    assert_eq!(size_of::<Due>(), 24);
+}
+
+#[test]
+fn timers_fire_by_deadline_and_then_in_the_order_of_arming() {
+    let mut wheel = Wheel::new();
+    for (value, deadline) in [500, 7, YEAR, 500, 70_000, 7, YEAR, 500]
+        .into_iter()
+        .enumerate()
+    {
+        wheel.insert(deadline, value);
+    }
+
+    let fired = fire(&mut wheel, YEAR);
+
+    assert_eq!(fired, [1, 5, 0, 3, 7, 4, 2, 6]);
+}
+
+#[test]
+fn equal_deadlines_keep_their_order_through_all_levels() {
+    for level in 0..LEVELS as u32 {
+        let deadline = span_of(level) * 3 + 5;
+        let mut wheel = Wheel::new();
+        for value in 0..500 {
+            wheel.insert(deadline, value);
+        }
+        wheel.insert(deadline - 1, 1000);
+
+        let fired = fire(&mut wheel, deadline);
+
+        assert_eq!(fired[0], 1000);
+        assert!(fired[1..].iter().copied().eq(0..500));
+    }
+}
+
+#[test]
+fn a_timer_fires_at_its_deadline_and_not_a_nanosecond_before() {
+    let deadlines = (0..LEVELS as u32).flat_map(|level| {
+        let multiples = [1, 2, 31, 32, 33, 62, 63, 64, 65, 127, 128, 4095, 4096, 4097];
+        let grid = multiples
+            .into_iter()
+            .filter_map(move |k| span_of(level).checked_mul(k));
+        grid.flat_map(|boundary| [boundary - 1, boundary, boundary + 1])
+    });
+    for deadline in deadlines {
+        for start in [0, 1, deadline / 2, deadline / 64 * 63, deadline - 1] {
+            let mut wheel = Wheel::new();
+            assert_eq!(wheel.pop_due(start, ALL), None);
+            let key = wheel.insert(deadline, ());
+
+            assert_eq!(wheel.next_deadline(), Some(deadline));
+            assert_eq!(
+                wheel.pop_due(deadline - 1, ALL),
+                None,
+                "{deadline} from {start}"
+            );
+            assert_eq!(wheel.next_deadline(), Some(deadline));
+            assert_eq!(
+                wheel.pop_due(deadline, ALL),
+                Some(key),
+                "{deadline} from {start}"
+            );
+            assert_eq!(wheel.next_deadline(), None);
+        }
+    }
+}
+
+#[test]
+fn every_millisecond_of_a_minute_fires_on_time() {
+    let mut wheel = Wheel::new();
+    for millisecond in 1..60_000 {
+        wheel.insert(millisecond * MILLISECOND, millisecond);
+    }
+
+    for millisecond in 1..60_000 {
+        assert_eq!(wheel.next_deadline(), Some(millisecond * MILLISECOND));
+        let key = wheel.pop_due(millisecond * MILLISECOND, ALL).unwrap();
+        assert_eq!(wheel.remove(key), Some(millisecond));
+        assert_eq!(wheel.pop_due(millisecond * MILLISECOND, ALL), None);
+    }
+
+    assert!(wheel.is_empty());
+}
+
+#[test]
+fn a_jump_over_centuries_takes_no_steps() {
+    let mut wheel = Wheel::new();
+    wheel.insert(5, 'a');
+    wheel.insert(u64::MAX - 1, 'c');
+    wheel.insert(300 * YEAR, 'b');
+
+    assert_eq!(fire(&mut wheel, 300 * YEAR - 1), ['a']);
+    assert_eq!(fire(&mut wheel, u64::MAX - 2), ['b']);
+    assert_eq!(fire(&mut wheel, u64::MAX - 1), ['c']);
+}
+
+#[test]
+fn a_timer_for_never_waits_without_a_deadline() {
+    let mut wheel = Wheel::new();
+    let key = wheel.insert(NEVER, 'n');
+    let other = wheel.insert(NEVER, 'o');
+
+    assert_eq!(wheel.next_deadline(), None);
+    assert_eq!(wheel.pop_due(u64::MAX, ALL), None);
+    assert_eq!(wheel.len(), 2);
+
+    assert!(wheel.rearm(other, u64::MAX - 1));
+    assert_eq!(wheel.pop_due(u64::MAX, ALL), Some(other));
+    assert_eq!(wheel.remove(key), Some('n'));
+    assert!(wheel.is_empty());
+}
+
+#[test]
+fn a_deadline_in_the_past_is_due_at_once_and_goes_by_its_deadline() {
+    let mut wheel = Wheel::new();
+    assert_eq!(wheel.pop_due(YEAR, ALL), None);
+    wheel.insert(YEAR, 'd');
+    wheel.insert(YEAR - 1, 'c');
+    wheel.insert(0, 'a');
+    wheel.insert(17, 'b');
+
+    assert_eq!(wheel.next_deadline(), Some(0));
+    assert_eq!(fire(&mut wheel, YEAR), ['a', 'b', 'c', 'd']);
+}
+
+#[test]
+fn a_time_that_goes_back_counts_as_the_latest() {
+    let mut wheel = Wheel::new();
+    assert_eq!(wheel.pop_due(YEAR, ALL), None);
+    wheel.insert(YEAR, 'a');
+    wheel.insert(YEAR + 1, 'b');
+
+    assert_eq!(fire(&mut wheel, 3), ['a']);
+    wheel.insert(YEAR + 100 * MILLISECOND, 'c');
+    assert_eq!(fire(&mut wheel, YEAR - 50 * MILLISECOND), []);
+    assert_eq!(fire(&mut wheel, YEAR + 100 * MILLISECOND), ['b', 'c']);
+}
+
+#[test]
+fn what_is_armed_in_a_phase_waits_for_the_next() {
+    let mut wheel = Wheel::new();
+    let first = wheel.insert(10, 'a');
+    let second = wheel.insert(20, 'b');
+    let limit = wheel.next_sequence();
+
+    assert_eq!(wheel.pop_due(20, limit), Some(first));
+    let added = wheel.insert(20, 'c');
+    assert!(wheel.rearm(first, 20));
+    assert_eq!(wheel.pop_due(20, limit), Some(second));
+    assert_eq!(wheel.pop_due(20, limit), None);
+    assert_eq!(wheel.next_deadline(), Some(20));
+
+    let limit = wheel.next_sequence();
+    assert_eq!(wheel.pop_due(20, limit), Some(added));
+    assert_eq!(wheel.pop_due(20, limit), Some(first));
+}
+
+#[test]
+fn a_timer_armed_anew_comes_last_among_its_equals() {
+    let mut wheel = Wheel::new();
+    let keys = ['a', 'b', 'c'].map(|value| wheel.insert(YEAR, value));
+
+    assert!(wheel.rearm(keys[0], YEAR));
+    assert_eq!(wheel.next_sequence(), 4);
+    assert_eq!(wheel.len(), 3);
+
+    assert_eq!(fire(&mut wheel, YEAR), ['b', 'c', 'a']);
+}
+
+#[test]
+fn a_timer_that_fired_keeps_its_value_and_can_be_armed_anew() {
+    let mut wheel = Wheel::new();
+    let key = wheel.insert(10, 'a');
+    assert!(!wheel.has_fired(key));
+
+    assert_eq!(wheel.pop_due(10, ALL), Some(key));
+    assert!(wheel.has_fired(key));
+    assert!(wheel.is_empty());
+    assert_eq!(wheel.pop_due(10, ALL), None);
+    assert_eq!(wheel.get_mut(key), Some(&mut 'a'));
+
+    assert!(wheel.rearm(key, 30));
+    assert!(!wheel.has_fired(key));
+    assert_eq!(wheel.len(), 1);
+    assert_eq!(wheel.pop_due(29, ALL), None);
+    assert_eq!(wheel.pop_due(30, ALL), Some(key));
+    assert_eq!(wheel.remove(key), Some('a'));
+}
+
+#[test]
+fn a_stale_key_answers_nothing() {
+    let mut wheel = Wheel::new();
+    let stale = wheel.insert(10, 'a');
+    assert_eq!(wheel.remove(stale), Some('a'));
+    let tenant = wheel.insert(20, 'b');
+    assert_eq!(tenant.index, stale.index, "the entry is used again");
+    assert_eq!(wheel.pop_due(20, ALL), Some(tenant));
+
+    assert!(!wheel.has_fired(stale));
+    assert!(!wheel.rearm(stale, 1));
+    assert_eq!(wheel.get_mut(stale), None);
+    assert_eq!(wheel.remove(stale), None);
+
+    assert!(wheel.has_fired(tenant));
+    assert_eq!(wheel.remove(tenant), Some('b'));
+}
+
+/// Makes the timer of `key` the tenant of this generation, as if the others had come and gone.
+fn grow_old<T>(wheel: &mut Wheel<T>, key: TimerKey, generation: u32) -> TimerKey {
+    wheel.slab.timer_mut(key.index).generation = generation;
+    TimerKey { generation, ..key }
+}
+
+#[test]
+fn an_entry_without_generations_left_is_retired() {
+    let mut wheel = Wheel::new();
+    let first = wheel.insert(10, 0);
+    let first = grow_old(&mut wheel, first, RETIRED - 2);
+    wheel.remove(first);
+
+    let last = wheel.insert(10, 1);
+    assert_eq!(last.index, first.index);
+    assert_eq!(last.generation, RETIRED - 1);
+    assert_eq!(wheel.remove(last), Some(1));
+    let next = wheel.insert(10, 2);
+
+    assert_ne!(next.index, first.index);
+    assert_eq!(wheel.get_mut(last), None);
+    assert_eq!(fire(&mut wheel, 10), [2]);
+}
+
+#[test]
+fn room_of_a_burst_is_given_back_and_its_keys_stay_stale() {
+    let mut wheel = Wheel::new();
+    let keys: Vec<_> = (0..10 * ROOM_KEPT_MAX)
+        .map(|i| wheel.insert(i as u64 % 2, i))
+        .collect();
+    let old = grow_old(&mut wheel, keys[0], RETIRED - 1);
+    for &key in keys[1..].iter().chain([&old]) {
+        assert!(wheel.remove(key).is_some());
+    }
+    assert!(wheel.slab.entries.capacity() <= ROOM_KEPT_MAX);
+    assert!(wheel.due.capacity() <= ROOM_KEPT_MAX);
+
+    let fresh: Vec<_> = keys.iter().map(|_| wheel.insert(YEAR, 0)).collect();
+
+    assert_eq!(
+        fresh[0].index, 1,
+        "the retired entry is left out, the others come in order"
+    );
+    assert!(
+        keys.iter()
+            .chain([&old])
+            .all(|&key| wheel.get_mut(key).is_none())
+    );
+    assert!(fresh.iter().all(|&key| wheel.get_mut(key).is_some()));
+    assert_eq!(wheel.len(), fresh.len());
+}
+
+#[test]
+fn room_with_a_retired_entry_is_kept() {
+    let mut wheel = Wheel::new();
+    let mut keys: Vec<_> = (0..=ROOM_KEPT_MAX).map(|i| wheel.insert(YEAR, i)).collect();
+    keys[ROOM_KEPT_MAX] = grow_old(&mut wheel, keys[ROOM_KEPT_MAX], RETIRED - 1);
+
+    for &key in &keys {
+        assert!(wheel.remove(key).is_some());
+    }
+    let fresh: Vec<_> = keys.iter().map(|_| wheel.insert(YEAR, 0)).collect();
+
+    assert!(fresh.iter().all(|key| key.index as usize != ROOM_KEPT_MAX));
+}
+
+#[test]
+fn cancelling_what_is_due_for_ever_takes_no_more_memory() {
+    let mut wheel = Wheel::new();
+    let survivor = wheel.insert(0, 0);
+
+    for deadline in 1..100_000 {
+        let key = wheel.insert(deadline % 1000, 1);
+        if deadline % 2 == 0 {
+            wheel.rearm(key, 1);
+        }
+        wheel.remove(key);
+        assert!(wheel.due.len() <= 3);
+    }
+
+    assert!(wheel.due.capacity() < 100);
+    assert!(wheel.slab.entries.capacity() < 100);
+    assert_eq!(wheel.pop_due(0, ALL), Some(survivor));
+}
+
+#[test]
+fn a_cancelled_timer_wakes_a_loop_in_vain_at_most_once() {
+    for level in 0..LEVELS as u32 {
+        let base = span_of(level);
+        let mut wheel = Wheel::new();
+        let doomed: Vec<_> = (1..60).map(|i| wheel.insert(base + i, 'x')).collect();
+        wheel.insert(base + 63, 'a');
+        doomed
+            .iter()
+            .for_each(|&key| assert_eq!(wheel.remove(key), Some('x')));
+
+        let promise = wheel.next_deadline().unwrap();
+        assert!(promise <= base + 63);
+        assert_eq!(wheel.pop_due(promise, ALL), None);
+
+        assert_eq!(wheel.next_deadline(), Some(base + 63));
+        assert_eq!(fire(&mut wheel, base + 63), ['a']);
+        assert_eq!(wheel.next_deadline(), None);
+    }
+}
+
+/// A moment, as seen from the present one.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    At(u64),
+    In(u64),
+    Ago(u64),
+    /// A nanosecond before, at, or after the start of a slot that many slots ahead.
+    Boundary {
+        level: u32,
+        ahead: u64,
+        after: u64,
+    },
+    /// The deadline of one of the next few timers, or the nanosecond before.
+    Deadline {
+        of: usize,
+        before: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Insert(When),
+    Rearm(usize, When),
+    Remove(usize),
+    /// A phase: the time, how many may fire, and how many of the timers armed last it leaves out.
+    Fire {
+        now: When,
+        budget: usize,
+        newest: u64,
+    },
+}
+
+fn when() -> impl Strategy<Value = When> {
+    let boundary = (0..LEVELS as u32, 0..4_u64, 0..66_u64, 0..3_u64);
+    prop_oneof![
+        3 => (0..300_000_u64).prop_map(When::In),
+        3 => (0..64_u32, any::<u64>()).prop_map(|(bits, any)| When::In(any >> bits)),
+        4 => boundary.prop_map(|(level, few, many, after)| {
+            let ahead = if few == 0 { many } else { few };
+            When::Boundary { level, ahead, after }
+        }),
+        3 => (any::<usize>(), 0..2_u64).prop_map(|(of, before)| When::Deadline { of, before }),
+        1 => (0..64_u32, any::<u64>()).prop_map(|(bits, any)| When::Ago(any >> bits)),
+        1 => prop_oneof![Just(0), Just(u64::MAX - 1), Just(NEVER)].prop_map(When::At),
+    ]
+}
+
+/// When a phase runs: mostly soon, so that a case does not reach the end of time at once.
+fn phase() -> impl Strategy<Value = When> {
+    prop_oneof![
+        3 => Just(When::In(0)),
+        4 => (0..2_000_000_u64).prop_map(When::In),
+        4 => (any::<usize>(), 0..2_u64).prop_map(|(of, before)| When::Deadline { of, before }),
+        2 => (24..64_u32, any::<u64>()).prop_map(|(bits, any)| When::In(any >> bits)),
+        1 => when(),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let fire = (phase(), 0..12_usize, 0..6_u64);
+    prop_oneof![
+        6 => when().prop_map(Step::Insert),
+        2 => (any::<usize>(), when()).prop_map(|(which, when)| Step::Rearm(which, when)),
+        3 => any::<usize>().prop_map(Step::Remove),
+        5 => fire.prop_map(|(now, budget, newest)| {
+            let newest = newest.saturating_sub(3);
+            Step::Fire { now, budget, newest }
+        }),
+    ]
+}
+
+/// A wheel and what it should do.
+struct Pair {
+    wheel: Wheel<usize>,
+    /// Waiting timers in order, by their number.
+    waiting: BTreeMap<(u64, u64), usize>,
+    /// All timers ever inserted: key, deadline and sequence; none if removed.
+    timers: Vec<(TimerKey, Option<(u64, u64)>)>,
+    sequence: u64,
+    now: u64,
+    /// Whether a waiting timer was cancelled or re-armed since the wheel was empty.
+    blurred: bool,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Pair {
+            wheel: Wheel::new(),
+            waiting: BTreeMap::new(),
+            timers: Vec::new(),
+            sequence: 0,
+            now: 0,
+            blurred: false,
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Insert(deadline) => self.insert(self.moment(deadline)),
+            Step::Rearm(which, deadline) => self.rearm(which, self.moment(deadline)),
+            Step::Remove(which) => self.remove(which),
+            Step::Fire {
+                now,
+                budget,
+                newest,
+            } => {
+                self.now = self.now.max(self.moment(now));
+                let limit = match newest {
+                    0 => ALL,
+                    _ => self.sequence.saturating_sub(newest - 1),
+                };
+                for _ in 0..budget {
+                    if !self.fire(limit) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.compare();
+    }
+
+    fn moment(&self, when: When) -> u64 {
+        match when {
+            When::At(moment) => moment,
+            When::In(delay) => self.now.saturating_add(delay),
+            When::Ago(delay) => self.now.saturating_sub(delay),
+            When::Boundary {
+                level,
+                ahead,
+                after,
+            } => {
+                let slot = (self.now / span_of(level)).saturating_add(ahead);
+                let start = slot.saturating_mul(span_of(level));
+                start.saturating_add(after).saturating_sub(1)
+            }
+            When::Deadline { of, before } => {
+                let some = of % self.waiting.len().clamp(1, 6);
+                let timer = self.waiting.keys().nth(some);
+                timer.map_or(self.now, |&(deadline, _)| deadline.saturating_sub(before))
+            }
+        }
+    }
+
+    /// The number of some timer, most likely one that still has its entry.
+    fn choose(&self, which: usize) -> Option<usize> {
+        let recent = which % self.timers.len().clamp(1, 16);
+        self.timers.len().checked_sub(recent + 1)
+    }
+
+    fn arm(&mut self, number: usize, deadline: u64) {
+        let armed = (deadline, self.sequence);
+        self.sequence += 1;
+        self.timers[number].1 = Some(armed);
+        self.waiting.insert(armed, number);
+    }
+
+    fn disarm(&mut self, number: usize) {
+        let armed = self.timers[number].1;
+        self.blurred |= armed.is_some_and(|armed| self.waiting.remove(&armed).is_some());
+    }
+
+    fn insert(&mut self, deadline: u64) {
+        let number = self.timers.len();
+        let key = self.wheel.insert(deadline, number);
+        self.timers.push((key, None));
+        self.arm(number, deadline);
+    }
+
+    fn rearm(&mut self, which: usize, deadline: u64) {
+        let Some(number) = self.choose(which) else {
+            return;
+        };
+        let (key, armed) = self.timers[number];
+        assert_eq!(self.wheel.rearm(key, deadline), armed.is_some());
+        if armed.is_some() {
+            self.disarm(number);
+            self.arm(number, deadline);
+        }
+    }
+
+    fn remove(&mut self, which: usize) {
+        let Some(number) = self.choose(which) else {
+            return;
+        };
+        let (key, armed) = self.timers[number];
+        assert_eq!(self.wheel.remove(key), armed.map(|_| number));
+        self.disarm(number);
+        self.timers[number].1 = None;
+    }
+
+    /// The true next deadline.
+    fn next_deadline(&self) -> Option<u64> {
+        let (&(deadline, _), _) = self.waiting.first_key_value()?;
+        Some(deadline).filter(|&deadline| deadline != NEVER)
+    }
+
+    /// Lets one timer fire; false if none did.
+    fn fire(&mut self, limit: u64) -> bool {
+        let promise = self.wheel.next_deadline();
+        let fired = self.wheel.pop_due(self.now, limit);
+        let is_due = self
+            .next_deadline()
+            .is_some_and(|deadline| deadline <= self.now);
+        let first = self
+            .waiting
+            .first_entry()
+            .filter(|first| is_due && first.key().1 < limit);
+        assert_eq!(
+            fired,
+            first.as_ref().map(|first| self.timers[*first.get()].0)
+        );
+        if let Some(first) = first {
+            first.remove();
+            return true;
+        }
+        if !is_due {
+            let next = self.wheel.next_deadline();
+            assert!(next.is_none_or(|next| next > self.now), "a loop would spin");
+            if promise.is_some_and(|promise| promise <= self.now) {
+                assert_eq!(
+                    next,
+                    self.next_deadline(),
+                    "a loop would be woken in vain again"
+                );
+            }
+        }
+        false
+    }
+
+    fn compare(&mut self) {
+        assert_eq!(self.wheel.len(), self.waiting.len());
+        assert_eq!(self.wheel.is_empty(), self.waiting.is_empty());
+        assert_eq!(self.wheel.next_sequence(), self.sequence);
+        for number in 0..self.timers.len() {
+            let (key, armed) = self.timers[number];
+            assert_eq!(self.wheel.get_mut(key).copied(), armed.map(|_| number));
+            let fired = armed.is_some_and(|armed| !self.waiting.contains_key(&armed));
+            assert_eq!(self.wheel.has_fired(key), fired);
+        }
+        self.blurred &= !self.waiting.is_empty();
+        let (promised, truth) = (self.wheel.next_deadline(), self.next_deadline());
+        assert_eq!(promised.is_some(), truth.is_some());
+        assert!(promised <= truth);
+        assert!(self.blurred || promised == truth);
+        check_structure(&self.wheel);
+    }
+
+    /// Sleeps from deadline to deadline until nothing is left, as an idle loop does.
+    fn drain(&mut self) {
+        let mut in_vain = 0;
+        while let Some(deadline) = self.wheel.next_deadline() {
+            self.now = self.now.max(deadline);
+            in_vain = if self.fire(ALL) { 0 } else { in_vain + 1 };
+            assert!(in_vain <= 1);
+        }
+        assert_eq!(self.next_deadline(), None);
+        self.compare();
+    }
+}
+
+/// Asserts what must hold inside the wheel between calls.
+fn check_structure<T>(wheel: &Wheel<T>) {
+    let mut in_slots = 0;
+    for (level, digit) in (0..LEVELS).flat_map(|level| (0..SLOTS).map(move |digit| (level, digit)))
+    {
+        let slot = &wheel.slots[level][digit];
+        assert_eq!(wheel.occupied[level] >> digit & 1 == 1, slot.head != NIL);
+        let (mut previous, mut next) = (NIL, slot.head);
+        while next != NIL {
+            let timer = wheel.slab.timer(next);
+            assert_eq!(timer.place, Place::Level(level as u8));
+            assert_eq!(timer.previous, previous);
+            assert_eq!(digit_of(timer.deadline, level), digit);
+            assert!(timer.deadline >= slot.earliest);
+            assert!(timer.deadline >> GRANULE_BITS > wheel.position);
+            (previous, next) = (next, timer.next);
+            in_slots += 1;
+        }
+    }
+    let alive = wheel
+        .due
+        .iter()
+        .filter(|due| wheel.slab.is_alive(&due.0))
+        .count();
+    assert_eq!(wheel.due.len(), alive + wheel.dead);
+    assert!(wheel.dead <= alive);
+    assert!(
+        wheel
+            .due
+            .peek()
+            .is_none_or(|first| wheel.slab.is_alive(&first.0))
+    );
+    let never = wheel
+        .slab
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry, Entry::Occupied(timer) if timer.place == Place::Never));
+    assert_eq!(wheel.len(), in_slots + alive + never.count());
+}
+
+/// Some two seconds in all without optimization.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 250,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_wheel_does_what_the_model_does(steps in vec(step(), 1..100)) {
+        let mut pair = Pair::new();
+        for step in steps {
+            pair.take(step);
+        }
+        pair.drain();
+    }
+
+    #[test]
+    fn without_cancelling_the_next_deadline_is_exact(
+        deadlines in vec(when(), 1..100),
+        budget in 1..5_usize,
+    ) {
+        let mut pair = Pair::new();
+        for deadline in deadlines {
+            pair.take(Step::Insert(deadline));
+            if pair.waiting.len() > 40 {
+                let now = When::Deadline { of: 2, before: 0 };
+                pair.take(Step::Fire { now, budget, newest: 0 });
+            }
+        }
+        assert!(!pair.blurred);
+        while let Some(now) = pair.next_deadline() {
+            pair.take(Step::Fire { now: When::At(now), budget: 1, newest: 0 });
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! A descriptor and its place in a loop.
+//!
+//! Operations are optimistic: they try their system call first, and only one that would block
+//! registers the descriptor with the poller and waits. A source belongs to the loop on which one of
+//! its operations is first polled. It is closed where it is dropped, on any thread: the descriptor
+//! is deregistered and closed at once, and the slot is sent home, to be freed in the close phase.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use mio::unix::SourceFd;
+
+use crate::context;
+use crate::coop;
+use crate::event_loop::{EventLoop, Shared};
+use crate::phase::close::Closing;
+use crate::phase::poll::{Direction, WaiterId};
+use crate::slots::Key;
+use crate::tasks::{Message, wake_contained};
+
+/// What a successful operation says about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It may succeed too.
+    Ready,
+    /// It would block: this one moved less than it could have. Only stream sockets and pipes are
+    /// a proof of that.
+    Drained,
+}
+
+/// What an operation did.
+#[derive(Debug)]
+pub(crate) struct Done<R> {
+    pub(crate) result: R,
+    /// How many bytes it moved, for the task's budget.
+    pub(crate) bytes: usize,
+    pub(crate) outlook: Outlook,
+}
+
+impl<R> Done<R> {
+    /// An operation that moves no bytes and proves nothing.
+    pub(crate) fn new(result: R) -> Self {
+        Done {
+            result,
+            bytes: 0,
+            outlook: Outlook::Ready,
+        }
+    }
+}
+
+impl Done<usize> {
+    /// A read or write of a stream that could have moved `wanted` bytes.
+    pub(crate) fn moved(bytes: usize, wanted: usize) -> Self {
+        let outlook = if bytes < wanted {
+            Outlook::Drained
+        } else {
+            Outlook::Ready
+        };
+        Done {
+            result: bytes,
+            bytes,
+            outlook,
+        }
+    }
+}
+
+/// A non-blocking descriptor that can be awaited.
+pub(crate) struct Source<T: AsFd> {
+    /// Empty only after `into_inner`.
+    io: Option<T>,
+    link: Link,
+}
+
+/// The way from a source to its loop.
+struct Link {
+    /// The loop that it belongs to, or zero: bound once, by the first operation.
+    home: AtomicU64,
+    registration: OnceLock<Registration>,
+    /// Set when it was closed while operations still wait.
+    closed: AtomicBool,
+    is_signal: bool,
+}
+
+struct Registration {
+    shared: Arc<Shared>,
+    key: Key,
+}
+
+impl<T: AsFd> Source<T> {
+    /// Takes over a descriptor, which must be non-blocking.
+    pub(crate) fn new(io: T) -> Self {
+        Source::with_kind(io, false)
+    }
+
+    /// The same for one whose events are to come after all others of a tick.
+    pub(crate) fn new_signal(io: T) -> Self {
+        Source::with_kind(io, true)
+    }
+
+    fn with_kind(io: T, is_signal: bool) -> Self {
+        Source {
+            io: Some(io),
+            link: Link {
+                home: AtomicU64::new(0),
+                registration: OnceLock::new(),
+                closed: AtomicBool::new(false),
+                is_signal,
+            },
+        }
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        self.io.as_ref().expect("emptied by `into_inner` only")
+    }
+
+    /// Leaves the loop and gives the descriptor back.
+    pub(crate) fn into_inner(mut self) -> T {
+        let io = self.io.take().expect("emptied here only, once");
+        self.link.release(io.as_fd());
+        io
+    }
+
+    /// Closes the descriptor now; the answer comes in the close phase.
+    pub(crate) async fn close(mut self) {
+        let Some(io) = self.io.take() else { return };
+        let ticket = self.link.close(io);
+        if let Some(ticket) = ticket {
+            std::future::poll_fn(|cx| poll_closed(ticket, cx)).await;
+        }
+    }
+
+    /// Ends what still waits, and everything that comes, with an error, though others hold the
+    /// source: its descriptor is closed when they drop it.
+    pub(crate) fn end_operations(&self) {
+        self.link.closed.store(true, Ordering::Release);
+        let Some(registration) = self.link.registration.get() else {
+            return;
+        };
+        let key = registration.key;
+        at_home(&registration.shared, move |event_loop| {
+            let mut waiters = Vec::new();
+            event_loop.poll.take_all_waiters(key, &mut waiters);
+            waiters.into_iter().for_each(wake_contained);
+        });
+    }
+
+    /// Awaits `operation`, which is tried until it does not block.
+    ///
+    /// # Cancel safety
+    ///
+    /// Whatever `operation` has done it has answered in the same poll; dropped before, it has done
+    /// nothing.
+    pub(crate) fn operate<F, R>(&self, direction: Direction, operation: F) -> Operation<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<Done<R>>,
+    {
+        Operation {
+            source: self,
+            direction,
+            waiter: WaiterId::Unnumbered,
+            operation,
+        }
+    }
+
+    /// Polls `operation` for a caller of an I/O trait.
+    pub(crate) fn poll_operate<R>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, direction, &mut WaiterId::Poller, operation)
+    }
+
+    /// Tries `operation` now, whatever the readiness says, and does not wait.
+    pub(crate) fn try_operate<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> io::Result<R> {
+        self.link.check_open()?;
+        let result = retry(|| operation(self.get()));
+        if let Some(registration) = self.link.registration.get() {
+            let key = registration.key;
+            context::with_loop(registration.shared.id, |event_loop| {
+                note(event_loop, key, direction, &result);
+            });
+        }
+        result.map(|done| done.result)
+    }
+
+    fn poll_with<R>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        waiter: &mut WaiterId,
+        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Poll<io::Result<R>> {
+        ready!(coop::poll_proceed(cx));
+        let event_loop = self.link.bind()?;
+        self.link.check_open()?;
+        let key = self.link.key();
+        let is_ready = key.is_none_or(|key| event_loop.poll.is_ready(key, direction));
+        if is_ready || coop::is_insisting() {
+            let result = retry(|| operation(self.get()));
+            if let Some(key) = key {
+                note(&event_loop, key, direction, &result);
+            }
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    let bytes = result.as_ref().map_or(0, |done| done.bytes);
+                    coop::charge(bytes);
+                    return Poll::Ready(result.map(|done| done.result));
+                }
+            }
+        }
+        let key = self.link.register(&event_loop, self.get().as_fd())?;
+        event_loop.poll.clear_ready(key, direction);
+        event_loop.poll.wait_for(key, direction, waiter, cx.waker());
+        Poll::Pending
+    }
+}
+
+impl<T: AsFd> Drop for Source<T> {
+    fn drop(&mut self) {
+        if let Some(io) = self.io.take() {
+            self.link.release(io.as_fd());
+        }
+    }
+}
+
+impl Link {
+    /// The slot of a source that is registered.
+    fn key(&self) -> Option<Key> {
+        self.registration.get().map(|registration| registration.key)
+    }
+
+    /// The current loop, which the source belongs to from now on.
+    fn bind(&self) -> io::Result<Rc<EventLoop>> {
+        let event_loop = context::current().ok_or_else(|| io::Error::other(context::NO_LOOP))?;
+        let id = event_loop.id().to_bits();
+        let home = self.home.load(Ordering::Relaxed);
+        // Relaxed: nothing but the number itself is handed over. Two loops that bind at once are
+        // told apart by the exchange.
+        let is_home = home == id
+            || home == 0
+                && self
+                    .home
+                    .compare_exchange(0, id, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok();
+        if is_home {
+            Ok(event_loop)
+        } else {
+            Err(io::Error::other(format!(
+                "this source belongs to quintet loop {}, on which it was first used, but {}; \
+                 move it by `into_std` and `from_std`",
+                self.home.load(Ordering::Relaxed),
+                context::describe_current()
+            )))
+        }
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the socket has been closed",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Registers the descriptor, unless it is.
+    fn register(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
+        if let Some(key) = self.key() {
+            return Ok(key);
+        }
+        let key = event_loop.poll.register(fd, self.is_signal)?;
+        let registration = Registration {
+            shared: Arc::clone(&event_loop.shared),
+            key,
+        };
+        // Only the loop that the source is bound to comes here, so nobody was faster.
+        let _registered = self.registration.set(registration);
+        Ok(key)
+    }
+
+    /// Tells the poller that the descriptor is about to be closed, or to leave.
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Option<Registration> {
+        let registration = self.registration.take()?;
+        // It fails only where the poller does not know the descriptor any more.
+        let _unknown = registration
+            .shared
+            .registry
+            .deregister(&mut SourceFd(&fd.as_raw_fd()));
+        Some(registration)
+    }
+
+    /// Deregisters, and sends the slot home.
+    fn release(&mut self, fd: BorrowedFd<'_>) {
+        if let Some(registration) = self.deregister(fd) {
+            let key = registration.key;
+            at_home(&registration.shared, move |event_loop| {
+                event_loop.close.push(Closing {
+                    source: Some(key),
+                    waker: None,
+                });
+            });
+        }
+    }
+
+    /// Deregisters and closes; returns the ticket of the current loop's close phase. There is none
+    /// where another loop's close phase does it.
+    fn close<T: AsFd>(&mut self, io: T) -> Option<u64> {
+        let registration = self.deregister(io.as_fd());
+        drop(io);
+        let (source, is_foreign) = match registration {
+            None => (None, false),
+            Some(Registration { shared, key }) => {
+                let is_here = context::with_loop(shared.id, |_| ()).is_some();
+                if !is_here {
+                    at_home(&shared, move |event_loop| {
+                        let source = Some(key);
+                        event_loop.close.push(Closing { source, waker: None });
+                    });
+                }
+                (Some(key), !is_here)
+            }
+        };
+        if is_foreign {
+            return None;
+        }
+        let waker = None;
+        context::with(|event_loop| event_loop.close.push(Closing { source, waker }))
+    }
+}
+
+/// Waits for the close phase to come to `ticket`.
+fn poll_closed(ticket: u64, cx: &Context<'_>) -> Poll<()> {
+    let Some(event_loop) = context::current() else {
+        return Poll::Ready(());
+    };
+    match event_loop.close.poll(ticket, cx.waker().clone()) {
+        Ok(()) => Poll::Ready(()),
+        Err(old) => {
+            drop(old);
+            Poll::Pending
+        }
+    }
+}
+
+/// Calls `f` with the loop of `shared`: now, if that is the current one; else there, later. A loop
+/// that is gone has nothing to be called for.
+fn at_home(shared: &Shared, f: impl FnOnce(&EventLoop) + Send + 'static) {
+    match context::current().filter(|event_loop| event_loop.id() == shared.id) {
+        Some(event_loop) => f(&event_loop),
+        None => {
+            let id = shared.id;
+            let call = move || {
+                if let Some(event_loop) = context::current().filter(|l| l.id() == id) {
+                    f(&event_loop);
+                }
+            };
+            let _refused = shared.inbox.push(Message::Call(Box::new(call)));
+        }
+    }
+}
+
+/// Repeats what a signal handler interrupted.
+fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Draws the conclusion for the next operation.
+fn note<R>(
+    event_loop: &EventLoop,
+    key: Key,
+    direction: Direction,
+    result: &io::Result<Done<R>>,
+) {
+    match result {
+        Ok(Done {
+            outlook: Outlook::Drained,
+            ..
+        }) => event_loop.poll.clear_ready_unless_closed(key, direction),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            event_loop.poll.clear_ready(key, direction);
+        }
+        _ => {}
+    }
+}
+
+/// The future of [`Source::operate`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub(crate) struct Operation<'a, T: AsFd, F> {
+    source: &'a Source<T>,
+    direction: Direction,
+    waiter: WaiterId,
+    operation: F,
+}
+
+// The operation is called through a mutable reference; nothing in here is pinned.
+impl<T: AsFd, F> Unpin for Operation<'_, T, F> {}
+
+impl<T: AsFd, F, R> Future for Operation<'_, T, F>
+where
+    F: FnMut(&T) -> io::Result<Done<R>>,
+{
+    type Output = io::Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        let this = &mut *self;
+        this.source
+            .poll_with(cx, this.direction, &mut this.waiter, &mut this.operation)
+    }
+}
+
+impl<T: AsFd, F> Drop for Operation<'_, T, F> {
+    fn drop(&mut self) {
+        if self.waiter == WaiterId::Unnumbered {
+            return;
+        }
+        if let Some(Registration { shared, key }) = self.source.link.registration.get() {
+            let (key, direction, waiter) = (*key, self.direction, self.waiter);
+            at_home(shared, move |event_loop| {
+                event_loop.poll.forget_waiter(key, direction, waiter);
+            });
+        }
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}

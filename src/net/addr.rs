@@ -1,0 +1,185 @@
+//! Addresses and host names.
+
+use std::io;
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6,
+    ToSocketAddrs as StdToSocketAddrs,
+};
+use std::vec;
+
+use crate::blocking;
+use crate::pool::Class;
+
+/// What can be turned into socket addresses: an address, a pair of host and port, or a string
+/// `"host:port"`.
+///
+/// Host names are looked up by the system's resolver on a worker thread; look-ups occupy at most
+/// half of the workers. This trait is implemented for what the standard library's
+/// [`ToSocketAddrs`](StdToSocketAddrs) is implemented for, and for nothing else.
+pub trait ToSocketAddrs: sealed::Sealed {}
+
+/// An address, or the name of one.
+#[derive(Clone, Debug)]
+#[expect(unnameable_types, reason = "a detail of a sealed trait")]
+pub enum Target {
+    /// No look-up is needed.
+    Known(Vec<SocketAddr>),
+    /// A host name and a port.
+    Named(String, u16),
+    /// A string that says neither.
+    Malformed(String),
+}
+
+mod sealed {
+    pub trait Sealed {
+        #[doc(hidden)]
+        fn target(&self) -> super::Target;
+    }
+}
+
+macro_rules! known {
+    ($($type:ty),*) => {$(
+        impl ToSocketAddrs for $type {}
+        impl sealed::Sealed for $type {
+            fn target(&self) -> Target {
+                Target::Known(vec![SocketAddr::from(*self)])
+            }
+        }
+    )*};
+}
+
+known!(
+    SocketAddr,
+    SocketAddrV4,
+    SocketAddrV6,
+    (IpAddr, u16),
+    (Ipv4Addr, u16),
+    (Ipv6Addr, u16)
+);
+
+impl ToSocketAddrs for [SocketAddr] {}
+impl sealed::Sealed for [SocketAddr] {
+    fn target(&self) -> Target {
+        Target::Known(self.to_vec())
+    }
+}
+
+impl ToSocketAddrs for (&str, u16) {}
+impl sealed::Sealed for (&str, u16) {
+    fn target(&self) -> Target {
+        let (host, port) = *self;
+        match host.parse::<IpAddr>() {
+            Ok(ip) => Target::Known(vec![SocketAddr::new(ip, port)]),
+            Err(_) => Target::Named(host.to_owned(), port),
+        }
+    }
+}
+
+impl ToSocketAddrs for (String, u16) {}
+impl sealed::Sealed for (String, u16) {
+    fn target(&self) -> Target {
+        (&*self.0, self.1).target()
+    }
+}
+
+impl ToSocketAddrs for str {}
+impl sealed::Sealed for str {
+    fn target(&self) -> Target {
+        if let Ok(addr) = self.parse() {
+            return Target::Known(vec![addr]);
+        }
+        let parts = self.rsplit_once(':');
+        match parts.map(|(host, port)| (host, port.parse())) {
+            Some((host, Ok(port))) if !host.is_empty() => (host, port).target(),
+            _ => Target::Malformed(self.to_owned()),
+        }
+    }
+}
+
+impl ToSocketAddrs for String {}
+impl sealed::Sealed for String {
+    fn target(&self) -> Target {
+        self.as_str().target()
+    }
+}
+
+impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {}
+impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
+    fn target(&self) -> Target {
+        (**self).target()
+    }
+}
+
+/// Looks up the addresses of a host.
+///
+/// # Errors
+///
+/// The resolver's; if the string is not `"host:port"`; if no runtime is current.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let mut addrs = quintet::net::lookup_host("localhost:80").await?;
+/// assert!(addrs.all(|addr| addr.ip().is_loopback()));
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn lookup_host(
+    host: impl ToSocketAddrs,
+) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    Ok(resolve(host.target()).await?.into_iter())
+}
+
+/// Turns a target into addresses, at least one.
+async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
+    match target {
+        Target::Known(addrs) if addrs.is_empty() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "there is no address to use",
+        )),
+        Target::Known(addrs) => Ok(addrs),
+        Target::Named(host, port) => look_up(host, port).await,
+        Target::Malformed(text) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{text:?} is not an address; it must be `host:port`"),
+        )),
+    }
+}
+
+async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let resolve = move || {
+        let found = (&*host, port).to_socket_addrs();
+        let addrs: Vec<SocketAddr> = found.map(vec::IntoIter::collect).map_err(|error| {
+            io::Error::new(error.kind(), format!("no address of {host:?}: {error}"))
+        })?;
+        if addrs.is_empty() {
+            let text = format!("{host:?} has no address");
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        Ok(addrs)
+    };
+    blocking::run_io_class(resolve, Class::Dns).await
+}
+
+/// Tries `operation` on each address in turn; answers the first success, or the last failure.
+pub(super) async fn on_any<R>(
+    host: impl ToSocketAddrs,
+    mut operation: impl AsyncFnMut(SocketAddr) -> io::Result<R>,
+) -> io::Result<R> {
+    on_any_of(host.target(), &mut operation).await
+}
+
+async fn on_any_of<R>(
+    target: Target,
+    operation: &mut impl AsyncFnMut(SocketAddr) -> io::Result<R>,
+) -> io::Result<R> {
+    let mut last = None;
+    for addr in resolve(target).await? {
+        match operation(addr).await {
+            Ok(done) => return Ok(done),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.expect("`resolve` answers at least one address"))
+}

@@ -1,0 +1,54 @@
+//! How sockets are made and moved: non-blocking, closed on exec, no SIGPIPE.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How many connections may wait to be accepted. What the kernel allows at most is often more, but
+/// this is enough for a burst of a whole event batch.
+const BACKLOG: i32 = 1024;
+
+fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    Socket::new(Domain::for_address(addr), kind, Some(Protocol::TCP))
+}
+
+/// Makes a listening socket. The address may be one that was in use until just now.
+pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = stream_socket(addr)?;
+    socket.set_reuse_address(true)?;
+    let bound = socket.bind(&addr.into());
+    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Begins to connect. The result is known when the socket is writable.
+pub(super) fn start_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let socket = stream_socket(addr)?;
+    match socket.connect(&addr.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
+
+const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+
+/// Writes several buffers. Unlike `writev` this cannot raise SIGPIPE.
+pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    // More than this many are refused by the kernel.
+    let buffers = &buffers[..buffers.len().min(1024)];
+    let mut no_ancillary = SendAncillaryBuffer::default();
+    let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
+    Ok(sent)
+}
+
+/// How many bytes several buffers hold.
+pub(super) fn total_len<'a>(buffers: impl IntoIterator<Item = &'a [u8]>) -> usize {
+    buffers.into_iter().map(<[u8]>::len).sum()
+}

@@ -1,0 +1,219 @@
+//! The two directions of a TCP connection.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::TcpStream;
+
+/// The read side, borrowed; made by [`TcpStream::split`].
+#[derive(Debug)]
+pub struct ReadHalf<'a> {
+    stream: &'a TcpStream,
+}
+
+/// The write side, borrowed; made by [`TcpStream::split`].
+#[derive(Debug)]
+pub struct WriteHalf<'a> {
+    stream: &'a TcpStream,
+}
+
+/// The read side, for a task of its own; made by [`TcpStream::into_split`].
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: Arc<TcpStream>,
+}
+
+/// The write side, for a task of its own; made by [`TcpStream::into_split`].
+///
+/// Dropping it shuts the write side of the connection down.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    stream: Arc<TcpStream>,
+    /// Whether dropping it leaves the write side as it is.
+    is_forgotten: bool,
+}
+
+pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let stream = Arc::new(stream);
+    let read = OwnedReadHalf {
+        stream: Arc::clone(&stream),
+    };
+    let write = OwnedWriteHalf {
+        stream,
+        is_forgotten: false,
+    };
+    (read, write)
+}
+
+impl<'a> ReadHalf<'a> {
+    pub(super) fn new(stream: &'a TcpStream) -> Self {
+        ReadHalf { stream }
+    }
+}
+
+impl<'a> WriteHalf<'a> {
+    pub(super) fn new(stream: &'a TcpStream) -> Self {
+        WriteHalf { stream }
+    }
+}
+
+impl OwnedReadHalf {
+    /// Puts the two halves of one connection together again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they belong to different connections.
+    pub fn reunite(self, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+        if !Arc::ptr_eq(&self.stream, &write.stream) {
+            return Err(ReuniteError(self, write));
+        }
+        write.forget();
+        let stream = Arc::into_inner(self.stream);
+        Ok(stream.expect("a connection has two halves, and the other one is gone"))
+    }
+}
+
+impl OwnedWriteHalf {
+    /// Puts the two halves of one connection together again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they belong to different connections.
+    pub fn reunite(self, read: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+        read.reunite(self)
+    }
+
+    /// Drops it, and leaves the write side of the connection open.
+    pub fn forget(mut self) {
+        self.is_forgotten = true;
+    }
+
+    /// Ends the whole connection, whoever holds the other half: a read that waits there answers
+    /// [`NotConnected`](io::ErrorKind::NotConnected) at once. The descriptor is closed when the
+    /// other half is dropped, too.
+    pub fn close(self) {
+        // It fails only where the other end was faster.
+        let _gone = self.stream.shutdown(Shutdown::Both);
+        self.stream.end_operations();
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if !self.is_forgotten {
+            // It fails only where the other end was faster.
+            let _gone = self.stream.shutdown(Shutdown::Write);
+        }
+    }
+}
+
+macro_rules! impl_read {
+    ($half:ty) => {
+        impl AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_read(cx, buf)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_read_vectored(cx, bufs)
+            }
+        }
+    };
+}
+
+macro_rules! impl_write {
+    ($half:ty) => {
+        impl AsyncWrite for $half {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.stream).poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.stream).poll_flush(cx)
+            }
+
+            /// Shuts the write side down.
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.stream).poll_close(cx)
+            }
+        }
+    };
+}
+
+macro_rules! impl_common {
+    ($half:ty) => {
+        impl $half {
+            /// Returns the address of this end.
+            ///
+            /// # Errors
+            ///
+            /// The OS's.
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.stream.local_addr()
+            }
+
+            /// Returns the address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// The OS's.
+            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+                self.stream.peer_addr()
+            }
+        }
+
+        impl AsRef<TcpStream> for $half {
+            fn as_ref(&self) -> &TcpStream {
+                &self.stream
+            }
+        }
+    };
+}
+
+impl_read!(ReadHalf<'_>);
+impl_read!(OwnedReadHalf);
+impl_write!(WriteHalf<'_>);
+impl_write!(OwnedWriteHalf);
+impl_common!(ReadHalf<'_>);
+impl_common!(WriteHalf<'_>);
+impl_common!(OwnedReadHalf);
+impl_common!(OwnedWriteHalf);
+
+/// Two halves that do not belong together; see [`OwnedReadHalf::reunite`].
+#[derive(Debug)]
+pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the halves belong to different connections")
+    }
+}
+
+impl Error for ReuniteError {}
