@@ -162,10 +162,12 @@ impl<T: Send + 'static> Work for JobWork<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        Pin::new(&mut self.job).poll(cx).map_err(|error| match error {
-            JobError::Panicked(payload) => Failure::Panicked(payload),
-            JobError::Cancelled => Failure::Cancelled,
-        })
+        Pin::new(&mut self.job)
+            .poll(cx)
+            .map_err(|error| match error {
+                JobError::Panicked(payload) => Failure::Panicked(payload),
+                JobError::Cancelled => Failure::Cancelled,
+            })
     }
 
     fn may_cancel(mut self: Pin<&mut Self>) -> bool {

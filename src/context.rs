@@ -76,7 +76,10 @@ pub(crate) fn with_loop<R>(id: LoopId, f: impl FnOnce(&EventLoop) -> R) -> Optio
 
 /// The current loop, to be used beyond one call.
 pub(crate) fn current() -> Option<Rc<EventLoop>> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
 }
 
 /// Says which loop is current, for messages about the wrong one.

@@ -177,7 +177,8 @@ impl EventLoop {
                 break;
             }
             turn.begin_phase();
-            self.close.run(&mut turn, |source| self.poll.release(source));
+            self.close
+                .run(&mut turn, |source| self.poll.release(source));
         }
         for message in self.shared.inbox.close() {
             message.discard();
@@ -278,7 +279,8 @@ impl<'a> Turn<'a> {
         let wait = self.begin_phase().wait();
         l.poll.run(self, wait, now)?;
         l.check.run(self.begin_phase());
-        l.close.run(self.begin_phase(), |source| l.poll.release(source));
+        l.close
+            .run(self.begin_phase(), |source| l.poll.release(source));
         self.begin_phase();
         Ok(())
     }

@@ -5,6 +5,8 @@ mod clock;
 mod context;
 mod coop;
 mod event_loop;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod inbox;
 pub mod io;
 pub mod net;
@@ -14,6 +16,7 @@ mod pool;
 mod primitive;
 mod ready;
 pub mod runtime;
+pub mod signal;
 mod slots;
 pub mod task;
 mod tasks;

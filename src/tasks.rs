@@ -446,13 +446,6 @@ pub(crate) fn wake_contained(waker: Waker) {
     }
 }
 
-/// Drops a list of wakers one by one, each contained.
-pub(crate) fn drop_wakers(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        panics::drop_contained(waker, "the destructor of a waker");
-    }
-}
-
 impl Message {
     /// Drops what never arrived.
     pub(crate) fn discard(self) {
@@ -463,5 +456,5 @@ impl Message {
 const _: () = {
     const fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<Header>();
-    assert!(mem::size_of::<Task>() <= 128);
+    assert!(size_of::<Task>() <= 128);
 };

@@ -328,7 +328,10 @@ impl Link {
                 if !is_here {
                     at_home(&shared, move |event_loop| {
                         let source = Some(key);
-                        event_loop.close.push(Closing { source, waker: None });
+                        event_loop.close.push(Closing {
+                            source,
+                            waker: None,
+                        });
                     });
                 }
                 (Some(key), !is_here)
@@ -384,12 +387,7 @@ fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
 }
 
 /// Draws the conclusion for the next operation.
-fn note<R>(
-    event_loop: &EventLoop,
-    key: Key,
-    direction: Direction,
-    result: &io::Result<Done<R>>,
-) {
+fn note<R>(event_loop: &EventLoop, key: Key, direction: Direction, result: &io::Result<Done<R>>) {
     match result {
         Ok(Done {
             outlook: Outlook::Drained,

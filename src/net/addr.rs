@@ -31,6 +31,7 @@ pub enum Target {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "what seals a trait cannot be named")]
     pub trait Sealed {
         #[doc(hidden)]
         fn target(&self) -> super::Target;
@@ -125,9 +126,7 @@ impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn lookup_host(
-    host: impl ToSocketAddrs,
-) -> io::Result<impl Iterator<Item = SocketAddr>> {
+pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = SocketAddr>> {
     Ok(resolve(host.target()).await?.into_iter())
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::fd::AsFd;
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use rustix::net::{SendAncillaryBuffer, SendFlags, SocketFlags, acceptfrom_with, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many connections may wait to be accepted. What the kernel allows at most is often more, but
@@ -21,7 +22,9 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = stream_socket(addr)?;
     socket.set_reuse_address(true)?;
     let bound = socket.bind(&addr.into());
-    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))?;
+    bound.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
+    })?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -37,6 +40,17 @@ pub(super) fn start_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream>
     Ok(socket.into())
 }
 
+/// Accepts a connection.
+pub(super) fn accept(
+    listener: &std::net::TcpListener,
+) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, addr) = acceptfrom_with(listener, flags)?;
+    let addr = addr.and_then(|addr| SocketAddr::try_from(addr).ok());
+    let addr = addr.ok_or_else(|| io::Error::other("a TCP connection without an IP address"))?;
+    Ok((socket.into(), addr))
+}
+
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
 /// Writes several buffers. Unlike `writev` this cannot raise SIGPIPE.
@@ -49,6 +63,6 @@ pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::R
 }
 
 /// How many bytes several buffers hold.
-pub(super) fn total_len<'a>(buffers: impl IntoIterator<Item = &'a [u8]>) -> usize {
-    buffers.into_iter().map(<[u8]>::len).sum()
+pub(super) fn total_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
+    buffers.iter().map(|buffer| buffer.len()).sum()
 }

@@ -132,12 +132,8 @@ impl TcpListener {
 }
 
 fn accept(listener: &std::net::TcpListener) -> io::Result<Done<(TcpStream, SocketAddr)>> {
-    let (socket, addr) = socket2::SockRef::from(listener).accept()?;
-    socket.set_nonblocking(true)?;
-    let addr = addr
-        .as_socket()
-        .ok_or_else(|| io::Error::other("a TCP connection has an IP address"))?;
-    Ok(Done::new((TcpStream::from_connected(socket.into()), addr)))
+    let (stream, addr) = socket::accept(listener)?;
+    Ok(Done::new((TcpStream::from_connected(stream), addr)))
 }
 
 impl AsFd for TcpListener {

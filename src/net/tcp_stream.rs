@@ -401,7 +401,7 @@ fn read_vectored(
     mut stream: &std::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let wanted = socket::total_len(bufs.iter().map(|buf| &**buf));
+    let wanted = socket::total_len(bufs);
     Ok(Done::moved(stream.read_vectored(bufs)?, wanted))
 }
 
@@ -410,7 +410,7 @@ fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>
 }
 
 fn write_vectored(stream: &std::net::TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    let wanted = socket::total_len(bufs.iter().map(|buf| &**buf));
+    let wanted = socket::total_len(bufs);
     Ok(Done::moved(socket::send_vectored(stream, bufs)?, wanted))
 }
 

@@ -50,11 +50,6 @@ impl Check {
         }
     }
 
-    /// Whether the ticket has been served.
-    pub(crate) fn is_served(&self, ticket: u64) -> bool {
-        self.line.borrow_mut().get_mut(ticket).is_none()
-    }
-
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
         let there = self.line.borrow().len();
         for _ in 0..there {

@@ -15,7 +15,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::Waker;
@@ -269,7 +268,10 @@ impl Poll {
         id: &mut WaiterId,
         waker: &Waker,
     ) {
-        let is_new = self.sources.borrow_mut().admit(source, direction, id, waker);
+        let is_new = self
+            .sources
+            .borrow_mut()
+            .admit(source, direction, id, waker);
         if !is_new {
             return;
         }
@@ -310,11 +312,6 @@ impl Poll {
     pub(crate) fn release(&self, source: Key) {
         let waiters = self.sources.borrow_mut().remove(source);
         drop(waiters);
-    }
-
-    /// What was fetched but could not be delivered, for shutdown.
-    pub(crate) fn take_fetched(&self) -> VecDeque<Callback> {
-        mem::take(&mut self.fetched.borrow_mut())
     }
 }
 

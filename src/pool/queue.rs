@@ -60,9 +60,7 @@ impl Queue {
     fn steal(&self, seat: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
         let (before, from_here) = self.stealers.split_at(seat);
         let mut others = from_here[1..].iter().chain(before);
-        others.find_map(|other| {
-            insist(|| other.steal_batch_with_limit_and_pop(own_end, BATCH_MAX))
-        })
+        others.find_map(|other| insist(|| other.steal_batch_with_limit_and_pop(own_end, BATCH_MAX)))
     }
 
     /// Whether nothing can be seen in it. A batch that is on its way from one end to another is

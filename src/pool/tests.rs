@@ -328,7 +328,11 @@ fn neither_class_starves_the_other() {
     let mut jobs = Vec::new();
     let order = Arc::new(Mutex::new(Vec::new()));
     for number in 0..40 {
-        let class = if number < 20 { Class::Plain } else { Class::Dns };
+        let class = if number < 20 {
+            Class::Plain
+        } else {
+            Class::Dns
+        };
         let order = Arc::clone(&order);
         let label = Label { class, ..here() };
         jobs.push(submit_as(&pool, label, move || {
@@ -347,7 +351,10 @@ fn neither_class_starves_the_other() {
     jobs.into_iter().for_each(|job| wait(job).unwrap());
 
     let order = order.lock().unwrap();
-    assert_eq!(order.iter().position(|class| *class == Class::Dns), Some(20));
+    assert_eq!(
+        order.iter().position(|class| *class == Class::Dns),
+        Some(20)
+    );
     assert_eq!(order.last(), Some(&Class::Dns));
     other.release();
 }
@@ -604,7 +611,11 @@ fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
     });
 
     assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
-    assert!(held_back.into_iter().all(|held| is_cancelled(wait(held.job))));
+    assert!(
+        held_back
+            .into_iter()
+            .all(|held| is_cancelled(wait(held.job)))
+    );
 }
 
 #[test]
@@ -919,7 +930,10 @@ fn panic_of<T>(result: Result<T, JobError>) -> Box<dyn Any + Send> {
 
 /// Checks that the one worker of a pool is the thread it was before.
 fn assert_alive(pool: &Pool, worker: ThreadId) {
-    assert_eq!(wait(submit(pool, || thread::current().id())).unwrap(), worker);
+    assert_eq!(
+        wait(submit(pool, || thread::current().id())).unwrap(),
+        worker
+    );
 }
 
 /// A job that ends when all who are expected at `meeting` are there.

@@ -226,10 +226,6 @@ impl<T> Promise<T> {
         &self.cell
     }
 
-    pub(super) fn is_aborted(&self) -> bool {
-        self.cell.is_aborted()
-    }
-
     /// Keeps the promise.
     pub(crate) fn fill(self, outcome: Outcome<T>) {
         self.cell.fill(outcome);

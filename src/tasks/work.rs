@@ -164,7 +164,12 @@ impl<W: Work> Erased for Stage<W> {
 impl<W: Work> Stage<W> {
     /// The outcome, if it is a panic.
     fn take_panic(self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
-        let is_panic = matches!(&*self, Stage::Done { outcome: Err(Failure::Panicked(_)) });
+        let is_panic = matches!(
+            &*self,
+            Stage::Done {
+                outcome: Err(Failure::Panicked(_))
+            }
+        );
         is_panic.then(|| self.take_outcome()).flatten()
     }
 }

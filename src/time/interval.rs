@@ -42,7 +42,10 @@ pub fn interval(period: Duration) -> Interval {
 /// If `period` is zero.
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    assert!(!period.is_zero(), "the period of an interval must not be zero");
+    assert!(
+        !period.is_zero(),
+        "the period of an interval must not be zero"
+    );
     Interval {
         sleep: sleep_until(start),
         period,

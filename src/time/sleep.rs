@@ -31,7 +31,10 @@ use crate::tasks::Message;
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
-    Sleep::new(now.saturating_add(duration), now.checked_add(duration).is_none())
+    Sleep::new(
+        now.saturating_add(duration),
+        now.checked_add(duration).is_none(),
+    )
 }
 
 /// Waits until `deadline`. One that has passed ends in the next timers phase.

@@ -1,11 +1,79 @@
 //! The alarm: lets the poller wait to the microsecond.
 //!
-//! The poller itself counts in whole milliseconds. Where the OS has a timer that is a descriptor
-//! (`timerfd` on Linux), the last bit of a wait is left to that; elsewhere the wait is rounded up,
-//! never down: a timer may be late, but is not early.
+//! The poller itself counts in whole milliseconds. The last bit of a wait is left to a `timerfd`
+//! among its sources. A timer may be late, but is never early.
 
-#[cfg_attr(target_os = "linux", path = "alarm/timerfd.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "alarm/millis.rs")]
-mod system;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
-pub(super) use system::Alarm;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+/// Waits shorter than this are left to the alarm as a whole; of longer ones the poller waits all but
+/// the last millisecond and something. The kernel may add its timer slack (50 µs by default) to the
+/// poller's part, which must stay clear of the deadline.
+const FINE_MAX: Duration = Duration::from_millis(2);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Alarm {
+    token: Token,
+    /// Made when first needed.
+    timer: Option<OwnedFd>,
+}
+
+impl Alarm {
+    pub(super) fn new(token: Token) -> Self {
+        Alarm { token, timer: None }
+    }
+
+    /// Prepares a wait of `left` and returns the timeout for the poller. The wait may then be too
+    /// short, and an event may come from an earlier setting: who waits must look at the clock.
+    pub(super) fn set(&mut self, left: Duration, registry: &Registry) -> Option<Duration> {
+        if left.is_zero() {
+            return Some(Duration::ZERO);
+        }
+        if left >= FINE_MAX {
+            let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            return Some(Duration::from_millis(millis - 1));
+        }
+        match self.arm(left, registry) {
+            Ok(()) => None,
+            // Out of descriptors: the poller rounds up to a millisecond.
+            Err(_) => Some(left),
+        }
+    }
+
+    fn arm(&mut self, left: Duration, registry: &Registry) -> io::Result<()> {
+        let timer = match self.timer.take() {
+            Some(timer) => timer,
+            None => {
+                let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+                let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+                let source = &mut SourceFd(&timer.as_raw_fd());
+                registry.register(source, self.token, Interest::READABLE)?;
+                timer
+            }
+        };
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let once = Itimerspec {
+            it_interval: zero,
+            it_value: Timespec {
+                tv_sec: 0,
+                tv_nsec: i64::from(left.subsec_nanos()),
+            },
+        };
+        // Setting it anew makes a new edge; it need never be read.
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
+        self.timer = Some(timer);
+        Ok(())
+    }
+}

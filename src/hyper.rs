@@ -1,0 +1,178 @@
+//! hyper on this runtime; needs the feature `hyper`.
+//!
+//! [`TcpStream`] and its owned halves implement hyper's `Read` and `Write` directly. [`Executor`]
+//! and [`Timer`] are what hyper's connection builders ask for.
+//!
+//! # Examples
+//!
+//! A server: for each connection, give hyper the stream and a service.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http_body_util::Full;
+//! use hyper::body::{Bytes, Incoming};
+//! use hyper::server::conn::http1;
+//! use hyper::service::service_fn;
+//! use hyper::{Request, Response};
+//! use quintet::net::TcpStream;
+//!
+//! async fn serve(stream: TcpStream) -> hyper::Result<()> {
+//!     let hello = service_fn(async |_request: Request<Incoming>| {
+//!         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello\n"))))
+//!     });
+//!     http1::Builder::new()
+//!         .timer(quintet::hyper::Timer::new())
+//!         .serve_connection(stream, hello)
+//!         .await
+//! }
+//! ```
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use ::hyper::rt::{self, ReadBufCursor};
+use futures::io::{AsyncRead, AsyncWrite};
+
+use crate::net::TcpStream;
+use crate::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use crate::task;
+use crate::time;
+
+/// The most that one read moves. hyper's buffer is not initialised, so what is read goes through
+/// one of ours.
+const CHUNK: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Reads through this thread's buffer.
+fn poll_read(
+    reader: Pin<&mut impl AsyncRead>,
+    cx: &mut Context<'_>,
+    mut cursor: ReadBufCursor<'_>,
+) -> Poll<io::Result<()>> {
+    // Taken out for the read, in case the waker comes back here.
+    let mut buffer = BUFFER.take();
+    buffer.resize(CHUNK, 0);
+    let room = cursor.remaining().min(CHUNK);
+    let result = reader.poll_read(cx, &mut buffer[..room]);
+    if let Poll::Ready(Ok(n)) = result {
+        cursor.put_slice(&buffer[..n]);
+    }
+    BUFFER.set(buffer);
+    ready!(result)?;
+    Poll::Ready(Ok(()))
+}
+
+macro_rules! impl_read {
+    ($type:ty) => {
+        impl rt::Read for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                cursor: ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                poll_read(self, cx, cursor)
+            }
+        }
+    };
+}
+
+macro_rules! impl_write {
+    ($type:ty) => {
+        impl rt::Write for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write(self, cx, buf)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_close(self, cx)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
+        }
+    };
+}
+
+impl_read!(TcpStream);
+impl_read!(OwnedReadHalf);
+impl_write!(TcpStream);
+impl_write!(OwnedWriteHalf);
+
+/// Spawns what hyper asks for onto the current loop. The futures need not be `Send`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Executor;
+
+impl Executor {
+    /// Makes an executor.
+    pub fn new() -> Self {
+        Executor
+    }
+}
+
+impl<F> rt::Executor<F> for Executor
+where
+    F: Future<Output: 'static> + 'static,
+{
+    fn execute(&self, future: F) {
+        drop(task::spawn(future));
+    }
+}
+
+/// The loop's timers, for hyper's timeouts. Without a timer hyper has none, and waits for ever for
+/// a client that says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timer;
+
+impl Timer {
+    /// Makes a timer.
+    pub fn new() -> Self {
+        Timer
+    }
+}
+
+impl rt::Timer for Timer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
+        Box::pin(time::sleep(duration))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {
+        Box::pin(time::sleep_until(deadline.into()))
+    }
+
+    fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, deadline: Instant) {
+        match sleep.as_mut().downcast_mut_pin::<time::Sleep>() {
+            Some(sleep) => sleep.reset(deadline.into()),
+            None => *sleep = self.sleep_until(deadline),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        time::Instant::now().into()
+    }
+}
+
+impl rt::Sleep for time::Sleep {}
