@@ -29,11 +29,13 @@ thread_local! {
 }
 
 /// Grants a poll its budget.
+#[inline]
 pub(crate) fn begin_poll() {
     LEFT.set(UNITS_PER_POLL);
 }
 
 /// Ends the poll and returns what it spent.
+#[inline]
 pub(crate) fn end_poll() -> u32 {
     match LEFT.replace(UNLIMITED) {
         UNLIMITED => 0,
@@ -43,6 +45,7 @@ pub(crate) fn end_poll() -> u32 {
 
 /// `Ready` if the task may do one more operation; else `Pending`, and the task comes again in the
 /// next tick's pending phase.
+#[inline]
 pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
     if LEFT.get() > 0 {
         return Poll::Ready(());
@@ -52,6 +55,7 @@ pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
 }
 
 /// Charges one operation that is about to answer `Ready`, and moved `bytes`.
+#[inline]
 pub(crate) fn charge(bytes: usize) {
     let left = LEFT.get();
     if left != UNLIMITED {
@@ -75,6 +79,7 @@ pub(crate) fn insist<R>(poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
+#[inline]
 pub(crate) fn is_insisting() -> bool {
     INSISTING.get()
 }

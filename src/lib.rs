@@ -1,27 +1,105 @@
-//! quintet
+//! A single-threaded async runtime in the shape of Node's event loop.
+//!
+//! One thread runs every task. The loop goes round in *ticks* of five phases, always in the same
+//! order; what would block goes to a small pool of worker threads, and its result comes back as an
+//! event.
+//!
+//! ```text
+//!    ┌─> timers ── every timer whose deadline has passed
+//!    │   pending ─ what an earlier tick had to leave over
+//!    │   poll ──── wait for the OS; sockets, worker results, other threads, signals
+//!    │   check ─── set_immediate and yield_now
+//!    └── close ─── what was closed is released, and those who wait for it are told
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! #[quintet::main]
+//! async fn main() {
+//!     // Tasks need not be `Send`.
+//!     let task = quintet::spawn(async {
+//!         quintet::time::sleep(Duration::from_millis(1)).await;
+//!         "slept"
+//!     });
+//!     // What blocks goes to a worker thread.
+//!     let job = quintet::spawn_blocking(|| (1..=20u64).product::<u64>());
+//!
+//!     assert_eq!(task.await.unwrap(), "slept");
+//!     assert_eq!(job.await.unwrap(), 2_432_902_008_176_640_000);
+//! }
+//! ```
+//!
+//! # The order of events
+//!
+//! What happens when is written down, and tested:
+//!
+//! - A *callback* is one event of a phase: an expired timer, a ready socket, a worker's result, an
+//!   immediate, a close. It wakes its task, which runs at once.
+//! - After each callback comes a *checkpoint*: tasks that running code has made ready (by spawning,
+//!   by waking, through a channel) run in the order in which they became ready, before the next
+//!   callback. In the pending phase alone there is just one checkpoint, at its end.
+//! - A phase works on what was there when it began. A timer armed by a timer, an immediate set by
+//!   an immediate, wait for the next tick: nothing can starve the other phases.
+//! - Timers fire in the order of their deadlines, then of their arming, and never early.
+//! - What one callback cancels, drops or closes is not delivered afterwards, even if the OS had
+//!   already reported it.
+//! - A phase polls at most [`phase_budget`](runtime::Builder::phase_budget) tasks, and a task does
+//!   at most 128 operations in one poll; what is left over comes first in the next tick.
+//!
+//! The example `tick_order` prints the phases as they pass.
+//!
+//! # Where things are
+//!
+//! - [`runtime`]: the [`Runtime`](runtime::Runtime), its builder, the handle for other threads.
+//! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
+//!   [`set_immediate`](task::set_immediate).
+//! - [`time`]: sleeping, timeouts, intervals.
+//! - [`net`]: TCP. [`fs`]: files. [`signal`]: Ctrl-C and the like. [`io`]: the traits they share.
+//! - `hyper` (with the feature of that name): hyper's runtime traits.
+//!
+//! # Threads
+//!
+//! Futures stay on the thread of their loop, and are dropped there; so they may hold an `Rc`. The
+//! types of this crate (sockets, files, sleeps, join handles) are `Send` and `Sync` all the same,
+//! because they hold keys into the loop and not parts of it. Libraries that ask for `Send` take
+//! them.
+//!
+//! # Platforms
+//!
+//! Linux on 64-bit machines.
 
-mod blocking;
-mod clock;
-mod context;
-mod coop;
-mod event_loop;
+#[cfg(not(target_os = "linux"))]
+compile_error!("quintet runs on Linux so far");
+
+// In reading order, from the door to the leaves.
+pub mod runtime;
+
+//FS pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
-mod inbox;
 pub mod io;
 pub mod net;
-mod panics;
+pub mod signal;
+pub mod task;
+pub mod time;
+
+mod blocking;
+mod context;
+mod event_loop;
 mod phase;
+mod tasks;
+
+mod clock;
+mod coop;
+mod inbox;
+mod panics;
 mod pool;
 mod primitive;
 mod ready;
-pub mod runtime;
-pub mod signal;
 mod slots;
-pub mod task;
-mod tasks;
-pub mod time;
 
 pub use blocking::spawn_blocking;
+//MAC pub use quintet_macros::{main, test};
 pub use runtime::block_on;
 pub use task::spawn;

@@ -96,6 +96,7 @@ pub(crate) fn is_any_running() -> bool {
 
 /// If `id` runs on this thread: asks `enqueue` whether the key is to be queued, and queues it.
 /// False, with nothing done, if it does not.
+#[inline]
 pub(crate) fn push(id: LoopId, enqueue: impl FnOnce() -> Option<Key>) -> bool {
     HOME.with(|home| {
         let running = home.running.get();
@@ -121,14 +122,17 @@ pub(crate) fn push_front(key: Key) {
 }
 
 /// Takes the first task.
+#[inline]
 pub(crate) fn pop() -> Option<Key> {
     HOME.with(|home| home.queue.borrow_mut().pop_front())
 }
 
+#[inline]
 pub(crate) fn len() -> usize {
     HOME.with(|home| home.queue.borrow().len())
 }
 
+#[inline]
 pub(crate) fn is_empty() -> bool {
     len() == 0
 }
@@ -158,6 +162,7 @@ pub(crate) fn deferring(wake: impl FnOnce()) {
 }
 
 /// Hands the tasks set aside by [`deferring`] to `take`.
+#[inline]
 pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {
     HOME.with(|home| {
         if !home.deferred.borrow().is_empty() {
@@ -169,6 +174,7 @@ pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {
 }
 
 /// Notes which task is polled from now on, by its key and its waker's data pointer.
+#[inline]
 pub(crate) fn set_polled(key: Option<Key>, waker_data: *const ()) {
     HOME.with(|home| {
         home.polled_key.set(key);
@@ -176,10 +182,11 @@ pub(crate) fn set_polled(key: Option<Key>, waker_data: *const ()) {
     });
 }
 
-/// The task being polled, if `waker_data` belongs to its own waker.
-pub(crate) fn polled_by(waker_data: *const ()) -> Option<Key> {
+/// The task of loop `id` that is being polled, if `waker_data` belongs to its own waker.
+#[inline]
+pub(crate) fn polled_by(id: LoopId, waker_data: *const ()) -> Option<Key> {
     HOME.with(|home| {
-        let is_own = home.polled.get() == waker_data;
+        let is_own = home.polled.get() == waker_data && home.running.get() == id.0;
         home.polled_key.get().filter(|_| is_own)
     })
 }

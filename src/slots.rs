@@ -18,10 +18,12 @@ pub(crate) struct Key {
 
 impl Key {
     /// The key as one word, for an atomic or a poller's token.
+    #[inline]
     pub(crate) fn to_bits(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
+    #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
         Key {
             index: bits as u32,
@@ -63,11 +65,13 @@ impl<T> Slots<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Occupies a slot with the value that `make` returns for its key.
+    #[inline]
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         let index = match self.free {
             NO_SLOT => self.grow(),
@@ -102,6 +106,7 @@ impl<T> Slots<T> {
         index
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         match self.entries.get(key.index as usize) {
             Some(Entry {
@@ -112,6 +117,7 @@ impl<T> Slots<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.entries.get_mut(key.index as usize) {
             Some(Entry {
@@ -123,6 +129,7 @@ impl<T> Slots<T> {
     }
 
     /// Vacates the slot. A slot at its last generation is retired for good.
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         let entry = &mut self.entries[key.index as usize];

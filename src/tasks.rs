@@ -14,7 +14,6 @@ mod work;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,8 +37,6 @@ const SPARE_HEADERS_MAX: usize = 1024;
 /// Task ids are taken from the process's counter in blocks of this size, so that spawning does not
 /// touch memory shared with other loops.
 const ID_BLOCK: u64 = 1024;
-
-const HANDLE_KEEPS_SLOT: &str = "a slot stays until its handle has the outcome or is dropped";
 
 /// How a task ended.
 pub(crate) type Outcome<T> = Result<T, Failure>;
@@ -117,13 +114,29 @@ struct Task {
     /// Absent while the task is being polled, and for the root.
     body: Option<Body>,
     /// Who awaits the outcome.
-    join: Option<Waker>,
+    joiner: Option<Joiner>,
     /// Whether the outcome stands in the body.
     finished: bool,
     /// Whether nobody can ask for the outcome any more.
     detached: bool,
     /// How many were spawned before it.
     sequence: u64,
+    identity: Identity,
+}
+
+/// Who awaits a task.
+enum Joiner {
+    /// Another task of this loop, by itself: no counted reference is needed to wake it.
+    Task(Key),
+    /// Somebody else.
+    Waker(Waker),
+}
+
+/// A task that has ended and left its slot.
+pub(crate) struct Ended {
+    header: Arc<Header>,
+    body: Option<Body>,
+    joiner: Option<Joiner>,
     identity: Identity,
 }
 
@@ -191,7 +204,7 @@ impl Tasks {
             Task {
                 header,
                 body,
-                join: None,
+                joiner: None,
                 finished: false,
                 detached: false,
                 sequence,
@@ -294,56 +307,82 @@ impl Tasks {
         }
         task.finished = true;
         task.header.set_finished();
-        let join = task.join.take();
+        let joiner = task.joiner.take();
         let detached = task.detached;
         drop(slots);
         if detached {
             self.release(key);
         }
-        if let Some(join) = join {
-            wake_contained(join);
+        match joiner {
+            None => {}
+            Some(Joiner::Task(key)) => self.wake(key),
+            Some(Joiner::Waker(waker)) => wake_contained(waker),
         }
     }
 
-    /// Moves the outcome of the task to `out`, an `Option<Outcome<T>>`; the slot is then to be
-    /// [released](Tasks::release). Or registers `cx` to be woken.
-    pub(crate) fn poll_join(&self, key: Key, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
-        {
-            let mut slots = self.slots.borrow_mut();
-            let task = slots.get_mut(key).expect(HANDLE_KEEPS_SLOT);
-            if task.finished {
-                let mut body = task.body.take().expect("a finished task is not polled");
+    /// Wakes a task of this loop.
+    fn wake(&self, key: Key) {
+        let slots = self.slots.borrow();
+        if let Some(task) = slots.get(key) {
+            task.header.wake_by_ref();
+        }
+    }
+
+    /// Takes a finished task out of its slot, for [`Tasks::settle`]; or registers `cx` to be woken.
+    pub(crate) fn poll_join(&self, key: Key, cx: &Context<'_>) -> Poll<Ended> {
+        let own = ready::polled_by(self.home, cx.waker().data());
+        let mut slots = self.slots.borrow_mut();
+        let task = slots
+            .get_mut(key)
+            .expect("a slot stays until its handle has the outcome or is dropped");
+        if task.finished {
+            let ended = slots.remove(key).map(Task::into_ended);
+            return Poll::Ready(ended.expect("found just now"));
+        }
+        let old = match (own, &task.joiner) {
+            (Some(own), _) => task.joiner.replace(Joiner::Task(own)),
+            (None, Some(Joiner::Waker(waker))) if waker.will_wake(cx.waker()) => None,
+            (None, _) => {
+                // Cloning a waker runs foreign code, so not under the borrow.
                 drop(slots);
-                body.work.as_mut().take(out);
-                self.slots
-                    .borrow_mut()
-                    .get_mut(key)
-                    .expect(HANDLE_KEEPS_SLOT)
-                    .body = Some(body);
-                return Poll::Ready(());
+                let joiner = Joiner::Waker(cx.waker().clone());
+                slots = self.slots.borrow_mut();
+                let task = slots.get_mut(key);
+                task.and_then(|task| task.joiner.replace(joiner))
             }
-            if matches!(&task.join, Some(join) if join.will_wake(cx.waker())) {
-                return Poll::Pending;
-            }
-        }
-        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let mut new = Some(cx.waker().clone());
-        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            mem::swap(&mut task.join, &mut new);
-        }
+        };
+        // And so does dropping one.
+        drop(slots);
+        drop(old);
         Poll::Pending
     }
 
-    /// Frees the slot of a finished task whose outcome was taken, or which nobody will ask for.
-    pub(crate) fn release(&self, key: Key) {
-        let task = self.slots.borrow_mut().remove(key);
-        let Some(task) = task else { return };
-        if let Some(mut body) = task.body {
-            body.work.as_mut().discard(&task.identity);
+    /// Moves the outcome of an ended task to `out`, an `Option<Outcome<T>>`. To be called when the
+    /// handle has let go of the header, which can then be used again.
+    pub(crate) fn settle(&self, ended: Ended, out: &mut dyn Any) {
+        if let Some(mut body) = ended.body {
+            body.work.as_mut().take(out);
             drop(body.work);
-            self.recycle(task.header, body.waker);
+            self.recycle(ended.header, body.waker);
         }
-        drop(task.join);
+    }
+
+    /// Frees the slot of a task whose outcome nobody will ask for.
+    fn release(&self, key: Key) {
+        let ended = self.slots.borrow_mut().remove(key).map(Task::into_ended);
+        let Some(ended) = ended else { return };
+        drop(ended.joiner);
+        let Some(mut body) = ended.body else { return };
+        if let Some(payload) = body.work.as_mut().take_panic() {
+            panics::report(format_args!(
+                "{} panicked, and nobody awaits it: {}",
+                ended.identity,
+                panics::message(&*payload)
+            ));
+            panics::discard(payload);
+        }
+        panics::drop_contained(body.work, "the destructor of a task's output");
+        self.recycle(ended.header, body.waker);
     }
 
     /// The handle is gone: the task goes on by itself, and frees its slot when it ends.
@@ -353,10 +392,10 @@ impl Tasks {
             return;
         };
         task.detached = true;
-        let join = task.join.take();
+        let joiner = task.joiner.take();
         let finished = task.finished;
         drop(slots);
-        drop(join);
+        drop(joiner);
         if finished {
             self.release(key);
         }
@@ -397,11 +436,16 @@ impl Tasks {
         }
         self.spare.take();
     }
+}
 
-    /// How many tasks have been spawned and have not ended.
-    pub(crate) fn live_count(&self) -> usize {
-        let slots = self.slots.borrow();
-        slots.iter().filter(|(_, task)| !task.finished).count()
+impl Task {
+    fn into_ended(self) -> Ended {
+        Ended {
+            header: self.header,
+            body: self.body,
+            joiner: self.joiner,
+            identity: self.identity,
+        }
     }
 }
 

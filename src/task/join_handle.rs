@@ -1,11 +1,11 @@
 //! The handle of a task.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -14,6 +14,7 @@ use super::promise::Awaited;
 use super::{AbortHandle, Id, JoinError};
 use crate::context;
 use crate::coop;
+use crate::event_loop::EventLoop;
 use crate::tasks::{Failure, Header, Message, Outcome, Spawned};
 
 /// Awaits the end of a task.
@@ -127,42 +128,47 @@ impl<T: 'static> JoinHandle<T> {
     fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
         let mut outcome: Option<Outcome<T>> = None;
         match &self.link {
-            Link::Local(header) => ready!(poll_local(header, cx, &mut outcome)),
-            Link::Shared(cell) => ready!(cell.poll(cx, &mut outcome)),
-            Link::Cancelled => outcome = Some(Err(Failure::Cancelled)),
-            Link::NoWorker(_) | Link::Answered => {}
-        }
-        let outcome = match mem::replace(&mut self.link, Link::Answered) {
             Link::Local(header) => {
-                let (home, key) = (header.home(), header.key());
-                // First the reference, then the slot: the slot's header can then be used again.
-                drop(header);
-                context::with_loop(home, |event_loop| event_loop.tasks.release(key));
-                outcome
+                let event_loop = own_loop(header);
+                let ended = ready!(event_loop.tasks.poll_join(header.key(), cx));
+                self.link = Link::Answered;
+                event_loop.tasks.settle(ended, &mut outcome);
             }
-            Link::NoWorker(error) => Some(Err(Failure::NoWorker(error))),
-            Link::Answered => panic!("a `JoinHandle` was polled after it had answered"),
-            Link::Shared(_) | Link::Cancelled => outcome,
-        };
+            Link::Shared(cell) => {
+                ready!(cell.poll(cx, &mut outcome));
+                self.link = Link::Answered;
+            }
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {
+                outcome = Some(Err(self.take_failure()));
+            }
+        }
         Poll::Ready(outcome.expect("a task that has ended has an outcome"))
+    }
+
+    /// Why there never was a task.
+    #[track_caller]
+    fn take_failure(&mut self) -> Failure {
+        match mem::replace(&mut self.link, Link::Answered) {
+            Link::NoWorker(error) => Failure::NoWorker(error),
+            Link::Answered => panic!("a `JoinHandle` was polled after it had answered"),
+            _ => Failure::Cancelled,
+        }
     }
 }
 
+/// The loop that the task lives on, which must be the current one.
 #[track_caller]
-fn poll_local(header: &Header, cx: &Context<'_>, outcome: &mut dyn Any) -> Poll<()> {
+fn own_loop(header: &Header) -> Rc<EventLoop> {
     let home = header.home();
-    let poll = context::current()
-        .filter(|event_loop| event_loop.id() == home)
-        .map(|event_loop| event_loop.tasks.poll_join(header.key(), cx, outcome));
-    match poll {
-        Some(poll) => poll,
-        None => panic!(
+    let current = context::current().filter(|event_loop| event_loop.id() == home);
+    current.unwrap_or_else(|| {
+        panic!(
             "this `JoinHandle` belongs to {}, but {}; await it there, or spawn by `Handle::spawn`, \
              whose handles can be awaited anywhere",
             context::describe(home),
             context::describe_current()
-        ),
-    }
+        )
+    })
 }
 
 impl<T: 'static> Future for JoinHandle<T> {
@@ -216,5 +222,5 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 const _: () = {
     const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<JoinHandle<std::rc::Rc<Waker>>>();
+    assert_send_sync_unpin::<JoinHandle<Rc<Waker>>>();
 };

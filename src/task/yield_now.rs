@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::event_loop::EventLoop;
 use crate::phase::check::Entry;
 use crate::ready;
 
@@ -53,9 +54,9 @@ impl Future for YieldNow {
         let event_loop = context::current().unwrap_or_else(|| panic!("{}", context::NO_LOOP));
         let check = &event_loop.check;
         match self.state {
-            State::New => self.state = State::Waiting(check.push(entry(cx))),
+            State::New => self.state = State::Waiting(check.push(entry(&event_loop, cx))),
             // Whoever polls again may have another waker.
-            State::Waiting(ticket) if check.replace(ticket, entry(cx)).is_ok() => {}
+            State::Waiting(ticket) if check.replace(ticket, entry(&event_loop, cx)).is_ok() => {}
             State::Waiting(_) | State::Done => {
                 self.state = State::Done;
                 return Poll::Ready(());
@@ -66,8 +67,8 @@ impl Future for YieldNow {
 }
 
 /// What the check phase is to wake.
-fn entry(cx: &Context<'_>) -> Entry {
-    match ready::polled_by(cx.waker().data()) {
+fn entry(event_loop: &EventLoop, cx: &Context<'_>) -> Entry {
+    match ready::polled_by(event_loop.id(), cx.waker().data()) {
         Some(task) => Entry::Task(task),
         None => Entry::Waker(cx.waker().clone()),
     }

@@ -56,10 +56,12 @@ impl Header {
         self.finished.store(false, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn home(&self) -> LoopId {
         self.home
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> Key {
         Key::from_bits(self.key.load(Ordering::Relaxed))
     }
@@ -70,11 +72,13 @@ impl Header {
     }
 
     /// At home: whether the task stands in a queue.
+    #[inline]
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.load(Ordering::Relaxed)
     }
 
     /// At home: notes that the task is being queued, and returns its key; `None` if it already is.
+    #[inline]
     pub(crate) fn enqueue(&self) -> Option<Key> {
         if self.is_queued() {
             return None;
@@ -84,6 +88,7 @@ impl Header {
     }
 
     /// At home, before the task is polled: from now on a wake counts again.
+    #[inline]
     pub(crate) fn begin_poll(&self) {
         self.queued.store(false, Ordering::Relaxed);
         // A stale `false` is harmless: the message is then still to come and will poll once more.
@@ -108,6 +113,7 @@ impl Header {
         self.aborted.store(true, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
         self.aborted.load(Ordering::Acquire)
     }
@@ -117,10 +123,12 @@ impl Header {
         self.aborted.store(false, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn set_finished(&self) {
         self.finished.store(true, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Acquire)
     }

@@ -1,13 +1,14 @@
 //! What a task does, and later what came of it, in one box.
 
 use std::any::Any;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Failure, Identity, Outcome};
-use crate::panics;
+use super::{Failure, Outcome};
+use crate::panics::{self, Payload};
 
 /// Something that a task can do: polled until it has an outcome.
 pub(crate) trait Work: 'static {
@@ -66,48 +67,44 @@ pub(super) trait Erased {
     /// The same, without asking.
     fn end(self: Pin<&mut Self>);
 
-    /// Moves the outcome to `out`, an `Option<Outcome<T>>`.
+    /// Moves the outcome to `out`, an `Option<Outcome<T>>`. What is left is to be dropped.
     fn take(self: Pin<&mut Self>, out: &mut dyn Any);
 
-    /// Drops what is left. A panic that nobody has taken is reported.
-    fn discard(self: Pin<&mut Self>, identity: &Identity);
+    /// The payload of a panic that nobody has taken.
+    fn take_panic(self: Pin<&mut Self>) -> Option<Payload>;
 }
 
 pin_project! {
-    /// Work, its outcome, nothing: in this order, never back.
+    /// Work, then its outcome.
     #[project = StageProjection]
     enum Stage<W: Work> {
         Working { #[pin] work: W },
         Done { outcome: Outcome<W::Output> },
-        Empty,
     }
 }
 
 impl<W: Work> Stage<W> {
-    /// Goes to the next stage. A panic in the destructor of what stood here is reported; the new
-    /// stage is in place all the same.
-    fn replace(mut self: Pin<&mut Self>, next: Self) {
-        let result = panics::contain(|| self.set(next));
-        if let Err(payload) = result {
+    /// Drops the work and keeps the outcome. A panic in the destructor is reported; the outcome is
+    /// in place all the same.
+    fn finish(mut self: Pin<&mut Self>, outcome: Outcome<W::Output>) {
+        let dropped = panics::contain(|| self.set(Stage::Done { outcome }));
+        if let Err(payload) = dropped {
             panics::report(format_args!(
-                "the destructor of a task's future or output panicked: {}",
+                "the destructor of a task's future panicked: {}",
                 panics::message(&*payload)
             ));
             panics::discard(payload);
         }
     }
 
-    fn take_outcome(mut self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
-        // The projection gives no owned field of a pinned enum, but an outcome is not pinned: it
-        // is exchanged for a dummy, which goes when the stage is replaced.
-        let outcome = match self.as_mut().project() {
+    /// Exchanges the outcome for a dummy.
+    fn take_outcome(self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
+        match self.project() {
             StageProjection::Done { outcome } => {
-                Some(std::mem::replace(outcome, Err(Failure::Cancelled)))
+                Some(mem::replace(outcome, Err(Failure::Cancelled)))
             }
-            _ => None,
-        };
-        self.replace(Stage::Empty);
-        outcome
+            StageProjection::Working { .. } => None,
+        }
     }
 }
 
@@ -118,7 +115,7 @@ impl<W: Work> Erased for Stage<W> {
         };
         match work.poll(cx) {
             Poll::Ready(outcome) => {
-                self.replace(Stage::Done { outcome });
+                self.finish(outcome);
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,
@@ -128,7 +125,7 @@ impl<W: Work> Erased for Stage<W> {
     fn cancel(mut self: Pin<&mut Self>) -> bool {
         let may_cancel = match self.as_mut().project() {
             StageProjection::Working { work } => work.may_cancel(),
-            _ => false,
+            StageProjection::Done { .. } => false,
         };
         if may_cancel {
             self.end();
@@ -137,39 +134,27 @@ impl<W: Work> Erased for Stage<W> {
     }
 
     fn end(self: Pin<&mut Self>) {
-        self.replace(Stage::Done {
-            outcome: Err(Failure::Cancelled),
-        });
+        self.finish(Err(Failure::Cancelled));
     }
 
     fn take(self: Pin<&mut Self>, out: &mut dyn Any) {
-        let out = out
-            .downcast_mut::<Option<Outcome<W::Output>>>()
-            .expect("a handle and its slot agree on the type of the output");
-        *out = self.take_outcome();
+        *out.downcast_mut::<Option<Outcome<W::Output>>>()
+            .expect("a handle and its slot agree on the type of the output") = self.take_outcome();
     }
 
-    fn discard(mut self: Pin<&mut Self>, identity: &Identity) {
-        if let Some(Err(Failure::Panicked(payload))) = self.as_mut().take_panic() {
-            panics::report(format_args!(
-                "{identity} panicked, and nobody awaits it: {}",
-                panics::message(&*payload)
-            ));
-            panics::discard(payload);
-        }
-        self.replace(Stage::Empty);
-    }
-}
-
-impl<W: Work> Stage<W> {
-    /// The outcome, if it is a panic.
-    fn take_panic(self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
+    fn take_panic(self: Pin<&mut Self>) -> Option<Payload> {
         let is_panic = matches!(
             &*self,
             Stage::Done {
                 outcome: Err(Failure::Panicked(_))
             }
         );
-        is_panic.then(|| self.take_outcome()).flatten()
+        if !is_panic {
+            return None;
+        }
+        match self.take_outcome() {
+            Some(Err(Failure::Panicked(payload))) => Some(payload),
+            _ => None,
+        }
     }
 }
