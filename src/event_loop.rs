@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::panics::{self, Payload};
 use crate::phase::check::{Check, Entry};
 use crate::phase::close::Close;
 use crate::phase::pending::Pending;
-use crate::phase::poll::{Door, Poll, Wait};
+use crate::phase::poll::{self, Door, Wait};
 use crate::phase::timers::Timers;
 use crate::phase::{Callback, Deliver};
 use crate::pool::Pool;
@@ -55,7 +55,7 @@ pub(crate) struct EventLoop {
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
-    pub(crate) poll: Poll,
+    pub(crate) poll: poll::Poll,
     pub(crate) check: Check,
     pub(crate) close: Close,
     /// The ready queue while the loop does not run.
@@ -86,7 +86,7 @@ impl EventLoop {
             tasks: Tasks::new(id, Arc::clone(&door.inbox)),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: Poll::new(door),
+            poll: poll::Poll::new(door),
             check: Check::new(),
             close: Close::new(),
             parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
@@ -232,14 +232,15 @@ impl Root<'_> {
             return false;
         }
         header.begin_poll();
-        ready::set_polled(Some(header.key()), self.waker.data());
         let mut cx = Context::from_waker(&self.waker);
-        match panics::contain(|| self.future.as_mut().poll(&mut cx)) {
-            Ok(poll) if poll.is_pending() => {}
-            Ok(_) => self.result = Some(Ok(())),
-            Err(payload) => self.result = Some(Err(payload)),
-        }
-        ready::set_polled(None, std::ptr::null());
+        let polled = ready::polling(header.key(), self.waker.data(), || {
+            panics::contain(|| self.future.as_mut().poll(&mut cx))
+        });
+        self.result = match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(())) => Some(Ok(())),
+            Err(payload) => Some(Err(payload)),
+        };
         true
     }
 }

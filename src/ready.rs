@@ -43,9 +43,23 @@ struct Home {
     queue: ManuallyDrop<RefCell<VecDeque<Key>>>,
     /// Tasks that ran out of budget: woken while [`deferring`].
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
-    /// The data pointer of the waker of the task being polled; only ever compared.
-    polled: Cell<*const ()>,
-    polled_key: Cell<Option<Key>>,
+    /// The task that is being polled.
+    polled: Cell<Polled>,
+}
+
+/// A task that is being polled.
+#[derive(Clone, Copy, Debug)]
+struct Polled {
+    key: Key,
+    /// The data pointer of its waker, only ever compared; null if no task is being polled.
+    waker_data: *const (),
+}
+
+impl Polled {
+    const NONE: Polled = Polled {
+        key: Key::DANGLING,
+        waker_data: ptr::null(),
+    };
 }
 
 thread_local! {
@@ -54,8 +68,7 @@ thread_local! {
             running: Cell::new(0),
             queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
             deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
-            polled: Cell::new(ptr::null()),
-            polled_key: Cell::new(None),
+            polled: Cell::new(Polled::NONE),
         }
     };
 }
@@ -65,8 +78,7 @@ thread_local! {
 pub(crate) struct Outer {
     running: u64,
     queue: VecDeque<Key>,
-    polled: *const (),
-    polled_key: Option<Key>,
+    polled: Polled,
 }
 
 /// Makes `id` the running loop of this thread, with `queue` as its ready queue.
@@ -74,8 +86,7 @@ pub(crate) fn start(id: LoopId, queue: VecDeque<Key>) -> Outer {
     HOME.with(|home| Outer {
         running: home.running.replace(id.0),
         queue: home.queue.replace(queue),
-        polled: home.polled.replace(ptr::null()),
-        polled_key: home.polled_key.replace(None),
+        polled: home.polled.replace(Polled::NONE),
     })
 }
 
@@ -84,7 +95,6 @@ pub(crate) fn stop(outer: Outer) -> VecDeque<Key> {
     HOME.with(|home| {
         home.running.set(outer.running);
         home.polled.set(outer.polled);
-        home.polled_key.set(outer.polled_key);
         home.queue.replace(outer.queue)
     })
 }
@@ -173,20 +183,23 @@ pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {
     });
 }
 
-/// Notes which task is polled from now on, by its key and its waker's data pointer.
+/// Calls `poll`, which polls the task `key`, whose waker has this data pointer.
 #[inline]
-pub(crate) fn set_polled(key: Option<Key>, waker_data: *const ()) {
-    HOME.with(|home| {
-        home.polled_key.set(key);
-        home.polled.set(waker_data);
-    });
+pub(crate) fn polling<R>(key: Key, waker_data: *const (), poll: impl FnOnce() -> R) -> R {
+    let polled = Polled { key, waker_data };
+    // A task that spawns a blocking job polls that job's task within its own poll.
+    let outer = HOME.with(|home| home.polled.replace(polled));
+    let result = poll();
+    HOME.with(|home| home.polled.set(outer));
+    result
 }
 
 /// The task of loop `id` that is being polled, if `waker_data` belongs to its own waker.
 #[inline]
 pub(crate) fn polled_by(id: LoopId, waker_data: *const ()) -> Option<Key> {
     HOME.with(|home| {
-        let is_own = home.polled.get() == waker_data && home.running.get() == id.0;
-        home.polled_key.get().filter(|_| is_own)
+        let polled = home.polled.get();
+        let is_own = polled.waker_data == waker_data && home.running.get() == id.0;
+        is_own.then_some(polled.key)
     })
 }

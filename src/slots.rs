@@ -17,6 +17,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// Names no slot.
+    pub(crate) const DANGLING: Key = Key {
+        index: NO_SLOT,
+        generation: 0,
+    };
+
     /// The key as one word, for an atomic or a poller's token.
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {

@@ -258,11 +258,10 @@ impl Tasks {
         let finished = if aborted {
             self.cancel(key, &mut body)
         } else {
-            ready::set_polled(Some(key), body.waker.data());
             let mut cx = Context::from_waker(&body.waker);
-            let finished = body.work.as_mut().poll(&mut cx).is_ready();
-            ready::set_polled(None, std::ptr::null());
-            finished
+            ready::polling(key, body.waker.data(), || {
+                body.work.as_mut().poll(&mut cx).is_ready()
+            })
         };
         self.end(key, body, finished);
         true

@@ -228,18 +228,16 @@ impl Crew {
     }
 
     /// A worker is done with a job of this class, whether it ran or was dropped.
-    pub(super) fn job_ended(self: &Arc<Self>, class: Class) {
+    pub(super) fn job_ended(&self, class: Class) {
         if class == Class::Plain {
             return;
         }
         let mut state = self.lock();
-        let next = state.gate(class).and_then(Gate::succeed);
-        let Some(next) = next else { return };
-        self.queue.push(next);
-        // As in `pass_on`. This worker is awake, but may have others of its own to run before.
-        let notify = self.summon(&mut state).unwrap_or(false);
-        drop(state);
-        self.notify(notify);
+        if let Some(next) = state.gate(class).and_then(Gate::succeed) {
+            // No summons. Either this worker searches the queue next; or it has jobs of its own
+            // still, which are in sight, so by the invariant nobody idles without being called.
+            self.queue.push(next);
+        }
     }
 
     /// A worker has found nothing to do: waits until it is called. False: its thread must end
@@ -307,7 +305,6 @@ impl Crew {
         let mut state = self.lock();
         if is_worker {
             state.waiting_for_end += 1;
-            self.left.notify_all();
         }
         loop {
             let exempt = if is_worker { state.waiting_for_end } else { 0 };

@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_task::{FallibleTask, Runnable};
 
@@ -159,8 +159,9 @@ impl QueuedJob {
 /// and the result is dropped on the worker.
 #[must_use = "a job whose `Job` is dropped before it began does not run"]
 pub(crate) struct Job<T> {
-    /// Empty only while it is being dropped.
-    task: Option<FallibleTask<Contained<Result<T, JobError>>>>,
+    /// Its drop is the drop promised above: it closes the task, which `async-task` then runs no
+    /// more if it has not begun, and lets go of the waker at once.
+    task: FallibleTask<Contained<Result<T, JobError>>>,
     ticket: Arc<Ticket>,
 }
 
@@ -185,7 +186,7 @@ where
         ticket: Arc::clone(&ticket),
     };
     let job = Job {
-        task: Some(task.fallible()),
+        task: task.fallible(),
         ticket,
     };
     (queued, job)
@@ -214,23 +215,9 @@ impl<T> Future for Job<T> {
         if self.ticket.is_cancelled() {
             return Poll::Ready(Err(JobError::Cancelled));
         }
-        let task = self.task.as_mut().expect("emptied by drop only");
-        let result = std::task::ready!(Pin::new(task).poll(cx));
+        let result = ready!(Pin::new(&mut self.task).poll(cx));
         // No result: the runnable was dropped before it ran.
         Poll::Ready(result.map_or(Err(JobError::Cancelled), Contained::into_inner))
-    }
-}
-
-impl<T> Drop for Job<T> {
-    fn drop(&mut self) {
-        let task = self.task.take().expect("emptied here only, once");
-        if self.ticket.cancel() {
-            // Closes the task, which lets go of the waker now and not when a worker comes round.
-            drop(task);
-        } else {
-            // A plain drop would cancel a job that a worker has claimed but not yet begun.
-            task.detach();
-        }
     }
 }
 
