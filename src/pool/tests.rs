@@ -256,7 +256,9 @@ fn all_workers_can_be_brought_to_work_at_once() {
         let pool = pool_of(workers);
         for _ in 0..1_000 {
             let meeting = Arc::new(Barrier::new(workers));
-            let jobs: Vec<_> = (0..workers).map(|_| meet(&pool, &meeting)).collect();
+            let jobs: Vec<_> = (0..workers)
+                .map(|_| meet(&pool, here(), &meeting))
+                .collect();
             jobs.into_iter().for_each(|job| wait(job).unwrap());
         }
     }
@@ -317,6 +319,20 @@ fn look_ups_go_on_one_after_the_other() {
     for job in jobs {
         assert!(wait(job).unwrap() <= 2);
     }
+}
+
+#[test]
+fn a_look_up_that_ends_makes_room_for_a_later_one() {
+    let pool = pool_of(4);
+
+    for _ in 0..10 {
+        wait(submit_as(&pool, dns(), || ())).unwrap();
+    }
+
+    // All of the room, too: these two meet.
+    let meeting = Arc::new(Barrier::new(2));
+    let jobs = [(); 2].map(|()| meet(&pool, dns(), &meeting));
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
 }
 
 #[test]
@@ -497,22 +513,24 @@ fn a_payload_that_panics_when_dropped_is_survived() {
 fn a_job_cancelled_in_the_queue_never_runs() {
     let pool = pool_of(1);
     let held = hold(&pool);
-    let captured = Arc::new(());
-    let theirs = Arc::clone(&captured);
-    let mut job = submit(&pool, move || {
-        let _theirs = theirs;
-        panic!("it runs");
-    });
+    let runs = Arc::new(AtomicUsize::new(0));
+    let theirs = Arc::clone(&runs);
+    let mut job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
 
     assert!(job.cancel());
     assert!(job.cancel());
     assert!(!job.has_started());
 
-    // Answered at once, though the worker has not come to it.
-    assert!(is_cancelled::<()>(wait(job)));
+    // It answers at once, though the worker has not come to it.
+    let Poll::Ready(result) = poll_with(&mut job, Waker::noop()) else {
+        panic!("a cancelled job keeps us waiting");
+    };
+    assert!(is_cancelled(result));
     held.release();
     wait(submit(&pool, || ())).unwrap();
-    assert_eq!(Arc::strong_count(&captured), 1);
+    assert_eq!(runs.load(Ordering::Relaxed), 0);
+    // Its closure is gone.
+    assert_eq!(Arc::strong_count(&runs), 1);
 }
 
 #[test]
@@ -602,8 +620,13 @@ fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
     let held_back: Vec<_> = (0..20).map(|_| hold_as(&pool, dns())).collect();
 
     thread::scope(|scope| {
-        let shutdown = scope.spawn(|| pool.shut_down(Duration::MAX));
+        let shutdown = scope.spawn(|| pool.shut_down(PATIENCE));
         assert!(queued.into_iter().all(|job| is_cancelled(wait(job))));
+        assert!(
+            held_back
+                .into_iter()
+                .all(|held| is_cancelled(wait(held.job)))
+        );
         assert!(!shutdown.is_finished());
         first.release();
         second.release();
@@ -611,11 +634,6 @@ fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
     });
 
     assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
-    assert!(
-        held_back
-            .into_iter()
-            .all(|held| is_cancelled(wait(held.job)))
-    );
 }
 
 #[test]
@@ -638,7 +656,7 @@ fn shutdown_without_grace_names_what_goes_on() {
         assert_eq!(running[0].location.file(), file!());
     }
     held.release();
-    assert!(pool.shut_down(Duration::MAX).is_empty());
+    assert!(pool.shut_down(PATIENCE).is_empty());
 }
 
 #[test]
@@ -662,16 +680,40 @@ fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
             jobs.into_iter().partition(|held| held.job.has_started());
         assert_eq!(named.len(), running.len());
         named.into_iter().for_each(Held::release);
-        assert!(pool.shut_down(Duration::MAX).is_empty());
+        assert!(pool.shut_down(PATIENCE).is_empty());
         assert!(!rest.iter().any(Held::has_started));
     }
+}
+
+#[test]
+fn a_closed_seat_begins_no_job() {
+    let pool = pool_of(1);
+    pool.crew.seat(0).close();
+
+    let job = submit(&pool, || ());
+
+    assert!(is_cancelled(wait(job)));
+}
+
+#[test]
+fn closing_a_seat_keeps_the_job_on_it_from_starting() {
+    let pool = pool_of(1);
+    let seat = pool.crew.seat(0);
+    let (queued, job) = Pool::job(here(), || ());
+
+    assert!(seat.begin(&queued));
+    seat.close();
+    queued.run();
+
+    assert!(is_cancelled(wait(job)));
+    assert!(seat.running().is_none());
 }
 
 #[test]
 fn a_push_after_shutdown_is_refused() {
     let pool = pool_of(2);
     wait(submit(&pool, || ())).unwrap();
-    pool.shut_down(Duration::MAX);
+    pool.shut_down(PATIENCE);
 
     for label in [here(), dns()] {
         let (queued, job) = Pool::job(label, || ());
@@ -685,7 +727,7 @@ fn a_push_after_shutdown_is_refused() {
 
 #[test]
 fn shutdown_of_an_unused_pool_is_nothing() {
-    assert!(pool_of(4).shut_down(Duration::MAX).is_empty());
+    assert!(pool_of(4).shut_down(PATIENCE).is_empty());
 }
 
 #[test]
@@ -695,10 +737,10 @@ fn shutdown_calls_idle_workers_home() {
         ..config(4)
     });
     let meeting = Arc::new(Barrier::new(4));
-    let jobs: Vec<_> = (0..4).map(|_| meet(&pool, &meeting)).collect();
+    let jobs = [(); 4].map(|()| meet(&pool, here(), &meeting));
     jobs.into_iter().for_each(|job| wait(job).unwrap());
 
-    assert!(pool.shut_down(Duration::MAX).is_empty());
+    assert!(pool.shut_down(PATIENCE).is_empty());
 
     assert_eq!(pool.load().threads, 0);
 }
@@ -711,7 +753,7 @@ fn a_job_that_shuts_down_does_not_wait_for_itself() {
     let job = submit(&pool, move || theirs.shut_down(Duration::MAX));
 
     assert_eq!(wait(job).unwrap().len(), 1);
-    assert!(pool.shut_down(Duration::MAX).is_empty());
+    assert!(pool.shut_down(PATIENCE).is_empty());
 }
 
 #[test]
@@ -729,7 +771,7 @@ fn jobs_that_shut_down_do_not_wait_for_each_other() {
         .collect();
 
     meeting.wait();
-    assert!(pool.shut_down(Duration::MAX).is_empty());
+    assert!(pool.shut_down(PATIENCE).is_empty());
     for job in jobs {
         assert!((1..=4).contains(&wait(job).unwrap()));
     }
@@ -937,9 +979,9 @@ fn assert_alive(pool: &Pool, worker: ThreadId) {
 }
 
 /// A job that ends when all who are expected at `meeting` are there.
-fn meet(pool: &Pool, meeting: &Arc<Barrier>) -> Job<()> {
+fn meet(pool: &Pool, label: Label, meeting: &Arc<Barrier>) -> Job<()> {
     let meeting = Arc::clone(meeting);
-    submit(pool, move || {
+    submit_as(pool, label, move || {
         meeting.wait();
     })
 }
