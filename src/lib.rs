@@ -73,6 +73,8 @@
 compile_error!("quintet runs on Linux so far");
 
 // In reading order, from the door to the leaves.
+#[doc(hidden)]
+pub mod __private;
 pub mod runtime;
 
 //FS pub mod fs;
@@ -100,6 +102,6 @@ mod ready;
 mod slots;
 
 pub use blocking::spawn_blocking;
-//MAC pub use quintet_macros::{main, test};
+pub use quintet_macros::{main, test};
 pub use runtime::block_on;
 pub use task::spawn;

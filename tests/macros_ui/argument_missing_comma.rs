@@ -1,0 +1,2 @@
+#[quintet::main(workers = 2 name = "server")]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[quintet::main(crate = elsewhere::quintet)]
+async fn main() {}

@@ -1,0 +1,4 @@
+#[quintet::main]
+async fn main() -> u32 {
+    42
+}

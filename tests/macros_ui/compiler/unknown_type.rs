@@ -1,0 +1,4 @@
+#[quintet::main]
+async fn main() -> Missing {
+    quintet::task::yield_now().await;
+}

@@ -1,0 +1,2 @@
+#[quintet::main]
+const async fn main() {}

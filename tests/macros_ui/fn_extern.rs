@@ -1,0 +1,2 @@
+#[quintet::main]
+async extern "C" fn main() {}

@@ -1,0 +1,6 @@
+#[quintet::main]
+async fn main()
+where
+    u8: Copy,
+{
+}

@@ -1,0 +1,2 @@
+#[quintet::main]
+async fn main();

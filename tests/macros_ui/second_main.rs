@@ -1,0 +1,3 @@
+#[quintet::main]
+#[quintet::main]
+async fn main() {}
