@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -726,4 +727,69 @@ fn options_are_passed_on() {
         assert_eq!(client.linger().unwrap(), Some(Duration::from_secs(3)));
         assert!(client.take_error().unwrap().is_none());
     });
+}
+
+/// How often the OS has put a thread to sleep and woken it, by its own wish.
+fn voluntary_switches(thread: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("{thread}/status")).unwrap();
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+/// What a thread is doing (`S` is asleep), and the CPU time that it has used.
+fn state_and_cpu(thread: &str) -> (char, u64) {
+    let stat = std::fs::read_to_string(format!("{thread}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<_> = fields.split_whitespace().collect();
+    let cpu = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    (fields[0].chars().next().unwrap(), cpu)
+}
+
+#[test]
+fn an_idle_server_sleeps() {
+    let (sender, receiver) = mpsc::channel();
+    let (ready, is_ready) = mpsc::channel();
+    let server = thread::spawn(move || {
+        block_on(async {
+            let thread = std::fs::read_link("/proc/thread-self").unwrap();
+            let (listener, addr) = listener().await;
+            sender.send((thread, addr)).unwrap();
+            let mut connections = Vec::new();
+            for _ in 0..100 {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.push(quintet::spawn(async move {
+                    // A timeout that waits, too, does not wake anybody before its time.
+                    timeout(LONG, stream.read(&mut [0; 8]))
+                        .await
+                        .unwrap()
+                        .unwrap()
+                }));
+            }
+            // All tasks wait when this goes on, and so will the loop.
+            quintet::task::yield_now().await;
+            ready.send(()).unwrap();
+            for connection in connections {
+                assert_eq!(connection.await.unwrap(), 0);
+            }
+        });
+    });
+    let (thread, addr) = receiver.recv().unwrap();
+    let thread = format!("/proc/{}", thread.display());
+    let connect = || std::net::TcpStream::connect(addr).unwrap();
+    let clients: Vec<_> = (0..100).map(|_| connect()).collect();
+
+    is_ready.recv().unwrap();
+    while state_and_cpu(&thread).0 != 'S' {
+        thread::yield_now();
+    }
+    let look = || (voluntary_switches(&thread), state_and_cpu(&thread));
+    let before = look();
+    for _ in 0..5 {
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(look(), before, "the idle loop was woken");
+    }
+    drop(clients);
+    server.join().unwrap();
 }
