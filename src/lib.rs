@@ -77,7 +77,7 @@ compile_error!("quintet runs on Linux so far");
 pub mod __private;
 pub mod runtime;
 
-//FS pub mod fs;
+pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod io;

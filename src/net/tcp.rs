@@ -75,8 +75,10 @@ impl OwnedReadHalf {
             return Err(ReuniteError(self, write));
         }
         write.forget();
-        let stream = Arc::into_inner(self.stream);
-        Ok(stream.expect("a connection has two halves, and the other one is gone"))
+        match Arc::into_inner(self.stream) {
+            Some(stream) => Ok(stream),
+            None => unreachable!("a connection has two halves, and the other one is gone"),
+        }
     }
 }
 

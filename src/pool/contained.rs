@@ -3,9 +3,7 @@
 //! `async-task` aborts the process if a future or an output panics while it is dropped, so a job's
 //! closure and its result are handed over in a [`Contained`].
 
-use std::any::Any;
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
+use crate::panics::{contain, discard};
 
 /// Holds a `T` and drops it with its panic caught.
 #[derive(Debug)]
@@ -36,20 +34,5 @@ impl<T> Drop for Contained<T> {
         {
             discard(payload);
         }
-    }
-}
-
-/// Calls `f` and catches its panic.
-///
-/// Unwind safety is asserted: what `f` leaves half done belongs to its own job.
-pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    panic::catch_unwind(AssertUnwindSafe(f))
-}
-
-/// Drops a panic's payload. One whose own destructor panics yields another payload, and that one
-/// is leaked: there is no end to it otherwise.
-fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(second) = contain(|| drop(payload)) {
-        mem::forget(second);
     }
 }

@@ -5,7 +5,6 @@
 //! and a [`Ticket`], on which both ends decide whether the closure runs at all. Queues and threads
 //! are not known here.
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -16,7 +15,8 @@ use std::task::{Context, Poll, ready};
 
 use async_task::{FallibleTask, Runnable};
 
-use super::contained::{Contained, contain};
+use super::contained::Contained;
+use crate::panics::{Payload, contain};
 
 /// How much of the pool a job may take part in filling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) struct Label {
 #[derive(Debug)]
 pub(crate) enum JobError {
     /// The closure panicked, with this payload.
-    Panicked(Box<dyn Any + Send + 'static>),
+    Panicked(Payload),
     /// The closure did not run and never will.
     Cancelled,
 }
@@ -110,6 +110,7 @@ impl Ticket {
         self.progress.load(Ordering::Relaxed) == CANCELLED
     }
 
+    #[cfg(test)]
     fn has_started(&self) -> bool {
         matches!(self.progress.load(Ordering::Relaxed), STARTED | FINISHED)
     }
@@ -156,11 +157,11 @@ impl QueuedJob {
 /// it is polled with the loop's own wakers only.
 ///
 /// Dropped before the job began, it keeps it from running; dropped later, it lets the job go on,
-/// and the result is dropped on the worker.
+/// and the result is dropped on the worker. Either way it lets go of its waker at once, by waking
+/// it a last time.
 #[must_use = "a job whose `Job` is dropped before it began does not run"]
 pub(crate) struct Job<T> {
-    /// Its drop is the drop promised above: it closes the task, which `async-task` then runs no
-    /// more if it has not begun, and lets go of the waker at once.
+    /// Its drop is the one promised above: `async-task` does not run a closed task.
     task: FallibleTask<Contained<Result<T, JobError>>>,
     ticket: Arc<Ticket>,
 }
@@ -201,6 +202,7 @@ impl<T> Job<T> {
     }
 
     /// Whether a worker has begun with the closure, be it finished by now or not.
+    #[cfg(test)]
     pub(crate) fn has_started(&self) -> bool {
         self.ticket.has_started()
     }

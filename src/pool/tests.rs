@@ -17,6 +17,10 @@ use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob};
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a test goes on trying to hit an instant, if it does not reach its number of attempts
+/// before. Only a busy machine gets that far.
+const ATTEMPTS_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// More stack than there is address space for, so that no thread can be started.
 const STACK_IMPOSSIBLE: usize = 1 << 46;
 
@@ -507,6 +511,26 @@ fn a_payload_that_panics_when_dropped_is_survived() {
     assert_alive(&pool, worker);
 }
 
+#[test]
+fn payloads_that_panic_without_end_are_survived() {
+    /// Needs no memory, so the leaked one costs nothing.
+    struct Endless;
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            panic::panic_any(Endless);
+        }
+    }
+    let pool = pool_of(1);
+    let held = hold(&pool);
+    let endless = Endless;
+    let job = submit(&pool, move || drop(endless));
+
+    drop(job);
+    held.release();
+
+    wait(submit(&pool, || ())).unwrap();
+}
+
 // ---- cancelling
 
 #[test]
@@ -868,7 +892,11 @@ fn a_job_pushed_just_when_a_thread_ends_is_seen() {
 /// the worker at any step between two jobs.
 fn one_after_the_other(pool: &Pool, jobs: usize) {
     let done = Arc::new(AtomicUsize::new(0));
+    let begin = Instant::now();
     for number in 0..jobs {
+        if begin.elapsed() > ATTEMPTS_TIME_MAX {
+            break;
+        }
         let theirs = Arc::clone(&done);
         let job = submit(pool, move || {
             theirs.fetch_add(1, Ordering::Relaxed);

@@ -105,8 +105,7 @@ impl Interval {
             MissedTickBehavior::Delay => now.saturating_add(self.period),
             MissedTickBehavior::Skip => {
                 let behind = now.duration_since(due).as_nanos() % self.period.as_nanos();
-                let behind = Duration::from_nanos_u128(behind);
-                now.saturating_add(self.period - behind)
+                now.saturating_add(self.period.saturating_sub(from_nanos(behind)))
             }
         }
     }
@@ -145,6 +144,11 @@ impl Interval {
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }
+}
+
+/// A duration of less than 584 years, or that.
+fn from_nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 impl Stream for Interval {

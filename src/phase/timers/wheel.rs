@@ -111,7 +111,7 @@ impl<T> Wheel<T> {
             return None;
         }
         self.disarm(key.index);
-        let value = self.slab.remove(key.index);
+        let value = self.slab.remove(key);
         if self.slab.len == 0 {
             debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
             debug_assert!(self.due.is_empty(), "the top of the heap is alive");
@@ -170,15 +170,15 @@ impl<T> Wheel<T> {
     /// remembers the earliest deadline put into it. It is exact again when `pop_due` was called at
     /// the time given here and found nothing, so a loop is woken in vain once, not again and again.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        match self.due.peek() {
-            Some(Reverse(first)) => Some(first.deadline),
-            None => self
-                .first_slot()
-                .map(|(level, digit)| self.slots[level][digit].earliest),
+        if let Some(Reverse(first)) = self.due.peek() {
+            return Some(first.deadline);
         }
+        let (level, digit) = self.first_slot()?;
+        Some(self.slots[level][digit].earliest)
     }
 
     /// How many timers wait: armed, not fired, not removed. Those that never fire count too.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.waiting
     }
@@ -220,17 +220,24 @@ impl<T> Wheel<T> {
         if timer.deadline == NEVER {
             timer.place = Place::Never;
         } else if granule <= self.position {
-            timer.place = Place::Due;
-            self.due.push(Reverse(Due {
-                deadline: timer.deadline,
-                sequence: timer.sequence,
-                index,
-            }));
+            self.push_due(index);
         } else {
             let level = (granule ^ self.position).ilog2() / LEVEL_BITS;
             timer.place = Place::Level(level as u8);
             self.link(index, level as usize);
         }
+    }
+
+    /// Puts a timer into the heap.
+    #[inline(never)]
+    fn push_due(&mut self, index: u32) {
+        let timer = self.slab.timer_mut(index);
+        timer.place = Place::Due;
+        self.due.push(Reverse(Due {
+            deadline: timer.deadline,
+            sequence: timer.sequence,
+            index,
+        }));
     }
 
     /// Puts a timer into its slot, at the head: the order is the heap's business.
@@ -250,9 +257,13 @@ impl<T> Wheel<T> {
 
     /// Takes a timer out of its slot.
     fn unlink(&mut self, index: u32, level: usize) {
-        let timer = self.slab.timer(index);
-        let (previous, next) = (timer.previous, timer.next);
-        let digit = digit_of(timer.deadline, level);
+        let &Timer {
+            deadline,
+            previous,
+            next,
+            ..
+        } = self.slab.timer(index);
+        let digit = digit_of(deadline, level);
         if next != NIL {
             self.slab.timer_mut(next).previous = previous;
         }
@@ -284,7 +295,9 @@ impl<T> Wheel<T> {
             };
             // No timer of the slot is before its earliest, so there is nothing to step through.
             let earliest = self.slots[level][digit].earliest;
-            self.position = target.min(earliest >> GRANULE_BITS);
+            let position = target.min(earliest >> GRANULE_BITS);
+            debug_assert!(position > self.position, "forward, so this comes to an end");
+            self.position = position;
             self.place_anew(level, digit);
         }
     }
@@ -316,6 +329,7 @@ impl<T> Wheel<T> {
 
     /// Keeps the top of the heap alive, for `next_deadline`, and the dead no more than the living,
     /// so that arming and cancelling what is due does not take ever more memory.
+    #[inline(never)]
     fn discard_dead(&mut self) {
         if self.dead > self.due.len() / 2 {
             self.due.retain(|Reverse(due)| self.slab.is_alive(due));
@@ -452,6 +466,7 @@ impl<T> Slab<T> {
         TimerKey { index, generation }
     }
 
+    #[cold]
     fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
         assert!(index != NIL, "a loop has fewer than 2^32 - 1 timers");
@@ -462,10 +477,11 @@ impl<T> Slab<T> {
         self.free = index;
     }
 
-    fn remove(&mut self, index: u32) -> T {
-        let generation = self.timer(index).generation + 1;
-        match self.vacate(index, generation) {
+    /// Takes the timer of a key that is not stale.
+    fn remove(&mut self, key: TimerKey) -> T {
+        match self.vacate(key.index, key.generation + 1) {
             Entry::Occupied(timer) => {
+                debug_assert_eq!(timer.generation, key.generation);
                 self.len -= 1;
                 timer.value
             }
@@ -485,6 +501,7 @@ impl<T> Slab<T> {
 
     /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
     /// retired: new ones could not follow its generation.
+    #[cold]
     fn give_room_back(&mut self) {
         debug_assert_eq!(self.len, 0);
         let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);

@@ -8,6 +8,7 @@
 //! This is the one place with state of the whole process, because signals are that.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,21 @@ struct Disposition {
     claims: usize,
 }
 
+impl Disposition {
+    /// Installs the handler that emulates the default action.
+    fn install(signal: i32) -> io::Result<Self> {
+        let by_default = Arc::new(AtomicBool::new(false));
+        let was_ignored = is_ignored(signal);
+        // Registered before any stream's handler, so it runs before them.
+        flag::register_conditional_default(signal, Arc::clone(&by_default))?;
+        Ok(Disposition {
+            by_default,
+            was_ignored,
+            claims: 0,
+        })
+    }
+}
+
 /// Keeps a signal's default action off while it lives.
 #[derive(Debug)]
 pub(super) struct Claim {
@@ -39,19 +55,10 @@ impl Claim {
     pub(super) fn new(signal: i32) -> io::Result<Self> {
         let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
         let signals = signals.get_or_insert_default();
-        if !signals.contains_key(&signal) {
-            let by_default = Arc::new(AtomicBool::new(false));
-            let was_ignored = is_ignored(signal);
-            // Registered first, so it runs before any stream's handler.
-            flag::register_conditional_default(signal, Arc::clone(&by_default))?;
-            let disposition = Disposition {
-                by_default,
-                was_ignored,
-                claims: 0,
-            };
-            signals.insert(signal, disposition);
-        }
-        let disposition = signals.get_mut(&signal).expect("inserted just now");
+        let disposition = match signals.entry(signal) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Disposition::install(signal)?),
+        };
         disposition.claims += 1;
         disposition.by_default.store(false, Ordering::SeqCst);
         Ok(Claim { signal })

@@ -1,0 +1,75 @@
+//! Files and directories.
+//!
+//! The names and the meaning are those of [`std::fs`]. What may wait for a disk runs on a worker
+//! thread, so the loop goes on meanwhile. A function of this module is *one* job there, however
+//! many system calls it takes: [`read`] opens, reads and closes in one go.
+//!
+//! # Which to use
+//!
+//! - A whole file of reasonable size: [`read`], [`read_to_string`], [`write()`].
+//! - A large file, or parts of one: [`File::read_chunk_at`], [`File::read_at`] and their
+//!   counterparts. They take `&self`, and any number of them may be under way at once.
+//! - Code that knows the traits of [`io`](crate::io): [`File`] implements
+//!   [`AsyncRead`](crate::io::AsyncRead), [`AsyncWrite`](crate::io::AsyncWrite) and
+//!   [`AsyncSeek`](crate::io::AsyncSeek).
+//! - Many small operations in a row: write them with [`std::fs`] into one
+//!   [`spawn_blocking`](crate::spawn_blocking). That is one trip to a worker and not many.
+//!
+//! # Errors
+//!
+//! Where a path was given, errors name it: `cannot open "x": No such file or directory (os error
+//! 2)`. The [`kind`](std::io::Error::kind) is that of the OS's error, which is the
+//! [`source`](std::error::Error::source) of ours. Where no runtime is current, there is an error and no panic.
+//!
+//! # Dropped futures
+//!
+//! Dropping the future of an operation that no worker has begun keeps it from beginning. One that
+//! has begun goes on to its end, unseen: a file may be there after all, or half a copy.
+//! ([`read`] and [`read_to_string`] stop early.) The operations on the cursor of a [`File`]
+//! differ in this: see there.
+//!
+//! # What blocks a worker
+//!
+//! There are few workers (4, unless set otherwise), and an operation has one for as long as the OS
+//! takes. Opening a FIFO waits for somebody to open its other end, and reading one waits for data;
+//! a network file system that hangs, hangs for ever. Before paths that strangers have named are
+//! opened, look at their [`metadata`], or open them with the `O_NONBLOCK` flag
+//! ([`custom_flags`](OpenOptions::custom_flags)).
+
+mod contents;
+mod desk;
+mod dir_builder;
+mod failure;
+mod file;
+mod job;
+mod open_options;
+mod paths;
+mod read_dir;
+
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
+
+pub use contents::{copy, read, read_to_string, write};
+pub use dir_builder::DirBuilder;
+pub use file::File;
+pub use open_options::OpenOptions;
+pub use paths::{
+    canonicalize, create_dir, create_dir_all, hard_link, metadata, read_link, remove_dir,
+    remove_dir_all, remove_file, rename, set_permissions, symlink, symlink_metadata, try_exists,
+};
+pub use read_dir::{DirEntry, ReadDir, read_dir};
+
+use std::io;
+
+/// The most that one job reads or writes of an open file, so that a large file does not keep a
+/// worker from others. Of this size and above, the trip to the worker no longer shows in the time.
+const CHUNK_MAX: usize = 1 << 20;
+
+/// Makes a system call again for as long as a signal interrupts it.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

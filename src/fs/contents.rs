@@ -1,0 +1,198 @@
+//! Whole files.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+
+use super::failure::{cannot, cannot_both};
+use super::job::{self, Wanted};
+use super::retry;
+
+/// The most that is allocated on the mere word of a file's metadata. Some files say more than they
+/// have: those of `/proc`, or sparse ones.
+const TRUSTED_LEN: usize = 16 << 20;
+
+/// Room for what a file says nothing about: those of `/proc` have the length 0.
+const MIN_ROOM: usize = 8 << 10;
+
+/// Reads a whole file.
+///
+/// A file without end, `/dev/zero` say, is read until memory runs out; for files that strangers
+/// have named use [`File`](super::File), and read as much as you are willing to.
+///
+/// # Errors
+///
+/// The OS's; [`OutOfMemory`](io::ErrorKind::OutOfMemory) if the file is too large.
+///
+/// # Cancel safety
+///
+/// Dropping the future stops the reading soon.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("greeting");
+/// quintet::fs::write(&path, "hello").await?;
+/// assert_eq!(quintet::fs::read(&path).await?, b"hello");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let path = path.as_ref().to_owned();
+    job::run_wanted(move |wanted| read_now(&path, wanted)).await
+}
+
+/// Reads a whole file of UTF-8 text; see [`read`].
+///
+/// # Errors
+///
+/// Those of [`read`]; [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8.
+///
+/// # Cancel safety
+///
+/// Dropping the future stops the reading soon.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let status = quintet::fs::read_to_string("/proc/self/status").await?;
+/// assert!(status.starts_with("Name:"));
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    let path = path.as_ref().to_owned();
+    let work = move |wanted: &Wanted| {
+        String::from_utf8(read_now(&path, wanted)?).map_err(|_| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8");
+            cannot("read", &path)(error)
+        })
+    };
+    job::run_wanted(work).await
+}
+
+fn read_now(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
+    let file = File::open(path).map_err(cannot("open", path))?;
+    read_to_end(&file, wanted).map_err(cannot("read", path))
+}
+
+fn read_to_end(file: &File, wanted: &Wanted) -> io::Result<Vec<u8>> {
+    let stated = file.metadata().map_or(0, |metadata| metadata.len());
+    let stated = usize::try_from(stated).unwrap_or(usize::MAX);
+    let mut contents = Vec::new();
+    contents.try_reserve_exact(room(0, stated))?;
+    loop {
+        if contents.len() == contents.capacity() {
+            contents.try_reserve_exact(room(contents.len(), stated))?;
+        }
+        let n = retry(|| Ok(rustix::io::read(file, spare_capacity(&mut contents))?))?;
+        if n == 0 {
+            return Ok(contents);
+        }
+        wanted.check()?;
+    }
+}
+
+/// How much room to make when `len` bytes are there, of a file that states a length.
+fn room(len: usize, stated: usize) -> usize {
+    // With what is there the trust grows.
+    let trusted = len.max(TRUSTED_LEN);
+    match stated.saturating_sub(len) {
+        0 => len.max(MIN_ROOM),
+        // With one byte more the end shows without another allocation.
+        rest => rest.min(trusted) + 1,
+    }
+}
+
+/// Writes a whole file. Creates it, or replaces what was in it.
+///
+/// `contents` are copied once, as the worker must own them.
+///
+/// # Errors
+///
+/// The OS's.
+///
+/// # Cancel safety
+///
+/// None: the file may or may not have been written, or in part.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("greeting");
+/// quintet::fs::write(&path, "hello").await?;
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
+    let path = path.as_ref().to_owned();
+    let contents = contents.as_ref().to_owned();
+    let work = move || {
+        let file = File::create(&path).map_err(cannot("create", &path))?;
+        io::Write::write_all(&mut &file, &contents).map_err(cannot("write", &path))
+    };
+    job::run(work).await
+}
+
+/// Copies a file with its permission bits, and returns its length. What was in `to` is replaced.
+///
+/// Where the file system can, the copy shares the blocks of the original.
+///
+/// # Errors
+///
+/// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if `from` is not a file.
+///
+/// # Cancel safety
+///
+/// None: a copy that has begun goes on to its end.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+/// quintet::fs::write(&from, "hello").await?;
+/// assert_eq!(quintet::fs::copy(&from, &to).await?, 5);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
+    let from = from.as_ref().to_owned();
+    let to = to.as_ref().to_owned();
+    let work = move || std::fs::copy(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
+    job::run(work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIN_ROOM, TRUSTED_LEN, room};
+
+    #[test]
+    fn a_true_length_is_allocated_once() {
+        assert_eq!(room(0, 1), 2);
+        assert_eq!(room(0, TRUSTED_LEN), TRUSTED_LEN + 1);
+    }
+
+    #[test]
+    fn a_length_that_is_only_stated_is_not_allocated() {
+        assert_eq!(room(0, usize::MAX), TRUSTED_LEN + 1);
+        // Twice as much as was really there, at most.
+        assert_eq!(room(1 << 30, usize::MAX), (1 << 30) + 1);
+        assert_eq!(room(1 << 30, (1 << 30) + 5), 6);
+    }
+
+    #[test]
+    fn a_file_that_goes_on_behind_its_length_is_read_in_ever_larger_pieces() {
+        assert_eq!(room(0, 0), MIN_ROOM);
+        assert_eq!(room(10, 10), MIN_ROOM);
+        assert_eq!(room(1 << 20, 10), 1 << 20);
+    }
+}

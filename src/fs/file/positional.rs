@@ -1,0 +1,192 @@
+//! Reading and writing at an offset.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::buffer::spare_capacity;
+
+use super::File;
+use crate::fs::{CHUNK_MAX, retry};
+
+/// By offset. The cursor stays where it is.
+impl File {
+    /// Reads from `offset` on into `buf`, and returns how much; 0 means that the file ends there, or
+    /// that `buf` is empty.
+    ///
+    /// One call reads at most 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// The OS's; [`NotSeekable`](io::ErrorKind::NotSeekable) for pipes and the like.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("greeting");
+    /// # quintet::fs::write(&path, "hello, world").await?;
+    /// let file = quintet::fs::File::open(&path).await?;
+    /// let mut buf = [0; 16];
+    /// let n = file.read_at(&mut buf, 7).await?;
+    /// assert_eq!(&buf[..n], b"world");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let chunk = self.read_chunk_at(Vec::new(), buf.len(), offset).await?;
+        buf[..chunk.len()].copy_from_slice(&chunk);
+        Ok(chunk.len())
+    }
+
+    /// Reads from `offset` on exactly as much as `buf` holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_at`](File::read_at); [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the
+    /// file ends before that. What is in `buf` then is not specified.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing; a new call reads all of it.
+    pub async fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buf.is_empty() {
+            let n = self.read_at(buf, offset).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buf = &mut buf[n..];
+            offset += n as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads up to `len` bytes from `offset` on into a buffer that comes back with them, and nothing
+    /// else, in it. An empty one means that the file ends there, or that `len` is 0.
+    ///
+    /// This copies nothing, and with the last chunk's buffer it allocates nothing either. One call
+    /// reads at most 1 MiB, so a long file leaves the worker to others in between. A capacity of
+    /// just `len` is best.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_at`](File::read_at); the buffer is gone then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing but the buffer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("zeros");
+    /// # quintet::fs::write(&path, [0; 300_000]).await?;
+    /// let file = quintet::fs::File::open(&path).await?;
+    /// let (mut chunk, mut offset) = (Vec::new(), 0);
+    /// loop {
+    ///     chunk = file.read_chunk_at(chunk, 128 * 1024, offset).await?;
+    ///     if chunk.is_empty() {
+    ///         break;
+    ///     }
+    ///     // Here it would be sent.
+    ///     offset += chunk.len() as u64;
+    /// }
+    /// assert_eq!(offset, 300_000);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn read_chunk_at(
+        &self,
+        mut buf: Vec<u8>,
+        len: usize,
+        offset: u64,
+    ) -> io::Result<Vec<u8>> {
+        buf.clear();
+        if len == 0 {
+            return Ok(buf);
+        }
+        let work = move |file: &std::fs::File| {
+            fill_at(file, &mut buf, len.min(CHUNK_MAX), offset)?;
+            Ok(buf)
+        };
+        self.run(move |open| work(&open.file)).await
+    }
+
+    /// Writes `buf` at `offset`, and returns how much of it was written. A file that ends before
+    /// `offset` has zeros in between. In append mode all goes to the end nevertheless.
+    ///
+    /// One call writes at most 1 MiB.
+    ///
+    /// # Errors
+    ///
+    /// The OS's; [`NotSeekable`](io::ErrorKind::NotSeekable) for pipes and the like.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave it written all the same, and a little later. To do it again does
+    /// no harm, except in append mode.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("greeting");
+    /// let file = quintet::fs::File::create(&path).await?;
+    /// // Both at once.
+    /// futures::try_join!(file.write_all_at(b"hello, ", 0), file.write_all_at(b"world", 7))?;
+    /// assert_eq!(quintet::fs::read(&path).await?, b"hello, world");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
+        self.change(move |file| retry(|| file.write_at(&data, offset)))
+            .await
+    }
+
+    /// Writes all of `buf` at `offset`; see [`write_at`](File::write_at).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write_at`](File::write_at), and [`WriteZero`](io::ErrorKind::WriteZero) if the OS
+    /// takes nothing; some of it may have been written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave some of it written.
+    pub async fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
+        while !buf.is_empty() {
+            let n = self.write_at(buf, offset).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            buf = &buf[n..];
+            offset += n as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Reads up to `len` bytes, more than none, into an empty buffer.
+fn fill_at(file: &std::fs::File, buf: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
+    buf.try_reserve_exact(len)?;
+    if buf.capacity() == len {
+        // The OS may use all that there is, so it need not be cleared first.
+        retry(|| Ok(rustix::io::pread(file, spare_capacity(buf), offset)?))?;
+    } else {
+        buf.resize(len, 0);
+        let n = retry(|| file.read_at(buf, offset))?;
+        buf.truncate(n);
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Listing directories.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{FileType, Metadata};
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::Stream;
+
+use super::desk::Desk;
+use super::failure::cannot;
+use super::job;
+use crate::coop;
+
+/// How many entries one job fetches. Fetching them takes about as long as the trip to the worker
+/// and back then, and what is fetched in vain when a listing is dropped early is not much.
+const BATCH: usize = 64;
+
+/// Lists a directory.
+///
+/// # Errors
+///
+/// The OS's.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path();
+/// quintet::fs::write(path.join("one"), "").await?;
+/// let mut entries = quintet::fs::read_dir(path).await?;
+/// while let Some(entry) = entries.next_entry().await? {
+///     assert_eq!(entry.file_name(), "one");
+/// }
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
+    let path = path.as_ref().to_owned();
+    let listing = job::run(move || Listing::open(path)).await?;
+    Ok(ReadDir {
+        listing: Desk::new(listing),
+    })
+}
+
+/// The entries of a directory, in no particular order; made by [`read_dir`].
+///
+/// Also a [`Stream`]. It may be dropped early. Whether entries that come and go meanwhile are
+/// listed, is for the file system to say.
+#[must_use = "a directory is read only while its entries are awaited"]
+pub struct ReadDir {
+    listing: Desk<Listing>,
+}
+
+/// What the jobs work on.
+struct Listing {
+    path: PathBuf,
+    entries: std::fs::ReadDir,
+    batch: VecDeque<io::Result<DirEntry>>,
+    has_ended: bool,
+}
+
+impl Listing {
+    /// Opens the directory and fetches the first entries in the same job.
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let entries = std::fs::read_dir(&path).map_err(cannot("read the directory", &path))?;
+        let mut listing = Listing {
+            path,
+            entries,
+            batch: VecDeque::with_capacity(BATCH),
+            has_ended: false,
+        };
+        listing.fetch();
+        Ok(listing)
+    }
+
+    fn fetch(&mut self) {
+        while self.batch.len() < BATCH {
+            let Some(entry) = self.entries.next() else {
+                self.has_ended = true;
+                return;
+            };
+            let entry = entry.map_err(cannot("read the directory", &self.path));
+            self.batch.push_back(entry.map(DirEntry::new));
+        }
+    }
+}
+
+impl ReadDir {
+    /// Returns the next entry, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The OS's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no entry.
+    pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
+        poll_fn(|cx| self.poll_next_entry(cx)).await
+    }
+
+    /// Polls for the next entry; see [`next_entry`](ReadDir::next_entry).
+    ///
+    /// # Errors
+    ///
+    /// The OS's.
+    pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
+        loop {
+            let mut listing = ready!(self.listing.poll_lock(cx))?;
+            if let Some(entry) = listing.batch.pop_front() {
+                coop::charge(0);
+                return Poll::Ready(entry.map(Some));
+            }
+            if listing.has_ended {
+                return Poll::Ready(Ok(None));
+            }
+            drop(listing);
+            self.listing.start(Listing::fetch)?;
+        }
+    }
+}
+
+impl Stream for ReadDir {
+    type Item = io::Result<DirEntry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_next_entry(cx).map(Result::transpose)
+    }
+}
+
+impl fmt::Debug for ReadDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReadDir").field(&self.listing).finish()
+    }
+}
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+/// An entry of a directory, from [`ReadDir`].
+pub struct DirEntry {
+    entry: Arc<std::fs::DirEntry>,
+    /// Most file systems say it along with the name.
+    file_type: Option<FileType>,
+}
+
+impl DirEntry {
+    fn new(entry: std::fs::DirEntry) -> Self {
+        DirEntry {
+            file_type: entry.file_type().ok(),
+            entry: Arc::new(entry),
+        }
+    }
+
+    /// Returns the path: that of the directory as it was given, with the name.
+    pub fn path(&self) -> PathBuf {
+        self.entry.path()
+    }
+
+    /// Returns the name, without the directory.
+    pub fn file_name(&self) -> OsString {
+        self.entry.file_name()
+    }
+
+    /// Returns the number of the inode.
+    pub fn ino(&self) -> u64 {
+        self.entry.ino()
+    }
+
+    /// Returns the metadata. Symbolic links are not followed.
+    ///
+    /// # Errors
+    ///
+    /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
+    pub async fn metadata(&self) -> io::Result<Metadata> {
+        let entry = Arc::clone(&self.entry);
+        job::run(move || {
+            let metadata = entry.metadata();
+            metadata.map_err(|error| cannot("read the metadata of", &entry.path())(error))
+        })
+        .await
+    }
+
+    /// Returns what it is: file, directory, symbolic link or something else. As a rule this is known
+    /// already, and asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
+    pub async fn file_type(&self) -> io::Result<FileType> {
+        match self.file_type {
+            Some(file_type) => Ok(file_type),
+            None => self.metadata().await.map(|metadata| metadata.file_type()),
+        }
+    }
+}
+
+impl fmt::Debug for DirEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DirEntry").field(&self.path()).finish()
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
+    assert_send_sync_unpin::<ReadDir>();
+    assert_send_sync_unpin::<DirEntry>();
+};
