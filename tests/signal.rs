@@ -1,5 +1,7 @@
 //! Signals, each test in a process of its own: what a signal does is the whole process's business.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
