@@ -1,0 +1,348 @@
+//! Conditional and partial requests (RFC 9110, sections 13 and 14): from the request's headers and
+//! what is known of a file to what is to be answered. No I/O, and no clock.
+
+use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hyper::Method;
+use hyper::header::{self, HeaderMap, HeaderName};
+
+/// What tells one state of a file from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) len: u64,
+    /// With its quotes.
+    pub(crate) etag: String,
+    /// In HTTP's format; none where HTTP has no words for it.
+    pub(crate) last_modified: Option<String>,
+}
+
+impl Version {
+    pub(crate) fn new(len: u64, modified: Option<SystemTime>, now: SystemTime) -> Self {
+        let since_epoch = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+        let nanos = since_epoch.map_or(0, |since_epoch| since_epoch.as_nanos());
+        Version {
+            len,
+            etag: format!("\"{len:x}-{nanos:x}\""),
+            // What HTTP calls the last modification is never in the future. Times before 1970 are
+            // left out: httpdate panics there.
+            last_modified: since_epoch
+                .map(|since_epoch| (UNIX_EPOCH + since_epoch).min(now))
+                .map(httpdate::fmt_http_date),
+        }
+    }
+
+    /// The time as a client knows it: in whole seconds.
+    fn modified(&self) -> Option<SystemTime> {
+        self.last_modified.as_deref().and_then(parse_date)
+    }
+}
+
+/// What to answer to a request for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// 200: all of it.
+    Whole,
+    /// 206: these bytes; there is at least one.
+    Part(Range<u64>),
+    /// 304: the client has it already.
+    NotModified,
+    /// 412: it is not what the client thinks it is.
+    PreconditionFailed,
+    /// 416: the file has no such bytes.
+    Unsatisfiable,
+}
+
+/// Decides, in the order that RFC 9110 prescribes (section 13.2.2).
+pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) -> Answer {
+    if let Some(etags) = list(headers, header::IF_MATCH) {
+        if !is_listed(&etags, &version.etag, Comparison::Strong) {
+            return Answer::PreconditionFailed;
+        }
+    } else if let Some(date) = date(headers, header::IF_UNMODIFIED_SINCE)
+        && version.modified().is_some_and(|modified| modified > date)
+    {
+        return Answer::PreconditionFailed;
+    }
+    if let Some(etags) = list(headers, header::IF_NONE_MATCH) {
+        if is_listed(&etags, &version.etag, Comparison::Weak) {
+            return Answer::NotModified;
+        }
+    } else if let Some(date) = date(headers, header::IF_MODIFIED_SINCE)
+        && version.modified().is_some_and(|modified| modified <= date)
+    {
+        return Answer::NotModified;
+    }
+    // A range of anything but a GET means nothing.
+    match only(headers, header::RANGE) {
+        Some(range) if *method == Method::GET && is_same_version(headers, version) => {
+            parse_range(range, version.len)
+        }
+        _ => Answer::Whole,
+    }
+}
+
+/// Whether the part that the client wants fits the parts that it has, by `If-Range`.
+fn is_same_version(headers: &HeaderMap, version: &Version) -> bool {
+    if !headers.contains_key(header::IF_RANGE) {
+        return true;
+    }
+    match only(headers, header::IF_RANGE) {
+        Some(etag) if etag.contains('"') => etag == version.etag,
+        Some(date) => parse_date(date).is_some_and(|date| version.modified() == Some(date)),
+        None => false,
+    }
+}
+
+/// Reads a `Range`. One that makes no sense, or has several parts, is answered by the whole file.
+fn parse_range(range: &str, len: u64) -> Answer {
+    let spec = match range.split_once('=') {
+        Some((unit, spec)) if unit.trim().eq_ignore_ascii_case("bytes") => spec.trim(),
+        _ => return Answer::Whole,
+    };
+    let Some((first, last)) = spec.split_once('-') else {
+        return Answer::Whole;
+    };
+    let range = match (position(first), position(last)) {
+        (Some(first), Some(last)) if first > last => return Answer::Whole,
+        (Some(first), Some(last)) => first..last.saturating_add(1).min(len),
+        (Some(first), None) if last.is_empty() => first..len,
+        (None, Some(0)) if first.is_empty() => return Answer::Unsatisfiable,
+        // All of nothing is nothing, which 206 cannot say.
+        (None, Some(_)) if first.is_empty() && len == 0 => return Answer::Whole,
+        (None, Some(suffix)) if first.is_empty() => len.saturating_sub(suffix)..len,
+        _ => return Answer::Whole,
+    };
+    if range.is_empty() {
+        Answer::Unsatisfiable
+    } else {
+        Answer::Part(range)
+    }
+}
+
+/// Reads a number; one that is too large is as good as the largest.
+fn position(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// Byte for byte the same.
+    Strong,
+    /// As good as the same.
+    Weak,
+}
+
+/// Whether `etag`, which is a strong one, is among those of `If-Match` or `If-None-Match`.
+fn is_listed(mut list: &str, etag: &str, comparison: Comparison) -> bool {
+    if list.trim() == "*" {
+        return true;
+    }
+    // A tag may have commas in it, so it ends at its second quote.
+    while let Some(start) = list.find('"') {
+        let Some(len) = list[start + 1..].find('"') else {
+            return false;
+        };
+        let end = start + 1 + len + 1;
+        let is_weak = list[..start].ends_with("W/");
+        if list[start..end] == *etag && !(is_weak && comparison == Comparison::Strong) {
+            return true;
+        }
+        list = &list[end..];
+    }
+    false
+}
+
+/// All values of a header as one.
+fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let values = headers.get_all(name);
+    let values: Vec<_> = values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// The value of a header that comes once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value.trim())
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    only(headers, name).and_then(parse_date)
+}
+
+fn parse_date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+    /// A file of 1000 bytes, modified between two seconds.
+    fn version() -> Version {
+        let modified = UNIX_EPOCH + Duration::from_millis(784_111_777_500);
+        let version = Version::new(1000, Some(modified), SystemTime::now());
+        assert_eq!(version.last_modified.as_deref(), Some(MODIFIED));
+        version
+    }
+
+    /// The answer to a GET with these headers; `ETAG` stands for the file's own.
+    fn answer(version: &Version, headers: &[(HeaderName, &str)]) -> Answer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let value = value.replace("ETAG", &version.etag);
+            map.append(name, value.parse().expect("a header's value"));
+        }
+        evaluate(&Method::GET, &map, version)
+    }
+
+    #[test]
+    fn ranges() {
+        for (range, expected) in [
+            ("bytes=0-0", Answer::Part(0..1)),
+            ("bytes=0-999", Answer::Part(0..1000)),
+            ("bytes=10-19", Answer::Part(10..20)),
+            ("bytes=990-2000", Answer::Part(990..1000)),
+            ("bytes=999-", Answer::Part(999..1000)),
+            ("bytes=0-", Answer::Part(0..1000)),
+            ("bytes=-1", Answer::Part(999..1000)),
+            ("bytes=-5000", Answer::Part(0..1000)),
+            ("bytes=0-99999999999999999999999", Answer::Part(0..1000)),
+            ("bytes=0-18446744073709551615", Answer::Part(0..1000)),
+            ("BYTES = 1-2 ", Answer::Part(1..3)),
+            ("bytes=1000-", Answer::Unsatisfiable),
+            ("bytes=1000-1001", Answer::Unsatisfiable),
+            ("bytes=99999999999999999999999-", Answer::Unsatisfiable),
+            ("bytes=-0", Answer::Unsatisfiable),
+            ("bytes=5-4", Answer::Whole),
+            ("bytes=", Answer::Whole),
+            ("bytes=-", Answer::Whole),
+            ("bytes=5", Answer::Whole),
+            ("bytes=a-b", Answer::Whole),
+            ("bytes=+1-2", Answer::Whole),
+            ("bytes=1--2", Answer::Whole),
+            ("bytes=0-1,5-6", Answer::Whole),
+            ("lines=0-1", Answer::Whole),
+            ("", Answer::Whole),
+        ] {
+            let headers = [(header::RANGE, range)];
+            assert_eq!(answer(&version(), &headers), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_nothing() {
+        let empty = Version::new(0, None, SystemTime::now());
+        for (range, expected) in [
+            ("bytes=0-", Answer::Unsatisfiable),
+            ("bytes=0-0", Answer::Unsatisfiable),
+            ("bytes=-0", Answer::Unsatisfiable),
+            ("bytes=-5", Answer::Whole),
+        ] {
+            let headers = [(header::RANGE, range)];
+            assert_eq!(answer(&empty, &headers), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn a_range_twice_or_of_a_head_is_ignored() {
+        let range = (header::RANGE, "bytes=0-1");
+        let twice = [range.clone(), range.clone()];
+        assert_eq!(answer(&version(), &twice), Answer::Whole);
+
+        let headers = HeaderMap::from_iter([(header::RANGE, "bytes=0-1".parse().expect("value"))]);
+        let answer = evaluate(&Method::HEAD, &headers, &version());
+        assert_eq!(answer, Answer::Whole);
+    }
+
+    #[test]
+    fn a_part_only_of_the_same_version() {
+        for (if_range, expected) in [
+            ("ETAG", Answer::Part(0..2)),
+            (MODIFIED, Answer::Part(0..2)),
+            ("W/ETAG", Answer::Whole),
+            ("\"other\"", Answer::Whole),
+            (LATER, Answer::Whole),
+            (EARLIER, Answer::Whole),
+            ("yesterday", Answer::Whole),
+        ] {
+            let headers = [(header::RANGE, "bytes=0-1"), (header::IF_RANGE, if_range)];
+            assert_eq!(answer(&version(), &headers), expected, "{if_range}");
+        }
+    }
+
+    #[test]
+    fn conditions() {
+        for (name, value, expected) in [
+            (header::IF_NONE_MATCH, "ETAG", Answer::NotModified),
+            (header::IF_NONE_MATCH, "W/ETAG", Answer::NotModified),
+            (header::IF_NONE_MATCH, "*", Answer::NotModified),
+            (header::IF_NONE_MATCH, "\"a,b\", ETAG", Answer::NotModified),
+            (header::IF_NONE_MATCH, "\"a\",\"b\"", Answer::Whole),
+            (header::IF_NONE_MATCH, "nonsense", Answer::Whole),
+            (header::IF_MODIFIED_SINCE, MODIFIED, Answer::NotModified),
+            (header::IF_MODIFIED_SINCE, LATER, Answer::NotModified),
+            (header::IF_MODIFIED_SINCE, EARLIER, Answer::Whole),
+            (header::IF_MODIFIED_SINCE, "nonsense", Answer::Whole),
+            (header::IF_MATCH, "ETAG", Answer::Whole),
+            (header::IF_MATCH, "*", Answer::Whole),
+            (header::IF_MATCH, "W/ETAG", Answer::PreconditionFailed),
+            (header::IF_MATCH, "\"a\"", Answer::PreconditionFailed),
+            (header::IF_UNMODIFIED_SINCE, MODIFIED, Answer::Whole),
+            (header::IF_UNMODIFIED_SINCE, LATER, Answer::Whole),
+            (
+                header::IF_UNMODIFIED_SINCE,
+                EARLIER,
+                Answer::PreconditionFailed,
+            ),
+        ] {
+            let text = format!("{name}: {value}");
+            assert_eq!(answer(&version(), &[(name, value)]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_go_before_dates_and_conditions_before_ranges() {
+        let headers = [
+            (header::IF_NONE_MATCH, "\"other\""),
+            (header::IF_MODIFIED_SINCE, LATER),
+        ];
+        assert_eq!(answer(&version(), &headers), Answer::Whole);
+
+        let headers = [
+            (header::IF_MATCH, "ETAG"),
+            (header::IF_UNMODIFIED_SINCE, EARLIER),
+            (header::RANGE, "bytes=-1"),
+        ];
+        assert_eq!(answer(&version(), &headers), Answer::Part(999..1000));
+
+        let headers = [
+            (header::IF_NONE_MATCH, "ETAG"),
+            (header::RANGE, "bytes=5000-"),
+        ];
+        assert_eq!(answer(&version(), &headers), Answer::NotModified);
+    }
+
+    #[test]
+    fn odd_times_are_no_dates() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let before_1970 = UNIX_EPOCH.checked_sub(Duration::from_secs(1));
+        assert_eq!(Version::new(0, before_1970, now).last_modified, None);
+        assert_eq!(Version::new(0, None, now).last_modified, None);
+
+        let year_40000 = UNIX_EPOCH.checked_add(Duration::from_secs(1_200_000_000_000));
+        let version = Version::new(0, year_40000, now);
+        assert_eq!(version.last_modified.as_deref(), Some(MODIFIED));
+    }
+}

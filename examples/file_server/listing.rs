@@ -1,0 +1,214 @@
+//! The page of a directory that has no `index.html`.
+
+use std::ffi::OsString;
+use std::fmt::{self, Write};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::conditions::Version;
+use crate::files::{self, Opened};
+
+/// More than this on one page helps nobody.
+const ENTRIES_MAX: usize = 10_000;
+
+const STYLE: &str = "\
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; \
+color: #1d2733; background: #fbfcfd }
+a { color: #0b62a8; text-decoration: none } a:hover { text-decoration: underline }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #e3e8ee }
+td + td, th + th { white-space: nowrap; color: #5b6876; font-variant-numeric: tabular-nums }
+@media (prefers-color-scheme: dark) { body { color: #d8dee6; background: #12171d } \
+a { color: #6cb6ff } th, td { border-color: #2a323c } }
+";
+
+/// One line of the table.
+#[derive(Debug)]
+struct Entry {
+    name: OsString,
+    kind: Kind,
+    modified: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Directory,
+    File(u64),
+    /// What is not served: FIFOs, devices, links that lead out.
+    Other,
+}
+
+/// Reads an open directory, and writes its page. It blocks, so call it on a worker.
+pub(crate) fn page(root: &Path, dir: &Opened, title: &str) -> io::Result<String> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(files::link_to(&dir.file))?.take(ENTRIES_MAX) {
+        entries.push(describe(root, &entry?));
+    }
+    let is_cut = entries.len() == ENTRIES_MAX;
+    entries.sort_by(|a, b| {
+        let is_file = |entry: &Entry| entry.kind != Kind::Directory;
+        (is_file(a), &a.name).cmp(&(is_file(b), &b.name))
+    });
+    let page = Page {
+        title,
+        entries: &entries,
+        has_parent: dir.path != root,
+        is_cut,
+    };
+    Ok(page.to_string())
+}
+
+fn describe(root: &Path, entry: &fs::DirEntry) -> Entry {
+    let mut described = Entry {
+        name: entry.file_name(),
+        kind: Kind::Other,
+        modified: None,
+    };
+    let real = files::resolve(root, &entry.path());
+    let Ok(metadata) = real.and_then(fs::symlink_metadata) else {
+        return described;
+    };
+    if metadata.is_dir() {
+        described.kind = Kind::Directory;
+    } else if metadata.is_file() {
+        described.kind = Kind::File(metadata.len());
+    }
+    let modified = metadata.modified().ok();
+    described.modified = Version::new(0, modified, SystemTime::now()).last_modified;
+    described
+}
+
+struct Page<'a> {
+    title: &'a str,
+    entries: &'a [Entry],
+    has_parent: bool,
+    /// Whether there may be more entries.
+    is_cut: bool,
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = Escaped(self.title);
+        writeln!(
+            f,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">"
+        )?;
+        writeln!(f, "<meta name=\"viewport\" content=\"width=device-width\">")?;
+        writeln!(f, "<title>{title}</title>\n<style>\n{STYLE}</style>")?;
+        writeln!(f, "<h1>{title}</h1>\n<table>")?;
+        writeln!(f, "<tr><th>Name</th><th>Size</th><th>Modified</th></tr>")?;
+        if self.has_parent {
+            writeln!(
+                f,
+                "<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>"
+            )?;
+        }
+        for entry in self.entries {
+            writeln!(f, "{entry}")?;
+        }
+        writeln!(f, "</table>")?;
+        if self.is_cut {
+            writeln!(f, "<p>There may be more; these are {ENTRIES_MAX}.</p>")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = files::percent_encode(&self.name);
+        let name = self.name.to_string_lossy();
+        let name = Escaped(&name);
+        write!(f, "<tr><td>")?;
+        match &self.kind {
+            Kind::Directory => write!(f, "<a href=\"{url}/\">{name}/</a></td><td>")?,
+            Kind::File(len) => write!(f, "<a href=\"{url}\">{name}</a></td><td>{}", Size(*len))?,
+            Kind::Other => write!(f, "{name}</td><td>")?,
+        }
+        let modified = self.modified.as_deref().unwrap_or_default();
+        write!(f, "</td><td>{modified}</td></tr>")
+    }
+}
+
+/// Text as HTML.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number of bytes, for people.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} B", self.0);
+        }
+        // Tenths of a unit, in whole numbers: 16 EiB are too much for a u64, and f64 rounds.
+        let mut tenths = u128::from(self.0) * 10 / 1024;
+        let mut units = UNITS.iter();
+        let mut unit = units.next();
+        while tenths >= 10_240 {
+            tenths /= 1024;
+            unit = units.next();
+        }
+        write!(
+            f,
+            "{}.{} {}",
+            tenths / 10,
+            tenths % 10,
+            unit.unwrap_or(&"EiB")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        for (len, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1024 * 1024 - 1, "1023.9 KiB"),
+            (1024 * 1024, "1.0 MiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "15.9 EiB"),
+        ] {
+            assert_eq!(Size(len).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_for_people_and_encoded_for_links() {
+        let entry = Entry {
+            name: "<b> & \"c\" 100%.txt".into(),
+            kind: Kind::File(7),
+            modified: None,
+        };
+        assert_eq!(
+            entry.to_string(),
+            "<tr><td><a href=\"%3Cb%3E%20%26%20%22c%22%20100%25.txt\">\
+             &lt;b&gt; &amp; &quot;c&quot; 100%.txt</a></td><td>7 B</td><td></td></tr>"
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! From a request to its response.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+use futures::future::Shared;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use quintet::fs::File;
+use quintet::spawn_blocking;
+use quintet::task::JoinError;
+
+use crate::body::Body;
+use crate::conditions::{self, Answer, Version};
+use crate::files::{self, Found, Opened, RequestPath};
+use crate::listing::{self, Escaped};
+use crate::log::{LogLine, complain};
+use crate::{hash, live, mime};
+
+const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What all connections share. They run on one thread, so `Rc` and `Cell` do.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// What is served, as a canonical path. `Arc`, since workers look at it, too.
+    pub(crate) root: Arc<Path>,
+    pub(crate) is_quiet: bool,
+    /// How long a client may keep us waiting.
+    pub(crate) patience: Duration,
+    /// Is ready when the server stops.
+    pub(crate) stopping: Shared<oneshot::Receiver<Infallible>>,
+    pub(crate) started: Instant,
+    pub(crate) connections: Cell<u64>,
+    pub(crate) requests: Cell<u64>,
+    pub(crate) bytes: Cell<u64>,
+}
+
+/// Answers a request. There is always an answer.
+pub(crate) async fn respond(
+    server: Rc<Server>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let mut log_line = LogLine::new(Rc::clone(&server), &request);
+    let response = match route(&server, &request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(&request),
+    };
+    log_line.status = Some(response.status());
+    Ok(response.map(|body| body.logged(log_line)))
+}
+
+async fn route(
+    server: &Rc<Server>,
+    request: &Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    // Such a request may mean another server to somebody between the client and us.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || hosts < 1 && request.version() == hyper::Version::HTTP_11 {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "one Host, please"));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this server only reads");
+        return Err(problem.with(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
+    }
+    let raw = request.uri().path();
+    if raw == "/live" {
+        let body = Body::endless(live::events(Rc::clone(server)));
+        return Ok(response(StatusCode::OK, "text/event-stream", body));
+    }
+    match raw.strip_prefix("/hash") {
+        Some(raw) if raw.starts_with('/') => hash_of(server, parse(raw)?).await,
+        _ => file_or_listing(server, request, parse(raw)?).await,
+    }
+}
+
+fn parse(raw: &str) -> Result<RequestPath, Problem> {
+    let no_path = || Problem::new(StatusCode::BAD_REQUEST, "this is no path");
+    RequestPath::parse(raw).ok_or_else(no_path)
+}
+
+/// Looks for a path on a worker: several file system calls, but one way there and back.
+async fn find(server: &Server, path: RequestPath) -> Result<Found, Problem> {
+    let root = Arc::clone(&server.root);
+    Ok(spawn_blocking(move || files::find(&root, &path)).await??)
+}
+
+async fn file_or_listing(
+    server: &Server,
+    request: &Request<Incoming>,
+    path: RequestPath,
+) -> Result<Response<Body>, Problem> {
+    match find(server, path.clone()).await? {
+        Found::File(file) => send(request, file).await,
+        Found::MissingSlash => {
+            let moved = Problem::new(StatusCode::MOVED_PERMANENTLY, "this is a directory");
+            Err(moved.with(header::LOCATION, ascii(&path.to_dir_url())))
+        }
+        Found::Directory(dir) => {
+            let root = Arc::clone(&server.root);
+            let page = move || listing::page(&root, &dir, &path.to_text());
+            let page = spawn_blocking(page).await??;
+            Ok(response(StatusCode::OK, HTML, Body::bytes(page)))
+        }
+    }
+}
+
+/// Sends a file, or the part that is asked for, or says that the client has it already.
+async fn send(request: &Request<Incoming>, found: Opened) -> Result<Response<Body>, Problem> {
+    let version = &found.version;
+    let (status, range) = match conditions::evaluate(request.method(), request.headers(), version) {
+        Answer::Whole => (StatusCode::OK, 0..version.len),
+        Answer::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Answer::NotModified => {
+            let mut response = Response::new(Body::bytes(""));
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            describe(response.headers_mut(), version);
+            return Ok(response);
+        }
+        Answer::PreconditionFailed => {
+            let status = StatusCode::PRECONDITION_FAILED;
+            return Err(Problem::new(status, "the file is another one now"));
+        }
+        Answer::Unsatisfiable => {
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            let problem = Problem::new(status, "the file has no such bytes");
+            let content_range = ascii(&format!("bytes */{}", version.len));
+            return Err(problem.with(header::CONTENT_RANGE, content_range));
+        }
+    };
+    let content_type = mime::content_type(&found.path);
+    let body = match *request.method() {
+        Method::HEAD => Body::unsent(range.clone()),
+        _ => Body::file(File::from_std(found.file), range.clone()).await?,
+    };
+    let mut response = response(status, content_type, body);
+    let headers = response.headers_mut();
+    describe(headers, version);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let content_range = format!("bytes {}-{}/{}", range.start, range.end - 1, version.len);
+        headers.insert(header::CONTENT_RANGE, ascii(&content_range));
+    }
+    Ok(response)
+}
+
+/// Says which version of a file this is.
+fn describe(headers: &mut HeaderMap, version: &Version) {
+    headers.insert(header::ETAG, ascii(&version.etag));
+    if let Some(date) = &version.last_modified {
+        headers.insert(header::LAST_MODIFIED, ascii(date));
+    }
+    // Keep it, but ask each time whether it is still good.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// `/hash/<path>`: one line as of `sha256sum`.
+async fn hash_of(server: &Server, path: RequestPath) -> Result<Response<Body>, Problem> {
+    let Found::File(found) = find(server, path).await? else {
+        let status = StatusCode::NOT_FOUND;
+        return Err(Problem::new(status, "only files have a hash"));
+    };
+    let hash = hash::sha256(found.file).await?;
+    let name = found.path.file_name().unwrap_or_default().display();
+    let line = format!("{hash}  {name}\n");
+    Ok(response(StatusCode::OK, TEXT, Body::bytes(line)))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Browsers must not guess otherwise.
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("dates, numbers and encoded paths are printable ASCII")
+}
+
+/// Why there is no file in the response.
+#[derive(Debug)]
+struct Problem {
+    status: StatusCode,
+    /// For people.
+    text: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Problem {
+            status,
+            text: text.into(),
+            header: None,
+        }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    fn into_response(self, request: &Request<Incoming>) -> Response<Body> {
+        let (status, text) = (self.status, Escaped(&self.text));
+        let path = Escaped(request.uri().path());
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{status}</title>\n\
+             <h1>{status}</h1>\n<p><code>{path}</code>: {text}.</p>\n"
+        );
+        let mut response = response(status, HTML, Body::bytes(page));
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+        use rustix::io::Errno;
+
+        let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+        match error.kind() {
+            NotFound | NotADirectory | InvalidFilename => {
+                Problem::new(StatusCode::NOT_FOUND, "there is no such file")
+            }
+            PermissionDenied if errno.is_none() => {
+                Problem::new(StatusCode::FORBIDDEN, error.to_string())
+            }
+            PermissionDenied => Problem::new(StatusCode::FORBIDDEN, "it may not be read"),
+            _ if errno == Some(Errno::LOOP) => {
+                Problem::new(StatusCode::FORBIDDEN, "its symbolic links lead nowhere")
+            }
+            _ if matches!(errno, Some(Errno::MFILE | Errno::NFILE)) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let problem = Problem::new(status, "too many files are open, try again");
+                problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+            // What it was is for us to know.
+            _ => {
+                complain(&error);
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be read")
+            }
+        }
+    }
+}
+
+impl From<JoinError> for Problem {
+    fn from(error: JoinError) -> Self {
+        io::Error::from(error).into()
+    }
+}
