@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use crate::context;
 use crate::event_loop::{EventLoop, Shared};
+use crate::panics;
 use crate::pool::{Class, Job, JobError, Label, Pool};
 use crate::task::{Cancel, JoinHandle, promise};
 use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
@@ -57,18 +58,13 @@ where
         name: None,
         location: Location::caller(),
     };
-    // The closure is dropped outside of the context: its destructor is the user's.
-    let mut refused = None;
-    let handle = context::with(|event_loop| {
-        let identity = event_loop.tasks.identify(origin);
-        if event_loop.is_closed() {
-            refused = Some(f);
-            return JoinHandle::cancelled(identity.id);
-        }
-        spawn_here(event_loop, f, class, identity)
-    });
-    crate::panics::drop_contained(refused, "the destructor of a job that came too late");
-    handle.unwrap_or_else(|| panic!("{}", context::NO_LOOP))
+    let event_loop = context::expect_current();
+    let identity = event_loop.tasks.identify(origin);
+    if event_loop.is_closed() {
+        panics::drop_contained(f, "the destructor of a job that came too late");
+        return JoinHandle::cancelled(identity.id);
+    }
+    spawn_here(&event_loop, f, class, identity)
 }
 
 fn spawn_here<F, T>(event_loop: &EventLoop, f: F, class: Class, identity: Identity) -> JoinHandle<T>
@@ -79,10 +75,11 @@ where
     let pool = &event_loop.shared.pool;
     let (queued, job) = Pool::job(label(class, &identity.origin), f);
     let id = identity.id;
+    let ticket = Arc::clone(job.ticket());
     let spawned = event_loop.tasks.insert(JobWork { job }, identity);
     event_loop.tasks.poll_first(spawned.header.key());
     match pool.push(queued) {
-        Ok(()) => JoinHandle::local(spawned),
+        Ok(()) => JoinHandle::job(spawned, ticket),
         Err(error) => {
             // The slot ends by itself: its job says cancelled, and nobody asks.
             drop(JoinHandle::<T>::local(spawned));
@@ -102,15 +99,21 @@ where
     T: Send + 'static,
 {
     let identity = Identity::from_elsewhere(origin);
-    let (promise, handle) = promise(identity.id);
+    if shared.is_closed() {
+        panics::drop_contained(f, "the destructor of a job that came too late");
+        return JoinHandle::cancelled(identity.id);
+    }
+    let (promise, handle) = promise(identity.clone());
     let cell = Arc::clone(promise.cell());
-    let run = move || promise.fill(crate::panics::contain(f).map_err(Failure::Panicked));
+    let run = move || promise.fill(panics::contain(f).map_err(Failure::Panicked));
     let (queued, job) = Pool::job(label(Class::Plain, &identity.origin), run);
     match shared.pool.push(queued) {
         Ok(()) => {
             cell.set_job(Box::new(job));
             handle
         }
+        // The runtime has ended just now: the job was dropped, and its promise says cancelled.
+        Err(_) if shared.is_closed() => handle,
         Err(error) => JoinHandle::no_worker(error, identity.id),
     }
 }

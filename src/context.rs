@@ -32,8 +32,11 @@ impl Drop for Entered {
 }
 
 pub(crate) fn enter(event_loop: &Rc<EventLoop>) -> Entered {
-    let previous = CURRENT.with(|current| current.replace(Some(Rc::clone(event_loop))));
-    Entered { previous }
+    // A runtime that stands in a thread-local may end when this one is gone.
+    let entered = CURRENT.try_with(|current| current.replace(Some(Rc::clone(event_loop))));
+    Entered {
+        previous: entered.ok().flatten(),
+    }
 }
 
 /// Makes a loop current and running while it lives.
@@ -80,6 +83,19 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
         .try_with(|current| current.borrow().clone())
         .ok()
         .flatten()
+}
+
+/// The current loop.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub(crate) fn expect_current() -> Rc<EventLoop> {
+    match current() {
+        Some(event_loop) => event_loop,
+        None => panic!("{NO_LOOP}"),
+    }
 }
 
 /// Says which loop is current, for messages about the wrong one.

@@ -64,6 +64,23 @@ pub(crate) fn charge(bytes: usize) {
     }
 }
 
+/// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
+/// charged to the task as far as that has something left.
+pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
+    struct Restore(u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let spent = UNITS_PER_POLL.saturating_sub(LEFT.get());
+            LEFT.set(match self.0 {
+                UNLIMITED => UNLIMITED,
+                left => left.saturating_sub(spent),
+            });
+        }
+    }
+    let _restore = Restore(LEFT.replace(UNITS_PER_POLL));
+    poll()
+}
+
 /// Runs `poll` such that I/O in it makes its system call even where no readiness is known.
 ///
 /// A `timeout` that expires polls its future once more in this way: data that came while the loop

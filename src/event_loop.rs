@@ -4,12 +4,13 @@
 //! back here, where they become wakes and polls of tasks, each followed by a checkpoint. The
 //! runtime drives the tick; futures reach the loop through `context`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -46,6 +47,14 @@ pub(crate) struct Shared {
     pub(crate) inbox: Arc<TaskInbox>,
     pub(crate) registry: Arc<mio::Registry>,
     pub(crate) pool: Pool,
+    /// Set once, when the loop shuts down: nothing is spawned any more.
+    closed: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
 }
 
 /// What belongs to one loop. Stays on its thread.
@@ -62,8 +71,6 @@ pub(crate) struct EventLoop {
     parked: RefCell<VecDeque<Key>>,
     /// How many polls of tasks a phase may make.
     phase_budget: u32,
-    /// Set once, when the loop shuts down: nothing is spawned any more.
-    closed: Cell<bool>,
 }
 
 impl EventLoop {
@@ -79,6 +86,7 @@ impl EventLoop {
             inbox: Arc::clone(&door.inbox),
             registry: Arc::clone(&door.registry),
             pool,
+            closed: AtomicBool::new(false),
         };
         Ok(EventLoop {
             shared: Arc::new(shared),
@@ -91,7 +99,6 @@ impl EventLoop {
             close: Close::new(),
             parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget,
-            closed: Cell::new(false),
         })
     }
 
@@ -100,7 +107,7 @@ impl EventLoop {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.get()
+        self.shared.is_closed()
     }
 
     /// The ready queue, to be put in place while the loop runs.
@@ -158,7 +165,7 @@ impl EventLoop {
                 result: None,
             }),
         );
-        turn.begin_phase().checkpoint();
+        turn.grant_budget().checkpoint();
         while !turn.has_stopped() {
             if let Err(error) = turn.tick() {
                 panic!("quintet: waiting for events failed: {error}");
@@ -169,7 +176,9 @@ impl EventLoop {
 
     /// Ends everything, in order. The loop must be the running one of this thread.
     pub(crate) fn shut_down(&self, grace: Duration) {
-        self.closed.set(true);
+        self.shared.closed.store(true, Ordering::Relaxed);
+        // The end of a task may release a worker, which must not begin another job then.
+        self.shared.pool.close();
         self.tasks.cancel_all();
         let mut turn = Turn::new(self, None);
         for _ in 0..CLOSE_ROUNDS_MAX {
@@ -187,6 +196,7 @@ impl EventLoop {
             panics::drop_contained(callback, "the destructor of an undelivered event");
         }
         self.tasks.release_all();
+        self.drop_wakers();
         for job in self.shared.pool.shut_down(grace) {
             let name = job.name.as_deref().unwrap_or("unnamed");
             panics::report(format_args!(
@@ -194,6 +204,18 @@ impl EventLoop {
                  spawned at {}",
                 job.location
             ));
+        }
+    }
+}
+
+impl EventLoop {
+    /// Drops the wakers of other executors that wait here, while they can still use the loop.
+    fn drop_wakers(&self) {
+        let mut wakers = self.timers.take_wakers();
+        self.poll.take_wakers(&mut wakers);
+        self.check.take_wakers(&mut wakers);
+        for waker in wakers {
+            panics::drop_contained(waker, "the destructor of a waker");
         }
     }
 }
@@ -308,6 +330,10 @@ impl<'a> Turn<'a> {
                 self.event_loop.pending.push(Callback::LeftOver(key));
             }
         }
+        self.grant_budget()
+    }
+
+    fn grant_budget(&mut self) -> &mut Self {
         self.budget = self.event_loop.phase_budget;
         self.callbacks = 0;
         self.charged = 0;

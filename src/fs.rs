@@ -17,9 +17,15 @@
 //!
 //! # Errors
 //!
-//! Where a path was given, errors name it: `cannot open "x": No such file or directory (os error
-//! 2)`. The [`kind`](std::io::Error::kind) is that of the OS's error, which is the
-//! [`source`](std::error::Error::source) of ours. Where no runtime is current, there is an error and no panic.
+//! Where a path was given, errors name it:
+//!
+//! ```text
+//! cannot open "x": No such file or directory (os error 2)
+//! ```
+//!
+//! Their [`kind`](std::io::Error::kind) is that of the OS's error, which is their
+//! [`source`](std::error::Error::source). Where no runtime is current, and on another loop than the
+//! one it was begun on, a future answers an error too, and does not panic.
 //!
 //! # Dropped futures
 //!

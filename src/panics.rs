@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io::{self, Write};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -46,6 +47,8 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
 }
 
 /// Says one line on standard error: for what nobody is there to be told by a result.
+///
+/// Where nothing can be written, nothing is said: `eprintln!` would panic there.
 pub(crate) fn report(line: fmt::Arguments<'_>) {
-    eprintln!("quintet: {line}");
+    let _unheard = writeln!(io::stderr(), "quintet: {line}");
 }

@@ -31,7 +31,7 @@ mod queue;
 mod seat;
 mod worker;
 
-pub(crate) use job::{Class, Job, JobError, Label, QueuedJob};
+pub(crate) use job::{Class, Job, JobError, Label, QueuedJob, Ticket};
 
 use crew::Crew;
 
@@ -119,6 +119,12 @@ impl Pool {
     /// job is dropped then, its closure with it, and its [`Job`] answers [`JobError::Cancelled`].
     pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
         self.crew.push(job)
+    }
+
+    /// Lets no job begin any more and refuses new ones; what [`shut_down`](Pool::shut_down) does
+    /// first. Those that wait stay where they are.
+    pub(crate) fn close(&self) {
+        self.crew.close();
     }
 
     /// Ends the pool: refuses new jobs, drops those not begun (their [`Job`]s answer

@@ -167,6 +167,15 @@ impl<T> Slots<T> {
         self.free = NO_SLOT;
     }
 
+    /// All live values, in slot order.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let entries = self.entries.iter_mut();
+        entries.filter_map(|entry| match &mut entry.state {
+            State::Occupied(value) => Some(value),
+            State::Vacant(_) => None,
+        })
+    }
+
     /// All live keys and values, in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let entries = self.entries.iter().enumerate();

@@ -13,6 +13,7 @@ mod work;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -75,6 +76,15 @@ impl Identity {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Identity { id, origin }
     }
+
+    /// Says that the task panicked, for nobody awaits it.
+    pub(crate) fn report_panic(&self, payload: Payload) {
+        panics::report(format_args!(
+            "{self} panicked, and nobody awaits it: {}",
+            panics::message(&*payload)
+        ));
+        panics::discard(payload);
+    }
 }
 
 impl fmt::Display for Identity {
@@ -102,6 +112,9 @@ pub(crate) struct Tasks {
     /// Headers and wakers of ended tasks that nobody else holds: a new task takes one of them and
     /// so costs a single allocation.
     spare: RefCell<Vec<(Arc<Header>, Waker)>>,
+    /// Ended tasks whose outcomes are to be dropped, and whether somebody does that.
+    released: RefCell<VecDeque<Ended>>,
+    is_releasing: Cell<bool>,
     /// The next task id, and the first one behind the block it is taken from.
     ids: Cell<(u64, u64)>,
     /// How many tasks have been spawned, ever.
@@ -162,6 +175,8 @@ impl Tasks {
             inbox,
             slots: RefCell::new(Slots::new()),
             spare: RefCell::new(Vec::new()),
+            released: RefCell::new(VecDeque::new()),
+            is_releasing: Cell::new(false),
             ids: Cell::new((0, 0)),
             spawned: Cell::new(0),
         }
@@ -255,9 +270,9 @@ impl Tasks {
         let Some((mut body, aborted)) = self.begin(key, cause) else {
             return false;
         };
-        let finished = if aborted {
-            self.cancel(key, &mut body)
-        } else {
+        // What cannot be cancelled any more is polled: this turn may be that of its result.
+        let cancelled = aborted && self.cancel(key, &mut body);
+        let finished = cancelled || {
             let mut cx = Context::from_waker(&body.waker);
             ready::polling(key, body.waker.data(), || {
                 body.work.as_mut().poll(&mut cx).is_ready()
@@ -367,18 +382,34 @@ impl Tasks {
     }
 
     /// Frees the slot of a task whose outcome nobody will ask for.
+    ///
+    /// An outcome may hold the handle of another task, whose outcome holds a third one, and so on:
+    /// they are dropped one after the other, not one within the other.
     fn release(&self, key: Key) {
         let ended = self.slots.borrow_mut().remove(key).map(Task::into_ended);
         let Some(ended) = ended else { return };
-        drop(ended.joiner);
+        self.released.borrow_mut().push_back(ended);
+        if self.is_releasing.replace(true) {
+            return;
+        }
+        while let Some(ended) = self.next_released() {
+            self.dispose(ended);
+        }
+        self.is_releasing.set(false);
+    }
+
+    fn next_released(&self) -> Option<Ended> {
+        self.released.borrow_mut().pop_front()
+    }
+
+    /// Drops an outcome. A panic in it is reported.
+    fn dispose(&self, ended: Ended) {
+        if let Some(Joiner::Waker(waker)) = ended.joiner {
+            panics::drop_contained(waker, "the destructor of a waker");
+        }
         let Some(mut body) = ended.body else { return };
         if let Some(payload) = body.work.as_mut().take_panic() {
-            panics::report(format_args!(
-                "{} panicked, and nobody awaits it: {}",
-                ended.identity,
-                panics::message(&*payload)
-            ));
-            panics::discard(payload);
+            ended.identity.report_panic(payload);
         }
         panics::drop_contained(body.work, "the destructor of a task's output");
         self.recycle(ended.header, body.waker);

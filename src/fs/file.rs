@@ -264,7 +264,7 @@ impl File {
         let cursor = self.cursor.share();
         let work = move || {
             // Others have no reading in advance, and a read that may wait long for data.
-            if open.is_regular() {
+            if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
                 cursor.lock().stop_reading_ahead();
             }
             open.file.try_clone()
@@ -290,7 +290,7 @@ impl File {
         let cursor = self.cursor.share();
         let work = move |open: &Open| {
             let result = f(&open.file)?;
-            if open.is_regular() {
+            if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
                 // After the change: what is read from here on is new.
                 cursor.lock().invalidate();
             }

@@ -1,21 +1,22 @@
 //! Jobs that somebody waits for.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use crate::blocking::run_io;
+use crate::context;
+use crate::ready::LoopId;
 
 /// Says to a job whether its future is still there.
 pub(super) struct Wanted(Weak<()>);
 
 impl Wanted {
-    pub(super) fn is_wanted(&self) -> bool {
-        self.0.strong_count() > 0
-    }
-
-    /// An error to end a job with whose answer nobody gets to see.
+    /// An error to end the job with if it is not. Nobody gets to see its answer then.
     pub(super) fn check(&self) -> io::Result<()> {
-        if self.is_wanted() {
+        if self.0.strong_count() > 0 {
             return Ok(());
         }
         Err(io::Error::other("nobody waits for it any more"))
@@ -46,7 +47,23 @@ where
         wanted.check()?;
         f(&wanted)
     };
-    let answer = run_io(job).await;
+    let home = context::with(|event_loop| event_loop.id());
+    let mut answer = pin!(run_io(job));
+    let answer = poll_fn(|cx| match home {
+        Some(home) if context::with(|event_loop| event_loop.id()) != Some(home) => {
+            Poll::Ready(Err(wrong_loop(home)))
+        }
+        _ => answer.as_mut().poll(cx),
+    });
+    let answer = answer.await;
     drop(asker);
     answer
+}
+
+fn wrong_loop(home: LoopId) -> io::Error {
+    io::Error::other(format!(
+        "this operation on a file was begun on {}, but {}; await it there",
+        context::describe(home),
+        context::describe_current()
+    ))
 }

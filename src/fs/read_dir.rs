@@ -19,8 +19,8 @@ use super::failure::cannot;
 use super::job;
 use crate::coop;
 
-/// How many entries one job fetches. Fetching them takes about as long as the trip to the worker
-/// and back then, and what is fetched in vain when a listing is dropped early is not much.
+/// How many entries one job fetches. With so many the trip to the worker is the smaller part, and
+/// what is fetched in vain when a listing is dropped early is not much.
 const BATCH: usize = 64;
 
 /// Lists a directory.

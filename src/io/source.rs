@@ -21,6 +21,7 @@ use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::close::Closing;
 use crate::phase::poll::{Direction, WaiterId};
+use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::{Message, wake_contained};
 
@@ -129,9 +130,8 @@ impl<T: AsFd> Source<T> {
     /// Closes the descriptor now; the answer comes in the close phase.
     pub(crate) async fn close(mut self) {
         let Some(io) = self.io.take() else { return };
-        let ticket = self.link.close(io);
-        if let Some(ticket) = ticket {
-            std::future::poll_fn(|cx| poll_closed(ticket, cx)).await;
+        if let Some(closed) = self.link.close(io) {
+            closed.await;
         }
     }
 
@@ -144,9 +144,7 @@ impl<T: AsFd> Source<T> {
         };
         let key = registration.key;
         at_home(&registration.shared, move |event_loop| {
-            let mut waiters = Vec::new();
-            event_loop.poll.take_all_waiters(key, &mut waiters);
-            waiters.into_iter().for_each(wake_contained);
+            wake_waiters(event_loop, key);
         });
     }
 
@@ -308,6 +306,7 @@ impl Link {
         if let Some(registration) = self.deregister(fd) {
             let key = registration.key;
             at_home(&registration.shared, move |event_loop| {
+                wake_waiters(event_loop, key);
                 event_loop.close.push(Closing {
                     source: Some(key),
                     waker: None,
@@ -316,24 +315,25 @@ impl Link {
         }
     }
 
-    /// Deregisters and closes; returns the ticket of the current loop's close phase. There is none
-    /// where another loop's close phase does it.
-    fn close<T: AsFd>(&mut self, io: T) -> Option<u64> {
+    /// Deregisters and closes; returns what waits for the current loop's close phase. There is
+    /// nothing to wait for where another loop's close phase does it.
+    fn close<T: AsFd>(&mut self, io: T) -> Option<Closed> {
         let registration = self.deregister(io.as_fd());
         drop(io);
         let (source, is_foreign) = match registration {
             None => (None, false),
             Some(Registration { shared, key }) => {
                 let is_here = context::with_loop(shared.id, |_| ()).is_some();
-                if !is_here {
-                    at_home(&shared, move |event_loop| {
+                at_home(&shared, move |event_loop| {
+                    wake_waiters(event_loop, key);
+                    if !is_here {
                         let source = Some(key);
                         event_loop.close.push(Closing {
                             source,
                             waker: None,
                         });
-                    });
-                }
+                    }
+                });
                 (Some(key), !is_here)
             }
         };
@@ -341,21 +341,50 @@ impl Link {
             return None;
         }
         let waker = None;
-        context::with(|event_loop| event_loop.close.push(Closing { source, waker }))
+        context::with(|event_loop| Closed {
+            home: event_loop.id(),
+            ticket: event_loop.close.push(Closing { source, waker }),
+        })
     }
 }
 
-/// Waits for the close phase to come to `ticket`.
-fn poll_closed(ticket: u64, cx: &Context<'_>) -> Poll<()> {
-    let Some(event_loop) = context::current() else {
-        return Poll::Ready(());
-    };
-    match event_loop.close.poll(ticket, cx.waker().clone()) {
-        Ok(()) => Poll::Ready(()),
-        Err(old) => {
-            drop(old);
-            Poll::Pending
+/// Wakes all who wait for a source that is closed. Operations borrow the source, so they are gone by
+/// then; but callers of the I/O traits may still be on the list.
+fn wake_waiters(event_loop: &EventLoop, key: Key) {
+    let mut waiters = Vec::new();
+    event_loop.poll.take_all_waiters(key, &mut waiters);
+    waiters.into_iter().for_each(wake_contained);
+}
+
+/// Waits for a loop's close phase to come to a ticket.
+struct Closed {
+    home: LoopId,
+    ticket: u64,
+}
+
+impl Future for Closed {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Where its loop is not the current one there is nobody to ask; the descriptor is closed.
+        let Some(event_loop) = context::current().filter(|l| l.id() == self.home) else {
+            return Poll::Ready(());
+        };
+        match event_loop.close.poll(self.ticket, cx.waker().clone()) {
+            Ok(()) => Poll::Ready(()),
+            Err(old) => {
+                drop(old);
+                Poll::Pending
+            }
         }
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        let forget = |event_loop: &EventLoop| event_loop.close.forget(self.ticket);
+        let waker = context::with_loop(self.home, forget);
+        drop(waker);
     }
 }
 

@@ -50,6 +50,15 @@ impl Check {
         }
     }
 
+    /// Takes all wakers out, for the end of the loop.
+    pub(crate) fn take_wakers(&self, out: &mut Vec<Waker>) {
+        while let Some(entry) = self.line.borrow_mut().pop() {
+            if let Entry::Waker(waker) = entry {
+                out.push(waker);
+            }
+        }
+    }
+
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
         let there = self.line.borrow().len();
         for _ in 0..there {

@@ -49,6 +49,14 @@ impl Close {
         }
     }
 
+    /// Nobody awaits the close of `ticket` any more. The waker that stood there is returned, to be
+    /// dropped after this borrow has ended.
+    pub(crate) fn forget(&self, ticket: u64) -> Option<Waker> {
+        let mut line = self.line.borrow_mut();
+        line.get_mut(ticket)
+            .and_then(|closing| closing.waker.take())
+    }
+
     /// Releases by `release` and tells.
     pub(crate) fn run(&self, turn: &mut impl Deliver, release: impl Fn(Key)) {
         let there = self.line.borrow().len();

@@ -25,6 +25,7 @@ use mio::{Events, Interest, Token};
 
 use super::{Callback, Deliver};
 use crate::clock;
+use crate::panics;
 use crate::slots::Key;
 use crate::tasks::{TaskInbox, wake_contained};
 use alarm::Alarm;
@@ -311,7 +312,14 @@ impl Poll {
     /// Frees the slot of a closed source.
     pub(crate) fn release(&self, source: Key) {
         let waiters = self.sources.borrow_mut().remove(source);
-        drop(waiters);
+        for waker in waiters {
+            panics::drop_contained(waker, "the destructor of a waker");
+        }
+    }
+
+    /// Takes all wakers out, for the end of the loop.
+    pub(crate) fn take_wakers(&self, out: &mut Vec<Waker>) {
+        self.sources.borrow_mut().take_wakers(out);
     }
 }
 

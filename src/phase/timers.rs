@@ -38,8 +38,8 @@ impl Timers {
 
     /// Arms a timer. A deadline that has passed counts from now, so that those who came earlier go
     /// first.
-    pub(crate) fn arm(&self, deadline: u64, now: u64, waker: &Waker) -> TimerKey {
-        let waker = Some(waker.clone());
+    pub(crate) fn arm(&self, deadline: u64, now: u64, waker: Option<&Waker>) -> TimerKey {
+        let waker = waker.cloned();
         self.wheel.borrow_mut().insert(deadline.max(now), waker)
     }
 
@@ -78,6 +78,12 @@ impl Timers {
     /// returned, to be dropped after this borrow has ended.
     pub(crate) fn cancel(&self, key: TimerKey) -> Option<Waker> {
         self.wheel.borrow_mut().remove(key).flatten()
+    }
+
+    /// Takes all wakers out, for the end of the loop.
+    pub(crate) fn take_wakers(&self) -> Vec<Waker> {
+        let wheel = self.wheel.replace(Wheel::new());
+        wheel.into_values().flatten().collect()
     }
 
     /// Fires what is due at the beginning of the phase, except what is armed meanwhile.

@@ -283,14 +283,16 @@ impl Crew {
         self.seats.iter().filter_map(Seat::running).collect()
     }
 
-    fn stop(&self) {
-        let held_back = {
-            let mut state = self.lock();
-            state.shut_down = true;
-            state.dns.take_waiting()
-        };
+    /// Refuses jobs, lets none begin, and sends the idle workers home.
+    pub(super) fn close(&self) {
+        self.lock().shut_down = true;
         self.call.notify_all();
         self.seats.iter().for_each(Seat::close);
+    }
+
+    fn stop(&self) {
+        self.close();
+        let held_back = self.lock().dns.take_waiting();
         // A batch that a worker is just moving is not in sight; it finds its seat closed, and
         // drops these jobs itself.
         drop(self.queue.drain());

@@ -56,7 +56,7 @@ pub(crate) enum JobError {
 /// 1. `start`, by the worker; 2. `finish`, by the worker when the closure has returned or
 ///    panicked; 3. `cancel`, by the owner of the `Job`, or by the pool when it shuts down.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     /// One of the four constants below. All its operations are relaxed: they only need the one
     /// order that all changes of a single atomic have. What the closure reads and what it returns
     /// are published by the queue and by `async-task`.
@@ -85,7 +85,7 @@ impl Ticket {
 
     /// Keeps the job from starting. Competes with `start`: one of the two wins. True for a job
     /// that is cancelled already, too.
-    pub(super) fn cancel(&self) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
         self.leave_queue_for(CANCELLED) || self.is_cancelled()
     }
 
@@ -199,6 +199,11 @@ impl<T> Job<T> {
     /// run, and nothing has changed.
     pub(crate) fn cancel(&mut self) -> bool {
         self.ticket.cancel()
+    }
+
+    /// For whoever may keep the job from starting while others await it.
+    pub(crate) fn ticket(&self) -> &Arc<Ticket> {
+        &self.ticket
     }
 
     /// Whether a worker has begun with the closure, be it finished by now or not.

@@ -45,7 +45,10 @@ impl Handle {
     /// If no runtime is current on this thread.
     #[track_caller]
     pub fn current() -> Self {
-        Handle::try_current().unwrap_or_else(|error| panic!("{error}"))
+        match Handle::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Returns the handle of the current runtime.

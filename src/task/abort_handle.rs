@@ -6,6 +6,7 @@ use std::task::Wake;
 
 use super::Id;
 use super::promise::Awaited;
+use crate::pool::Ticket;
 use crate::tasks::Header;
 
 /// Aborts a task from anywhere; made by [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
@@ -21,22 +22,27 @@ pub struct AbortHandle {
 /// What is aborted.
 #[derive(Clone)]
 pub(super) enum Target {
-    Local(Arc<Header>),
+    /// A task of a loop, and if it is a blocking job, what keeps it from beginning.
+    Local(Arc<Header>, Option<Arc<Ticket>>),
     Shared(Arc<dyn Awaited>),
 }
 
 impl Target {
     pub(super) fn abort(&self) {
         match self {
-            Target::Local(header) if !header.is_finished() => abort_local(header),
-            Target::Local(_) => {}
+            Target::Local(header, ticket) => {
+                let can_be_aborted = ticket.as_ref().is_none_or(|ticket| ticket.cancel());
+                if can_be_aborted && !header.is_finished() {
+                    abort_local(header);
+                }
+            }
             Target::Shared(cell) => cell.abort(),
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
         match self {
-            Target::Local(header) => header.is_finished(),
+            Target::Local(header, _) => header.is_finished(),
             Target::Shared(cell) => cell.is_finished(),
         }
     }

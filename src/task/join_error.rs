@@ -50,8 +50,10 @@ impl JoinError {
     /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
-        self.try_into_panic()
-            .unwrap_or_else(|error| panic!("`into_panic` needs a task that panicked, but {error}"))
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("`into_panic` needs a task that panicked, but {error}"),
+        }
     }
 
     /// Returns what the task panicked with.

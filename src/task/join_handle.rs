@@ -15,6 +15,7 @@ use super::{AbortHandle, Id, JoinError};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
+use crate::pool::Ticket;
 use crate::tasks::{Failure, Header, Message, Outcome, Spawned};
 
 /// Awaits the end of a task.
@@ -45,6 +46,8 @@ use crate::tasks::{Failure, Header, Message, Outcome, Spawned};
 /// ```
 pub struct JoinHandle<T> {
     link: Link,
+    /// Of a blocking job: what keeps it from beginning.
+    ticket: Option<Arc<Ticket>>,
     id: Id,
     _output: PhantomData<fn() -> T>,
 }
@@ -66,6 +69,7 @@ impl<T> JoinHandle<T> {
     fn new(link: Link, id: u64) -> Self {
         JoinHandle {
             link,
+            ticket: None,
             id: Id(id),
             _output: PhantomData,
         }
@@ -73,6 +77,12 @@ impl<T> JoinHandle<T> {
 
     pub(crate) fn local(spawned: Spawned) -> Self {
         JoinHandle::new(Link::Local(spawned.header), spawned.id)
+    }
+
+    pub(crate) fn job(spawned: Spawned, ticket: Arc<Ticket>) -> Self {
+        let mut handle = JoinHandle::local(spawned);
+        handle.ticket = Some(ticket);
+        handle
     }
 
     pub(super) fn shared(cell: Arc<dyn Awaited>, id: u64) -> Self {
@@ -91,7 +101,8 @@ impl<T> JoinHandle<T> {
     ///
     /// This only marks and wakes it. Where it next stands in the queue, its future is dropped, on its
     /// own thread; the handle then answers [cancelled](JoinError::is_cancelled). A task that ends in
-    /// the poll which is running now has ended. A blocking job that has begun goes on.
+    /// the poll which is running now has ended. A blocking job that has not begun will not begin
+    /// after this; one that has begun goes on.
     pub fn abort(&self) {
         if let Some(target) = self.target() {
             target.abort();
@@ -105,7 +116,7 @@ impl<T> JoinHandle<T> {
 
     fn target(&self) -> Option<Target> {
         match &self.link {
-            Link::Local(header) => Some(Target::Local(Arc::clone(header))),
+            Link::Local(header) => Some(Target::Local(Arc::clone(header), self.ticket.clone())),
             Link::Shared(cell) => Some(Target::Shared(Arc::clone(cell))),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
         }
@@ -160,15 +171,15 @@ impl<T: 'static> JoinHandle<T> {
 #[track_caller]
 fn own_loop(header: &Header) -> Rc<EventLoop> {
     let home = header.home();
-    let current = context::current().filter(|event_loop| event_loop.id() == home);
-    current.unwrap_or_else(|| {
-        panic!(
+    match context::current().filter(|event_loop| event_loop.id() == home) {
+        Some(event_loop) => event_loop,
+        None => panic!(
             "this `JoinHandle` belongs to {}, but {}; await it there, or spawn by `Handle::spawn`, \
              whose handles can be awaited anywhere",
             context::describe(home),
             context::describe_current()
-        )
-    })
+        ),
+    }
 }
 
 impl<T: 'static> Future for JoinHandle<T> {

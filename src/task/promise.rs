@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use super::JoinHandle;
 use super::abort_handle::abort_local;
 use crate::panics;
-use crate::tasks::{Failure, Header, Outcome, Work, wake_contained};
+use crate::tasks::{Failure, Header, Identity, Outcome, Work, wake_contained};
 
 /// The awaiting side of a cell, without its type.
 pub(super) trait Awaited: Send + Sync {
@@ -36,6 +36,8 @@ pub(crate) trait Cancel: Send {
 
 /// A place for one outcome.
 pub(crate) struct Cell<T> {
+    /// Who works for it, for reports.
+    identity: Identity,
     state: Mutex<State<T>>,
 }
 
@@ -69,8 +71,10 @@ pub(crate) struct Promise<T> {
 }
 
 /// Makes a promise and the handle that awaits it.
-pub(crate) fn promise<T: Send + 'static>(id: u64) -> (Promise<T>, JoinHandle<T>) {
+pub(crate) fn promise<T: Send + 'static>(identity: Identity) -> (Promise<T>, JoinHandle<T>) {
+    let id = identity.id;
     let cell = Arc::new(Cell {
+        identity,
         state: Mutex::new(State {
             stage: Stage::Empty,
             waker: None,
@@ -143,20 +147,16 @@ impl<T> Cell<T> {
         if let Some(waker) = waker {
             wake_contained(waker);
         }
-        discard(unwanted);
+        self.discard(unwanted);
     }
-}
 
-/// Drops an outcome that nobody wants; a panic in it is reported.
-fn discard<T>(outcome: Option<Outcome<T>>) {
-    if let Some(Err(Failure::Panicked(payload))) = outcome {
-        panics::report(format_args!(
-            "a task or job panicked, and nobody awaits it: {}",
-            panics::message(&*payload)
-        ));
-        panics::discard(payload);
-    } else {
-        panics::drop_contained(outcome, "the destructor of an output");
+    /// Drops an outcome that nobody wants; a panic in it is reported.
+    fn discard(&self, outcome: Option<Outcome<T>>) {
+        if let Some(Err(Failure::Panicked(payload))) = outcome {
+            self.identity.report_panic(payload);
+        } else {
+            panics::drop_contained(outcome, "the destructor of an output");
+        }
     }
 }
 
@@ -216,7 +216,7 @@ impl<T: Send + 'static> Awaited for Cell<T> {
         drop(state);
         drop(waker);
         if let Stage::Full(outcome) = unwanted {
-            discard(Some(outcome));
+            self.discard(Some(outcome));
         }
     }
 }

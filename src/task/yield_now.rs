@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crate::context;
 use crate::event_loop::EventLoop;
 use crate::phase::check::Entry;
-use crate::ready;
+use crate::ready::{self, LoopId};
 
 /// Lets everything else have its turn: the task goes on in the next check phase, after the other
 /// tasks that are ready and after a look at the OS.
@@ -42,22 +42,24 @@ pub struct YieldNow {
 #[derive(Debug)]
 enum State {
     New,
-    /// In the line of the check phase, with this ticket.
-    Waiting(u64),
+    /// In the line of this loop's check phase, with this ticket.
+    Waiting(LoopId, u64),
     Done,
 }
 
 impl Future for YieldNow {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let event_loop = context::current().unwrap_or_else(|| panic!("{}", context::NO_LOOP));
-        let check = &event_loop.check;
+        let event_loop = context::expect_current();
+        let (home, check) = (event_loop.id(), &event_loop.check);
         match self.state {
-            State::New => self.state = State::Waiting(check.push(entry(&event_loop, cx))),
-            // Whoever polls again may have another waker.
-            State::Waiting(ticket) if check.replace(ticket, entry(&event_loop, cx)).is_ok() => {}
-            State::Waiting(_) | State::Done => {
+            State::New => self.state = State::Waiting(home, check.push(entry(&event_loop, cx))),
+            // Whoever polls again may have another waker. On another loop the ticket says nothing.
+            State::Waiting(id, ticket)
+                if id == home && check.replace(ticket, entry(&event_loop, cx)).is_ok() => {}
+            State::Waiting(..) | State::Done => {
                 self.state = State::Done;
                 return Poll::Ready(());
             }
@@ -76,8 +78,9 @@ fn entry(event_loop: &EventLoop, cx: &Context<'_>) -> Entry {
 
 impl Drop for YieldNow {
     fn drop(&mut self) {
-        if let State::Waiting(ticket) = self.state {
-            let left = context::with(|event_loop| event_loop.check.replace(ticket, Entry::Nobody));
+        if let State::Waiting(id, ticket) = self.state {
+            let leave = |event_loop: &EventLoop| event_loop.check.replace(ticket, Entry::Nobody);
+            let left = context::with_loop(id, leave);
             drop(left);
         }
     }

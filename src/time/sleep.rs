@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use super::Instant;
@@ -93,8 +93,9 @@ impl Sleep {
         }
     }
 
-    /// Sets another deadline, whether or not it has ended. A sleep that was armed is armed anew, as
-    /// if it came last.
+    /// Sets another deadline, whether or not it has ended, and arms it anew, as if it came last.
+    ///
+    /// Where no runtime is current, a sleep that is not armed stays so until it is polled.
     ///
     /// # Panics
     ///
@@ -103,14 +104,24 @@ impl Sleep {
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.is_endless = false;
         self.deadline = deadline;
-        match &self.state {
-            State::New => {}
-            State::Armed(shared, key) => with_own_loop(shared, |event_loop| {
+        if let State::Armed(shared, key) = &self.state {
+            with_own_loop(shared, |event_loop| {
                 let (deadline, now) = self.nanos(event_loop);
                 event_loop.timers.rearm(*key, deadline, now);
-            }),
-            State::Elapsed => self.state = State::New,
+            });
+            return;
         }
+        self.state = match context::current() {
+            Some(event_loop) => self.arm(&event_loop, None),
+            None => State::New,
+        };
+    }
+
+    /// Arms it on `event_loop`, to wake `waker`.
+    fn arm(&self, event_loop: &EventLoop, waker: Option<&Waker>) -> State {
+        let (deadline, now) = self.nanos(event_loop);
+        let key = event_loop.timers.arm(deadline, now, waker);
+        State::Armed(Arc::clone(&event_loop.shared), key)
     }
 
     /// The deadline and the present by the loop's clock.
@@ -127,17 +138,14 @@ impl Sleep {
     fn poll_armed(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &self.state {
             State::New => {
-                let event_loop =
-                    context::current().unwrap_or_else(|| panic!("{}", context::NO_LOOP));
-                let (deadline, now) = self.nanos(&event_loop);
-                let key = event_loop.timers.arm(deadline, now, cx.waker());
-                self.state = State::Armed(Arc::clone(&event_loop.shared), key);
+                self.state = self.arm(&context::expect_current(), Some(cx.waker()));
                 Poll::Pending
             }
             State::Armed(shared, key) => {
                 let key = *key;
-                let event_loop = context::current().filter(|l| l.id() == shared.id);
-                let event_loop = event_loop.unwrap_or_else(|| panic!("{}", wrong_loop(shared)));
+                let Some(event_loop) = context::current().filter(|l| l.id() == shared.id) else {
+                    panic!("{}", wrong_loop(shared));
+                };
                 ready!(event_loop.timers.poll(key, cx.waker()));
                 drop(event_loop.timers.cancel(key));
                 self.state = State::Elapsed;

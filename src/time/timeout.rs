@@ -93,10 +93,12 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        if Pin::new(this.sleep).poll(cx).is_pending() {
+        // A future that spends the whole budget in each poll must not keep the timer from being
+        // asked, nor the timer the last poll from finding what is there.
+        if coop::with_own_budget(|| Pin::new(this.sleep).poll(cx)).is_pending() {
             return Poll::Pending;
         }
-        match coop::insist(|| this.future.poll(cx)) {
+        match coop::with_own_budget(|| coop::insist(|| this.future.poll(cx))) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => Poll::Ready(Err(Elapsed(()))),
         }

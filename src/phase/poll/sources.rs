@@ -156,6 +156,14 @@ impl Sources {
         wakers
     }
 
+    /// Moves the wakers of all sources to `out`.
+    pub(super) fn take_wakers(&mut self, out: &mut Vec<Waker>) {
+        for source in self.slots.values_mut() {
+            source.read.take_waiters(out);
+            source.write.take_waiters(out);
+        }
+    }
+
     /// Notes what an event says; `None` if the source is gone.
     pub(super) fn record(&mut self, key: Key, event: &Event) -> Option<Kind> {
         let source = self.slots.get_mut(key)?;

@@ -113,12 +113,29 @@ impl<T> Wheel<T> {
         self.disarm(key.index);
         let value = self.slab.remove(key);
         if self.slab.len == 0 {
-            debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
-            debug_assert!(self.due.is_empty(), "the top of the heap is alive");
-            self.slab.give_room_back();
-            self.due.shrink_to(ROOM_KEPT_MAX);
+            self.give_room_back();
         }
         Some(value)
+    }
+
+    /// Keeps of a burst's memory what [`ROOM_KEPT_MAX`] timers take. Called when none is left.
+    #[cold]
+    fn give_room_back(&mut self) {
+        debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
+        debug_assert!(self.due.is_empty(), "the top of the heap is alive");
+        self.slab.give_room_back();
+        self.due.shrink_to(ROOM_KEPT_MAX);
+    }
+
+    /// The values of all timers, fired or not.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = T> {
+        self.slab
+            .entries
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Entry::Occupied(timer) => Some(timer.value),
+                Entry::Vacant { .. } => None,
+            })
     }
 
     /// The value kept with a timer. `None` if the key is stale.
@@ -228,7 +245,8 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Puts a timer into the heap.
+    /// Puts a timer into the heap. Out of line, as is [`discard_dead`](Self::discard_dead), so that
+    /// arming and cancelling far timers, what programs do most, stays short.
     #[inline(never)]
     fn push_due(&mut self, index: u32) {
         let timer = self.slab.timer_mut(index);
@@ -442,7 +460,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Occupies an entry with a timer that does not wait yet.
+    /// Occupies an entry with a timer that does not wait yet. A call would cost as much as it does.
+    #[inline]
     fn insert(&mut self, value: T) -> TimerKey {
         if self.free == NIL {
             self.grow();
@@ -466,6 +485,7 @@ impl<T> Slab<T> {
         TimerKey { index, generation }
     }
 
+    /// Adds one vacant entry, to be taken next.
     #[cold]
     fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
@@ -501,7 +521,6 @@ impl<T> Slab<T> {
 
     /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
     /// retired: new ones could not follow its generation.
-    #[cold]
     fn give_room_back(&mut self) {
         debug_assert_eq!(self.len, 0);
         let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);

@@ -1,0 +1,898 @@
+//! Panics of users' code, wherever it is called: they stay where they happened.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::env;
+use std::future::{pending, poll_fn};
+use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::pin::Pin;
+use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, Once};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::AsyncRead;
+use futures::channel::oneshot;
+use quintet::net::{TcpListener, TcpStream};
+use quintet::runtime::{Handle, Runtime};
+use quintet::task::{self, JoinHandle, set_immediate, yield_now};
+use quintet::time::sleep;
+use quintet::{spawn, spawn_blocking};
+
+#[test]
+fn a_panic_in_a_poll_stays_in_its_task_and_the_checkpoint_goes_on() {
+    on_a_loop(async || {
+        let log = Log::default();
+        let first: JoinHandle<()> = set_immediate({
+            let log = log.clone();
+            move || {
+                spawn({
+                    let log = log.clone();
+                    async move { log.add("task of the first") }
+                });
+                log.add("first");
+                panic!("of the first")
+            }
+        });
+        let second = set_immediate({
+            let log = log.clone();
+            move || log.add("second")
+        });
+
+        let error = first.await.unwrap_err();
+        second.await.unwrap();
+
+        assert_eq!(text(&*error.into_panic()), "of the first");
+        assert_eq!(log.lines(), ["first", "task of the first", "second"]);
+    });
+}
+
+#[test]
+fn a_future_that_panicked_is_dropped_before_its_handle_is_told() {
+    on_a_loop(async || {
+        let alive = Rc::new(());
+        let inside = Rc::clone(&alive);
+        let task: JoinHandle<()> = spawn(async move {
+            let _inside = inside;
+            yield_now().await;
+            panic!("of a poll")
+        });
+
+        let error = task.await.unwrap_err();
+
+        assert_eq!(Rc::strong_count(&alive), 1);
+        assert!(error.is_panic());
+    });
+}
+
+#[test]
+fn a_future_that_panics_as_it_is_dropped_has_ended_all_the_same() {
+    on_a_loop(async || {
+        let mut has_begun = false;
+        let guard = PanicsWhenDropped("of a drop");
+        let task = spawn(poll_fn(move |cx| {
+            let _captured = &guard;
+            if has_begun {
+                return Poll::Ready("output");
+            }
+            has_begun = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+
+        assert_eq!(task.await.unwrap(), "output");
+    });
+}
+
+#[test]
+fn a_future_that_panics_as_it_is_aborted_is_cancelled_all_the_same() {
+    on_a_loop(async || {
+        let task = spawn(async {
+            let _guard = PanicsWhenDropped("of a drop");
+            pending::<()>().await;
+        });
+        let abort = task.abort_handle();
+        let waiter = spawn(task);
+        settle().await;
+
+        abort.abort();
+
+        assert!(waiter.await.unwrap().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_future_that_panics_as_it_is_aborted_before_its_first_poll_is_cancelled() {
+    on_a_loop(async || {
+        let guard = PanicsWhenDropped("of a drop");
+        let task = spawn(async move {
+            let _guard = guard;
+        });
+        let guard = PanicsWhenDropped("of a drop");
+        let immediate = set_immediate(move || drop(guard));
+
+        task.abort();
+        immediate.abort();
+
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert!(immediate.await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_future_that_panics_in_its_poll_and_in_its_drop_tells_of_the_poll() {
+    on_a_loop(async || {
+        let guard = PanicsWhenDropped("of the drop");
+        let task: JoinHandle<()> = spawn(poll_fn(move |_| {
+            let _captured = &guard;
+            panic!("of the poll")
+        }));
+
+        let error = task.await.unwrap_err();
+
+        assert_eq!(text(&*error.into_panic()), "of the poll");
+    });
+}
+
+#[test]
+fn an_output_that_panics_as_it_is_dropped_hurts_nobody() {
+    on_a_loop(async || {
+        drop(spawn(async {
+            PanicsWhenDropped("of a detached task's output")
+        }));
+        settle().await;
+        let late = spawn(async { PanicsWhenDropped("of an output that came first") });
+        settle().await;
+        drop(late);
+        let elsewhere = spawn(async { PanicsWhenDropped("of an output at home") });
+        thread::spawn(move || drop(elsewhere)).join().unwrap();
+        reach_poll_phase().await;
+
+        let handle = Handle::current();
+        drop(handle.spawn(async { PanicsWhenDropped("of a detached task's output") }));
+        settle().await;
+        let late = handle.spawn(async { PanicsWhenDropped("of an output that came first") });
+        settle().await;
+        drop(late);
+
+        assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_payload_that_panics_as_it_is_dropped_hurts_nobody() {
+    on_a_loop(async || {
+        let make = || async { panic_any(PanicsWhenDropped("of a payload")) };
+        drop::<JoinHandle<()>>(spawn(make()));
+        settle().await;
+        let late: JoinHandle<()> = spawn(make());
+        settle().await;
+        drop(late);
+        let immediate: JoinHandle<()> =
+            set_immediate(|| panic_any(PanicsWhenDropped("of a payload")));
+        drop(immediate);
+        drop::<JoinHandle<()>>(Handle::current().spawn(make()));
+        yield_now().await;
+        settle().await;
+
+        assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_destructor_may_panic_with_a_payload_that_panics_as_it_is_dropped() {
+    on_a_loop(async || {
+        let task = spawn(async {
+            let _guard = OnDrop(Some(|| panic_any(PanicsWhenDropped("of a payload"))));
+            pending::<()>().await;
+        });
+        settle().await;
+
+        task.abort();
+
+        assert!(task.await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_panic_of_the_root_leaves_the_runtime_as_it_was() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let (sender, receiver) = oneshot::channel();
+        let task = runtime.spawn(async move {
+            yield_now().await;
+            sleep(Duration::from_micros(10)).await;
+            receiver.await
+        });
+
+        for _ in 0..3 {
+            let message = panic_message(|| {
+                runtime.block_on(async {
+                    settle().await;
+                    panic!("of the root")
+                })
+            });
+            assert_eq!(message, "of the root");
+            let message = panic_message(|| {
+                let guard = PanicsWhenDropped("of the root's drop");
+                runtime.block_on(async move {
+                    let _guard = guard;
+                    yield_now().await;
+                });
+            });
+            assert_eq!(message, "of the root's drop");
+        }
+
+        assert!(Handle::try_current().is_err(), "no loop is left behind");
+        sender.send("there").unwrap();
+        assert_eq!(runtime.block_on(task).unwrap(), Ok("there"));
+    });
+}
+
+#[test]
+fn shutdown_drops_everything_whatever_panics() {
+    in_time(|| {
+        let log = Log::default();
+        let runtime = Runtime::new().unwrap();
+        let mut handles = Vec::new();
+        for (number, line) in ["first", "second", "third", "fourth"]
+            .into_iter()
+            .enumerate()
+        {
+            let guard = OnDrop(Some({
+                let log = log.clone();
+                move || {
+                    log.add(line);
+                    panic!("of a drop at shutdown: {line}")
+                }
+            }));
+            let task = runtime.spawn(async move {
+                let guard = guard;
+                if number % 2 == 0 {
+                    pending::<()>().await;
+                }
+                guard
+            });
+            handles.push(task);
+        }
+        runtime.block_on(settle());
+        assert!(log.lines().is_empty());
+
+        drop(runtime);
+
+        let lines = log.lines();
+        assert_eq!(
+            lines[..2],
+            ["first", "third"],
+            "futures in the order of spawning"
+        );
+        assert_eq!(lines.len(), 4, "then outputs: {lines:?}");
+    });
+}
+
+#[test]
+fn a_runtime_may_be_dropped_while_its_thread_unwinds() {
+    in_time(|| {
+        let dropped = Rc::new(Cell::new(0));
+        let count = Rc::clone(&dropped);
+
+        let message = panic_message(move || {
+            let runtime = Runtime::new().unwrap();
+            for _ in 0..3 {
+                let count = Rc::clone(&count);
+                let guard = OnDrop(Some(move || {
+                    count.set(count.get() + 1);
+                    panic!("of a drop at shutdown")
+                }));
+                runtime.spawn(async move {
+                    let _guard = guard;
+                    pending::<()>().await;
+                });
+            }
+            runtime.block_on(async {
+                settle().await;
+                panic!("of the root")
+            })
+        });
+
+        assert_eq!(message, "of the root");
+        assert_eq!(dropped.get(), 3);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_when_woken_keeps_nobody_else_from_being_woken() {
+    on_a_loop(async || {
+        let (client, mut server) = connection().await;
+        let waker = Foreign::waker(|| panic!("of a waker"), || ());
+        let (sender, receiver) = oneshot::channel::<()>();
+        let mut joined = spawn(receiver);
+        let mut timer = sleep(Duration::ZERO);
+        let mut turn = yield_now();
+        assert!(poll_with(&mut joined, &waker).is_pending());
+        assert!(poll_with(&mut timer, &waker).is_pending());
+        assert!(poll_with(&mut turn, &waker).is_pending());
+        assert!(poll_read(&mut server, &waker).is_pending());
+        let others = [
+            spawn(sleep(Duration::ZERO)),
+            spawn(async { yield_now().await }),
+        ];
+
+        sender.send(()).unwrap();
+        client.write_all(b"!").await.unwrap();
+        for other in others {
+            other.await.unwrap();
+        }
+        sleep(Duration::from_millis(1)).await;
+        yield_now().await;
+
+        assert!(joined.is_finished() && timer.is_elapsed());
+        assert!(poll_with(&mut turn, Waker::noop()).is_ready());
+        while poll_read(&mut server, Waker::noop()).is_pending() {
+            yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn a_waker_that_panics_when_dropped_after_its_wake_keeps_nobody_else_from_being_woken() {
+    on_a_loop(async || {
+        let (sender, receiver) = oneshot::channel::<()>();
+        let mut joined = spawn(receiver);
+        let mut timer = sleep(Duration::ZERO);
+        let mut turn = yield_now();
+        let make = || Foreign::waker(|| (), || panic!("of a waker's drop"));
+        assert!(poll_with(&mut joined, &make()).is_pending());
+        assert!(poll_with(&mut timer, &make()).is_pending());
+        assert!(poll_with(&mut turn, &make()).is_pending());
+        let others = [
+            spawn(sleep(Duration::ZERO)),
+            spawn(async { yield_now().await }),
+        ];
+
+        sender.send(()).unwrap();
+        for other in others {
+            other.await.unwrap();
+        }
+        sleep(Duration::from_micros(10)).await;
+
+        assert!(joined.is_finished() && timer.is_elapsed());
+        assert!(poll_with(&mut turn, Waker::noop()).is_ready());
+    });
+}
+
+#[test]
+fn a_waker_that_panics_when_its_handle_comes_home_hurts_nobody() {
+    on_a_loop(async || {
+        let mut task = spawn(pending::<()>());
+        let abort = task.abort_handle();
+        let waker = Foreign::waker(|| (), || panic!("of a waker's drop"));
+        assert!(poll_with(&mut task, &waker).is_pending());
+        drop(waker);
+
+        thread::spawn(move || drop(task)).join().unwrap();
+        reach_poll_phase().await;
+        abort.abort();
+        settle().await;
+
+        assert!(abort.is_finished());
+    });
+}
+
+#[test]
+fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
+    on_a_loop(async || {
+        let (_client, mut server) = connection().await;
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&dropped);
+        let waker = Foreign::waker(
+            || (),
+            move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                panic!("of a waker's drop")
+            },
+        );
+        assert!(poll_read(&mut server, &waker).is_pending());
+        drop(waker);
+
+        // Its slot is freed in the close phase, and whoever waits there with it.
+        drop(server);
+        yield_now().await;
+        yield_now().await;
+
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped() {
+    in_a_child(
+        "wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped",
+        || {
+            let runtime = Runtime::new().unwrap();
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let make = || {
+                let dropped = Arc::clone(&dropped);
+                Foreign::waker(
+                    || (),
+                    move || {
+                        dropped.fetch_add(1, Ordering::Relaxed);
+                        panic!("of a waker's drop")
+                    },
+                )
+            };
+            let mut timer = sleep(Duration::from_secs(1000));
+            let mut turn = yield_now();
+            let outliving = runtime.block_on(async {
+                let (client, mut server) = connection().await;
+                let mut closing = Box::pin(client.close());
+                assert!(poll_read(&mut server, &make()).is_pending());
+                assert!(poll_with(&mut closing, &make()).is_pending());
+                assert!(poll_with(&mut timer, &make()).is_pending());
+                assert!(poll_with(&mut turn, &make()).is_pending());
+                (server, closing)
+            });
+
+            let end = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
+
+            assert!(end.is_ok(), "shutdown does not panic");
+            assert_eq!(dropped.load(Ordering::Relaxed), 4);
+            drop(outliving);
+        },
+    );
+}
+
+#[test]
+fn wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped() {
+    in_a_child(
+        "wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped",
+        || {
+            let runtime = Runtime::new().unwrap();
+            let refused = Arc::new(AtomicUsize::new(0));
+            let make = || {
+                let refused = Arc::clone(&refused);
+                let mut armed = sleep(Duration::from_secs(1000));
+                assert!(poll_with(&mut armed, Waker::noop()).is_pending());
+                let armed = Mutex::new(Some(armed));
+                Foreign::waker(
+                    || (),
+                    move || {
+                        assert!(spawn(async {}).is_finished(), "too late for a task");
+                        drop(armed.lock().unwrap().take());
+                        let mut late = sleep(Duration::ZERO);
+                        assert!(poll_with(&mut late, Waker::noop()).is_pending());
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    },
+                )
+            };
+            let mut timer = sleep(Duration::from_secs(1000));
+            let mut turn = yield_now();
+            let outliving = runtime.block_on(async {
+                let (client, mut server) = connection().await;
+                assert!(poll_with(&mut timer, &make()).is_pending());
+                assert!(poll_read(&mut server, &make()).is_pending());
+                assert!(poll_with(&mut turn, &make()).is_pending());
+                (client, server)
+            });
+
+            let end = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
+
+            assert!(end.is_ok(), "shutdown does not panic");
+            assert_eq!(refused.load(Ordering::Relaxed), 3);
+            drop(outliving);
+        },
+    );
+}
+
+#[test]
+fn panics_of_a_thousand_tasks_leave_nothing_alive() {
+    on_a_loop(async || {
+        let alive = Rc::new(());
+        let tasks: Vec<JoinHandle<()>> = (0..1000)
+            .map(|_| {
+                let alive = Rc::clone(&alive);
+                spawn(async move {
+                    let _alive = alive;
+                    yield_now().await;
+                    resume_unwind(Box::new(()))
+                })
+            })
+            .collect();
+
+        for task in tasks {
+            assert!(task.await.unwrap_err().is_panic());
+        }
+
+        assert_eq!(Rc::strong_count(&alive), 1);
+    });
+}
+
+#[test]
+fn a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site() {
+    let output = in_a_child(
+        "a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site",
+        || {
+            quintet::block_on(async {
+                let named = task::Builder::new().name("the named one");
+                drop(named.spawn(async { panic!("first message") }));
+                let late: JoinHandle<()> = spawn(async { panic!("second message") });
+                settle().await;
+                drop(late);
+                let awaited: JoinHandle<()> = spawn(async { panic!("awaited message") });
+                assert!(awaited.await.is_err());
+            });
+        },
+    );
+    let Some(output) = output else { return };
+
+    let reports = reports(&output);
+
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    assert!(reports[0].contains("first message") && reports[0].contains("`the named one`"));
+    assert!(reports[1].contains("second message"));
+    for report in reports {
+        assert!(report.contains("spawned at tests/panics.rs:"), "{report}");
+    }
+}
+
+#[test]
+fn a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site() {
+    let output = in_a_child(
+        "a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site",
+        || {
+            let runtime = Runtime::builder().worker_threads(1).build().unwrap();
+            runtime.block_on(async {
+                let handle = Handle::current();
+                drop::<JoinHandle<()>>(handle.spawn(async { panic!("detached") }));
+                let late: JoinHandle<()> = handle.spawn(async { panic!("dropped late") });
+                settle().await;
+                drop(late);
+                drop::<JoinHandle<()>>(spawn_blocking(|| panic!("detached job")));
+                drop::<JoinHandle<()>>(handle.spawn_blocking(|| panic!("job from a handle")));
+                // The only worker comes to this one last.
+                spawn_blocking(|| ()).await.unwrap();
+            });
+        },
+    );
+    let Some(output) = output else { return };
+
+    let reports = reports(&output);
+
+    assert_eq!(reports.len(), 4, "{reports:#?}");
+    for report in reports {
+        assert!(report.contains("spawned at tests/panics.rs:"), "{report}");
+    }
+}
+
+#[test]
+fn a_panic_in_a_destructor_is_reported() {
+    let output = in_a_child("a_panic_in_a_destructor_is_reported", || {
+        quintet::block_on(async {
+            let task = spawn(async {
+                let _guard = PanicsWhenDropped("of a future");
+                pending::<()>().await;
+            });
+            settle().await;
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+            drop(spawn(async { PanicsWhenDropped("of an output") }));
+            settle().await;
+            let mut task = spawn(async {});
+            let waker = Foreign::waker(|| panic!("of a foreign one"), || ());
+            assert!(poll_with(&mut task, &waker).is_pending());
+            settle().await;
+        });
+    });
+    let Some(output) = output else { return };
+
+    let reports = reports(&output);
+
+    assert_eq!(reports.len(), 3, "{reports:#?}");
+    assert!(
+        reports[0].contains("future panicked: of a future"),
+        "{reports:#?}"
+    );
+    assert!(
+        reports[1].contains("output panicked: of an output"),
+        "{reports:#?}"
+    );
+    assert!(
+        reports[2].contains("waker panicked: of a foreign one"),
+        "{reports:#?}"
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_hurts_nobody() {
+    let test = "a_report_that_cannot_be_written_hurts_nobody";
+    if is_child() {
+        // Standard error is a pipe that nobody reads from when standard input ends.
+        std::io::read_to_string(std::io::stdin()).unwrap();
+        quintet::block_on(async {
+            drop::<JoinHandle<()>>(spawn(async { panic!("detached") }));
+            let task = spawn(async {
+                let _guard = PanicsWhenDropped("of a drop");
+                pending::<()>().await;
+            });
+            settle().await;
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+        });
+        return;
+    }
+    let mut command = child(test);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+
+    drop(child.stderr.take());
+    drop(child.stdin.take());
+
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn users_mistakes_are_reported_at_the_callers_line() {
+    record_panics();
+    let runtime = Runtime::new().unwrap();
+    let mut answered = runtime.spawn(async {});
+    runtime.block_on(&mut answered).unwrap();
+    let mut foreign = runtime.spawn(async {});
+    let cancelled = runtime.block_on(async {
+        let task = spawn(pending::<()>());
+        task.abort();
+        task.await.unwrap_err()
+    });
+    let noop = Waker::noop();
+    let mistakes: Vec<Mistake<'_>> = vec![
+        mistake("spawn", || spawn(async {})),
+        mistake("task::Builder::spawn", || {
+            task::Builder::new().spawn(async {})
+        }),
+        mistake("set_immediate", || set_immediate(|| ())),
+        mistake("spawn_blocking", || spawn_blocking(|| ())),
+        mistake("Handle::current", || {
+            let handle = Handle::current();
+            handle.name().map(str::to_owned)
+        }),
+        mistake("block_on", || {
+            runtime.block_on(async { quintet::block_on(async {}) });
+        }),
+        mistake("Runtime::block_on", || {
+            runtime.block_on(async { runtime.block_on(async {}) });
+        }),
+        mistake("worker_threads", || {
+            Runtime::builder().worker_threads(0).clone()
+        }),
+        mistake("worker_threads", || {
+            Runtime::builder().worker_threads(1025).clone()
+        }),
+        mistake("phase_budget", || {
+            Runtime::builder().phase_budget(0).clone()
+        }),
+        mistake("into_panic", || cancelled.into_panic()),
+        mistake("a handle that has answered", || {
+            poll_with(&mut answered, noop)
+        }),
+        mistake("a foreign handle", || poll_with(&mut foreign, noop)),
+        mistake("Sleep::poll", || {
+            poll_with(&mut sleep(Duration::ZERO), noop)
+        }),
+        mistake("YieldNow::poll", || poll_with(&mut yield_now(), noop)),
+    ];
+
+    let mut elsewhere = Vec::new();
+    for (name, mistake) in mistakes {
+        assert!(
+            catch_unwind(AssertUnwindSafe(mistake)).is_err(),
+            "{name} must panic"
+        );
+        let location = LAST_PANIC.take();
+        if !location.starts_with("tests/panics.rs") {
+            elsewhere.push((name, location));
+        }
+    }
+
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+/// What a user may do wrong.
+type Mistake<'a> = (&'static str, Box<dyn FnOnce() + 'a>);
+
+fn mistake<'a, R>(name: &'static str, f: impl FnOnce() -> R + 'a) -> Mistake<'a> {
+    (name, Box::new(|| drop(f())))
+}
+
+thread_local! {
+    /// Where the last panic of this thread was.
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Lets panics leave their location in `LAST_PANIC`.
+fn record_panics() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let default = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let location = info.location().map(ToString::to_string);
+            LAST_PANIC.set(location.unwrap_or_default());
+            default(info);
+        }));
+    });
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Log(Rc<RefCell<Vec<&'static str>>>);
+
+impl Log {
+    fn add(&self, line: &'static str) {
+        self.0.borrow_mut().push(line);
+    }
+
+    fn lines(&self) -> Vec<&'static str> {
+        self.0.take()
+    }
+}
+
+/// Panics with this message when dropped, unless its thread is unwinding already.
+struct PanicsWhenDropped(&'static str);
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("{}", self.0);
+        }
+    }
+}
+
+/// Calls a function when dropped.
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+/// A waker that calls functions when it is woken, and when its last clone is dropped.
+struct Foreign<W: Fn(), D: Fn()> {
+    on_wake: W,
+    on_drop: D,
+}
+
+impl<W: Fn() + Send + Sync + 'static, D: Fn() + Send + Sync + 'static> Foreign<W, D> {
+    fn waker(on_wake: W, on_drop: D) -> Waker {
+        Waker::from(Arc::new(Foreign { on_wake, on_drop }))
+    }
+}
+
+impl<W: Fn() + Send + Sync + 'static, D: Fn() + Send + Sync + 'static> Wake for Foreign<W, D> {
+    fn wake(self: Arc<Self>) {
+        (self.on_wake)();
+    }
+}
+
+impl<W: Fn(), D: Fn()> Drop for Foreign<W, D> {
+    fn drop(&mut self) {
+        (self.on_drop)();
+    }
+}
+
+/// Two ends of a TCP connection on the loopback.
+async fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let connecting = spawn(async move { TcpStream::connect(address).await });
+    let (server, _) = listener.accept().await.expect("somebody connects");
+    let client = connecting.await.expect("no panic");
+    (client.expect("somebody listens"), server)
+}
+
+fn poll_read(stream: &mut TcpStream, waker: &Waker) -> Poll<std::io::Result<usize>> {
+    Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut [0; 1])
+}
+
+#[track_caller]
+fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// Calls `f`, which must panic, and returns what it says.
+fn panic_message<R>(f: impl FnOnce() -> R) -> String {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("it did not panic"),
+        Err(payload) => text(&*payload).to_owned(),
+    }
+}
+
+/// The text of a payload.
+fn text(payload: &(dyn Any + Send)) -> &str {
+    match payload.downcast_ref::<String>() {
+        Some(text) => text,
+        None => payload
+            .downcast_ref::<&str>()
+            .expect("the payload is a text"),
+    }
+}
+
+/// Whether this is the process of a single test.
+fn is_child() -> bool {
+    env::var_os("QUINTET_TEST_CHILD").is_some()
+}
+
+/// A process that runs `test` only.
+fn child(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env("QUINTET_TEST_CHILD", "1");
+    command
+}
+
+/// Calls `body` in a process of its own, which must end well, and returns what it wrote; `test` is
+/// the test that calls this. In that process the answer is nothing, and the test is over.
+fn in_a_child(test: &'static str, body: impl FnOnce() + Send + 'static) -> Option<Output> {
+    if is_child() {
+        // Under the lock of standard error, unlike the usual one: reports stay in one piece.
+        panic::set_hook(Box::new(|info| eprintln!("{info}")));
+        in_time(body);
+        return None;
+    }
+    let output = child(test).output().expect("the process starts");
+    assert!(output.status.success(), "{output:?}");
+    Some(output)
+}
+
+/// What the runtime reported on standard error, line by line.
+fn reports(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines = text.lines().filter(|line| line.starts_with("quintet: "));
+    lines.map(str::to_owned).collect()
+}
+
+/// Comes back when everything has run that is in the ready queue now.
+async fn settle() {
+    let mut is_behind = false;
+    poll_fn(|cx| {
+        if is_behind {
+            return Poll::Ready(());
+        }
+        is_behind = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Comes back when the poll phase has looked at the inbox, and what it found has run.
+async fn reach_poll_phase() {
+    yield_now().await;
+    settle().await;
+}
+
+/// Runs `test` on a runtime of its own.
+fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
+    in_time(|| quintet::block_on(test()));
+}
+
+/// Runs `test` on a thread of its own, and fails if it takes for ever.
+fn in_time(test: impl FnOnce() + Send + 'static) {
+    let (running, ended) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let _running = running;
+        test();
+    });
+    let end = ended.recv_timeout(Duration::from_secs(30));
+    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
+    thread
+        .join()
+        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+}

@@ -1,0 +1,665 @@
+//! Runtimes: making, entering and running them.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::future::{pending, poll_fn};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::process::{Command, Output};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use quintet::runtime::{Builder, Handle, Runtime};
+use quintet::task::{JoinHandle, set_immediate, yield_now};
+use quintet::time::sleep;
+use quintet::{spawn, spawn_blocking};
+
+#[test]
+fn block_on_takes_futures_that_borrow_and_returns_their_output() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let mut local = vec![1];
+        let shared = Rc::new(2);
+
+        let borrowed = runtime.block_on(async {
+            yield_now().await;
+            local.push(*shared);
+            &local
+        });
+
+        assert_eq!(*borrowed, [1, 2]);
+    });
+}
+
+#[test]
+fn the_root_is_the_first_in_the_queue() {
+    in_time(|| {
+        let log = Log::default();
+        let runtime = Runtime::new().unwrap();
+        let task = runtime.spawn({
+            let log = log.clone();
+            async move { log.add("spawned before") }
+        });
+
+        runtime.block_on(async {
+            log.add("root");
+            task.await.unwrap();
+        });
+
+        assert_eq!(log.lines(), ["root", "spawned before"]);
+    });
+}
+
+#[test]
+fn what_is_ready_when_a_run_begins_goes_before_its_first_tick() {
+    in_time(|| {
+        let log = Log::default();
+        let runtime = Runtime::new().unwrap();
+        let timer = runtime.spawn({
+            let log = log.clone();
+            async move {
+                sleep(Duration::from_micros(1)).await;
+                log.add("timer");
+            }
+        });
+        runtime.block_on(settle());
+        // Due when the next run begins.
+        thread::sleep(Duration::from_millis(1));
+        drop(runtime.spawn({
+            let log = log.clone();
+            async move {
+                log.add("spawned before");
+                spawn(async move { log.add("spawned by that") });
+            }
+        }));
+
+        runtime.block_on(async {
+            log.add("root");
+            timer.await.unwrap();
+        });
+
+        assert_eq!(
+            log.lines(),
+            ["root", "spawned before", "spawned by that", "timer"]
+        );
+    });
+}
+
+#[test]
+fn block_on_returns_as_soon_as_its_root_is_done_and_leaves_the_rest_where_it_is() {
+    in_time(|| {
+        let log = Log::default();
+        let runtime = Runtime::new().unwrap();
+        let add = |line| {
+            let log = log.clone();
+            async move { log.add(line) }
+        };
+
+        runtime.block_on(async {
+            drop(spawn(add("first")));
+            drop(spawn(add("second")));
+            let log = log.clone();
+            drop(set_immediate(move || log.add("immediate")));
+        });
+        assert!(log.lines().is_empty());
+        runtime.block_on(async {
+            log.add("root");
+            yield_now().await;
+        });
+
+        assert_eq!(log.lines(), ["root", "first", "second", "immediate"]);
+    });
+}
+
+#[test]
+fn tasks_go_on_in_the_next_run() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let (sender, receiver) = oneshot::channel();
+        let mut task = runtime.spawn(async move {
+            yield_now().await;
+            sleep(Duration::from_micros(10)).await;
+            let number = spawn_blocking(|| 1).await.unwrap();
+            number + receiver.await.unwrap()
+        });
+
+        for _ in 0..10 {
+            runtime.block_on(yield_now());
+            runtime.block_on(async {});
+        }
+        assert!(!task.is_finished());
+        sender.send(1).unwrap();
+
+        assert_eq!(runtime.block_on(&mut task).unwrap(), 2);
+    });
+}
+
+#[test]
+fn the_root_is_polled_only_when_it_is_woken() {
+    in_time(|| {
+        let polls = Cell::new(0);
+        let runtime = Runtime::new().unwrap();
+
+        runtime.block_on(async {
+            let mut timer = Box::pin(sleep(Duration::from_millis(3)));
+            let others = [spawn(sleep(Duration::from_millis(1))), spawn(yield_now())];
+            poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                timer.as_mut().poll(cx)
+            })
+            .await;
+            drop(others);
+        });
+
+        assert_eq!(polls.get(), 2);
+    });
+}
+
+#[test]
+fn the_root_can_be_woken_from_everywhere() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let steps = runtime.block_on(async {
+            let mut step = 0;
+            poll_fn(|cx| {
+                step += 1;
+                let waker = cx.waker().clone();
+                match step {
+                    1 => waker.wake(),
+                    2 => drop(spawn(async move { waker.wake() })),
+                    3 => drop(set_immediate(move || waker.wake())),
+                    4 => thread::spawn(move || waker.wake()).join().unwrap(),
+                    5 => drop(spawn_blocking(move || waker.wake())),
+                    _ => return Poll::Ready(step),
+                }
+                Poll::Pending
+            })
+            .await
+        });
+
+        assert_eq!(steps, 6);
+    });
+}
+
+#[test]
+fn a_waker_of_an_ended_root_wakes_nobody() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let stale = runtime.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
+        let polls = Cell::new(0);
+
+        runtime.block_on(async {
+            let counted = poll_fn(|_| {
+                polls.set(polls.get() + 1);
+                Poll::<()>::Pending
+            });
+            let woken = async {
+                stale.wake_by_ref();
+                thread::spawn({
+                    let stale = stale.clone();
+                    move || stale.wake()
+                })
+                .join()
+                .unwrap();
+                // Not as part of the root, whose own wakes would count.
+                spawn(async {
+                    yield_now().await;
+                    yield_now().await;
+                })
+                .await
+                .unwrap();
+            };
+            futures::pin_mut!(counted, woken);
+            futures::future::select(counted, woken).await;
+        });
+
+        assert_eq!(
+            polls.get(),
+            2,
+            "at first, and when the other task had ended"
+        );
+    });
+}
+
+#[test]
+fn block_on_inside_a_task_panics_and_says_what_to_do() {
+    in_time(|| {
+        let runtime = Rc::new(Runtime::new().unwrap());
+        let other = Rc::new(Runtime::new().unwrap());
+        let attempts: Vec<Box<dyn FnOnce()>> = vec![
+            Box::new(|| quintet::block_on(async {})),
+            Box::new({
+                let runtime = Rc::clone(&runtime);
+                move || runtime.block_on(async {})
+            }),
+            Box::new({
+                let other = Rc::clone(&other);
+                move || other.block_on(async {})
+            }),
+        ];
+
+        for attempt in attempts {
+            let in_task = runtime.spawn(async { catch_unwind(AssertUnwindSafe(attempt)) });
+            let payload = runtime.block_on(in_task).unwrap().unwrap_err();
+            let message = payload.downcast_ref::<&str>().unwrap();
+            assert!(
+                message.contains("is running on this thread already"),
+                "{message}"
+            );
+            assert!(message.contains("`.await`"), "{message}");
+            assert!(message.contains("`spawn_blocking`"), "{message}");
+        }
+
+        assert_eq!(runtime.block_on(async { 1 }), 1, "no harm is done");
+        assert_eq!(other.block_on(async { 2 }), 2);
+    });
+}
+
+#[test]
+fn runtimes_of_one_thread_run_in_turns() {
+    in_time(|| {
+        let first = Runtime::builder().name("first").build().unwrap();
+        let second = Runtime::builder().name("second").build().unwrap();
+        let (to_second, from_first) = oneshot::channel();
+        let (to_first, from_second) = oneshot::channel();
+        let one = first.spawn(async move {
+            yield_now().await;
+            to_second.send(1).unwrap();
+            from_second.await.unwrap() + 10
+        });
+        let two = second.spawn(async move {
+            let number: i32 = from_first.await.unwrap();
+            sleep(Duration::from_micros(10)).await;
+            to_first.send(number + 1).unwrap();
+            Handle::current().name().map(str::to_owned)
+        });
+
+        for _ in 0..3 {
+            first.block_on(yield_now());
+            second.block_on(yield_now());
+        }
+
+        assert_eq!(second.block_on(two).unwrap().as_deref(), Some("second"));
+        assert_eq!(first.block_on(one).unwrap(), 12);
+    });
+}
+
+#[test]
+fn a_task_may_spawn_onto_another_runtime_of_its_thread() {
+    in_time(|| {
+        let first = Runtime::new().unwrap();
+        let second = Runtime::builder().name("second").build().unwrap();
+
+        let mut task = None;
+        first.block_on(async {
+            let there = second.spawn(async { Handle::current().name().map(str::to_owned) });
+            let guard = second.enter();
+            drop(spawn(async {}));
+            assert_eq!(Handle::current().name(), Some("second"));
+            drop(guard);
+            assert_eq!(Handle::current().name(), None);
+            settle().await;
+            assert!(!there.is_finished(), "the second does not run");
+            task = Some(there);
+        });
+
+        let task = task.unwrap();
+        assert_eq!(second.block_on(task).unwrap().as_deref(), Some("second"));
+    });
+}
+
+#[test]
+fn a_runtime_may_be_made_run_by_others_and_dropped_in_any_order() {
+    in_time(|| {
+        let mut runtimes: Vec<_> = (0..6).map(|_| Runtime::new().unwrap()).collect();
+        let alive = Rc::new(());
+        for runtime in &runtimes {
+            let inside = Rc::clone(&alive);
+            runtime.spawn(async move {
+                let _inside = inside;
+                pending::<()>().await;
+            });
+            runtime.block_on(settle());
+        }
+        assert_eq!(Rc::strong_count(&alive), 7);
+
+        drop(runtimes.remove(2));
+        drop(runtimes.remove(0));
+        runtimes[1].block_on(yield_now());
+        drop(runtimes);
+
+        assert_eq!(Rc::strong_count(&alive), 1);
+    });
+}
+
+#[test]
+fn guards_nest_and_restore_what_was_there() {
+    in_time(|| {
+        let outer = Runtime::builder().name("outer").build().unwrap();
+        let inner = Runtime::builder().name("inner").build().unwrap();
+        let name = || {
+            Handle::try_current()
+                .ok()
+                .map(|handle| handle.name().map(str::to_owned))
+        };
+        let named = |name: &str| Some(Some(name.to_owned()));
+
+        let first = outer.enter();
+        let second = inner.enter();
+        assert_eq!(name(), named("inner"));
+        let third = outer.enter();
+        assert_eq!(name(), named("outer"));
+        drop(third);
+        assert_eq!(name(), named("inner"));
+        inner.block_on(async { assert_eq!(name(), named("inner")) });
+        outer.block_on(async { assert_eq!(name(), named("outer")) });
+        drop(second);
+        assert_eq!(name(), named("outer"));
+        drop(first);
+
+        assert_eq!(name(), None);
+    });
+}
+
+#[test]
+fn what_is_spawned_under_a_guard_runs_in_the_next_run() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let guard = runtime.enter();
+        let tasks = [
+            spawn(async { 1 }),
+            set_immediate(|| 2),
+            spawn_blocking(|| 4),
+            Handle::current().spawn(async { 8 }),
+        ];
+        drop(guard);
+        assert!(Handle::try_current().is_err());
+
+        let sum = runtime.block_on(async {
+            let mut sum = 0;
+            for task in tasks {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+
+        assert_eq!(sum, 15);
+    });
+}
+
+#[test]
+fn a_phase_budget_of_one_keeps_everything_going() {
+    in_time(|| {
+        let mut builder = Runtime::builder();
+        let runtime = builder.phase_budget(1).worker_threads(1).build().unwrap();
+
+        let sum = runtime.block_on(async {
+            let (sender, receiver) = oneshot::channel();
+            let tasks: Vec<JoinHandle<i32>> = vec![
+                spawn(async { 1 }),
+                spawn(async {
+                    yield_now().await;
+                    2
+                }),
+                spawn(async {
+                    sleep(Duration::from_micros(10)).await;
+                    4
+                }),
+                set_immediate(|| 8),
+                spawn_blocking(|| 16),
+                Handle::current().spawn(async { 32 }),
+                spawn(async { receiver.await.unwrap() }),
+            ];
+            drop(thread::spawn(|| sender.send(64)));
+            let mut sum = 0;
+            for task in tasks {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+
+        assert_eq!(sum, 127);
+    });
+}
+
+#[test]
+fn wakers_of_another_executor_can_drive_what_a_guard_gives() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let counter = Arc::new(Counting::default());
+        let waker = Waker::from(Arc::clone(&counter));
+        let mut task = runtime.spawn(async { "output" });
+        let guard = runtime.enter();
+        let mut timer = Box::pin(sleep(Duration::from_micros(1)));
+        let mut turn = yield_now();
+        assert!(poll_with(&mut task, &waker).is_pending());
+        assert!(poll_with(&mut timer, &waker).is_pending());
+        assert!(poll_with(&mut turn, &waker).is_pending());
+
+        runtime.block_on(sleep(Duration::from_millis(1)));
+
+        assert_eq!(counter.0.load(Ordering::Relaxed), 3);
+        assert_eq!(
+            poll_with(&mut task, &waker).map(Result::unwrap),
+            Poll::Ready("output")
+        );
+        assert!(poll_with(&mut timer, &waker).is_ready());
+        assert!(poll_with(&mut turn, &waker).is_ready());
+        drop(guard);
+    });
+}
+
+#[test]
+fn builders_refuse_what_makes_no_sense_and_say_why() {
+    type Mistake = fn(&mut Builder) -> &mut Builder;
+    let cases: [(&str, Mistake); 3] = [
+        ("between 1 and 1024 worker threads, not 0", |builder| {
+            builder.worker_threads(0)
+        }),
+        ("between 1 and 1024 worker threads, not 1025", |builder| {
+            builder.worker_threads(1025)
+        }),
+        ("at least one poll", |builder| builder.phase_budget(0)),
+    ];
+    for (reason, mistake) in cases {
+        let attempt = catch_unwind(|| mistake(&mut Builder::new()).clone());
+
+        let payload = attempt.unwrap_err();
+        let message = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap();
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[test]
+fn a_builder_builds_more_than_once() {
+    in_time(|| {
+        let mut builder = Builder::default();
+        builder
+            .name("twin")
+            .worker_threads(1024)
+            .phase_budget(u32::MAX);
+        builder
+            .thread_keep_alive(Duration::MAX)
+            .shutdown_grace(Duration::MAX);
+
+        let twins = [builder.build().unwrap(), builder.clone().build().unwrap()];
+
+        for twin in twins {
+            assert_eq!(twin.handle().name(), Some("twin"));
+            twin.block_on(async { spawn_blocking(|| ()).await.unwrap() });
+            assert!(format!("{twin:?}").contains("twin"), "{twin:?}");
+        }
+    });
+}
+
+#[test]
+fn the_environment_sets_the_number_of_workers() {
+    let body = |value: &OsStr| {
+        let workers = usize::min(value.to_str().unwrap().parse().unwrap(), 8);
+        quintet::block_on(async {
+            // So many jobs run at the same time, and with fewer workers than jobs no more.
+            let (started, starts) = mpsc::channel();
+            let (releases, jobs): (Vec<_>, Vec<_>) = (0..8)
+                .map(|_| {
+                    let started = started.clone();
+                    let (release, released) = mpsc::channel::<()>();
+                    let job = spawn_blocking(move || {
+                        started.send(thread::current().id()).unwrap();
+                        assert!(released.recv().is_err());
+                    });
+                    (release, job)
+                })
+                .unzip();
+            let mut threads: HashSet<_> = starts.iter().take(workers).collect();
+            assert_eq!(threads.len(), workers);
+            drop((started, releases));
+            for job in jobs {
+                job.await.unwrap();
+            }
+            threads.extend(starts);
+            assert_eq!(threads.len(), workers);
+        });
+    };
+    let values = ["1", "3", "1024"].map(OsString::from);
+
+    for (value, output) in with_workers("the_environment_sets_the_number_of_workers", &values, body)
+    {
+        assert!(output.status.success(), "{value:?}: {output:?}");
+    }
+}
+
+#[test]
+fn the_environment_must_set_a_number_that_makes_sense() {
+    let body = |_: &OsStr| {
+        let error = Runtime::new().map(drop).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        println!("error: {error}");
+        let payload = catch_unwind(|| quintet::block_on(async {})).unwrap_err();
+        println!("panic: {}", payload.downcast_ref::<String>().unwrap());
+
+        let sure = Runtime::builder().worker_threads(2).build();
+        sure.unwrap()
+            .block_on(async { spawn_blocking(|| ()).await.unwrap() });
+    };
+    let values = [
+        "0",
+        "1025",
+        "-1",
+        "",
+        " 4",
+        "four",
+        "4.0",
+        "99999999999999999999",
+    ];
+    let mut values = values.map(OsString::from).to_vec();
+    values.push(OsStr::from_bytes(b"4\xff").to_owned());
+
+    let test = "the_environment_must_set_a_number_that_makes_sense";
+    for (value, output) in with_workers(test, &values, body) {
+        assert!(output.status.success(), "{value:?}: {output:?}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        for beginning in ["error: ", "panic: "] {
+            let line = text.lines().find(|line| line.starts_with(beginning));
+            let line = line.unwrap_or_else(|| panic!("{value:?}: {text}"));
+            assert!(line.contains("QUINTET_WORKERS"), "{line}");
+            assert!(line.contains(&format!("{value:?}")), "{line}");
+            assert!(line.contains("between 1 and 1024"), "{line}");
+        }
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Log(Rc<RefCell<Vec<&'static str>>>);
+
+impl Log {
+    fn add(&self, line: &'static str) {
+        self.0.borrow_mut().push(line);
+    }
+
+    fn lines(&self) -> Vec<&'static str> {
+        self.0.take()
+    }
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// Calls `body` with each of `values`, as the value of `QUINTET_WORKERS`, in a process of its own,
+/// and returns what came of that; `test` is the test that calls this. In those processes the answer
+/// is empty.
+fn with_workers(
+    test: &'static str,
+    values: &[OsString],
+    body: fn(&OsStr),
+) -> Vec<(OsString, Output)> {
+    const CHILD: &str = "QUINTET_TEST_CHILD";
+    const WORKERS: &str = "QUINTET_WORKERS";
+    if env::var_os(CHILD).is_some() {
+        let value = env::var_os(WORKERS).expect("set by the parent");
+        in_time(move || body(&value));
+        return Vec::new();
+    }
+    let outputs = values.iter().map(|value| {
+        let mut command = Command::new(env::current_exe().expect("a test knows its file"));
+        command.args(["--exact", test, "--nocapture"]);
+        command.env(CHILD, "1").env(WORKERS, value);
+        let output = command.output().expect("the process starts");
+        (value.clone(), output)
+    });
+    outputs.collect()
+}
+
+/// Comes back when everything has run that is in the ready queue now.
+async fn settle() {
+    let mut is_behind = false;
+    poll_fn(|cx| {
+        if is_behind {
+            return Poll::Ready(());
+        }
+        is_behind = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs `test` on a thread of its own, and fails if it takes for ever.
+fn in_time(test: impl FnOnce() + Send + 'static) {
+    let (running, ended) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let _running = running;
+        test();
+    });
+    let end = ended.recv_timeout(Duration::from_secs(30));
+    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
+    thread
+        .join()
+        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+}
