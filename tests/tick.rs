@@ -417,6 +417,38 @@ fn a_future_dropped_by_an_earlier_callback_of_the_phase_is_not_polled() {
 }
 
 #[test]
+fn an_operation_dropped_by_an_earlier_event_of_the_batch_is_not_polled() {
+    in_order("first 1-poll", || async {
+        let ends = [connection(), connection()];
+        let [(a, peer_a), (b, peer_b)] = ends.map(|(own, peer)| (Rc::new(own), peer));
+        let (first, second) = (Rc::clone(&a), Rc::clone(&b));
+        let read = async move { second.read(&mut [0]).await.map(drop) };
+        let slot = Rc::new(RefCell::new(Some(Box::pin(read))));
+        let (dropped, polls) = (Rc::clone(&slot), Rc::new(Cell::new(0)));
+        let counted = Rc::clone(&polls);
+        spawn(async move {
+            first.read(&mut [0]).await.unwrap();
+            log("first");
+            drop(dropped.take());
+        });
+        spawn(poll_fn(move |cx| {
+            counted.set(counted.get() + 1);
+            match &mut *slot.borrow_mut() {
+                Some(read) => read.as_mut().poll(cx).map(Result::unwrap),
+                None => Poll::Pending,
+            }
+        }));
+        spawn(async move {
+            deliver(&peer_a, &*a, b"x");
+            deliver(&peer_b, &*b, b"x");
+            in_check().await;
+            log(format!("{}-poll", polls.get()));
+            drop((peer_a, peer_b));
+        });
+    });
+}
+
+#[test]
 fn a_source_dropped_by_an_earlier_event_of_the_batch_is_not_delivered() {
     in_order("first check", || async {
         let ends = [connection(), connection()];
@@ -752,27 +784,51 @@ fn what_is_left_over_stays_ahead_of_all_that_is_newer() {
     });
 }
 
-#[test]
-fn a_source_fetched_while_something_is_pending_is_delivered_from_there() {
-    in_order("check other data micro", || async {
-        let (own, peer) = connection();
-        let own = Rc::new(own);
-        let end = Rc::clone(&own);
+/// In tick 1 something is pending, so what poll fetches waits there for tick 2: an event for ten
+/// readers, a wake.
+async fn ten_readers() {
+    let (own, peer) = connection();
+    let own = Rc::new(own);
+    for n in 0..10 {
+        let own = Rc::clone(&own);
         spawn(async move {
+            own.read(&mut [0]).await.unwrap();
+            log(format!("r{n}"));
+            if n == 0 {
+                spawn(async { log("micro") });
+            }
+        });
+    }
+    spawn(async move {
+        // With a small budget it takes two phases until all readers wait.
+        in_check().await;
+        in_check().await;
+        spawn(async {
             in_pending().await;
+            set_immediate(|| log("check-1"));
             in_pending().await;
             log("other");
+            set_immediate(|| log("check-2"));
         });
-        spawn(async move {
-            end.read(&mut [0]).await.unwrap();
-            log("data");
-            spawn(async { log("micro") });
-        });
-        spawn(async move {
-            deliver(&peer, &*own, b"x");
-            set_immediate(|| log("check"));
-        });
+        deliver(&peer, &*own, b"0123456789");
+        block(1);
+        in_poll().await;
+        log("woken");
     });
+}
+
+#[test]
+fn what_is_fetched_while_something_is_pending_is_delivered_from_there() {
+    let readers = numbered("r", 0..10);
+    let expected = format!("check-1 other {readers} woken micro check-2");
+    in_order(&expected, ten_readers);
+}
+
+#[test]
+fn readers_over_the_budget_stay_ahead_of_what_is_newer() {
+    let (seven, three) = (numbered("r", 0..7), numbered("r", 7..10));
+    let expected = format!("check-1 other {seven} check-2 {three} woken micro");
+    in_order_on(one_worker().phase_budget(8), &expected, ten_readers);
 }
 
 #[test]

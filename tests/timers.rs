@@ -797,8 +797,12 @@ fn the_last_poll_of_a_timeout_tries_to_accept() {
     in_order("inner", || async {
         let listener = listen().await;
         let addr = listener.local_addr().unwrap();
-        let accept = async move { listener.accept().await };
+        // Another listens on, should the timeout have elapsed too early.
+        let listener = Rc::new(listener);
+        let end = Rc::clone(&listener);
+        let accept = async move { end.accept().await };
         let connect = move || {
+            let _listening = &listener;
             let client = std::net::TcpStream::connect(addr).unwrap();
             backlog_is(addr, 1);
             drop(client);

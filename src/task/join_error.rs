@@ -109,8 +109,7 @@ impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
         match error.cause {
             Cause::NoWorker(error) => error,
-            Cause::Cancelled => io::Error::new(io::ErrorKind::Interrupted, error),
-            Cause::Panicked(_) => io::Error::other(error),
+            Cause::Cancelled | Cause::Panicked(_) => io::Error::other(error),
         }
     }
 }

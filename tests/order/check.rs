@@ -4,11 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::mpsc;
 
+use quintet::fs;
 use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::{arm, in_order, jobs_are_done, listen, log, log_after, log_after_job};
+use crate::support::{
+    arm, in_order, jobs_are_done, listen, log, log_after, log_after_job, log_after_stat,
+};
 
 #[test]
 fn case_04_nested_immediate_runs_in_the_next_tick() {
@@ -89,7 +92,7 @@ fn case_72_jobs_in_turn_and_immediates_both_make_progress() {
             }
         });
         for n in 1..=3 {
-            spawn_blocking(|| ()).await.unwrap();
+            fs::metadata(".").await.unwrap();
             log(n.to_string());
         }
         ends.set(true);
@@ -125,7 +128,7 @@ fn case_85_after_poll_come_check_close_timers_and_poll_again() {
             log("close");
         });
         log_after(arm(Instant::now()).await, "timers");
-        log_after_job("poll-next");
+        log_after_stat("poll-next").await;
         set_immediate(|| {
             log("check");
             set_immediate(|| log("check-next"));

@@ -15,7 +15,6 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::cell::{Cell, RefCell};
-use std::fs;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Write};
 use std::mem::MaybeUninit;
@@ -31,6 +30,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures::poll;
+use quintet::fs;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Builder;
 use quintet::task::{JoinHandle, yield_now};
@@ -39,7 +39,7 @@ use quintet::{spawn, spawn_blocking};
 use socket2::SockRef;
 
 /// How long a test may take. All are through in a small part of it; one that hangs is to be named.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a case is repeated whose thread was held up.
 const ATTEMPTS_MAX: u32 = 200;
@@ -460,7 +460,19 @@ pub(crate) fn log_after(sleep: Sleep, line: impl Into<String>) -> JoinHandle<()>
     })
 }
 
-/// Begins what takes a trip to a worker, as looking at a file does, and logs `line` when it is back.
+/// Looks at a file, which takes a trip to a worker that has begun here, and logs `line` when it is
+/// back.
+pub(crate) async fn log_after_stat(line: impl Into<String>) -> JoinHandle<()> {
+    let line = line.into();
+    let mut stat = Box::pin(fs::metadata("."));
+    assert!(poll!(&mut stat).is_pending(), "a worker looks");
+    spawn(async move {
+        stat.await.expect("there is a current directory");
+        log(line);
+    })
+}
+
+/// The same where nothing can be awaited, with a job that does nothing.
 pub(crate) fn log_after_job(line: impl Into<String>) -> JoinHandle<()> {
     let line = line.into();
     let job = spawn_blocking(|| ());
@@ -497,7 +509,8 @@ pub(crate) fn backlog_is(addr: SocketAddr, count: usize) {
     let port = format!(":{:04X}", addr.port());
     let is_listener = |fields: &[&str]| fields[1].ends_with(&port) && fields[3] == "0A";
     loop {
-        let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table of sockets");
+        let table =
+            std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table of sockets");
         let waiting = table.lines().skip(1).find_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (_, waiting) = fields[4].split_once(':').filter(|_| is_listener(&fields))?;
