@@ -16,9 +16,15 @@
 //! reaches that slot, the position moves into it, and its timers find new places further down. A
 //! timer whose granule the position has reached is *due*: it stands in a heap, in the exact order.
 
+mod slab;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
+
+use slab::{Entry, Place, Slab, Timer};
+
+pub(crate) use slab::TimerKey;
 
 /// A granule is 2^16 ns, 65.5 µs: with eight levels of six bits this covers all 64 bits, so that
 /// there is no list of far timers, and few timers share a granule and stand in the heap together.
@@ -38,19 +44,9 @@ const NEVER: u64 = u64::MAX;
 /// No entry: the end of a list.
 const NIL: u32 = u32::MAX;
 
-/// The generation that no tenant gets: a vacant entry which has come to it is not used again.
-const RETIRED: u32 = u32::MAX;
-
 /// Room for this many timers is kept when the last one is removed; what a burst took beyond it is
 /// given back. About 50 KB, so that ordinary programs do not allocate again and again.
 const ROOM_KEPT_MAX: usize = 1024;
-
-/// Names a timer until it is removed. Then the key is stale: it answers nothing ever again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimerKey {
-    index: u32,
-    generation: u32,
-}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -389,190 +385,6 @@ struct Due {
     deadline: u64,
     sequence: u64,
     index: u32,
-}
-
-#[derive(Debug)]
-struct Timer<T> {
-    deadline: u64,
-    sequence: u64,
-    /// The neighbours in a slot's list; they mean nothing in other places.
-    previous: u32,
-    next: u32,
-    generation: u32,
-    place: Place,
-    value: T,
-}
-
-/// Where a timer stands.
-///
-/// ```text
-///          ┌──► Never
-///  1 arm   │                      2 place_anew: to a lower level
-///  ────────┼──► Level ◄────────┐
-///    ▲     │      │ └──────────┘
-///    │     │      │ 3 place_anew: its granule is reached
-///    │     │      ▼
-///    │     └──► Due ──── 4 pop_due ────► Fired
-///    │                                     │
-///    └─────────────────────────────────────┘   5 disarm: from any place to Fired
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Armed for the time that does not come; in no list.
-    Never,
-    /// In a slot of this level.
-    Level(u8),
-    /// In the heap.
-    Due,
-    /// Waits for nothing: fired, or about to be armed or removed.
-    Fired,
-}
-
-/// The timers by key.
-#[derive(Debug)]
-struct Slab<T> {
-    entries: Vec<Entry<T>>,
-    /// The head of the list of vacant entries.
-    free: u32,
-    len: usize,
-    /// Where new entries begin: after all generations of those that were given back.
-    first_generation: u32,
-}
-
-/// A timer or none. The tag is a spare value of [`Place`] and takes no room.
-#[derive(Debug)]
-enum Entry<T> {
-    /// The generation is the next tenant's.
-    Vacant {
-        generation: u32,
-        next: u32,
-    },
-    Occupied(Timer<T>),
-}
-
-impl<T> Slab<T> {
-    fn new() -> Self {
-        Slab {
-            entries: Vec::new(),
-            free: NIL,
-            len: 0,
-            first_generation: 0,
-        }
-    }
-
-    /// Occupies an entry with a timer that does not wait yet. A call would cost as much as it does.
-    #[inline]
-    fn insert(&mut self, value: T) -> TimerKey {
-        if self.free == NIL {
-            self.grow();
-        }
-        let index = self.free;
-        let entry = &mut self.entries[index as usize];
-        let &mut Entry::Vacant { generation, next } = entry else {
-            unreachable!("the free list has vacant entries only");
-        };
-        *entry = Entry::Occupied(Timer {
-            deadline: NEVER,
-            sequence: 0,
-            previous: NIL,
-            next: NIL,
-            generation,
-            place: Place::Fired,
-            value,
-        });
-        self.free = next;
-        self.len += 1;
-        TimerKey { index, generation }
-    }
-
-    /// Adds one vacant entry, to be taken next.
-    #[cold]
-    fn grow(&mut self) {
-        let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
-        assert!(index != NIL, "a loop has fewer than 2^32 - 1 timers");
-        self.entries.push(Entry::Vacant {
-            generation: self.first_generation,
-            next: NIL,
-        });
-        self.free = index;
-    }
-
-    /// Takes the timer of a key that is not stale.
-    fn remove(&mut self, key: TimerKey) -> T {
-        match self.vacate(key.index, key.generation + 1) {
-            Entry::Occupied(timer) => {
-                debug_assert_eq!(timer.generation, key.generation);
-                self.len -= 1;
-                timer.value
-            }
-            Entry::Vacant { .. } => unreachable!("only what is there is removed"),
-        }
-    }
-
-    /// Makes an entry vacant, and free unless it is retired. Returns what it was.
-    fn vacate(&mut self, index: u32, generation: u32) -> Entry<T> {
-        let next = match generation {
-            RETIRED => NIL,
-            _ => mem::replace(&mut self.free, index),
-        };
-        let vacant = Entry::Vacant { generation, next };
-        mem::replace(&mut self.entries[index as usize], vacant)
-    }
-
-    /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
-    /// retired: new ones could not follow its generation.
-    fn give_room_back(&mut self) {
-        debug_assert_eq!(self.len, 0);
-        let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);
-        let highest = beyond.map(Entry::generation).max();
-        let Some(highest) = highest.filter(|&highest| highest != RETIRED) else {
-            return;
-        };
-        debug_assert!(highest >= self.first_generation);
-        self.first_generation = highest;
-        self.entries.truncate(ROOM_KEPT_MAX);
-        self.entries.shrink_to_fit();
-        self.free = NIL;
-        for index in (0..ROOM_KEPT_MAX).rev() {
-            let generation = self.entries[index].generation();
-            self.vacate(index as u32, generation);
-        }
-    }
-
-    fn contains(&self, key: TimerKey) -> bool {
-        let entry = self.entries.get(key.index as usize);
-        matches!(entry, Some(Entry::Occupied(timer)) if timer.generation == key.generation)
-    }
-
-    /// Whether an element of the heap still means its timer.
-    fn is_alive(&self, due: &Due) -> bool {
-        let entry = self.entries.get(due.index as usize);
-        matches!(entry, Some(Entry::Occupied(timer))
-            if timer.sequence == due.sequence && timer.place == Place::Due)
-    }
-
-    fn timer(&self, index: u32) -> &Timer<T> {
-        match &self.entries[index as usize] {
-            Entry::Occupied(timer) => timer,
-            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
-        }
-    }
-
-    fn timer_mut(&mut self, index: u32) -> &mut Timer<T> {
-        match &mut self.entries[index as usize] {
-            Entry::Occupied(timer) => timer,
-            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
-        }
-    }
-}
-
-impl<T> Entry<T> {
-    fn generation(&self) -> u32 {
-        match self {
-            Entry::Vacant { generation, .. } => *generation,
-            Entry::Occupied(timer) => timer.generation,
-        }
-    }
 }
 
 #[cfg(test)]

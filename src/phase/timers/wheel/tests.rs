@@ -7,8 +7,9 @@ use std::task::Waker;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
+use super::slab::RETIRED;
 use super::{
-    Due, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place, RETIRED, ROOM_KEPT_MAX, SLOTS,
+    Due, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place, ROOM_KEPT_MAX, SLOTS,
     TimerKey, Wheel, digit_of,
 };
 
