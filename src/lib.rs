@@ -105,3 +105,8 @@ pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};
 pub use runtime::block_on;
 pub use task::spawn;
+
+/// The README's program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
