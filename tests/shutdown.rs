@@ -403,6 +403,7 @@ fn outputs_that_hold_handles_of_other_outputs_are_dropped() {
     in_time(|| {
         let alive = Rc::new(());
         let runtime = Runtime::new().unwrap();
+        let mut kept = Vec::new();
         for is_reversed in [false, true] {
             let (sender, receiver) = oneshot::channel::<JoinHandle<Box<dyn Any>>>();
             let held = Rc::clone(&alive);
@@ -421,7 +422,8 @@ fn outputs_that_hold_handles_of_other_outputs_are_dropped() {
             } else {
                 sender.send(second).ok().unwrap();
                 runtime.block_on(settle());
-                std::mem::forget(first);
+                // Held beyond the end of the runtime, so that its end drops the outcome.
+                kept.push(first);
             }
         }
         runtime.block_on(settle());

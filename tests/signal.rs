@@ -14,7 +14,11 @@ const ROLE: &str = "QUINTET_TEST_ROLE";
 
 /// Starts this test binary again, as `role`.
 fn start(role: &str) -> Child {
-    Command::new(env::current_exe().unwrap())
+    // With the default action of each signal: a shell starts what runs in the background with SIGINT
+    // ignored, and that is inherited.
+    Command::new("env")
+        .args(["--default-signal", "--"])
+        .arg(env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env(ROLE, role)
         .stdout(Stdio::piped())

@@ -80,8 +80,12 @@ impl Site {
     }
 
     pub(crate) fn serve_with(&self, args: &[&str]) -> Server {
-        let mut command = Command::new(binary());
+        // With the default action of each signal: what runs in the background inherits SIGINT as
+        // ignored, and so it stays then.
+        let mut command = Command::new("env");
         command
+            .args(["--default-signal", "--"])
+            .arg(binary())
             .args(["--port", "0", "--dir"])
             .arg(self.root())
             .args(args);

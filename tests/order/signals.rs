@@ -80,7 +80,12 @@ fn case_q24_the_default_action_is_back_when_the_last_stream_is_dropped() {
         unreachable!("the signal ends the process");
     }
     let status = watched(|| {
-        let mut victim = Command::new(env::current_exe().unwrap());
+        // With the default action of each signal: what runs in the background inherits SIGINT as
+        // ignored, and so it stays then.
+        let mut victim = Command::new("env");
+        victim
+            .args(["--default-signal", "--"])
+            .arg(env::current_exe().unwrap());
         let name = format!("signals::{NAME}");
         victim.args(["--exact", &name]).env(VICTIM, "");
         victim.output().unwrap().status
