@@ -10,15 +10,15 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::iter;
 use std::net::Ipv4Addr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
 
-use futures::AsyncRead;
 use futures::channel::{mpsc, oneshot};
 use futures::poll;
+use futures::{AsyncRead, AsyncReadExt};
 use quintet::net::TcpStream;
 use quintet::runtime::Handle;
 use quintet::task::set_immediate;
@@ -469,6 +469,31 @@ fn a_source_dropped_by_an_earlier_event_of_the_batch_is_not_delivered() {
             deliver(&peer_a, &*a, b"x");
             deliver(&peer_b, &*b, b"x");
             set_immediate(|| log("check"));
+        });
+    });
+}
+
+#[test]
+fn a_source_closed_by_an_earlier_event_of_the_batch_answers_an_error() {
+    in_order("first NotConnected", || async {
+        let [(a, peer_a), (b, peer_b)] = [connection(), connection()];
+        let a = Rc::new(a);
+        let first = Rc::clone(&a);
+        let end = b.as_fd().try_clone_to_owned().unwrap();
+        let (mut read, write) = b.into_split();
+        spawn(async move {
+            first.read(&mut [0]).await.unwrap();
+            log("first");
+            write.close();
+        });
+        spawn(async move {
+            let mut byte = [0];
+            let answer = AsyncReadExt::read(&mut read, &mut byte).await;
+            log(answer.map_or_else(|error| format!("{:?}", error.kind()), |_| "data".to_owned()));
+        });
+        spawn(async move {
+            deliver(&peer_a, &*a, b"x");
+            deliver(&peer_b, &end, b"x");
         });
     });
 }
