@@ -110,3 +110,57 @@ impl Timers {
         Some(wheel.get_mut(key).and_then(Option::take))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arms another timer, due at once, whenever one fires.
+    struct Rearming<'a> {
+        timers: &'a Timers,
+        fired: u32,
+    }
+
+    impl Deliver for Rearming<'_> {
+        fn may_go_on(&self) -> bool {
+            assert!(self.fired < 10, "the phase does not end");
+            true
+        }
+
+        fn deliver(&mut self, _callback: Callback) {
+            self.fired += 1;
+            self.timers.arm(0, NOW, Some(Waker::noop()));
+        }
+
+        fn deliver_alone(&mut self, _callback: Callback) {}
+
+        fn checkpoint(&mut self) {}
+
+        fn has_pending(&self) -> bool {
+            false
+        }
+
+        fn is_timer_due(&mut self) -> bool {
+            false
+        }
+
+        fn defer(&mut self, _callback: Callback) {}
+    }
+
+    const NOW: u64 = 1_000_000;
+
+    #[test]
+    fn what_is_armed_in_the_phase_waits_for_the_next_even_if_no_time_passes() {
+        let timers = Timers::new();
+        timers.arm(5, 0, Some(Waker::noop()));
+        let mut turn = Rearming {
+            timers: &timers,
+            fired: 0,
+        };
+
+        for phase in 1..=3 {
+            timers.run(&mut turn, || NOW);
+            assert_eq!(turn.fired, phase);
+        }
+    }
+}
