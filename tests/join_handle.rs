@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -785,7 +785,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::env;
 use std::future::{pending, poll_fn};
+use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
@@ -611,8 +612,8 @@ fn a_report_that_cannot_be_written_hurts_nobody() {
     let test = "a_report_that_cannot_be_written_hurts_nobody";
     if is_child() {
         // Standard error is a pipe that nobody reads from when standard input ends.
-        std::io::read_to_string(std::io::stdin()).unwrap();
-        quintet::block_on(async {
+        io::read_to_string(io::stdin()).unwrap();
+        on_a_loop(async || {
             drop::<JoinHandle<()>>(spawn(async { panic!("detached") }));
             let task = spawn(async {
                 let _guard = PanicsWhenDropped("of a drop");
@@ -796,7 +797,7 @@ async fn connection() -> (TcpStream, TcpStream) {
     (client.expect("somebody listens"), server)
 }
 
-fn poll_read(stream: &mut TcpStream, waker: &Waker) -> Poll<std::io::Result<usize>> {
+fn poll_read(stream: &mut TcpStream, waker: &Waker) -> Poll<io::Result<usize>> {
     Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut [0; 1])
 }
 
@@ -892,7 +893,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -1,14 +1,14 @@
 //! Runtimes: making, entering and running them.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -508,6 +508,52 @@ fn a_builder_builds_more_than_once() {
 }
 
 #[test]
+fn runs_and_tasks_leave_no_memory_behind() {
+    /// How much of its memory this process has in use, in KiB.
+    fn memory() -> usize {
+        let status = fs::read_to_string("/proc/self/status").expect("proc is mounted");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let amount = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        amount
+            .expect("the kernel says how much")
+            .parse()
+            .expect("a number")
+    }
+    fn work(runtime: &Runtime) {
+        for _ in 0..100_000 {
+            runtime.block_on(async { drop(spawn(async {})) });
+        }
+        runtime.block_on(async {
+            for _ in 0..100_000 {
+                spawn(async {}).await.unwrap();
+                drop(set_immediate(|| ()));
+                let aborted = spawn(pending::<()>());
+                aborted.abort();
+            }
+            yield_now().await;
+        });
+    }
+
+    let body = |_: &OsStr| {
+        let runtime = Runtime::new().unwrap();
+        // The queues find their size, and the allocator its ways.
+        work(&runtime);
+        work(&runtime);
+        let before = memory();
+
+        work(&runtime);
+
+        // What stays of a task is some 100 bytes at least.
+        let more = memory().saturating_sub(before);
+        assert!(more < 5000, "{more} KiB more");
+    };
+    let test = "runs_and_tasks_leave_no_memory_behind";
+    for (_, output) in with_workers(test, &[OsString::from("1")], body) {
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
 fn the_environment_sets_the_number_of_workers() {
     let body = |value: &OsStr| {
         let workers = usize::min(value.to_str().unwrap().parse().unwrap(), 8);
@@ -659,7 +705,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

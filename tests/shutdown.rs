@@ -7,7 +7,7 @@ use std::fs;
 use std::future::{pending, poll_fn};
 use std::io::Read as _;
 use std::marker::PhantomData;
-use std::panic::{catch_unwind, resume_unwind};
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -664,7 +664,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

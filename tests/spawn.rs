@@ -1,10 +1,8 @@
 //! Tasks: how they begin, take turns and end.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::future::{pending, poll_fn};
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -681,22 +679,34 @@ fn immediates_run_in_order_with_a_checkpoint_after_each() {
 fn an_immediate_that_an_immediate_sets_runs_in_the_next_tick() {
     on_a_loop(async || {
         let log = Log::default();
-        let (first, second) = (log.clone(), log.clone());
-
-        let outer = set_immediate(move || {
-            first.add("outer");
-            let inner = first.clone();
-            set_immediate(move || inner.add("inner"))
+        let (woken, wake) = woken_from_elsewhere();
+        let elsewhere = spawn({
+            let log = log.clone();
+            async move {
+                woken.await.unwrap();
+                log.add("the next poll phase");
+            }
         });
-        let sibling = set_immediate(move || second.add("sibling"));
+        settle().await;
+
+        let outer = set_immediate({
+            let log = log.clone();
+            move || {
+                log.add("outer");
+                wake();
+                set_immediate(move || log.add("inner"))
+            }
+        });
+        let sibling = set_immediate({
+            let log = log.clone();
+            move || log.add("sibling")
+        });
         let inner = outer.await.unwrap();
-        log.add("after the outer");
-        sibling.await.unwrap();
-        inner.await.unwrap();
+        join_all([sibling, inner, elsewhere]).await;
 
         assert_eq!(
             log.lines(),
-            ["outer", "after the outer", "sibling", "inner"]
+            ["outer", "sibling", "the next poll phase", "inner"]
         );
     });
 }
@@ -868,7 +878,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -1,13 +1,12 @@
 //! Blocking jobs: who runs them, when their results come, and how they end.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::env;
 use std::error::Error as _;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
-use std::panic::{panic_any, resume_unwind};
+use std::panic::panic_any;
 use std::pin::Pin;
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -255,10 +254,10 @@ fn panics_in_the_destructors_of_jobs_and_results_hurt_nobody() {
         let other = Handle::current().spawn_blocking(move || drop(captured));
         queued.abort();
         other.abort();
-        drop(hold);
 
         assert!(queued.await.unwrap_err().is_cancelled());
         assert!(other.await.unwrap_err().is_cancelled());
+        drop(hold);
         assert_eq!(
             spawn_blocking(|| thread::current().id()).await.unwrap(),
             before
@@ -293,6 +292,35 @@ fn a_job_that_is_aborted_while_it_waits_never_runs() {
         drop(hold);
         block_until_workers_are_through();
         assert_eq!(Arc::strong_count(&alive), 1, "the closures are gone");
+    });
+}
+
+#[test]
+fn a_job_does_not_begin_once_it_is_aborted_though_its_loop_is_busy() {
+    on_one_worker(&mut Runtime::builder(), async || {
+        let hold = hold_a_worker();
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let work = || {
+            let has_begun = Arc::clone(&has_begun);
+            move || has_begun.store(true, Ordering::Relaxed)
+        };
+        let jobs = [
+            spawn_blocking(work()),
+            spawn_blocking(work()),
+            Handle::current().spawn_blocking(work()),
+        ];
+
+        jobs[0].abort();
+        let aborts = [1, 2].map(|number: usize| jobs[number].abort_handle());
+        let thread = thread::spawn(move || aborts.iter().for_each(AbortHandle::abort));
+        thread.join().unwrap();
+        drop(hold);
+        block_until_workers_are_through();
+
+        assert!(!has_begun.load(Ordering::Relaxed));
+        for job in jobs {
+            assert!(job.await.unwrap_err().is_cancelled());
+        }
     });
 }
 
@@ -541,7 +569,11 @@ fn a_job_from_a_handle_whose_runtime_has_ended_is_cancelled() {
 #[test]
 fn shutdown_drops_queued_jobs_and_waits_for_running_ones() {
     in_time(|| {
-        let runtime = Runtime::builder().worker_threads(1).build().unwrap();
+        let mut builder = Runtime::builder();
+        builder
+            .worker_threads(1)
+            .shutdown_grace(Duration::from_secs(60));
+        let runtime = builder.build().unwrap();
         let (started, starts) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let has_ended = Arc::new(AtomicBool::new(false));
@@ -559,15 +591,56 @@ fn shutdown_drops_queued_jobs_and_waits_for_running_ones() {
         let queued: JoinHandle<()> = runtime.spawn_blocking(never());
         let other: JoinHandle<()> = runtime.handle().spawn_blocking(never());
         starts.recv().unwrap();
-        // The release hangs on the drop of a task's future, which comes before the wait.
-        runtime.spawn(async move { drop(release) });
+        // The running one goes on when a queued one is known to be dropped.
+        let thread = thread::spawn(move || {
+            let error = block_on_by_parking(other).unwrap_err();
+            drop(release);
+            error
+        });
 
         drop(runtime);
 
         assert!(has_ended.load(Ordering::Relaxed));
-        assert_eq!(Arc::strong_count(&alive), 1);
         assert!(running.is_finished() && queued.is_finished());
-        assert!(block_on_by_parking(other).unwrap_err().is_cancelled());
+        assert!(thread.join().unwrap().is_cancelled());
+        assert_eq!(Arc::strong_count(&alive), 1);
+    });
+}
+
+#[test]
+fn no_job_begins_once_the_shutdown_has_begun() {
+    in_time(|| {
+        for _ in 0..20 {
+            let runtime = Runtime::builder().worker_threads(1).build().unwrap();
+            let (started, starts) = mpsc::channel();
+            let (release, released) = mpsc::channel::<()>();
+            let (ended, ends) = mpsc::channel();
+            drop(runtime.spawn_blocking(move || {
+                started.send(()).unwrap();
+                assert!(released.recv().is_err());
+                ended.send(()).unwrap();
+            }));
+            let has_begun = Arc::new(AtomicBool::new(false));
+            let flag = Arc::clone(&has_begun);
+            let queued = runtime
+                .handle()
+                .spawn_blocking(move || flag.store(true, Ordering::Relaxed));
+            starts.recv().unwrap();
+            // Among the first things of a shutdown is this drop, and the worker is free then.
+            runtime.spawn(async move {
+                let _guard = OnDrop(Some(move || {
+                    drop(release);
+                    ends.recv().unwrap();
+                }));
+                pending::<()>().await;
+            });
+            runtime.block_on(settle());
+
+            drop(runtime);
+
+            assert!(!has_begun.load(Ordering::Relaxed));
+            assert!(block_on_by_parking(queued).unwrap_err().is_cancelled());
+        }
     });
 }
 
@@ -845,7 +918,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }

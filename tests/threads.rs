@@ -1,9 +1,8 @@
 //! Other threads: wakes, handles, and what may be dropped where.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
-use std::panic::resume_unwind;
+use std::hint;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -591,6 +590,36 @@ fn a_future_that_is_aborted_before_it_arrives_is_never_polled() {
 }
 
 #[test]
+fn futures_that_are_aborted_just_as_they_arrive_are_cancelled() {
+    on_a_loop(async || {
+        let handle = Handle::current();
+        let (done, is_done) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            for round in 0..20_000 {
+                let task = handle.spawn(pending::<()>());
+                // Now sooner, now later: some meet it on its way from the inbox to its slot.
+                for _ in 0..round % 400 {
+                    hint::spin_loop();
+                }
+                task.abort();
+                assert!(block_on_by_parking(task).unwrap_err().is_cancelled());
+            }
+            done.send(()).unwrap();
+        });
+
+        let spinning = spawn(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        is_done.await.unwrap();
+
+        spinning.abort();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
 fn a_future_from_elsewhere_can_be_aborted_at_every_stage() {
     on_a_loop(async || {
         let handle = Handle::current();
@@ -944,7 +973,5 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
     });
     let end = ended.recv_timeout(Duration::from_secs(30));
     assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    thread
-        .join()
-        .unwrap_or_else(|payload: Box<dyn Any + Send>| resume_unwind(payload));
+    assert!(thread.join().is_ok(), "the test panicked");
 }
