@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::coop;
 use crate::panics::{self, Payload};
-use crate::phase::check::{Check, Entry};
+use crate::phase::check::Check;
 use crate::phase::close::Close;
 use crate::phase::pending::Pending;
 use crate::phase::poll::{self, Door, Wait};
@@ -27,7 +27,7 @@ use crate::pool::Pool;
 use crate::ready::{self, LoopId};
 use crate::slots::Key;
 use crate::tasks::{
-    Cause, Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, Work, wake_contained,
+    Cause, Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, Waiter, Work,
 };
 
 /// Poll looks for due timers after this many callbacks; reading the clock costs about as much as
@@ -130,7 +130,7 @@ impl EventLoop {
     /// Adds a task whose first turn is in the check phase.
     pub(crate) fn spawn_immediate<W: Work>(&self, work: W, identity: Identity) -> Spawned {
         let spawned = self.tasks.insert(work, identity);
-        self.check.push(Entry::Task(spawned.header.key()));
+        self.check.push(Waiter::Task(spawned.header.key()));
         spawned
     }
 
@@ -196,7 +196,7 @@ impl EventLoop {
             panics::drop_contained(callback, "the destructor of an undelivered event");
         }
         self.tasks.release_all();
-        self.drop_wakers();
+        self.drop_waiters();
         for job in self.shared.pool.shut_down(grace) {
             let name = job.name.as_deref().unwrap_or("unnamed");
             panics::report(format_args!(
@@ -209,13 +209,13 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// Drops the wakers of other executors that wait here, while they can still use the loop.
-    fn drop_wakers(&self) {
-        let mut wakers = self.timers.take_wakers();
-        self.poll.take_wakers(&mut wakers);
-        self.check.take_wakers(&mut wakers);
-        for waker in wakers {
-            panics::drop_contained(waker, "the destructor of a waker");
+    /// Drops those of other executors who wait here, while they can still use the loop.
+    fn drop_waiters(&self) {
+        let mut waiters = self.timers.take_waiters();
+        self.poll.take_waiters(&mut waiters);
+        self.check.take_waiters(&mut waiters);
+        for waiter in waiters {
+            panics::drop_contained(waiter, "the destructor of a waker");
         }
     }
 }
@@ -277,8 +277,8 @@ pub(crate) struct Turn<'a> {
     callbacks: u32,
     /// What the present callback and its checkpoint have charged.
     charged: u32,
-    /// Room for the wakers of one event.
-    wakers: Vec<Waker>,
+    /// Room for those who wait for one event.
+    waiters: Vec<Waiter>,
 }
 
 impl<'a> Turn<'a> {
@@ -289,7 +289,7 @@ impl<'a> Turn<'a> {
             budget: 0,
             callbacks: 0,
             charged: 0,
-            wakers: Vec::new(),
+            waiters: Vec::new(),
         }
     }
 
@@ -362,8 +362,8 @@ impl<'a> Turn<'a> {
     /// Carries a callback out, up to the wakes and polls that it stands for itself.
     fn carry_out(&mut self, callback: Callback) {
         match callback {
-            Callback::Wake(waker) => wake_contained(waker),
-            Callback::Task(key) => self.run(key, Cause::Event),
+            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
+            Callback::Tell(waiter) => self.event_loop.tasks.tell(waiter),
             Callback::LeftOver(key) => self.run(key, Cause::Queued),
             Callback::Message(Message::Wake(header)) => self.run(header.key(), Cause::Event),
             Callback::Message(Message::Call(call)) => {
@@ -372,10 +372,11 @@ impl<'a> Turn<'a> {
                 }
             }
             Callback::Source(source) => {
-                self.event_loop
-                    .poll
-                    .take_ready_waiters(source, &mut self.wakers);
-                self.wakers.drain(..).for_each(wake_contained);
+                let l = self.event_loop;
+                l.poll.take_ready_waiters(source, &mut self.waiters);
+                self.waiters
+                    .drain(..)
+                    .for_each(|waiter| l.tasks.tell(waiter));
             }
         }
     }
@@ -403,7 +404,10 @@ impl Deliver for Turn<'_> {
     }
 
     fn deliver_alone(&mut self, callback: Callback) {
-        let wakes_others = matches!(callback, Callback::Wake(_) | Callback::Source(_));
+        let wakes_others = matches!(
+            callback,
+            Callback::Tell(Waiter::Foreign(_)) | Callback::Source(_)
+        );
         let mark = ready::len();
         self.carry_out(callback);
         if !wakes_others {

@@ -24,17 +24,13 @@ pub(crate) mod pending;
 pub(crate) mod poll;
 pub(crate) mod timers;
 
-use std::task::Waker;
-
 use crate::slots::Key;
-use crate::tasks::Message;
+use crate::tasks::{Message, Waiter};
 
 /// One event of a phase.
 pub(crate) enum Callback {
     /// Timers, check, close: somebody waited for this.
-    Wake(Waker),
-    /// Check: the task itself asked for its turn here.
-    Task(Key),
+    Tell(Waiter),
     /// Pending: a task that the budget of an earlier phase did not reach.
     LeftOver(Key),
     /// Poll: this source is ready.

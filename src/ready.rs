@@ -194,12 +194,17 @@ pub(crate) fn polling<R>(key: Key, waker_data: *const (), poll: impl FnOnce() ->
     result
 }
 
-/// The task of loop `id` that is being polled, if `waker_data` belongs to its own waker.
+/// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker_data` belongs
+/// to its own waker.
 #[inline]
-pub(crate) fn polled_by(id: LoopId, waker_data: *const ()) -> Option<Key> {
+pub(crate) fn polled(id: LoopId, waker_data: *const ()) -> (Key, bool) {
     HOME.with(|home| {
         let polled = home.polled.get();
-        let is_own = polled.waker_data == waker_data && home.running.get() == id.0;
-        is_own.then_some(polled.key)
+        if home.running.get() != id.0 {
+            return (Key::DANGLING, false);
+        }
+        // A foreign waker may have a null pointer, like nobody's.
+        let is_own = polled.waker_data == waker_data && polled.key != Key::DANGLING;
+        (polled.key, is_own)
     })
 }

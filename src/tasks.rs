@@ -9,6 +9,7 @@
 //! users' code, which may come back here. Take out, release, then call.
 
 pub(crate) mod header;
+mod waiter;
 mod work;
 
 use std::any::Any;
@@ -27,6 +28,7 @@ use crate::ready::{self, LoopId};
 use crate::slots::{Key, Slots};
 
 pub(crate) use header::{Header, Message};
+pub(crate) use waiter::{Asker, Waiter};
 pub(crate) use work::{FutureWork, Work};
 
 /// The door through which other threads reach a loop's tasks.
@@ -127,7 +129,7 @@ struct Task {
     /// Absent while the task is being polled, and for the root.
     body: Option<Body>,
     /// Who awaits the outcome.
-    joiner: Option<Joiner>,
+    joiner: Option<Waiter>,
     /// Whether the outcome stands in the body.
     finished: bool,
     /// Whether nobody can ask for the outcome any more.
@@ -137,19 +139,11 @@ struct Task {
     identity: Identity,
 }
 
-/// Who awaits a task.
-enum Joiner {
-    /// Another task of this loop, by itself: no counted reference is needed to wake it.
-    Task(Key),
-    /// Somebody else.
-    Waker(Waker),
-}
-
 /// A task that has ended and left its slot.
 pub(crate) struct Ended {
     header: Arc<Header>,
     body: Option<Body>,
-    joiner: Option<Joiner>,
+    joiner: Option<Waiter>,
     identity: Identity,
 }
 
@@ -327,24 +321,26 @@ impl Tasks {
         if detached {
             self.release(key);
         }
-        match joiner {
-            None => {}
-            Some(Joiner::Task(key)) => self.wake(key),
-            Some(Joiner::Waker(waker)) => wake_contained(waker),
+        if let Some(joiner) = joiner {
+            self.tell(joiner);
         }
     }
 
-    /// Wakes a task of this loop.
-    fn wake(&self, key: Key) {
-        let slots = self.slots.borrow();
-        if let Some(task) = slots.get(key) {
-            task.header.wake_by_ref();
+    /// Wakes one who waits.
+    pub(crate) fn tell(&self, waiter: Waiter) {
+        match waiter {
+            Waiter::Task(key) => {
+                if let Some(task) = self.slots.borrow().get(key) {
+                    task.header.wake_by_ref();
+                }
+            }
+            Waiter::Foreign(foreign) => wake_contained(foreign.waker),
         }
     }
 
     /// Takes a finished task out of its slot, for [`Tasks::settle`]; or registers `cx` to be woken.
     pub(crate) fn poll_join(&self, key: Key, cx: &Context<'_>) -> Poll<Ended> {
-        let own = ready::polled_by(self.home, cx.waker().data());
+        let asker = Asker::new(self.home, cx.waker());
         let mut slots = self.slots.borrow_mut();
         let task = slots
             .get_mut(key)
@@ -353,19 +349,16 @@ impl Tasks {
             let ended = slots.remove(key).map(Task::into_ended);
             return Poll::Ready(ended.expect("found just now"));
         }
-        let old = match (own, &task.joiner) {
-            (Some(own), _) => task.joiner.replace(Joiner::Task(own)),
-            (None, Some(Joiner::Waker(waker))) if waker.will_wake(cx.waker()) => None,
-            (None, _) => {
-                // Cloning a waker runs foreign code, so not under the borrow.
-                drop(slots);
-                let joiner = Joiner::Waker(cx.waker().clone());
-                slots = self.slots.borrow_mut();
-                let task = slots.get_mut(key);
-                task.and_then(|task| task.joiner.replace(joiner))
-            }
-        };
-        // And so does dropping one.
+        if task.joiner.as_ref().is_some_and(|joiner| asker.is(joiner)) {
+            return Poll::Pending;
+        }
+        // Cloning and dropping a waker runs foreign code, so not under the borrow.
+        drop(slots);
+        let joiner = asker.to_waiter();
+        let mut slots = self.slots.borrow_mut();
+        let old = slots
+            .get_mut(key)
+            .and_then(|task| task.joiner.replace(joiner));
         drop(slots);
         drop(old);
         Poll::Pending
@@ -404,9 +397,7 @@ impl Tasks {
 
     /// Drops an outcome. A panic in it is reported.
     fn dispose(&self, ended: Ended) {
-        if let Some(Joiner::Waker(waker)) = ended.joiner {
-            panics::drop_contained(waker, "the destructor of a waker");
-        }
+        panics::drop_contained(ended.joiner, "the destructor of a waker");
         let Some(mut body) = ended.body else { return };
         if let Some(payload) = body.work.as_mut().take_panic() {
             ended.identity.report_panic(payload);

@@ -23,7 +23,7 @@ use crate::phase::close::Closing;
 use crate::phase::poll::{Direction, WaiterId};
 use crate::ready::LoopId;
 use crate::slots::Key;
-use crate::tasks::{Message, wake_contained};
+use crate::tasks::{Asker, Message};
 
 /// What a successful operation says about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,10 @@ impl<T: AsFd> Source<T> {
         }
         let key = self.link.register(&event_loop, self.get().as_fd())?;
         event_loop.poll.clear_ready(key, direction);
-        event_loop.poll.wait_for(key, direction, waiter, cx.waker());
+        let asker = Asker::new(event_loop.id(), cx.waker());
+        if let Some(other) = event_loop.poll.wait_for(key, direction, waiter, asker) {
+            event_loop.tasks.tell(other);
+        }
         Poll::Pending
     }
 }
@@ -309,7 +312,7 @@ impl Link {
                 wake_waiters(event_loop, key);
                 event_loop.close.push(Closing {
                     source: Some(key),
-                    waker: None,
+                    waiter: None,
                 });
             });
         }
@@ -330,7 +333,7 @@ impl Link {
                         let source = Some(key);
                         event_loop.close.push(Closing {
                             source,
-                            waker: None,
+                            waiter: None,
                         });
                     }
                 });
@@ -340,10 +343,10 @@ impl Link {
         if is_foreign {
             return None;
         }
-        let waker = None;
+        let waiter = None;
         context::with(|event_loop| Closed {
             home: event_loop.id(),
-            ticket: event_loop.close.push(Closing { source, waker }),
+            ticket: event_loop.close.push(Closing { source, waiter }),
         })
     }
 }
@@ -353,7 +356,9 @@ impl Link {
 fn wake_waiters(event_loop: &EventLoop, key: Key) {
     let mut waiters = Vec::new();
     event_loop.poll.take_all_waiters(key, &mut waiters);
-    waiters.into_iter().for_each(wake_contained);
+    for waiter in waiters {
+        event_loop.tasks.tell(waiter);
+    }
 }
 
 /// Waits for a loop's close phase to come to a ticket.
@@ -370,21 +375,16 @@ impl Future for Closed {
         let Some(event_loop) = context::current().filter(|l| l.id() == self.home) else {
             return Poll::Ready(());
         };
-        match event_loop.close.poll(self.ticket, cx.waker().clone()) {
-            Ok(()) => Poll::Ready(()),
-            Err(old) => {
-                drop(old);
-                Poll::Pending
-            }
-        }
+        let asker = Asker::new(self.home, cx.waker());
+        event_loop.close.poll(self.ticket, asker)
     }
 }
 
 impl Drop for Closed {
     fn drop(&mut self) {
         let forget = |event_loop: &EventLoop| event_loop.close.forget(self.ticket);
-        let waker = context::with_loop(self.home, forget);
-        drop(waker);
+        let waiter = context::with_loop(self.home, forget);
+        drop(waiter);
     }
 }
 

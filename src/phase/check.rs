@@ -3,26 +3,15 @@
 //! `set_immediate` and `yield_now` stand here in line. Whoever joins while the phase runs is served
 //! in the next tick, so an endless chain of them starves nobody.
 
-use std::cell::RefCell;
-use std::task::Waker;
-
 use super::line::Line;
 use super::{Callback, Deliver};
-use crate::slots::Key;
-
-/// Somebody in the line.
-pub(crate) enum Entry {
-    /// A task asks for its own turn: no counted reference is needed to run it.
-    Task(Key),
-    /// A waker that is not the task's own asks.
-    Waker(Waker),
-    /// The one who asked has gone.
-    Nobody,
-}
+use crate::tasks::Waiter;
+use std::cell::RefCell;
 
 /// See the [module](self).
 pub(crate) struct Check {
-    line: RefCell<Line<Entry>>,
+    /// Nobody stands where the one who asked has gone.
+    line: RefCell<Line<Option<Waiter>>>,
 }
 
 impl Check {
@@ -37,25 +26,27 @@ impl Check {
     }
 
     /// Joins the line; returns the ticket.
-    pub(crate) fn push(&self, entry: Entry) -> u64 {
-        self.line.borrow_mut().push(entry)
+    pub(crate) fn push(&self, waiter: Waiter) -> u64 {
+        self.line.borrow_mut().push(Some(waiter))
     }
 
-    /// Replaces the entry of `ticket` and returns the old one, to be dropped after this borrow has
-    /// ended. Gives `entry` back if the ticket has been served.
-    pub(crate) fn replace(&self, ticket: u64, entry: Entry) -> Result<Entry, Entry> {
+    /// Replaces the waiter of `ticket` and returns the old one, to be dropped after this borrow has
+    /// ended. Gives `waiter` back if the ticket has been served.
+    pub(crate) fn replace(
+        &self,
+        ticket: u64,
+        waiter: Option<Waiter>,
+    ) -> Result<Option<Waiter>, Option<Waiter>> {
         match self.line.borrow_mut().get_mut(ticket) {
-            Some(old) => Ok(std::mem::replace(old, entry)),
-            None => Err(entry),
+            Some(old) => Ok(std::mem::replace(old, waiter)),
+            None => Err(waiter),
         }
     }
 
-    /// Takes all wakers out, for the end of the loop.
-    pub(crate) fn take_wakers(&self, out: &mut Vec<Waker>) {
-        while let Some(entry) = self.line.borrow_mut().pop() {
-            if let Entry::Waker(waker) = entry {
-                out.push(waker);
-            }
+    /// Takes all waiters out, for the end of the loop.
+    pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
+        while let Some(waiter) = self.line.borrow_mut().pop() {
+            out.extend(waiter);
         }
     }
 
@@ -66,10 +57,8 @@ impl Check {
                 return;
             }
             let first = self.line.borrow_mut().pop();
-            match first {
-                Some(Entry::Task(key)) => turn.deliver(Callback::Task(key)),
-                Some(Entry::Waker(waker)) => turn.deliver(Callback::Wake(waker)),
-                Some(Entry::Nobody) | None => {}
+            if let Some(Some(waiter)) = first {
+                turn.deliver(Callback::Tell(waiter));
             }
         }
     }

@@ -5,18 +5,19 @@
 //! order of asking.
 
 use std::cell::RefCell;
-use std::task::Waker;
+use std::task::Poll;
 
 use super::line::Line;
 use super::{Callback, Deliver};
 use crate::slots::Key;
+use crate::tasks::{Asker, Waiter};
 
 /// Something that was closed.
 pub(crate) struct Closing {
     /// Its slot, if it ever had one.
     pub(crate) source: Option<Key>,
     /// Who awaits it.
-    pub(crate) waker: Option<Waker>,
+    pub(crate) waiter: Option<Waiter>,
 }
 
 /// See the [module](self).
@@ -40,21 +41,26 @@ impl Close {
         self.line.borrow_mut().push(closing)
     }
 
-    /// Whether the close of `ticket` has happened; if not, `waker` will be told. The waker that
-    /// stood there before is returned, to be dropped after this borrow has ended.
-    pub(crate) fn poll(&self, ticket: u64, waker: Waker) -> Result<(), Option<Waker>> {
-        match self.line.borrow_mut().get_mut(ticket) {
-            Some(closing) => Err(closing.waker.replace(waker)),
-            None => Ok(()),
-        }
+    /// Whether the close of `ticket` has happened; if not, `asker` will be told.
+    pub(crate) fn poll(&self, ticket: u64, asker: Asker<'_>) -> Poll<()> {
+        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
+        let waiter = asker.to_waiter();
+        let mut line = self.line.borrow_mut();
+        let Some(closing) = line.get_mut(ticket) else {
+            return Poll::Ready(());
+        };
+        let old = closing.waiter.replace(waiter);
+        drop(line);
+        drop(old);
+        Poll::Pending
     }
 
-    /// Nobody awaits the close of `ticket` any more. The waker that stood there is returned, to be
-    /// dropped after this borrow has ended.
-    pub(crate) fn forget(&self, ticket: u64) -> Option<Waker> {
+    /// Nobody awaits the close of `ticket` any more. Who stood there is returned, to be dropped
+    /// after this borrow has ended.
+    pub(crate) fn forget(&self, ticket: u64) -> Option<Waiter> {
         let mut line = self.line.borrow_mut();
         line.get_mut(ticket)
-            .and_then(|closing| closing.waker.take())
+            .and_then(|closing| closing.waiter.take())
     }
 
     /// Releases by `release` and tells.
@@ -70,8 +76,8 @@ impl Close {
             if let Some(source) = closing.source {
                 release(source);
             }
-            if let Some(waker) = closing.waker {
-                turn.deliver(Callback::Wake(waker));
+            if let Some(waiter) = closing.waiter {
+                turn.deliver(Callback::Tell(waiter));
             }
         }
     }

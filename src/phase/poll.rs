@@ -17,7 +17,6 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -27,7 +26,7 @@ use super::{Callback, Deliver};
 use crate::clock;
 use crate::panics;
 use crate::slots::Key;
-use crate::tasks::{TaskInbox, wake_contained};
+use crate::tasks::{Asker, TaskInbox, Waiter};
 use alarm::Alarm;
 use sources::{Displaced, Sources};
 
@@ -261,65 +260,69 @@ impl Poll {
         }
     }
 
-    /// Lets `waker` be woken when an operation may succeed.
+    /// Lets `asker` be told when an operation may succeed. Another waiter, who may have had to give
+    /// way, is returned: it must be told to ask again.
     pub(crate) fn wait_for(
         &self,
         source: Key,
         direction: Direction,
         id: &mut WaiterId,
-        waker: &Waker,
-    ) {
+        asker: Asker<'_>,
+    ) -> Option<Waiter> {
         let is_new = self
             .sources
             .borrow_mut()
-            .admit(source, direction, id, waker);
+            .admit(source, direction, id, asker);
         if !is_new {
-            return;
+            return None;
         }
         // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let waker = waker.clone();
+        let waiter = asker.to_waiter();
         let displaced = self
             .sources
             .borrow_mut()
-            .add_waiter(source, direction, *id, waker);
+            .add_waiter(source, direction, *id, waiter);
         match displaced {
-            Displaced::Nobody => {}
-            Displaced::Dropped(old) => drop(old),
-            Displaced::Woken(other) => wake_contained(other),
+            Displaced::Nobody => None,
+            Displaced::Dropped(old) => {
+                drop(old);
+                None
+            }
+            Displaced::Told(other) => Some(other),
         }
     }
 
     /// The operation is dropped; nobody waits for it any more.
     pub(crate) fn forget_waiter(&self, source: Key, direction: Direction, id: WaiterId) {
-        let waker = self
+        let waiter = self
             .sources
             .borrow_mut()
             .remove_waiter(source, direction, id);
-        drop(waker);
+        drop(waiter);
     }
 
-    /// Moves the wakers of those who wait for what is now ready to `out`: readers, then writers,
-    /// each in the order in which they came.
-    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waker>) {
+    /// Moves those who wait for what is now ready to `out`: readers, then writers, each in the order
+    /// in which they came.
+    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waiter>) {
         self.sources.borrow_mut().take_ready_waiters(source, out);
     }
 
-    /// Moves the wakers of all who wait to `out`: the source has been closed.
-    pub(crate) fn take_all_waiters(&self, source: Key, out: &mut Vec<Waker>) {
+    /// Moves all who wait to `out`: the source has been closed.
+    pub(crate) fn take_all_waiters(&self, source: Key, out: &mut Vec<Waiter>) {
         self.sources.borrow_mut().take_all_waiters(source, out);
     }
 
     /// Frees the slot of a closed source.
     pub(crate) fn release(&self, source: Key) {
         let waiters = self.sources.borrow_mut().remove(source);
-        for waker in waiters {
-            panics::drop_contained(waker, "the destructor of a waker");
+        for waiter in waiters {
+            panics::drop_contained(waiter, "the destructor of a waker");
         }
     }
 
-    /// Takes all wakers out, for the end of the loop.
-    pub(crate) fn take_wakers(&self, out: &mut Vec<Waker>) {
-        self.sources.borrow_mut().take_wakers(out);
+    /// Takes all waiters out, for the end of the loop.
+    pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
+        self.sources.borrow_mut().take_waiters(out);
     }
 }
 

@@ -2,22 +2,23 @@
 //!
 //! `time::Sleep` arms a timer at its first poll and holds the key; the timer fires here, in the order
 //! (deadline, arming), and stays in its slot as fired until the sleep takes note or is dropped. The
-//! wheel keeps the time; this file keeps the wakers and the phase's snapshot.
+//! wheel keeps the time; this file keeps the waiters and the phase's snapshot.
 
 mod wheel;
 
 use std::cell::RefCell;
 use std::mem;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use super::{Callback, Deliver};
+use crate::tasks::{Asker, Waiter};
 use wheel::Wheel;
 
 pub(crate) use wheel::TimerKey;
 
 /// See the [module](self). Times are nanoseconds of the loop's clock.
 pub(crate) struct Timers {
-    wheel: RefCell<Wheel<Option<Waker>>>,
+    wheel: RefCell<Wheel<Option<Waiter>>>,
 }
 
 impl Timers {
@@ -38,9 +39,9 @@ impl Timers {
 
     /// Arms a timer. A deadline that has passed counts from now, so that those who came earlier go
     /// first.
-    pub(crate) fn arm(&self, deadline: u64, now: u64, waker: Option<&Waker>) -> TimerKey {
-        let waker = waker.cloned();
-        self.wheel.borrow_mut().insert(deadline.max(now), waker)
+    pub(crate) fn arm(&self, deadline: u64, now: u64, asker: Option<Asker<'_>>) -> TimerKey {
+        let waiter = asker.map(Asker::to_waiter);
+        self.wheel.borrow_mut().insert(deadline.max(now), waiter)
     }
 
     /// Arms a timer anew, fired or not, as if it came last.
@@ -48,23 +49,23 @@ impl Timers {
         self.wheel.borrow_mut().rearm(key, deadline.max(now));
     }
 
-    /// Whether the timer has fired; if not, it will wake `waker`.
-    pub(crate) fn poll(&self, key: TimerKey, waker: &Waker) -> Poll<()> {
+    /// Whether the timer has fired; if not, it will tell `asker`.
+    pub(crate) fn poll(&self, key: TimerKey, asker: Asker<'_>) -> Poll<()> {
         {
             let mut wheel = self.wheel.borrow_mut();
             if wheel.has_fired(key) {
                 return Poll::Ready(());
             }
-            if let Some(Some(own)) = wheel.get_mut(key)
-                && own.will_wake(waker)
+            if let Some(Some(waiter)) = wheel.get_mut(key)
+                && asker.is(waiter)
             {
                 return Poll::Pending;
             }
         }
         // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let mut new = Some(waker.clone());
-        if let Some(own) = self.wheel.borrow_mut().get_mut(key) {
-            mem::swap(own, &mut new);
+        let mut new = Some(asker.to_waiter());
+        if let Some(waiter) = self.wheel.borrow_mut().get_mut(key) {
+            mem::swap(waiter, &mut new);
         }
         Poll::Pending
     }
@@ -74,14 +75,14 @@ impl Timers {
         self.wheel.borrow().has_fired(key)
     }
 
-    /// Releases the timer; it will not fire, not even in a phase that has begun. Its waker is
-    /// returned, to be dropped after this borrow has ended.
-    pub(crate) fn cancel(&self, key: TimerKey) -> Option<Waker> {
+    /// Releases the timer; it will not fire, not even in a phase that has begun. Who waited
+    /// is returned, to be dropped after this borrow has ended.
+    pub(crate) fn cancel(&self, key: TimerKey) -> Option<Waiter> {
         self.wheel.borrow_mut().remove(key).flatten()
     }
 
-    /// Takes all wakers out, for the end of the loop.
-    pub(crate) fn take_wakers(&self) -> Vec<Waker> {
+    /// Takes all waiters out, for the end of the loop.
+    pub(crate) fn take_waiters(&self) -> Vec<Waiter> {
         let wheel = self.wheel.replace(Wheel::new());
         wheel.into_values().flatten().collect()
     }
@@ -94,17 +95,17 @@ impl Timers {
         let now = now();
         let limit = self.wheel.borrow().next_sequence();
         while turn.may_go_on() {
-            let Some(waker) = self.fire_next(now, limit) else {
+            let Some(waiter) = self.fire_next(now, limit) else {
                 return;
             };
-            if let Some(waker) = waker {
-                turn.deliver(Callback::Wake(waker));
+            if let Some(waiter) = waiter {
+                turn.deliver(Callback::Tell(waiter));
             }
         }
     }
 
-    /// Fires the first due timer and returns its waker, if somebody waits for it.
-    fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waker>> {
+    /// Fires the first due timer and returns who waits for it, if somebody does.
+    fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waiter>> {
         let mut wheel = self.wheel.borrow_mut();
         let key = wheel.pop_due(now, limit)?;
         Some(wheel.get_mut(key).and_then(Option::take))
@@ -113,7 +114,10 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
+    use crate::ready::LoopId;
 
     /// Arms another timer, due at once, whenever one fires.
     struct Rearming<'a> {
@@ -129,7 +133,7 @@ mod tests {
 
         fn deliver(&mut self, _callback: Callback) {
             self.fired += 1;
-            self.timers.arm(0, NOW, Some(Waker::noop()));
+            self.timers.arm(0, NOW, Some(nobody()));
         }
 
         fn deliver_alone(&mut self, _callback: Callback) {}
@@ -149,10 +153,14 @@ mod tests {
 
     const NOW: u64 = 1_000_000;
 
+    fn nobody() -> Asker<'static> {
+        Asker::new(LoopId::next(), Waker::noop())
+    }
+
     #[test]
     fn what_is_armed_in_the_phase_waits_for_the_next_even_if_no_time_passes() {
         let timers = Timers::new();
-        timers.arm(5, 0, Some(Waker::noop()));
+        timers.arm(5, 0, Some(nobody()));
         let mut turn = Rearming {
             timers: &timers,
             fired: 0,

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use crate::context;
 use crate::event_loop::EventLoop;
-use crate::phase::check::Entry;
-use crate::ready::{self, LoopId};
+use crate::ready::LoopId;
+use crate::tasks::Asker;
 
 /// Lets everything else have its turn: the task goes on in the next check phase, after the other
 /// tasks that are ready and after a look at the OS.
@@ -54,11 +54,12 @@ impl Future for YieldNow {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let event_loop = context::expect_current();
         let (home, check) = (event_loop.id(), &event_loop.check);
+        let asker = Asker::new(home, cx.waker());
         match self.state {
-            State::New => self.state = State::Waiting(home, check.push(entry(&event_loop, cx))),
+            State::New => self.state = State::Waiting(home, check.push(asker.to_waiter())),
             // Whoever polls again may have another waker. On another loop the ticket says nothing.
             State::Waiting(id, ticket)
-                if id == home && check.replace(ticket, entry(&event_loop, cx)).is_ok() => {}
+                if id == home && check.replace(ticket, Some(asker.to_waiter())).is_ok() => {}
             State::Waiting(..) | State::Done => {
                 self.state = State::Done;
                 return Poll::Ready(());
@@ -68,18 +69,10 @@ impl Future for YieldNow {
     }
 }
 
-/// What the check phase is to wake.
-fn entry(event_loop: &EventLoop, cx: &Context<'_>) -> Entry {
-    match ready::polled_by(event_loop.id(), cx.waker().data()) {
-        Some(task) => Entry::Task(task),
-        None => Entry::Waker(cx.waker().clone()),
-    }
-}
-
 impl Drop for YieldNow {
     fn drop(&mut self) {
         if let State::Waiting(id, ticket) = self.state {
-            let leave = |event_loop: &EventLoop| event_loop.check.replace(ticket, Entry::Nobody);
+            let leave = |event_loop: &EventLoop| event_loop.check.replace(ticket, None);
             let left = context::with_loop(id, leave);
             drop(left);
         }

@@ -12,7 +12,7 @@ use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::timers::TimerKey;
-use crate::tasks::Message;
+use crate::tasks::{Asker, Message};
 
 /// Waits until `duration` has passed.
 ///
@@ -117,10 +117,11 @@ impl Sleep {
         };
     }
 
-    /// Arms it on `event_loop`, to wake `waker`.
+    /// Arms it on `event_loop`, to tell whoever polls with `waker`.
     fn arm(&self, event_loop: &EventLoop, waker: Option<&Waker>) -> State {
         let (deadline, now) = self.nanos(event_loop);
-        let key = event_loop.timers.arm(deadline, now, waker);
+        let asker = waker.map(|waker| Asker::new(event_loop.id(), waker));
+        let key = event_loop.timers.arm(deadline, now, asker);
         State::Armed(Arc::clone(&event_loop.shared), key)
     }
 
@@ -146,7 +147,8 @@ impl Sleep {
                 let Some(event_loop) = context::current().filter(|l| l.id() == shared.id) else {
                     panic!("{}", wrong_loop(shared));
                 };
-                ready!(event_loop.timers.poll(key, cx.waker()));
+                let asker = Asker::new(event_loop.id(), cx.waker());
+                ready!(event_loop.timers.poll(key, asker));
                 drop(event_loop.timers.cancel(key));
                 self.state = State::Elapsed;
                 Poll::Ready(())
@@ -190,7 +192,7 @@ impl Drop for Sleep {
         };
         let key = *key;
         match context::with_loop(shared.id, |event_loop| event_loop.timers.cancel(key)) {
-            Some(waker) => drop(waker),
+            Some(waiter) => drop(waiter),
             None => go_home(shared, key),
         }
     }
@@ -200,8 +202,8 @@ impl Drop for Sleep {
 fn go_home(shared: &Shared, key: TimerKey) {
     let id = shared.id;
     let cancel = move || {
-        let waker = context::with_loop(id, |event_loop| event_loop.timers.cancel(key));
-        drop(waker);
+        let waiter = context::with_loop(id, |event_loop| event_loop.timers.cancel(key));
+        drop(waiter);
     };
     // A loop that is gone has no timers.
     let _refused = shared.inbox.push(Message::Call(Box::new(cancel)));

@@ -1,11 +1,11 @@
 //! The registered sources: their readiness, and who waits for it.
 
 use std::mem;
-use std::task::Waker;
 
 use mio::event::Event;
 
 use crate::slots::{Key, Slots};
+use crate::tasks::{Asker, Waiter};
 
 /// How many different wakers may wait for one direction through the `poll_*` methods of the I/O
 /// traits, which cannot say that they have stopped waiting. One more wakes the oldest, who asks
@@ -26,7 +26,7 @@ pub(crate) enum WaiterId {
     Unnumbered,
     /// A future, which takes itself off the list when it is dropped.
     Operation(u64),
-    /// A caller of a `poll_*` method, known by its waker alone.
+    /// A caller of a `poll_*` method, known by its waiter alone.
     Poller,
 }
 
@@ -60,22 +60,16 @@ struct Side {
     ready: bool,
     /// Set for good when the other end has closed this direction, or the source has failed.
     closed: bool,
-    waiters: Vec<Waiter>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    id: WaiterId,
-    waker: Waker,
+    waiters: Vec<(WaiterId, Waiter)>,
 }
 
 /// Whose place a new waiter has taken, to be dealt with outside of any borrow.
 pub(super) enum Displaced {
     Nobody,
-    /// Its own former waker.
-    Dropped(Waker),
+    /// Itself, as it was.
+    Dropped(Waiter),
     /// Another who may still be there and must ask again.
-    Woken(Waker),
+    Told(Waiter),
 }
 
 impl Side {
@@ -92,28 +86,27 @@ impl Side {
         self.closed |= is_closed;
     }
 
-    fn position(&self, id: WaiterId, waker: &Waker) -> Option<usize> {
-        self.waiters.iter().position(|waiter| match id {
-            WaiterId::Poller => waiter.id == id && waiter.waker.will_wake(waker),
-            _ => waiter.id == id,
-        })
+    fn position(&self, id: WaiterId, is_same: impl Fn(&Waiter) -> bool) -> Option<usize> {
+        self.waiters
+            .iter()
+            .position(|(other, waiter)| *other == id && (id != WaiterId::Poller || is_same(waiter)))
     }
 
-    fn take_waiters(&mut self, out: &mut Vec<Waker>) {
-        out.extend(self.waiters.drain(..).map(|waiter| waiter.waker));
+    fn take_waiters(&mut self, out: &mut Vec<Waiter>) {
+        out.extend(self.waiters.drain(..).map(|(_, waiter)| waiter));
     }
 
     /// The first poller, if there are too many.
-    fn evict_poller(&mut self) -> Option<Waker> {
+    fn evict_poller(&mut self) -> Option<Waiter> {
         let mut pollers = self
             .waiters
             .iter()
             .enumerate()
-            .filter(|(_, waiter)| waiter.id == WaiterId::Poller)
+            .filter(|(_, (id, _))| *id == WaiterId::Poller)
             .map(|(index, _)| index);
         let first = pollers.next()?;
         let others = pollers.count();
-        (others >= POLLERS_MAX).then(|| self.waiters.remove(first).waker)
+        (others >= POLLERS_MAX).then(|| self.waiters.remove(first).1)
     }
 }
 
@@ -147,17 +140,17 @@ impl Sources {
     }
 
     /// Frees a slot; who still waits there is returned, to be dropped outside.
-    pub(super) fn remove(&mut self, key: Key) -> Vec<Waker> {
-        let mut wakers = Vec::new();
+    pub(super) fn remove(&mut self, key: Key) -> Vec<Waiter> {
+        let mut waiters = Vec::new();
         if let Some(mut source) = self.slots.remove(key) {
-            source.read.take_waiters(&mut wakers);
-            source.write.take_waiters(&mut wakers);
+            source.read.take_waiters(&mut waiters);
+            source.write.take_waiters(&mut waiters);
         }
-        wakers
+        waiters
     }
 
-    /// Moves the wakers of all sources to `out`.
-    pub(super) fn take_wakers(&mut self, out: &mut Vec<Waker>) {
+    /// Moves the waiters of all sources to `out`.
+    pub(super) fn take_waiters(&mut self, out: &mut Vec<Waiter>) {
         for source in self.slots.values_mut() {
             source.read.take_waiters(out);
             source.write.take_waiters(out);
@@ -195,14 +188,14 @@ impl Sources {
         source.is_none_or(|source| source.side(direction).closed)
     }
 
-    /// Whether `waker` is to be added for `id`, which gets its number here. False if it stands on
+    /// Whether `asker` is to be added for `id`, which gets its number here. False if it stands on
     /// the list already.
     pub(super) fn admit(
         &mut self,
         key: Key,
         direction: Direction,
         id: &mut WaiterId,
-        waker: &Waker,
+        asker: Asker<'_>,
     ) -> bool {
         if *id == WaiterId::Unnumbered {
             self.next_waiter += 1;
@@ -212,31 +205,31 @@ impl Sources {
             return false;
         };
         let side = source.side(direction);
-        match side.position(*id, waker) {
-            Some(index) => !side.waiters[index].waker.will_wake(waker),
+        match side.position(*id, |waiter| asker.is(waiter)) {
+            Some(index) => !asker.is(&side.waiters[index].1),
             None => true,
         }
     }
 
-    /// Adds a waiter, or gives it a new waker.
+    /// Adds a waiter, or puts it in the place of the one of the same operation.
     pub(super) fn add_waiter(
         &mut self,
         key: Key,
         direction: Direction,
         id: WaiterId,
-        waker: Waker,
+        waiter: Waiter,
     ) -> Displaced {
         let Some(source) = self.slots.get_mut(key) else {
-            return Displaced::Dropped(waker);
+            return Displaced::Dropped(waiter);
         };
         let side = source.side(direction);
-        if let Some(index) = side.position(id, &waker) {
-            let old = mem::replace(&mut side.waiters[index].waker, waker);
+        if let Some(index) = side.position(id, |_| false) {
+            let old = mem::replace(&mut side.waiters[index].1, waiter);
             return Displaced::Dropped(old);
         }
-        side.waiters.push(Waiter { id, waker });
+        side.waiters.push((id, waiter));
         match side.evict_poller() {
-            Some(evicted) => Displaced::Woken(evicted),
+            Some(evicted) => Displaced::Told(evicted),
             None => Displaced::Nobody,
         }
     }
@@ -246,13 +239,13 @@ impl Sources {
         key: Key,
         direction: Direction,
         id: WaiterId,
-    ) -> Option<Waker> {
+    ) -> Option<Waiter> {
         let side = self.slots.get_mut(key)?.side(direction);
-        let index = side.waiters.iter().position(|waiter| waiter.id == id)?;
-        Some(side.waiters.remove(index).waker)
+        let index = side.waiters.iter().position(|(other, _)| *other == id)?;
+        Some(side.waiters.remove(index).1)
     }
 
-    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waker>) {
+    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
         if let Some(source) = self.slots.get_mut(key) {
             for side in [&mut source.read, &mut source.write] {
                 if side.ready {
@@ -262,7 +255,7 @@ impl Sources {
         }
     }
 
-    pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waker>) {
+    pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
         if let Some(source) = self.slots.get_mut(key) {
             source.read.take_waiters(out);
             source.write.take_waiters(out);

@@ -1,0 +1,85 @@
+//! Who waits for something: a task of the loop, or a waker from elsewhere.
+//!
+//! Timers, sources, joins and the lines of check and close all keep waiters. Most often the one who
+//! waits is the task that is being polled, by its own waker: then its key is enough, and no counted
+//! reference is made or dropped. A waiter also says on whose behalf it waits, for those who ask what
+//! keeps the loop alive and what each task waits for.
+
+use std::fmt;
+use std::task::Waker;
+
+use crate::ready::{self, LoopId};
+use crate::slots::Key;
+
+/// See the [module](self).
+pub(crate) enum Waiter {
+    /// A task of this loop, by itself.
+    Task(Key),
+    /// Somebody else: another executor, or a combinator with wakers of its own.
+    Foreign(Box<Foreign>),
+}
+
+/// A waker that is not a task's own.
+pub(crate) struct Foreign {
+    pub(crate) waker: Waker,
+    /// The task that was being polled when it came; [`Key::DANGLING`] if none was.
+    owner: Key,
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiter::Task(key) => f.debug_tuple("Task").field(key).finish(),
+            Waiter::Foreign(foreign) => f.debug_tuple("Foreign").field(&foreign.owner).finish(),
+        }
+    }
+}
+
+/// Who asks for something and will wait if it is not there yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    waker: &'a Waker,
+    /// The task that is being polled, or [`Key::DANGLING`].
+    polled: Key,
+    /// Whether `waker` is that task's own.
+    is_own: bool,
+}
+
+impl<'a> Asker<'a> {
+    /// Whoever polls with `waker` on the loop `home`.
+    #[inline]
+    pub(crate) fn new(home: LoopId, waker: &'a Waker) -> Self {
+        let (polled, is_own) = ready::polled(home, waker.data());
+        Asker {
+            waker,
+            polled,
+            is_own,
+        }
+    }
+
+    /// Whether `waiter` stands for the same.
+    #[inline]
+    pub(crate) fn is(&self, waiter: &Waiter) -> bool {
+        match waiter {
+            Waiter::Task(key) => self.is_own && *key == self.polled,
+            Waiter::Foreign(foreign) => {
+                !self.is_own && foreign.owner == self.polled && foreign.waker.will_wake(self.waker)
+            }
+        }
+    }
+
+    /// The one who waits. May clone a waker, which runs foreign code: not to be called under a
+    /// borrow.
+    #[inline]
+    pub(crate) fn to_waiter(self) -> Waiter {
+        if self.is_own {
+            return Waiter::Task(self.polled);
+        }
+        Waiter::Foreign(Box::new(Foreign {
+            waker: self.waker.clone(),
+            owner: self.polled,
+        }))
+    }
+}
+
+const _: () = assert!(size_of::<Option<Waiter>>() == 16);
