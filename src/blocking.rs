@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, KeepAlive, Shared};
 use crate::panics;
 use crate::pool::{Class, Job, JobError, Label, Pool};
 use crate::task::{Cancel, JoinHandle, promise};
@@ -73,10 +73,11 @@ where
     T: Send + 'static,
 {
     let pool = &event_loop.shared.pool;
+    let f = move || context::outside(f);
     let (queued, job) = Pool::job(label(class, &identity.origin), f);
     let id = identity.id;
     let ticket = Arc::clone(job.ticket());
-    let spawned = event_loop.tasks.insert(JobWork { job }, identity);
+    let spawned = event_loop.insert(JobWork { job }, identity);
     event_loop.tasks.poll_first(spawned.header.key());
     match pool.push(queued) {
         Ok(()) => JoinHandle::job(spawned, ticket),
@@ -103,13 +104,21 @@ where
         panics::drop_contained(f, "the destructor of a job that came too late");
         return JoinHandle::cancelled(identity.id);
     }
-    let (promise, handle) = promise(identity.clone());
+    let (promise, handle) = promise(shared, identity.clone());
     let cell = Arc::clone(promise.cell());
-    let run = move || promise.fill(panics::contain(f).map_err(Failure::Panicked));
+    // Nothing else tells the loop that the job is under way.
+    cell.hold(KeepAlive::new(Arc::clone(shared)));
+    let run = move || {
+        let result = panics::contain(|| context::outside(f));
+        promise.fill(result.map_err(Failure::Panicked));
+    };
     let (queued, job) = Pool::job(label(Class::Plain, &identity.origin), run);
     match shared.pool.push(queued) {
         Ok(()) => {
             cell.set_job(Box::new(job));
+            if shared.is_seeded {
+                shared.knock();
+            }
             handle
         }
         // The runtime has ended just now: the job was dropped, and its promise says cancelled.
@@ -153,6 +162,9 @@ where
         return Err(io::Error::other(context::NO_LOOP));
     }
     let mut job = AbortOnDrop(spawn_class(f, class));
+    if context::is_polled_unref() {
+        job.0.count_in(false);
+    }
     (&mut job.0).await?
 }
 
@@ -163,6 +175,7 @@ struct JobWork<T> {
 
 impl<T: Send + 'static> Work for JobWork<T> {
     type Output = T;
+    const IS_JOB: bool = true;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
         Pin::new(&mut self.job)
@@ -181,5 +194,9 @@ impl<T: Send + 'static> Work for JobWork<T> {
 impl<T: Send> Cancel for Job<T> {
     fn cancel(&mut self) -> bool {
         Job::cancel(self)
+    }
+
+    fn set_ref(&self, is_ref: bool) {
+        self.ticket().set_ref(is_ref);
     }
 }

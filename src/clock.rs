@@ -1,8 +1,11 @@
 //! The loop's clock: nanoseconds since the loop was made.
 //!
 //! Timers count in one `u64`, which reaches 584 years. The clock is the system's monotonic one: it
-//! stands still while the machine is suspended, and never goes back.
+//! stands still while the machine is suspended, and never goes back. It can be *paused*: then it
+//! stands still until it is moved on by hand, and when it is resumed it goes on from there. Nothing
+//! else in the crate reads the time.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// A deadline that never comes.
@@ -12,28 +15,131 @@ pub(crate) const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
+    /// When the clock was last set going, and what it showed then.
+    going_since: Cell<(Instant, u64)>,
+    /// What it shows while it is paused.
+    paused_at: Cell<Option<u64>>,
+    /// What it showed when it was last read.
+    recent: Cell<u64>,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
+        let origin = Instant::now();
         Clock {
-            origin: Instant::now(),
+            origin,
+            going_since: Cell::new((origin, 0)),
+            paused_at: Cell::new(None),
+            recent: Cell::new(0),
         }
     }
 
     /// Nanoseconds since the origin.
     pub(crate) fn now(&self) -> u64 {
-        self.nanos_at(Instant::now())
+        let now = match self.paused_at.get() {
+            Some(now) => now,
+            None => {
+                let (since, shown) = self.going_since.get();
+                shown.saturating_add(nanos(Instant::now().saturating_duration_since(since)))
+            }
+        };
+        self.recent.set(now);
+        now
+    }
+
+    /// What the clock showed when it was last read: for what need not be exact.
+    pub(crate) fn recent(&self) -> u64 {
+        self.recent.get()
+    }
+
+    /// The present as an instant.
+    pub(crate) fn instant(&self) -> Instant {
+        self.instant_at(self.now())
+    }
+
+    /// The instant at which the clock shows `nanos`. One that the system's clock cannot say is some
+    /// thirty years off.
+    pub(crate) fn instant_at(&self, nanos: u64) -> Instant {
+        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+        let instant = self.origin.checked_add(Duration::from_nanos(nanos));
+        instant.unwrap_or_else(|| self.origin + FAR)
     }
 
     /// `instant` as nanoseconds: zero if it lies before the origin, [`NEVER`] past the clock's end.
     pub(crate) fn nanos_at(&self, instant: Instant) -> u64 {
-        let since = instant.saturating_duration_since(self.origin);
-        u64::try_from(since.as_nanos()).unwrap_or(NEVER)
+        nanos(instant.saturating_duration_since(self.origin))
+    }
+
+    /// Whether the clock ever stood still, so that it does not show the system's time.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.is_paused() || self.going_since.get().0 != self.origin
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused_at.get().is_some()
+    }
+
+    /// Stops the clock.
+    pub(crate) fn pause(&self) {
+        self.paused_at.set(Some(self.now()));
+    }
+
+    /// Sets the clock going from where it stands.
+    pub(crate) fn resume(&self) {
+        if let Some(now) = self.paused_at.take() {
+            self.going_since.set((Instant::now(), now));
+        }
+    }
+
+    /// Moves a paused clock on to `nanos`, if that is to come.
+    pub(crate) fn advance_to(&self, nanos: u64) {
+        let now = self.now();
+        debug_assert!(self.is_paused(), "only a paused clock is moved");
+        // One tick before never: a clock that shows `NEVER` would fire what is never to fire.
+        self.paused_at.set(Some(nanos.clamp(now, NEVER - 1)));
     }
 }
 
 /// How long it is from `now` to `deadline`; nothing if it has passed.
 pub(crate) fn until(deadline: u64, now: u64) -> Duration {
     Duration::from_nanos(deadline.saturating_sub(now))
+}
+
+/// A duration as nanoseconds; [`NEVER`] if there are too many.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_clock_moves_by_hand_only_and_goes_on_from_there() {
+        let clock = Clock::new();
+        assert!(!clock.is_virtual());
+        clock.pause();
+        let start = clock.now();
+
+        clock.advance_to(start + 5_000_000_000);
+        clock.advance_to(start);
+
+        assert_eq!(clock.now(), start + 5_000_000_000);
+        assert_eq!(clock.nanos_at(clock.instant()), clock.now());
+        clock.resume();
+        assert!(!clock.is_paused());
+        assert!(clock.is_virtual());
+        assert!(clock.now() >= start + 5_000_000_000);
+    }
+
+    #[test]
+    fn the_clock_never_shows_never() {
+        let clock = Clock::new();
+        clock.pause();
+
+        clock.advance_to(NEVER);
+
+        assert_eq!(clock.now(), NEVER - 1);
+        let _no_overflow = clock.instant();
+    }
 }

@@ -110,3 +110,34 @@ pub(crate) fn describe_current() -> String {
 pub(crate) fn describe(id: LoopId) -> String {
     format!("quintet loop {}", id.to_bits())
 }
+
+/// Whether the task that is being polled does not keep its loop alive.
+pub(crate) fn is_polled_unref() -> bool {
+    let is_unref = with(|event_loop| {
+        let polled = ready::polled_task(event_loop.id());
+        polled.is_some_and(|key| !event_loop.tasks.is_ref(key))
+    });
+    is_unref.unwrap_or(false)
+}
+
+/// Notes what the task that is being polled waits for, for those who ask what everybody waits for.
+/// To be called by a leaf future that is about to answer `Pending`.
+pub(crate) fn waits_for(what: &'static str) {
+    with(|event_loop| {
+        if let Some(key) = ready::polled_task(event_loop.id()) {
+            event_loop.tasks.note(key, what);
+        }
+    });
+}
+
+/// Calls `f`, a blocking job, as if this were a worker's thread: without a current loop.
+pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+    let previous = CURRENT.try_with(|current| current.take()).ok().flatten();
+    let Some(previous) = previous else {
+        return f();
+    };
+    let _entered = Entered {
+        previous: Some(previous),
+    };
+    f()
+}

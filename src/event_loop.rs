@@ -1,41 +1,39 @@
 //! The event loop: five phases, the tasks, and the tick that goes round.
 //!
-//! [`Turn::tick`] is the whole of it: each phase in its file does its part and hands its callbacks
-//! back here, where they become wakes and polls of tasks, each followed by a checkpoint. The
-//! runtime drives the tick; futures reach the loop through `context`.
+//! Here are its parts, and the ways in which it can be driven; [`Turn::tick`] is one time round. The
+//! runtime drives the loop; futures reach it through `context`.
 
-use std::cell::RefCell;
+mod alive;
+mod embedded;
+mod root;
+mod turn;
+
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::coop;
+use crate::clock::{self, Clock};
+use crate::dice::Dice;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
 use crate::phase::close::Close;
 use crate::phase::pending::Pending;
-use crate::phase::poll::{self, Door, Wait};
+use crate::phase::poll::{self, Door};
 use crate::phase::timers::Timers;
-use crate::phase::{Callback, Deliver};
 use crate::pool::Pool;
 use crate::ready::{self, LoopId};
 use crate::slots::Key;
 use crate::tasks::{
-    Cause, Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, Waiter, Work,
+    Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter, Work,
 };
-
-/// Poll looks for due timers after this many callbacks; reading the clock costs about as much as
-/// one of them.
-const CALLBACKS_PER_CLOCK_READ: u32 = 64;
-
-/// And after a callback that did this much work, counted in units of the task budget.
-const UNITS_PER_CLOCK_READ: u32 = 32;
+use root::Root;
+use turn::{Patience, Silence, Turn};
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
 const CLOSE_ROUNDS_MAX: usize = 100;
@@ -49,12 +47,97 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// Set once, when the loop shuts down: nothing is spawned any more.
     closed: AtomicBool,
+    /// Set when the loop is to stop going round; cleared when it has.
+    stopping: AtomicBool,
+    /// Under a seed: a hash of all that has happened, in its order.
+    order: AtomicU64,
+    pub(crate) is_seeded: bool,
+    pub(crate) unhandled_panic: UnhandledPanic,
 }
 
 impl Shared {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
+
+    /// Makes the loop stop after its present tick.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.knock();
+    }
+
+    /// Ends the loop's sleep.
+    pub(crate) fn knock(&self) {
+        let _ended = self.inbox.push(Message::Call(Box::new(|| {})));
+    }
+
+    /// Deals with the panic of a task that comes from elsewhere, of which no join handle tells.
+    pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
+        if let Some(fatal) = self.unhandled_panic.deal_with(identity, payload) {
+            let fatal = Message::Panic(fatal);
+            if let Err(refused) = self.inbox.push(fatal) {
+                refused.discard();
+            }
+        }
+    }
+
+    /// The hash of all that has happened, if there is a seed.
+    pub(crate) fn order_hash(&self) -> Option<u64> {
+        self.is_seeded.then(|| self.order.load(Ordering::Relaxed))
+    }
+
+    fn fold_order(&self, fold: impl FnOnce(u64) -> u64) {
+        let hash = self.order.load(Ordering::Relaxed);
+        self.order.store(fold(hash), Ordering::Relaxed);
+    }
+}
+
+/// Keeps a loop from being at its end while it lives, on any thread.
+pub(crate) struct KeepAlive {
+    shared: Arc<Shared>,
+}
+
+impl KeepAlive {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        shared.inbox.hold();
+        KeepAlive { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for KeepAlive {
+    fn drop(&mut self) {
+        self.shared.inbox.let_go();
+    }
+}
+
+/// How a loop is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: Option<String>,
+    /// How many polls of tasks a phase may make.
+    pub(crate) phase_budget: u32,
+    pub(crate) seed: Option<u64>,
+    pub(crate) start_paused: bool,
+    pub(crate) auto_advance: bool,
+    /// Whether the time of each poll is taken.
+    pub(crate) is_measuring: bool,
+    pub(crate) unhandled_panic: UnhandledPanic,
+}
+
+/// Why a loop stopped going round.
+pub(crate) enum Stop {
+    /// The root is done, or nothing referenced is alive, or somebody asked to stop.
+    Done,
+    /// A task or the root's caller asked for the end of the process.
+    Exit(i32),
+    /// A panic that nobody handles is to end the runtime.
+    Panicked(Payload),
+    /// Time is paused, and nothing can ever happen.
+    Stuck,
 }
 
 /// What belongs to one loop. Stays on its thread.
@@ -69,36 +152,69 @@ pub(crate) struct EventLoop {
     pub(crate) close: Close,
     /// The ready queue while the loop does not run.
     parked: RefCell<VecDeque<Key>>,
-    /// How many polls of tasks a phase may make.
     phase_budget: u32,
+    is_measuring: bool,
+    dice: Option<Rc<Dice>>,
+    /// Whether a paused clock jumps to the next deadline when there is nothing else to do.
+    pub(crate) auto_advance: Cell<bool>,
+    /// How often the loop has gone round.
+    pub(crate) ticks: Cell<u64>,
+    /// Set when the process is to end.
+    exit_code: Cell<Option<i32>>,
+    /// Whether somebody waits for the loop's descriptor: then it must tell of work.
+    is_embedded: Cell<bool>,
+    pub(crate) hooks: RefCell<Hooks>,
+}
+
+/// What users want to be called when the loop is at its end.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) before_exit: Vec<Box<dyn FnMut()>>,
+    pub(crate) on_exit: Vec<Box<dyn FnOnce(i32)>>,
 }
 
 impl EventLoop {
     /// # Errors
     ///
     /// The OS's, of making a poller.
-    pub(crate) fn new(name: Option<String>, pool: Pool, phase_budget: u32) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, pool: Pool) -> io::Result<Self> {
         let id = LoopId::next();
         let door = Door::open()?;
+        let dice = settings.seed.map(|seed| Rc::new(Dice::new(seed)));
+        let clock = Clock::new();
+        if settings.start_paused {
+            clock.pause();
+        }
         let shared = Shared {
             id,
-            name,
+            name: settings.name,
             inbox: Arc::clone(&door.inbox),
             registry: Arc::clone(&door.registry),
             pool,
             closed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            order: AtomicU64::new(0),
+            is_seeded: dice.is_some(),
+            unhandled_panic: settings.unhandled_panic,
         };
         Ok(EventLoop {
             shared: Arc::new(shared),
-            clock: Clock::new(),
-            tasks: Tasks::new(id, Arc::clone(&door.inbox)),
+            clock,
+            tasks: Tasks::new(id, Arc::clone(&door.inbox), settings.unhandled_panic),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: poll::Poll::new(door),
+            poll: poll::Poll::new(door, dice.clone()),
             check: Check::new(),
             close: Close::new(),
             parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
-            phase_budget,
+            phase_budget: settings.phase_budget,
+            is_measuring: settings.is_measuring,
+            dice,
+            auto_advance: Cell::new(settings.auto_advance),
+            ticks: Cell::new(0),
+            exit_code: Cell::new(None),
+            is_embedded: Cell::new(false),
+            hooks: RefCell::default(),
         })
     }
 
@@ -122,15 +238,21 @@ impl EventLoop {
 
     /// Adds a task to the tasks and to the end of the ready queue.
     pub(crate) fn spawn<W: Work>(&self, work: W, identity: Identity) -> Spawned {
-        let spawned = self.tasks.insert(work, identity);
+        let spawned = self.insert(work, identity);
         self.enqueue(&spawned.header);
         spawned
     }
 
+    /// Adds a task that is in no queue yet.
+    pub(crate) fn insert<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+        self.tasks.insert(work, identity, self.clock.recent())
+    }
+
     /// Adds a task whose first turn is in the check phase.
     pub(crate) fn spawn_immediate<W: Work>(&self, work: W, identity: Identity) -> Spawned {
-        let spawned = self.tasks.insert(work, identity);
+        let spawned = self.insert(work, identity);
         self.check.push(Waiter::Task(spawned.header.key()));
+        self.touch();
         spawned
     }
 
@@ -138,10 +260,49 @@ impl EventLoop {
         let is_running = ready::push(self.id(), || header.enqueue());
         if !is_running && let Some(key) = header.enqueue() {
             self.parked.borrow_mut().push_back(key);
+            self.touch();
         }
     }
 
-    /// Runs until `root` is done. The loop must be the running one of this thread.
+    /// Runs jobs here, under a seed: some of those that wait, in any order. Their results come home
+    /// as those of workers do.
+    fn run_inline_jobs(&self) {
+        let Some(dice) = &self.dice else { return };
+        let mut jobs = self.shared.pool.take_inline_jobs();
+        if jobs.is_empty() {
+            return;
+        }
+        dice.shuffle(&mut jobs);
+        let later = jobs.split_off(1 + dice.below(jobs.len()));
+        self.shared.pool.put_back_inline_jobs(later);
+        for job in jobs {
+            ready::absent(|| job.run());
+        }
+    }
+
+    pub(crate) fn is_measuring(&self) -> bool {
+        self.is_measuring
+    }
+
+    /// Makes the process end as soon as the present poll is through.
+    pub(crate) fn exit(&self, code: i32) {
+        if self.exit_code.get().is_none() {
+            self.exit_code.set(Some(code));
+        }
+    }
+
+    /// Whether the loop is to run nothing more.
+    fn is_ending(&self) -> bool {
+        // A loop that shuts down runs what belongs to its end.
+        !self.is_closed() && (self.exit_code.get().is_some() || self.tasks.has_fatal_panic())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed) || self.is_ending()
+    }
+
+    /// Runs until `root` is done. The loop must be the running one of this thread. If nothing of
+    /// the loop's own can ever wake anything, `say_so` is called, once.
     ///
     /// # Errors
     ///
@@ -150,37 +311,119 @@ impl EventLoop {
         &self,
         root: Pin<&mut dyn Future<Output = ()>>,
         origin: Origin,
-    ) -> Result<(), Payload> {
+        say_so: impl FnOnce(),
+    ) -> Result<Stop, Payload> {
         let identity = self.tasks.identify(origin);
-        let (spawned, waker) = self.tasks.insert_root(identity);
+        let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
         if let Some(key) = spawned.header.enqueue() {
             ready::push_front(key);
         }
-        let mut turn = Turn::new(
-            self,
-            Some(Root {
-                spawned,
-                waker,
-                future: root,
-                result: None,
-            }),
-        );
-        turn.grant_budget().checkpoint();
-        while !turn.has_stopped() {
-            if let Err(error) = turn.tick() {
-                panic!("quintet: waiting for events failed: {error}");
+        let root = Root {
+            spawned,
+            waker,
+            future: root,
+            result: None,
+        };
+        let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
+        let mut say_so = Some(say_so);
+        turn.begin();
+        while !turn.has_stopped() && !turn.is_stuck {
+            tick(&mut turn);
+            if turn.silence == Silence::Over {
+                turn.silence = Silence::Told;
+                if let Some(say_so) = say_so.take() {
+                    say_so();
+                }
             }
         }
-        turn.finish()
+        let is_stuck = turn.is_stuck;
+        match turn.finish() {
+            Some(Err(payload)) => Err(payload),
+            None if is_stuck => Ok(Stop::Stuck),
+            _ => Ok(self.take_stop()),
+        }
+    }
+
+    /// Runs until nothing referenced is alive. Each time when that is so, `revive` is called, which
+    /// may change it.
+    pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> Stop {
+        let mut turn = Turn::new(self, None, Patience::WHILE_ALIVE);
+        turn.begin();
+        while !self.is_stopping() && !turn.is_stuck {
+            if !self.is_alive() {
+                revive();
+                turn.begin();
+                if self.is_stopping() || !self.is_alive() {
+                    break;
+                }
+            }
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        if turn.is_stuck {
+            return Stop::Stuck;
+        }
+        self.take_stop()
+    }
+
+    /// Goes round once, and waits no longer than `limit` for something to happen.
+    pub(crate) fn run_once(&self, limit: Option<Duration>) -> Stop {
+        let now = self.clock.now();
+        let limit = limit.map(|limit| now.saturating_add(clock::nanos(limit)));
+        let ends_with_life = true;
+        let mut turn = Turn::new(
+            self,
+            None,
+            Patience {
+                limit,
+                ends_with_life,
+            },
+        );
+        turn.begin();
+        if !self.is_stopping() {
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.take_stop()
+    }
+
+    /// Goes round, without waiting, as long as there is something to do.
+    pub(crate) fn run_until_stalled(&self) -> Stop {
+        let patience = Patience {
+            limit: Some(0),
+            ends_with_life: false,
+        };
+        let mut turn = Turn::new(self, None, patience);
+        turn.begin();
+        let mut events = None;
+        while !self.is_stopping() && (events != Some(turn.events) || self.has_work()) {
+            events = Some(turn.events);
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.take_stop()
+    }
+
+    /// Why the loop does not go round any more.
+    fn take_stop(&self) -> Stop {
+        if let Some(code) = self.exit_code.get() {
+            return Stop::Exit(code);
+        }
+        match self.tasks.take_fatal_panic() {
+            Some(payload) => Stop::Panicked(payload),
+            None => Stop::Done,
+        }
     }
 
     /// Ends everything, in order. The loop must be the running one of this thread.
     pub(crate) fn shut_down(&self, grace: Duration) {
-        self.shared.closed.store(true, Ordering::Relaxed);
+        if self.shared.closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
         // The end of a task may release a worker, which must not begin another job then.
         self.shared.pool.close();
         self.tasks.cancel_all();
-        let mut turn = Turn::new(self, None);
+        let mut turn = Turn::new(self, None, Patience::ENDLESS);
         for _ in 0..CLOSE_ROUNDS_MAX {
             if self.close.is_empty() {
                 break;
@@ -238,215 +481,9 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// The future of `block_on`: a task whose body stands on the stack.
-struct Root<'a> {
-    spawned: Spawned,
-    waker: Waker,
-    future: Pin<&'a mut dyn Future<Output = ()>>,
-    result: Option<Result<(), Payload>>,
-}
-
-impl Root<'_> {
-    /// Polls the root, if it is its turn; like `Tasks::run`.
-    fn run(&mut self, cause: Cause) -> bool {
-        let header = &self.spawned.header;
-        if header.is_queued() != (cause == Cause::Queued) || self.result.is_some() {
-            return false;
-        }
-        header.begin_poll();
-        let mut cx = Context::from_waker(&self.waker);
-        let polled = ready::polling(header.key(), self.waker.data(), || {
-            panics::contain(|| self.future.as_mut().poll(&mut cx))
-        });
-        self.result = match polled {
-            Ok(Poll::Pending) => None,
-            Ok(Poll::Ready(())) => Some(Ok(())),
-            Err(payload) => Some(Err(payload)),
-        };
-        true
-    }
-}
-
-/// The loop while it goes round.
-pub(crate) struct Turn<'a> {
-    event_loop: &'a EventLoop,
-    root: Option<Root<'a>>,
-    /// Polls that are left to the present phase.
-    budget: u32,
-    /// Callbacks since the clock was last looked at for due timers.
-    callbacks: u32,
-    /// What the present callback and its checkpoint have charged.
-    charged: u32,
-    /// Room for those who wait for one event.
-    waiters: Vec<Waiter>,
-}
-
-impl<'a> Turn<'a> {
-    fn new(event_loop: &'a EventLoop, root: Option<Root<'a>>) -> Self {
-        Turn {
-            event_loop,
-            root,
-            budget: 0,
-            callbacks: 0,
-            charged: 0,
-            waiters: Vec::new(),
-        }
-    }
-
-    /// Goes round once.
-    fn tick(&mut self) -> io::Result<()> {
-        let l = self.event_loop;
-        let now = || l.clock.now();
-        l.timers.run(self.begin_phase(), now);
-        l.pending.run(self.begin_phase());
-        let wait = self.begin_phase().wait();
-        l.poll.run(self, wait, now)?;
-        l.check.run(self.begin_phase());
-        l.close
-            .run(self.begin_phase(), |source| l.poll.release(source));
-        self.begin_phase();
-        Ok(())
-    }
-
-    /// How long poll may wait. The deadline is compared with the clock only when poll waits: time
-    /// spent in tasks is not added to anybody's sleep.
-    fn wait(&self) -> Wait {
-        let l = self.event_loop;
-        let has_work = !ready::is_empty()
-            || !l.pending.is_empty()
-            || !l.check.is_empty()
-            || !l.close.is_empty();
-        match l.timers.next_deadline() {
-            _ if has_work => Wait::Not,
-            Some(deadline) => Wait::Until(deadline),
-            None => Wait::ForEver,
-        }
-    }
-
-    /// Leaves to the pending phase what the phase before did not reach, and grants a new budget.
-    fn begin_phase(&mut self) -> &mut Self {
-        if !self.has_stopped() {
-            while let Some(key) = ready::pop() {
-                self.event_loop.pending.push(Callback::LeftOver(key));
-            }
-        }
-        self.grant_budget()
-    }
-
-    fn grant_budget(&mut self) -> &mut Self {
-        self.budget = self.event_loop.phase_budget;
-        self.callbacks = 0;
-        self.charged = 0;
-        self
-    }
-
-    fn has_stopped(&self) -> bool {
-        matches!(&self.root, Some(root) if root.result.is_some())
-    }
-
-    /// Gives a task its turn.
-    fn run(&mut self, key: Key, cause: Cause) {
-        coop::begin_poll();
-        let was_run = match &mut self.root {
-            Some(root) if root.spawned.header.key() == key => root.run(cause),
-            _ => self.event_loop.tasks.run(key, cause),
-        };
-        self.charged += coop::end_poll();
-        if was_run {
-            self.budget -= 1;
-            let pending = &self.event_loop.pending;
-            ready::drain_deferred(|key| pending.push(Callback::LeftOver(key)));
-        }
-    }
-
-    /// Carries a callback out, up to the wakes and polls that it stands for itself.
-    fn carry_out(&mut self, callback: Callback) {
-        match callback {
-            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
-            Callback::Tell(waiter) => self.event_loop.tasks.tell(waiter),
-            Callback::LeftOver(key) => self.run(key, Cause::Queued),
-            Callback::Message(Message::Wake(header)) => self.run(header.key(), Cause::Event),
-            Callback::Message(Message::Call(call)) => {
-                if let Err(payload) = panics::contain(call) {
-                    panics::discard(payload);
-                }
-            }
-            Callback::Source(source) => {
-                let l = self.event_loop;
-                l.poll.take_ready_waiters(source, &mut self.waiters);
-                self.waiters
-                    .drain(..)
-                    .for_each(|waiter| l.tasks.tell(waiter));
-            }
-        }
-    }
-
-    /// Ends the run of a root.
-    fn finish(self) -> Result<(), Payload> {
-        let Some(root) = self.root else {
-            return Ok(());
-        };
-        self.event_loop.tasks.remove_root(root.spawned, root.waker);
-        root.result.unwrap_or(Ok(()))
-    }
-}
-
-impl Deliver for Turn<'_> {
-    fn may_go_on(&self) -> bool {
-        self.budget > 0 && !self.has_stopped()
-    }
-
-    fn deliver(&mut self, callback: Callback) {
-        self.charged = 0;
-        self.carry_out(callback);
-        self.checkpoint();
-        self.callbacks += 1;
-    }
-
-    fn deliver_alone(&mut self, callback: Callback) {
-        let wakes_others = matches!(
-            callback,
-            Callback::Tell(Waiter::Foreign(_)) | Callback::Source(_)
-        );
-        let mark = ready::len();
-        self.carry_out(callback);
-        if !wakes_others {
-            return;
-        }
-        let mut woken = ready::split_off(mark);
-        while self.may_go_on()
-            && let Some(key) = woken.pop_front()
-        {
-            self.run(key, Cause::Queued);
-        }
-        for key in woken.into_iter().rev() {
-            self.event_loop.pending.push_front(Callback::LeftOver(key));
-        }
-    }
-
-    fn checkpoint(&mut self) {
-        while self.may_go_on()
-            && let Some(key) = ready::pop()
-        {
-            self.run(key, Cause::Queued);
-        }
-    }
-
-    fn has_pending(&self) -> bool {
-        !self.event_loop.pending.is_empty()
-    }
-
-    fn is_timer_due(&mut self) -> bool {
-        if self.callbacks < CALLBACKS_PER_CLOCK_READ && self.charged < UNITS_PER_CLOCK_READ {
-            return false;
-        }
-        self.callbacks = 0;
-        self.charged = 0;
-        let deadline = self.event_loop.timers.next_deadline();
-        deadline.is_some_and(|deadline| deadline <= self.event_loop.clock.now())
-    }
-
-    fn defer(&mut self, callback: Callback) {
-        self.event_loop.pending.push(callback);
+/// Goes round once.
+fn tick(turn: &mut Turn<'_>) {
+    if let Err(error) = turn.tick() {
+        panic!("quintet: waiting for events failed: {error}");
     }
 }

@@ -32,6 +32,8 @@ struct State<M> {
     /// Set when the loop is about to wait; cleared by the first pusher that sees it, or when the
     /// loop is awake again.
     asleep: bool,
+    /// How many hold the loop: see [`hold`](Inbox::hold).
+    holders: usize,
     /// Set once, when the loop is gone.
     closed: bool,
 }
@@ -42,6 +44,7 @@ impl<M> Inbox<M> {
             state: Mutex::new(State {
                 queue: Vec::new(),
                 asleep: false,
+                holders: 0,
                 closed: false,
             }),
             pending: AtomicBool::new(false),
@@ -65,6 +68,39 @@ impl<M> Inbox<M> {
             (self.unpark)();
         }
         Ok(())
+    }
+
+    /// Makes the loop's next wait return at once.
+    pub(crate) fn ring(&self) {
+        (self.unpark)();
+    }
+
+    /// Says that a message may still come, so that the loop is not at its end.
+    pub(crate) fn hold(&self) {
+        self.lock().holders += 1;
+    }
+
+    /// Takes back a [`hold`](Inbox::hold). The last one ends the loop's sleep: it may be at its end.
+    pub(crate) fn let_go(&self) {
+        let was_asleep = {
+            let mut state = self.lock();
+            state.holders -= 1;
+            state.holders == 0 && mem::take(&mut state.asleep)
+        };
+        if was_asleep {
+            (self.unpark)();
+        }
+    }
+
+    /// Whether somebody holds the loop.
+    pub(crate) fn is_held(&self) -> bool {
+        self.lock().holders > 0
+    }
+
+    /// Whether there is no message and nobody who says that there may be one.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.queue.is_empty() && state.holders == 0
     }
 
     /// Whether a fetch is likely to find something.

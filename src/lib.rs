@@ -94,6 +94,7 @@ mod tasks;
 
 mod clock;
 mod coop;
+mod dice;
 mod inbox;
 mod panics;
 mod pool;

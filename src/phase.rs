@@ -62,4 +62,8 @@ pub(crate) trait Deliver {
 
     /// Leaves a callback for the pending phase.
     fn defer(&mut self, callback: Callback);
+
+    /// Poll has asked without waiting, as it was told by [`poll::Wait::Probe`], and nothing had
+    /// happened.
+    fn idle(&mut self);
 }

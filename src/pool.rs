@@ -13,6 +13,7 @@
 //! gate      holds back jobs that may fill only part of the pool
 //! job       a closure and the future of its result
 //! contained a value whose destructor cannot unwind
+//! inline    no workers: the loop runs the jobs itself, for runs that repeat
 //! ```
 //!
 //! Threads start when work comes and nobody is idle, one at a time, and end when they have been
@@ -26,6 +27,7 @@ use std::time::Duration;
 mod contained;
 mod crew;
 mod gate;
+mod inline;
 mod job;
 mod queue;
 mod seat;
@@ -34,6 +36,7 @@ mod worker;
 pub(crate) use job::{Class, Job, JobError, Label, QueuedJob, Ticket};
 
 use crew::Crew;
+use inline::Inline;
 
 /// How many workers a pool has unless it is told otherwise: libuv's number. They are for waiting
 /// on disks and name servers, not for using all processors.
@@ -82,7 +85,13 @@ pub(crate) struct Load {
 ///
 /// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
 pub(crate) struct Pool {
-    crew: Arc<Crew>,
+    hands: Hands,
+}
+
+/// Who does the work.
+enum Hands {
+    Crew(Arc<Crew>),
+    Inline(Inline),
 }
 
 impl Pool {
@@ -98,7 +107,34 @@ impl Pool {
             "the name of worker threads must not contain a NUL"
         );
         Pool {
-            crew: Arc::new(Crew::new(config)),
+            hands: Hands::Crew(Arc::new(Crew::new(config))),
+        }
+    }
+
+    /// Makes a pool without threads, whose jobs wait to be taken by the loop.
+    pub(crate) fn inline() -> Pool {
+        Pool {
+            hands: Hands::Inline(Inline::new()),
+        }
+    }
+
+    /// Whether jobs wait that this thread must run.
+    pub(crate) fn has_inline_jobs(&self) -> bool {
+        matches!(&self.hands, Hands::Inline(inline) if inline.len() > 0)
+    }
+
+    /// Takes the jobs that this thread must run, in the order in which they came.
+    pub(crate) fn take_inline_jobs(&self) -> Vec<QueuedJob> {
+        match &self.hands {
+            Hands::Crew(_) => Vec::new(),
+            Hands::Inline(inline) => inline.take(),
+        }
+    }
+
+    /// Puts back what was taken too early, ahead of what has come since.
+    pub(crate) fn put_back_inline_jobs(&self, jobs: Vec<QueuedJob>) {
+        if let Hands::Inline(inline) = &self.hands {
+            inline.put_back(jobs);
         }
     }
 
@@ -118,35 +154,59 @@ impl Pool {
     /// If there is no worker and the OS refuses to start one, or the pool has been shut down. The
     /// job is dropped then, its closure with it, and its [`Job`] answers [`JobError::Cancelled`].
     pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
-        self.crew.push(job)
+        match &self.hands {
+            Hands::Crew(crew) => crew.push(job),
+            Hands::Inline(inline) => inline.push(job),
+        }
     }
 
     /// Lets no job begin any more and refuses new ones; what [`shut_down`](Pool::shut_down) does
     /// first. Those that wait stay where they are.
     pub(crate) fn close(&self) {
-        self.crew.close();
+        match &self.hands {
+            Hands::Crew(crew) => crew.close(),
+            Hands::Inline(_) => {}
+        }
     }
 
     /// Ends the pool: refuses new jobs, drops those not begun (their [`Job`]s answer
     /// [`JobError::Cancelled`]), and waits until those that run have ended, or until `grace` has
-    /// passed. Answers which still run; their threads go on, and end with them.
+    /// passed. Answers which still run; their threads go on, and end with them. Unreferenced jobs are
+    /// neither waited for nor named.
     ///
     /// May be called again, by anybody. A job that calls it does not wait for itself, and finds
     /// itself in the answer.
     pub(crate) fn shut_down(&self, grace: Duration) -> Vec<Label> {
-        self.crew.shut_down(grace)
+        match &self.hands {
+            Hands::Crew(crew) => crew.shut_down(grace),
+            Hands::Inline(inline) => {
+                inline.shut_down();
+                Vec::new()
+            }
+        }
     }
 
     /// How busy the pool is. Others may change that at any time.
     pub(crate) fn load(&self) -> Load {
-        self.crew.load()
+        match &self.hands {
+            Hands::Crew(crew) => crew.load(),
+            Hands::Inline(inline) => Load {
+                threads: 0,
+                idle: 0,
+                queued: inline.len(),
+            },
+        }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.crew.shut_down(Duration::ZERO);
+        self.shut_down(Duration::ZERO);
     }
+}
+
+fn shut_down_error() -> io::Error {
+    io::Error::other("the worker pool has been shut down")
 }
 
 impl fmt::Debug for Pool {

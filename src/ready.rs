@@ -171,6 +171,37 @@ pub(crate) fn deferring(wake: impl FnOnce()) {
     wake();
 }
 
+/// The task of loop `id` that is being polled.
+#[inline]
+pub(crate) fn polled_task(id: LoopId) -> Option<Key> {
+    let (key, _) = polled(id, ptr::null());
+    (key != Key::DANGLING).then_some(key)
+}
+
+/// Whether loop `id` runs on this thread.
+pub(crate) fn is_running(id: LoopId) -> bool {
+    HOME.with(|home| home.running.get() & !DEFERRING == id.0)
+}
+
+/// Runs `f` as if no loop ran on this thread: what it wakes goes the way of other threads' wakes.
+pub(crate) fn absent(f: impl FnOnce()) {
+    struct Restore(Option<Outer>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(outer) = self.0.take() {
+                drop(stop(outer));
+            }
+        }
+    }
+    let outer = HOME.with(|home| Outer {
+        running: home.running.replace(0),
+        queue: home.queue.take(),
+        polled: home.polled.replace(Polled::NONE),
+    });
+    let _restore = Restore(Some(outer));
+    f();
+}
+
 /// Hands the tasks set aside by [`deferring`] to `take`.
 #[inline]
 pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {

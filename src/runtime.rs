@@ -1,8 +1,13 @@
 //! The runtime: a loop and its worker pool, and what drives them.
 
 mod builder;
+mod dump;
 mod enter_guard;
+mod exit;
 mod handle;
+mod keep_alive;
+mod run;
+mod stalled;
 
 use std::fmt;
 use std::io;
@@ -14,14 +19,18 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
-use crate::event_loop::EventLoop;
-use crate::ready;
+use crate::event_loop::{EventLoop, Stop};
+use crate::panics;
 use crate::task::{self, JoinHandle};
 use crate::tasks::Origin;
 
-pub use builder::Builder;
+pub use builder::{Builder, UnhandledPanic};
+pub use dump::{Dump, TaskDump, Wait};
 pub use enter_guard::EnterGuard;
+pub use exit::{before_exit, exit, on_exit};
 pub use handle::{Handle, TryCurrentError};
+pub use keep_alive::KeepAlive;
+pub use stalled::Stalled;
 
 /// A single-threaded runtime: one event loop, and a pool of worker threads for what blocks.
 ///
@@ -84,34 +93,54 @@ impl Runtime {
     /// `'static`. When it is done this returns at once; other tasks stay where they are, and go on
     /// in the next `block_on`.
     ///
-    /// While nothing is to be done the thread sleeps and uses no CPU, for ever if need be.
+    /// While nothing is to be done the thread sleeps and uses no CPU, for ever if need be: another
+    /// thread may hold a waker. If nothing of the loop's own can ever end that sleep, it says so once
+    /// on standard error, with the tasks that wait and what they wait for.
     ///
     /// # Panics
     ///
     /// If the future panics, with its panic; the runtime can still be used. If a runtime runs on
     /// this thread already: a task cannot block the thread that is to run it. If the OS refuses to
-    /// wait for events.
+    /// wait for events. If time is [paused](crate::time::pause) and nothing can ever happen. With the
+    /// panic of a task, if that is to [end the runtime](UnhandledPanic::ShutdownRuntime).
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        assert!(
-            !ready::is_any_running(),
-            "a quintet runtime is running on this thread already, and `block_on` would stop it; \
-             inside a task use `.await`, or `spawn_blocking` for what must block"
-        );
         let origin = Origin {
             name: Some("root".into()),
             location: Location::caller(),
         };
-        let _running = context::run(&self.event_loop);
         let mut output = None;
-        let result = {
+        let mut stuck = None;
+        let result = self.drive("block_on", || {
             let root = pin!(async { output = Some(future.await) });
-            self.event_loop.run_root(root, origin)
-        };
+            let result = self
+                .event_loop
+                .run_root(root, origin, || self.tell_of_silence());
+            if let Ok(Stop::Stuck) = result {
+                stuck = Some(Dump::new(&self.event_loop));
+            }
+            result
+        });
         match result {
-            Ok(()) => output.expect("the root is done, so it has left its output"),
+            Ok(stop) => self.after(stop),
             Err(payload) => panic::resume_unwind(payload),
         }
+        if let Some(dump) = stuck {
+            panic!(
+                "time is paused and nothing can ever happen: no timer is armed that it could move \
+                 on to, no job is under way, and no other thread holds a `KeepAlive` guard; {dump}"
+            );
+        }
+        output.expect("the root is done, so it has left its output")
+    }
+
+    /// Says that only another thread can end a sleep that has begun.
+    fn tell_of_silence(&self) {
+        panics::report(format_args!(
+            "nothing can wake this loop but another thread: no timer is armed, no socket is waited \
+             for, no job is under way; {}",
+            self.dump()
+        ));
     }
 
     /// Spawns a task onto this runtime; see [`quintet::spawn`](crate::spawn). It is first polled by
@@ -160,6 +189,25 @@ impl Runtime {
         &self.handle
     }
 
+    /// Ends everything, in order, before the process exits with `code` or goes on.
+    fn shut_down(&self, code: i32) {
+        let running = context::run(&self.event_loop);
+        let hooks = std::mem::take(&mut self.event_loop.hooks.borrow_mut().on_exit);
+        for hook in hooks {
+            if let Err(payload) = panics::contain(|| hook(code)) {
+                panics::report(format_args!(
+                    "an `on_exit` hook panicked: {}",
+                    panics::message(&*payload)
+                ));
+                panics::discard(payload);
+            }
+        }
+        let hooks = std::mem::take(&mut *self.event_loop.hooks.borrow_mut());
+        self.event_loop.shut_down(self.grace);
+        panics::drop_contained(hooks, "the destructor of a hook");
+        drop(running);
+    }
+
     /// Ends the runtime like dropping it, but waits at most `grace` for running blocking jobs.
     ///
     /// Jobs that go on after that are named on standard error; their threads end with them.
@@ -175,9 +223,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let running = context::run(&self.event_loop);
-        self.event_loop.shut_down(self.grace);
-        drop(running);
+        self.shut_down(0);
     }
 }
 

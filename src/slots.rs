@@ -23,6 +23,11 @@ impl Key {
         generation: 0,
     };
 
+    /// The number of the slot.
+    pub(crate) fn index(self) -> usize {
+        self.index as usize
+    }
+
     /// The key as one word, for an atomic or a poller's token.
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {
@@ -178,8 +183,14 @@ impl<T> Slots<T> {
 
     /// All live keys and values, in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        let entries = self.entries.iter().enumerate();
-        entries.filter_map(|(index, entry)| match &entry.state {
+        self.iter_from(0)
+    }
+
+    /// The same, from slot `first` on and round to it.
+    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = (Key, &T)> {
+        let (before, after) = self.entries.split_at(first.min(self.entries.len()));
+        let numbered = (first..).zip(after).chain((0..).zip(before));
+        numbered.filter_map(|(index, entry)| match &entry.state {
             State::Occupied(value) => Some((
                 Key {
                     index: index as u32,

@@ -110,7 +110,7 @@ where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
     let identity = Identity::from_elsewhere(origin);
-    let (promise, handle) = promise(identity.clone());
+    let (promise, handle) = promise(shared, identity.clone());
     let arrive = move || arrive(FutureWork::new(future), promise, identity);
     let is_home = context::with_loop(shared.id, |_| ()).is_some();
     if is_home {

@@ -8,7 +8,9 @@
 //! No borrow of the slab is held while a future is polled or dropped or a waker is called: those run
 //! users' code, which may come back here. Take out, release, then call.
 
+mod census;
 pub(crate) mod header;
+mod identity;
 mod waiter;
 mod work;
 
@@ -16,10 +18,9 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{self, AtomicU64, Ordering};
+use std::sync::atomic::{self, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::inbox::Inbox;
@@ -27,7 +28,9 @@ use crate::panics::{self, Payload};
 use crate::ready::{self, LoopId};
 use crate::slots::{Key, Slots};
 
+pub(crate) use census::Person;
 pub(crate) use header::{Header, Message};
+pub(crate) use identity::{Failure, Identity, Origin, Outcome, UnhandledPanic};
 pub(crate) use waiter::{Asker, Waiter};
 pub(crate) use work::{FutureWork, Work};
 
@@ -36,68 +39,6 @@ pub(crate) type TaskInbox = Inbox<Message>;
 
 /// How many unused headers are kept for new tasks.
 const SPARE_HEADERS_MAX: usize = 1024;
-
-/// Task ids are taken from the process's counter in blocks of this size, so that spawning does not
-/// touch memory shared with other loops.
-const ID_BLOCK: u64 = 1024;
-
-/// How a task ended.
-pub(crate) type Outcome<T> = Result<T, Failure>;
-
-/// Why a task has no output.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// It was aborted, or its loop ended first.
-    Cancelled,
-    /// It panicked.
-    Panicked(Payload),
-    /// It is a blocking job that no worker could be had for.
-    NoWorker(std::io::Error),
-}
-
-/// Where a task comes from: for messages, dumps and the order of shutdown.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) location: &'static Location<'static>,
-}
-
-/// Who a task is.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) id: u64,
-    pub(crate) origin: Origin,
-}
-
-/// The process's counter of task ids. They begin with 1.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-impl Identity {
-    /// The identity of a task that is spawned from another thread.
-    pub(crate) fn from_elsewhere(origin: Origin) -> Self {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Identity { id, origin }
-    }
-
-    /// Says that the task panicked, for nobody awaits it.
-    pub(crate) fn report_panic(&self, payload: Payload) {
-        panics::report(format_args!(
-            "{self} panicked, and nobody awaits it: {}",
-            panics::message(&*payload)
-        ));
-        panics::discard(payload);
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("task ")?;
-        if let Some(name) = &self.origin.name {
-            write!(f, "`{name}` ")?;
-        }
-        write!(f, "(id {}, spawned at {})", self.id, self.origin.location)
-    }
-}
 
 /// A spawned task, for whoever makes its handle.
 #[derive(Debug)]
@@ -121,6 +62,19 @@ pub(crate) struct Tasks {
     ids: Cell<(u64, u64)>,
     /// How many tasks have been spawned, ever.
     spawned: Cell<u64>,
+    jobs: Cell<Jobs>,
+    unhandled_panic: UnhandledPanic,
+    /// Under the policy that such a panic ends the loop: the first one.
+    fatal_panic: RefCell<Option<Payload>>,
+    has_fatal_panic: Cell<bool>,
+}
+
+/// How many unfinished tasks are the pool's jobs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Jobs {
+    all: u32,
+    /// Those that keep the loop alive.
+    referenced: u32,
 }
 
 /// One task.
@@ -134,9 +88,35 @@ struct Task {
     finished: bool,
     /// Whether nobody can ask for the outcome any more.
     detached: bool,
+    /// Whether the pool does it.
+    is_job: bool,
+    /// Whether it is counted among the referenced ones.
+    is_counted: bool,
     /// How many were spawned before it.
     sequence: u64,
     identity: Identity,
+    record: Record,
+}
+
+/// What is noted of a task for those who ask.
+#[derive(Debug)]
+struct Record {
+    /// When it was spawned, by the loop's clock.
+    spawned_at: u64,
+    /// How long its polls took, in nanoseconds, as far as that was measured.
+    busy: u64,
+    polls: u32,
+    /// In which poll `note` was made: a later one makes it void.
+    noted_in: u32,
+    /// What it waits for, where nothing else tells.
+    note: &'static str,
+}
+
+/// What is known of a task when it comes.
+struct Newcomer {
+    is_job: bool,
+    identity: Identity,
+    now: u64,
 }
 
 /// A task that has ended and left its slot.
@@ -163,7 +143,11 @@ pub(crate) enum Cause {
 }
 
 impl Tasks {
-    pub(crate) fn new(home: LoopId, inbox: Arc<TaskInbox>) -> Self {
+    pub(crate) fn new(
+        home: LoopId,
+        inbox: Arc<TaskInbox>,
+        unhandled_panic: UnhandledPanic,
+    ) -> Self {
         Tasks {
             home,
             inbox,
@@ -173,24 +157,44 @@ impl Tasks {
             is_releasing: Cell::new(false),
             ids: Cell::new((0, 0)),
             spawned: Cell::new(0),
+            jobs: Cell::default(),
+            unhandled_panic,
+            fatal_panic: RefCell::new(None),
+            has_fatal_panic: Cell::new(false),
         }
     }
 
-    /// Adds a task. It is in no queue yet.
-    pub(crate) fn insert<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+    /// Adds a task, at the time `now`. It is in no queue yet.
+    pub(crate) fn insert<W: Work>(&self, work: W, identity: Identity, now: u64) -> Spawned {
         let (header, waker) = self.header();
         let body = Body {
             work: work::erase(work),
             waker,
         };
-        self.occupy(header, Some(body), identity)
+        if W::IS_JOB {
+            self.count_jobs(|jobs| {
+                jobs.all += 1;
+                jobs.referenced += 1;
+            });
+        }
+        let newcomer = Newcomer {
+            is_job: W::IS_JOB,
+            identity,
+            now,
+        };
+        self.occupy(header, Some(body), newcomer)
     }
 
     /// Adds the task that stands for a future which lives on the stack of `block_on`, and returns
     /// its waker beside it.
-    pub(crate) fn insert_root(&self, identity: Identity) -> (Spawned, Waker) {
+    pub(crate) fn insert_root(&self, identity: Identity, now: u64) -> (Spawned, Waker) {
         let (header, waker) = self.header();
-        (self.occupy(header, None, identity), waker)
+        let newcomer = Newcomer {
+            is_job: false,
+            identity,
+            now,
+        };
+        (self.occupy(header, None, newcomer), waker)
     }
 
     /// Removes the root's slot.
@@ -203,8 +207,8 @@ impl Tasks {
         }
     }
 
-    fn occupy(&self, header: Arc<Header>, body: Option<Body>, identity: Identity) -> Spawned {
-        let id = identity.id;
+    fn occupy(&self, header: Arc<Header>, body: Option<Body>, newcomer: Newcomer) -> Spawned {
+        let id = newcomer.identity.id;
         let sequence = self.spawned.get();
         self.spawned.set(sequence + 1);
         let handle = Arc::clone(&header);
@@ -216,8 +220,17 @@ impl Tasks {
                 joiner: None,
                 finished: false,
                 detached: false,
+                is_job: newcomer.is_job,
+                is_counted: true,
                 sequence,
-                identity,
+                identity: newcomer.identity,
+                record: Record {
+                    spawned_at: newcomer.now,
+                    busy: 0,
+                    polls: 0,
+                    noted_in: 0,
+                    note: "",
+                },
             }
         });
         Spawned { header: handle, id }
@@ -245,17 +258,6 @@ impl Tasks {
         if spare.len() < SPARE_HEADERS_MAX {
             spare.push((header, waker));
         }
-    }
-
-    /// Makes the identity of a task that is about to be spawned.
-    pub(crate) fn identify(&self, origin: Origin) -> Identity {
-        let (mut next, mut end) = self.ids.get();
-        if next == end {
-            next = NEXT_ID.fetch_add(ID_BLOCK, Ordering::Relaxed);
-            end = next + ID_BLOCK;
-        }
-        self.ids.set((next + 1, end));
-        Identity { id: next, origin }
     }
 
     /// Gives the task its turn: polls it, or drops its future if it was aborted. Returns whether
@@ -288,6 +290,7 @@ impl Tasks {
             return None;
         }
         let body = task.body.take()?;
+        task.record.polls = task.record.polls.wrapping_add(1);
         Some((body, task.header.is_aborted()))
     }
 
@@ -317,6 +320,13 @@ impl Tasks {
         task.header.set_finished();
         let joiner = task.joiner.take();
         let detached = task.detached;
+        if task.is_job {
+            let is_counted = task.is_counted;
+            self.count_jobs(|jobs| {
+                jobs.all -= 1;
+                jobs.referenced -= u32::from(is_counted);
+            });
+        }
         drop(slots);
         if detached {
             self.release(key);
@@ -400,7 +410,7 @@ impl Tasks {
         panics::drop_contained(ended.joiner, "the destructor of a waker");
         let Some(mut body) = ended.body else { return };
         if let Some(payload) = body.work.as_mut().take_panic() {
-            ended.identity.report_panic(payload);
+            self.panic_unhandled(&ended.identity, payload);
         }
         panics::drop_contained(body.work, "the destructor of a task's output");
         self.recycle(ended.header, body.waker);
@@ -521,5 +531,5 @@ impl Message {
 const _: () = {
     const fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<Header>();
-    assert!(size_of::<Task>() <= 128);
+    assert!(size_of::<Task>() <= 168);
 };

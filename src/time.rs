@@ -3,9 +3,13 @@
 //! Timers fire in the timers phase, in the order (deadline, arming), and never before their
 //! deadline. A deadline has nanoseconds, and is met to some 20 microseconds where the OS allows it.
 //! A sleep is armed when it is first polled. `Duration::MAX` is fine and means never.
+//!
+//! For tests the time can be [paused](pause) and moved on by hand, or by itself when there is nothing
+//! else to do.
 
 mod instant;
 mod interval;
+mod paused;
 mod sleep;
 mod timeout;
 
@@ -13,6 +17,7 @@ pub use std::time::Duration;
 
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
+pub use paused::{Advance, advance, advance_to_next, auto_advance, is_paused, pause, resume};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 

@@ -116,6 +116,41 @@ fn a_wake_after_the_end_is_given_back_and_nothing_stays_behind() {
 }
 
 #[test]
+fn who_holds_the_loop_ends_its_sleep_by_letting_go_and_loses_no_message() {
+    check(|| {
+        let (bell, ring) = Bell::new();
+        let inbox = Arc::new(Inbox::new(ring));
+        let holders = [true, false].map(|has_message| {
+            inbox.hold();
+            let inbox = Arc::clone(&inbox);
+            thread::spawn(move || {
+                if has_message {
+                    inbox.push(()).expect("the loop is there");
+                }
+                inbox.let_go();
+            })
+        });
+
+        let mut arrived = 0;
+        while !inbox.is_idle() {
+            if inbox.fall_asleep() {
+                // Not the holder's part: nobody holds it any more, and it must not wait.
+                if !inbox.is_held() {
+                    inbox.ring();
+                }
+                bell.wait();
+            }
+            inbox.fetch(|()| arrived += 1);
+        }
+
+        assert_eq!(arrived, 1);
+        for holder in holders {
+            holder.join().expect("no panic");
+        }
+    });
+}
+
+#[test]
 fn a_late_wake_never_reaches_the_next_task_of_its_header() {
     check(|| {
         let (bell, ring) = Bell::new();

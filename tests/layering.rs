@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "coop",
+            "dice",
             "inbox",
             "panics",
             "pool",

@@ -252,7 +252,7 @@ fn block_on_inside_a_task_panics_and_says_what_to_do() {
         for attempt in attempts {
             let in_task = runtime.spawn(async { catch_unwind(AssertUnwindSafe(attempt)) });
             let payload = runtime.block_on(in_task).unwrap().unwrap_err();
-            let message = payload.downcast_ref::<&str>().unwrap();
+            let message = payload.downcast_ref::<String>().unwrap();
             assert!(
                 message.contains("is running on this thread already"),
                 "{message}"

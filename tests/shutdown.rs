@@ -385,7 +385,7 @@ fn block_on_in_a_destructor_of_a_shutdown_panics_and_says_why() {
             let _guard = OnDrop(Some(move || {
                 let attempt = catch_unwind(|| quintet::block_on(async {}));
                 let payload = attempt.unwrap_err();
-                message.replace(payload.downcast_ref::<&str>().unwrap().to_string());
+                message.replace(*payload.downcast::<String>().unwrap());
             }));
             pending::<()>().await;
         });

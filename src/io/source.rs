@@ -20,7 +20,7 @@ use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::close::Closing;
-use crate::phase::poll::{Direction, WaiterId};
+use crate::phase::poll::{Direction, Kind, WaiterId};
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::{Asker, Message};
@@ -85,7 +85,9 @@ struct Link {
     registration: OnceLock<Registration>,
     /// Set when it was closed while operations still wait.
     closed: AtomicBool,
-    is_signal: bool,
+    kind: Kind,
+    /// Whether it does not keep its loop alive.
+    unref: AtomicBool,
 }
 
 struct Registration {
@@ -96,28 +98,44 @@ struct Registration {
 impl<T: AsFd> Source<T> {
     /// Takes over a descriptor, which must be non-blocking.
     pub(crate) fn new(io: T) -> Self {
-        Source::with_kind(io, false)
+        Source::with_kind(io, Kind::Ordinary)
     }
 
     /// The same for one whose events are to come after all others of a tick.
     pub(crate) fn new_signal(io: T) -> Self {
-        Source::with_kind(io, true)
+        Source::with_kind(io, Kind::Signal)
     }
 
-    fn with_kind(io: T, is_signal: bool) -> Self {
+    fn with_kind(io: T, kind: Kind) -> Self {
         Source {
             io: Some(io),
             link: Link {
                 home: AtomicU64::new(0),
                 registration: OnceLock::new(),
                 closed: AtomicBool::new(false),
-                is_signal,
+                kind,
+                unref: AtomicBool::new(false),
             },
         }
     }
 
     pub(crate) fn get(&self) -> &T {
         self.io.as_ref().expect("emptied by `into_inner` only")
+    }
+
+    /// Says whether it keeps its loop alive while somebody waits for it.
+    pub(crate) fn set_ref(&self, is_ref: bool) {
+        self.link.unref.store(!is_ref, Ordering::Relaxed);
+        if let Some(registration) = self.link.registration.get() {
+            let key = registration.key;
+            at_home(&registration.shared, move |event_loop| {
+                event_loop.poll.set_ref(key, is_ref);
+            });
+        }
+    }
+
+    pub(crate) fn is_ref(&self) -> bool {
+        self.link.is_ref()
     }
 
     /// Leaves the loop and gives the descriptor back.
@@ -243,6 +261,10 @@ impl Link {
         self.registration.get().map(|registration| registration.key)
     }
 
+    fn is_ref(&self) -> bool {
+        !self.unref.load(Ordering::Relaxed)
+    }
+
     /// The current loop, which the source belongs to from now on.
     fn bind(&self) -> io::Result<Rc<EventLoop>> {
         let event_loop = context::current().ok_or_else(|| io::Error::other(context::NO_LOOP))?;
@@ -283,7 +305,7 @@ impl Link {
         if let Some(key) = self.key() {
             return Ok(key);
         }
-        let key = event_loop.poll.register(fd, self.is_signal)?;
+        let key = event_loop.poll.register(fd, self.kind, self.is_ref())?;
         let registration = Registration {
             shared: Arc::clone(&event_loop.shared),
             key,
@@ -314,6 +336,7 @@ impl Link {
                     source: Some(key),
                     waiter: None,
                 });
+                event_loop.touch();
             });
         }
     }

@@ -104,6 +104,24 @@ impl TcpListener {
         self.source.get().set_ttl(ttl)
     }
 
+    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
+    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    ///
+    /// Like `unref` this may be called on any thread, and any number of times.
+    pub fn ref_(&self) {
+        self.source.set_ref(true);
+    }
+
+    /// Lets the runtime end though a task waits for this.
+    pub fn unref(&self) {
+        self.source.set_ref(false);
+    }
+
+    /// Returns whether it keeps its runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        self.source.is_ref()
+    }
+
     /// Closes it. The port is free at once; this ends in the close phase of the tick.
     pub async fn close(self) {
         self.source.close().await;

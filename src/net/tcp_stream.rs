@@ -83,6 +83,24 @@ impl TcpStream {
         Ok(TcpStream::from_connected(stream))
     }
 
+    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
+    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    ///
+    /// Like `unref` this may be called on any thread, and any number of times.
+    pub fn ref_(&self) {
+        self.source.set_ref(true);
+    }
+
+    /// Lets the runtime end though a task waits for this.
+    pub fn unref(&self) {
+        self.source.set_ref(false);
+    }
+
+    /// Returns whether it keeps its runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        self.source.is_ref()
+    }
+
     /// Takes it from its loop. The stream is still non-blocking.
     ///
     /// # Errors

@@ -25,6 +25,16 @@ impl Check {
         self.line.borrow().len() == 0
     }
 
+    /// Whether somebody stands in the line who `counts`.
+    pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
+        self.line.borrow().iter().flatten().any(counts)
+    }
+
+    /// Tells who stands in the line.
+    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter)) {
+        self.line.borrow().iter().flatten().for_each(tell);
+    }
+
     /// Joins the line; returns the ticket.
     pub(crate) fn push(&self, waiter: Waiter) -> u64 {
         self.line.borrow_mut().push(Some(waiter))

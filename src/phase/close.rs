@@ -36,6 +36,14 @@ impl Close {
         self.line.borrow().len() == 0
     }
 
+    /// Tells who awaits a close.
+    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter)) {
+        let line = self.line.borrow();
+        line.iter()
+            .filter_map(|closing| closing.waiter.as_ref())
+            .for_each(tell);
+    }
+
     /// Joins the line; returns the ticket.
     pub(crate) fn push(&self, closing: Closing) -> u64 {
         self.line.borrow_mut().push(closing)

@@ -25,6 +25,11 @@ impl<T> Line<T> {
         self.entries.len()
     }
 
+    /// Those who stand in it, from the front.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter()
+    }
+
     /// Joins the end of the line.
     pub(crate) fn push(&mut self, entry: T) -> u64 {
         self.entries.push_back(entry);

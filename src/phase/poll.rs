@@ -15,7 +15,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +25,14 @@ use mio::{Events, Interest, Token};
 
 use super::{Callback, Deliver};
 use crate::clock;
+use crate::dice::Dice;
 use crate::panics;
 use crate::slots::Key;
 use crate::tasks::{Asker, TaskInbox, Waiter};
 use alarm::Alarm;
 use sources::{Displaced, Sources};
 
-pub(crate) use sources::{Direction, WaiterId};
+pub(crate) use sources::{Direction, Kind, WaiterId};
 
 /// Events fetched by one call. More than this and the rest comes with the next tick's call; the
 /// number is large enough that the call's price is spread thin.
@@ -53,6 +55,8 @@ const ALARM: Token = Token(usize::MAX - 1);
 pub(crate) enum Wait {
     /// There is other work: not at all, and the OS need not even be asked.
     Not,
+    /// Not at all, but the OS must be asked.
+    Probe,
     /// Until this time of the loop's clock.
     Until(u64),
     /// Until something happens.
@@ -71,6 +75,8 @@ pub(crate) struct Poll {
     fetched: RefCell<VecDeque<Callback>>,
     skipped_ticks: Cell<u32>,
     last_asked: Cell<u64>,
+    /// Under a seed: decides the order of sources.
+    dice: Option<Rc<Dice>>,
 }
 
 /// The poller and the inbox that ends its wait.
@@ -98,7 +104,7 @@ impl Door {
 }
 
 impl Poll {
-    pub(crate) fn new(door: Door) -> Self {
+    pub(crate) fn new(door: Door, dice: Option<Rc<Dice>>) -> Self {
         Poll {
             poller: RefCell::new(door.poller),
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
@@ -109,6 +115,7 @@ impl Poll {
             fetched: RefCell::new(VecDeque::new()),
             skipped_ticks: Cell::new(0),
             last_asked: Cell::new(0),
+            dice,
         }
     }
 
@@ -127,6 +134,9 @@ impl Poll {
             return Ok(());
         }
         self.fetch(wait, now)?;
+        if wait == Wait::Probe && self.fetched.borrow().is_empty() {
+            turn.idle();
+        }
         let mut must_defer = turn.has_pending();
         while let Some(callback) = self.next_fetched() {
             must_defer = must_defer || !turn.may_go_on() || turn.is_timer_due();
@@ -168,15 +178,36 @@ impl Poll {
         if self.sources.borrow().is_empty() {
             return false;
         }
+        if self.dice.is_some() {
+            // What is found must not depend on how long anything took.
+            return true;
+        }
         let skipped = self.skipped_ticks.get() + 1;
         self.skipped_ticks.set(skipped);
         skipped > SKIPPED_TICKS_MAX || now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
     }
 
+    /// While the loop does not run: sees to it that the poller's descriptor is readable when a message
+    /// comes, and at `deadline`.
+    pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) {
+        if !self.inbox.fall_asleep() {
+            self.inbox.ring();
+            return;
+        }
+        if let Some(deadline) = deadline {
+            let left = clock::until(deadline, now);
+            let set = self.alarm.borrow_mut().set_precisely(left, &self.registry);
+            if set.is_err() {
+                // Out of descriptors. Whoever waits finds nothing to do, and waits again.
+                self.inbox.ring();
+            }
+        }
+    }
+
     /// Makes the system call. Afterwards `events` holds what came.
     fn ask(&self, wait: Wait, now: &impl Fn() -> u64) -> io::Result<()> {
         let timeout = match wait {
-            Wait::Not => Some(Duration::ZERO),
+            Wait::Not | Wait::Probe => Some(Duration::ZERO),
             Wait::ForEver => None,
             Wait::Until(deadline) => {
                 let left = clock::until(deadline, now());
@@ -203,6 +234,7 @@ impl Poll {
     fn record(&self, signals: &mut Vec<Callback>) {
         let mut sources = self.sources.borrow_mut();
         let mut fetched = self.fetched.borrow_mut();
+        let mut shuffled = Vec::new();
         for event in &*self.events.borrow() {
             if matches!(event.token(), UNPARK | ALARM) {
                 continue;
@@ -210,9 +242,16 @@ impl Poll {
             let key = Key::from_bits(event.token().0 as u64);
             match sources.record(key, event) {
                 None => {}
-                Some(sources::Kind::Ordinary) => fetched.push_back(Callback::Source(key)),
-                Some(sources::Kind::Signal) => signals.push(Callback::Source(key)),
+                Some(Kind::Signal) => signals.push(Callback::Source(key)),
+                Some(Kind::Ordinary) if self.dice.is_some() => shuffled.push(key),
+                Some(Kind::Ordinary) => fetched.push_back(Callback::Source(key)),
             }
+        }
+        if let Some(dice) = &self.dice {
+            // The kernel's order goes by time.
+            shuffled.sort_unstable_by_key(|key| key.to_bits());
+            dice.shuffle(&mut shuffled);
+            fetched.extend(shuffled.into_iter().map(Callback::Source));
         }
     }
 
@@ -222,23 +261,37 @@ impl Poll {
     /// # Errors
     ///
     /// The OS's, of adding the descriptor to the poller.
-    pub(crate) fn register(&self, fd: BorrowedFd<'_>, is_signal: bool) -> io::Result<Key> {
-        let kind = if is_signal {
-            sources::Kind::Signal
-        } else {
-            sources::Kind::Ordinary
-        };
-        let key = self.sources.borrow_mut().insert(kind);
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: Kind, is_ref: bool) -> io::Result<Key> {
+        let raw = fd.as_raw_fd();
+        let key = self.sources.borrow_mut().insert(kind, raw, is_ref);
         let token = Token(key.to_bits() as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let result = self
-            .registry
-            .register(&mut SourceFd(&fd.as_raw_fd()), token, interest);
+        let result = self.registry.register(&mut SourceFd(&raw), token, interest);
         if let Err(error) = result {
             self.sources.borrow_mut().remove(key);
             return Err(error);
         }
         Ok(key)
+    }
+
+    /// Says whether a source keeps the loop alive while somebody waits for it.
+    pub(crate) fn set_ref(&self, source: Key, is_ref: bool) {
+        self.sources.borrow_mut().set_ref(source, is_ref);
+    }
+
+    /// Whether somebody waits for a source who keeps the loop alive.
+    pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
+        self.sources.borrow().is_any_alive(counts)
+    }
+
+    /// Whether anybody waits for any source.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.sources.borrow().has_waiters()
+    }
+
+    /// Tells who waits for which descriptor, and to do what.
+    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter, RawFd, Direction)) {
+        self.sources.borrow().for_each_waiter(tell);
     }
 
     /// Whether an operation may succeed.

@@ -6,11 +6,12 @@
 
 mod wheel;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 use std::task::Poll;
 
 use super::{Callback, Deliver};
+use crate::clock::NEVER;
 use crate::tasks::{Asker, Waiter};
 use wheel::Wheel;
 
@@ -18,13 +19,17 @@ pub(crate) use wheel::TimerKey;
 
 /// See the [module](self). Times are nanoseconds of the loop's clock.
 pub(crate) struct Timers {
+    /// A timer that is marked does not keep the loop alive.
     wheel: RefCell<Wheel<Option<Waiter>>>,
+    /// Where a timer was last found that keeps the loop alive: most likely it still does.
+    witness: Cell<usize>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
         Timers {
             wheel: RefCell::new(Wheel::new()),
+            witness: Cell::new(0),
         }
     }
 
@@ -35,6 +40,14 @@ impl Timers {
     /// The earliest deadline; none if nothing waits.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.wheel.borrow().next_deadline()
+    }
+
+    /// The earliest deadline, exactly: [`next_deadline`](Timers::next_deadline) may name one that was
+    /// cancelled. Looks at all timers.
+    pub(crate) fn exact_next_deadline(&self) -> Option<u64> {
+        let wheel = self.wheel.borrow();
+        let deadlines = wheel.iter_from(0).map(|timer| timer.deadline);
+        deadlines.filter(|&deadline| deadline != NEVER).min()
     }
 
     /// Arms a timer. A deadline that has passed counts from now, so that those who came earlier go
@@ -68,6 +81,33 @@ impl Timers {
             mem::swap(waiter, &mut new);
         }
         Poll::Pending
+    }
+
+    /// Says whether the timer keeps the loop alive.
+    pub(crate) fn set_ref(&self, key: TimerKey, is_ref: bool) {
+        self.wheel.borrow_mut().set_mark(key, !is_ref);
+    }
+
+    /// Whether a timer waits that keeps the loop alive: a referenced one, for somebody who `counts`.
+    pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
+        let wheel = self.wheel.borrow();
+        let found = wheel.iter_from(self.witness.get()).find(|timer| {
+            let waiter = timer.value.as_ref();
+            !timer.mark && waiter.is_some_and(&counts)
+        });
+        if let Some(timer) = &found {
+            self.witness.set(timer.entry);
+        }
+        found.is_some()
+    }
+
+    /// Tells who waits for which deadline.
+    pub(crate) fn for_each_waiter(&self, mut tell: impl FnMut(&Waiter, u64)) {
+        for timer in self.wheel.borrow().iter_from(0) {
+            if let Some(waiter) = timer.value {
+                tell(waiter, timer.deadline);
+            }
+        }
     }
 
     /// Whether the timer has fired since it was armed.
@@ -149,6 +189,8 @@ mod tests {
         }
 
         fn defer(&mut self, _callback: Callback) {}
+
+        fn idle(&mut self) {}
     }
 
     const NOW: u64 = 1_000_000;

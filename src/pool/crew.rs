@@ -131,7 +131,7 @@ impl Crew {
         if state.shut_down {
             // The lock goes first: `job` is dropped on return, and its closure is users' code.
             drop(state);
-            return Err(io::Error::other("the worker pool has been shut down"));
+            return Err(super::shut_down_error());
         }
         if let Some(gate) = state.gate(job.class())
             && gate.is_full()
@@ -280,7 +280,9 @@ impl Crew {
         let deadline = Instant::now().checked_add(grace);
         self.stop();
         self.wait_for_end(deadline);
-        self.seats.iter().filter_map(Seat::running).collect()
+        let running = self.seats.iter().filter_map(Seat::running);
+        let missed = running.filter(|ticket| ticket.is_ref());
+        missed.map(|ticket| ticket.label().clone()).collect()
     }
 
     /// Refuses jobs, lets none begin, and sends the idle workers home.
@@ -299,7 +301,13 @@ impl Crew {
         drop(held_back);
     }
 
-    /// Waits until all threads have left. A worker, whose job shuts the pool down, does not wait
+    /// How many workers run jobs that nobody wants to wait for.
+    fn unreferenced(&self) -> usize {
+        let running = self.seats.iter().filter_map(Seat::running);
+        running.filter(|ticket| !ticket.is_ref()).count()
+    }
+
+    /// Waits until all threads have left but those with unreferenced jobs. A worker, whose job shuts the pool down, does not wait
     /// for itself, nor for others that wait here like it.
     fn wait_for_end(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
@@ -309,7 +317,8 @@ impl Crew {
             state.waiting_for_end += 1;
         }
         loop {
-            let exempt = if is_worker { state.waiting_for_end } else { 0 };
+            let waiting = if is_worker { state.waiting_for_end } else { 0 };
+            let exempt = waiting + self.unreferenced();
             if self.threads(&state) <= exempt || is_past(deadline) {
                 break;
             }

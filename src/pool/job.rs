@@ -10,7 +10,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 
 use async_task::{FallibleTask, Runnable};
@@ -61,6 +61,8 @@ pub(crate) struct Ticket {
     /// order that all changes of a single atomic have. What the closure reads and what it returns
     /// are published by the queue and by `async-task`.
     progress: AtomicU8,
+    /// Whether shutdown does not wait for it.
+    unref: AtomicBool,
     label: Label,
 }
 
@@ -104,6 +106,15 @@ impl Ticket {
 
     pub(super) fn is_running(&self) -> bool {
         self.progress.load(Ordering::Relaxed) == STARTED
+    }
+
+    /// Says whether shutdown waits for the job.
+    pub(crate) fn set_ref(&self, is_ref: bool) {
+        self.unref.store(!is_ref, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_ref(&self) -> bool {
+        !self.unref.load(Ordering::Relaxed)
     }
 
     fn is_cancelled(&self) -> bool {
@@ -174,6 +185,7 @@ where
 {
     let ticket = Arc::new(Ticket {
         progress: AtomicU8::new(QUEUED),
+        unref: AtomicBool::new(false),
         label,
     });
     let closure = Contained::new(f);

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use super::job::{Label, QueuedJob, Ticket};
+use super::job::{QueuedJob, Ticket};
 use super::queue::OwnEnd;
 
 /// One worker's place.
@@ -79,10 +79,11 @@ impl Seat {
     }
 
     /// The job that is being run here.
-    pub(super) fn running(&self) -> Option<Label> {
-        let desk = self.desk();
-        let ticket = desk.ticket.as_ref().filter(|ticket| ticket.is_running())?;
-        Some(ticket.label().clone())
+    pub(super) fn running(&self) -> Option<Arc<Ticket>> {
+        self.desk()
+            .ticket
+            .clone()
+            .filter(|ticket| ticket.is_running())
     }
 
     pub(super) fn is_of(&self, thread: ThreadId) -> bool {

@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
+use super::Hands;
+use super::crew::Crew;
 use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob};
 
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
@@ -25,6 +27,13 @@ const ATTEMPTS_TIME_MAX: Duration = Duration::from_secs(2);
 const STACK_IMPOSSIBLE: usize = 1 << 46;
 
 // ---- results
+
+fn crew(pool: &Pool) -> &Arc<Crew> {
+    match &pool.hands {
+        Hands::Crew(crew) => crew,
+        Hands::Inline(_) => unreachable!("these pools have threads"),
+    }
+}
 
 #[test]
 fn a_job_answers_what_its_closure_returns() {
@@ -197,7 +206,7 @@ fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
     assert_eq!(Arc::strong_count(&held), 1);
     assert!(is_cancelled(wait(job)));
     assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
-    pool.crew.lock().config.stack_size = None;
+    crew(&pool).lock().config.stack_size = None;
     assert_eq!(wait(submit_as(&pool, dns(), || 1)).unwrap(), 1);
 }
 
@@ -206,7 +215,7 @@ fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
     let pool = pool_of(2);
     let held = hold(&pool);
     held.wait_for_start();
-    pool.crew.lock().config.stack_size = Some(STACK_IMPOSSIBLE);
+    crew(&pool).lock().config.stack_size = Some(STACK_IMPOSSIBLE);
 
     let job = submit(&pool, || ());
     assert_eq!((pool.load().threads, pool.load().queued), (1, 1));
@@ -712,7 +721,7 @@ fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
 #[test]
 fn a_closed_seat_begins_no_job() {
     let pool = pool_of(1);
-    pool.crew.seat(0).close();
+    crew(&pool).seat(0).close();
 
     let job = submit(&pool, || ());
 
@@ -722,7 +731,7 @@ fn a_closed_seat_begins_no_job() {
 #[test]
 fn closing_a_seat_keeps_the_job_on_it_from_starting() {
     let pool = pool_of(1);
-    let seat = pool.crew.seat(0);
+    let seat = crew(&pool).seat(0);
     let (queued, job) = Pool::job(here(), || ());
 
     assert!(seat.begin(&queued));

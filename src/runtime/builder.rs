@@ -5,8 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use super::Runtime;
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, Settings};
 use crate::pool;
+use crate::tasks;
 
 /// More workers than this are a mistake (libuv has the same limit).
 const WORKERS_MAX: usize = 1024;
@@ -36,29 +37,60 @@ const WORKERS_VARIABLE: &str = "QUINTET_WORKERS";
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    name: Option<String>,
     workers: Option<usize>,
     /// The number of workers in it is decided when the runtime is built.
     pool: pool::Config,
-    phase_budget: u32,
+    settings: Settings,
     grace: Duration,
+}
+
+/// What becomes of a panic of a task that nobody awaits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// The runtime says nothing; the panic hook has spoken already.
+    Ignore,
+    /// The runtime says on standard error which task it was, and where that was spawned.
+    #[default]
+    Report,
+    /// The same, and then the runtime ends: all tasks are dropped, and
+    /// [`block_on`](Runtime::block_on), [`run`](Runtime::run) or [`turn`](Runtime::turn) panics
+    /// with the task's panic.
+    ShutdownRuntime,
+}
+
+impl From<UnhandledPanic> for tasks::UnhandledPanic {
+    fn from(policy: UnhandledPanic) -> Self {
+        match policy {
+            UnhandledPanic::Ignore => tasks::UnhandledPanic::Ignore,
+            UnhandledPanic::Report => tasks::UnhandledPanic::Report,
+            UnhandledPanic::ShutdownRuntime => tasks::UnhandledPanic::Shutdown,
+        }
+    }
 }
 
 impl Builder {
     /// Starts with the default settings.
     pub fn new() -> Self {
         Builder {
-            name: None,
             workers: None,
             pool: pool::Config::default(),
-            phase_budget: PHASE_BUDGET_DEFAULT,
+            settings: Settings {
+                name: None,
+                phase_budget: PHASE_BUDGET_DEFAULT,
+                seed: None,
+                start_paused: false,
+                auto_advance: true,
+                is_measuring: cfg!(debug_assertions),
+                unhandled_panic: UnhandledPanic::default().into(),
+            },
             grace: GRACE_DEFAULT,
         }
     }
 
     /// Names the runtime, for messages about it.
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into());
+        self.settings.name = Some(name.into());
         self
     }
 
@@ -110,7 +142,49 @@ impl Builder {
     #[track_caller]
     pub fn phase_budget(&mut self, polls: u32) -> &mut Self {
         assert!(polls > 0, "a phase must be allowed at least one poll");
-        self.phase_budget = polls;
+        self.settings.phase_budget = polls;
+        self
+    }
+
+    /// Starts with time [paused](crate::time::pause): for tests, which then take no time and do not
+    /// depend on any.
+    pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
+        self.settings.start_paused = start_paused;
+        self
+    }
+
+    /// Sets whether paused time moves on by itself to the next deadline when there is nothing else to
+    /// do; it does without this. See [`time::auto_advance`](crate::time::auto_advance).
+    pub fn auto_advance(&mut self, auto_advance: bool) -> &mut Self {
+        self.settings.auto_advance = auto_advance;
+        self
+    }
+
+    /// Lets a seed decide what the order of events leaves open, so that a run repeats.
+    ///
+    /// The sources that the OS reports together are served in an order which the seed gives. Blocking
+    /// jobs run on the loop's own thread, some of those that wait at each poll phase, as the seed
+    /// likes; there are no worker threads. So with [paused time](Builder::start_paused), and as far as
+    /// a program asks nothing of the world, the same seed gives the same run;
+    /// [`Handle::order_hash`](super::Handle::order_hash) tells whether it was.
+    ///
+    /// A job that waits for a task of its own loop waits for ever, for both are one thread.
+    pub fn seed(&mut self, seed: u64) -> &mut Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Sets whether the time that each task's polls take is measured, for a
+    /// [`Dump`](super::Dump); without this it is in debug builds only. It costs two readings of the
+    /// clock a poll, some 50 ns.
+    pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
+        self.settings.is_measuring = measure;
+        self
+    }
+
+    /// Sets what becomes of a panic of a task that nobody awaits.
+    pub fn unhandled_panic(&mut self, policy: UnhandledPanic) -> &mut Self {
+        self.settings.unhandled_panic = policy.into();
         self
     }
 
@@ -134,8 +208,11 @@ impl Builder {
             Some(workers) => workers,
             None => workers_from_environment(pool.workers)?,
         };
-        let pool = pool::Pool::new(pool);
-        let event_loop = EventLoop::new(self.name.clone(), pool, self.phase_budget)
+        let pool = match self.settings.seed {
+            Some(_) => pool::Pool::inline(),
+            None => pool::Pool::new(pool),
+        };
+        let event_loop = EventLoop::new(self.settings.clone(), pool)
             .map_err(|error| with_context(&error, "no poller for a quintet runtime"))?;
         Ok(Runtime::with_loop(event_loop, self.grace))
     }

@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use crate::blocking;
 use crate::context;
 use crate::event_loop::Shared;
 use crate::task::{self, JoinHandle};
-use crate::tasks::Origin;
+use crate::tasks::{Message, Origin};
+
+use super::{Dump, KeepAlive};
 
 /// Reaches a [`Runtime`](super::Runtime) from any thread.
 ///
@@ -94,6 +96,47 @@ impl Handle {
             location: Location::caller(),
         };
         blocking::spawn_from_elsewhere(&self.shared, f, origin)
+    }
+
+    /// Makes [`Runtime::run`](super::Runtime::run), [`turn`](super::Runtime::turn) or
+    /// [`run_until_stalled`](super::Runtime::run_until_stalled) return after the tick it is in; or the
+    /// next one at once, if none is running. What was left stays where it is.
+    ///
+    /// [`block_on`](super::Runtime::block_on) goes on until its future is done.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
+    /// Keeps [`Runtime::run`](super::Runtime::run) going while the guard lives: this thread will send
+    /// something.
+    pub fn keep_alive(&self) -> KeepAlive {
+        KeepAlive::new(&self.shared)
+    }
+
+    /// Returns the live tasks and what they wait for.
+    ///
+    /// On another thread than the runtime's this waits until the loop answers, in its poll phase; a
+    /// runtime that has ended answers with nothing.
+    pub fn dump(&self) -> Dump {
+        if let Some(event_loop) = context::current().filter(|l| l.id() == self.shared.id) {
+            return Dump::new(&event_loop);
+        }
+        let id = self.shared.id;
+        let (answer, answered) = mpsc::channel();
+        let ask = move || {
+            if let Some(event_loop) = context::current().filter(|l| l.id() == id) {
+                let _gone = answer.send(Dump::new(&event_loop));
+            }
+        };
+        // A loop that is gone drops the message, and with it the sender.
+        let _refused = self.shared.inbox.push(Message::Call(Box::new(ask)));
+        answered.recv().unwrap_or_else(|_| Dump::nothing())
+    }
+
+    /// Returns a hash of everything that has happened on the loop, in its order, if the runtime has a
+    /// [seed](super::Builder::seed). Two runs with the same hash went the same way.
+    pub fn order_hash(&self) -> Option<u64> {
+        self.shared.order_hash()
     }
 
     /// Returns the name given by [`Builder::name`](super::Builder::name).

@@ -156,6 +156,24 @@ impl Signal {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
+    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    ///
+    /// Like `unref` this may be called on any thread, and any number of times.
+    pub fn ref_(&self) {
+        self.receiver.set_ref(true);
+    }
+
+    /// Lets the runtime end though a task waits for this.
+    pub fn unref(&self) {
+        self.receiver.set_ref(false);
+    }
+
+    /// Returns whether it keeps its runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        self.receiver.is_ref()
+    }
+
     /// Polls for the next signal.
     ///
     /// # Panics

@@ -122,6 +122,63 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// Lets the task keep its runtime alive again, which every task does from the start; see
+    /// [`Runtime::run`](crate::runtime::Runtime::run).
+    ///
+    /// Like [`unref`](JoinHandle::unref) this may be called on any thread, and any number of times.
+    pub fn ref_(&self) {
+        self.change_ref(true);
+    }
+
+    /// Lets the runtime end though the task has not: nothing that it waits for counts any more.
+    ///
+    /// A blocking job that is unreferenced is not waited for either when the runtime is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use quintet::time::{Duration, sleep};
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// let heartbeat = runtime.spawn(async {
+    ///     loop {
+    ///         sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// });
+    /// heartbeat.unref();
+    /// runtime.run()?; // ends at once
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unref(&self) {
+        self.change_ref(false);
+    }
+
+    /// Returns whether the task keeps its runtime alive, as long as it has not ended.
+    pub fn has_ref(&self) -> bool {
+        match &self.link {
+            Link::Local(header) => header.is_ref(),
+            Link::Shared(cell) => cell.has_ref(),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => false,
+        }
+    }
+
+    fn change_ref(&self, is_ref: bool) {
+        if let Some(ticket) = &self.ticket {
+            ticket.set_ref(is_ref);
+        }
+        self.count_in(is_ref);
+    }
+
+    /// Says whether the task counts among those that keep the loop alive.
+    pub(crate) fn count_in(&self, is_ref: bool) {
+        match &self.link {
+            Link::Local(header) => set_ref(header, is_ref),
+            Link::Shared(cell) => cell.set_ref(is_ref),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
+        }
+    }
+
     /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.target().is_none_or(|target| target.is_finished())
@@ -200,6 +257,23 @@ impl<T> Drop for JoinHandle<T> {
             Link::Local(header) => detach(&header),
             Link::Shared(cell) => cell.detach(),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
+        }
+    }
+}
+
+/// Says whether the task counts, and tells the loop at home.
+pub(super) fn set_ref(header: &Arc<Header>, is_ref: bool) {
+    header.set_ref(is_ref);
+    match context::current().filter(|event_loop| event_loop.id() == header.home()) {
+        Some(event_loop) => event_loop.tasks.recount(header),
+        None => {
+            let task = Arc::clone(header);
+            let go_home = move || {
+                if let Some(event_loop) = context::current().filter(|l| l.id() == task.home()) {
+                    event_loop.tasks.recount(&task);
+                }
+            };
+            let _refused = header.inbox().push(Message::Call(Box::new(go_home)));
         }
     }
 }

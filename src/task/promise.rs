@@ -15,6 +15,9 @@ use pin_project_lite::pin_project;
 
 use super::JoinHandle;
 use super::abort_handle::abort_local;
+use super::join_handle;
+use crate::context;
+use crate::event_loop::{KeepAlive, Shared};
 use crate::panics;
 use crate::tasks::{Failure, Header, Identity, Outcome, Work, wake_contained};
 
@@ -24,6 +27,8 @@ pub(super) trait Awaited: Send + Sync {
     fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()>;
     fn abort(&self);
     fn is_finished(&self) -> bool;
+    fn set_ref(&self, is_ref: bool);
+    fn has_ref(&self) -> bool;
     /// Nobody will ask for the outcome.
     fn detach(&self);
 }
@@ -32,12 +37,15 @@ pub(super) trait Awaited: Send + Sync {
 pub(crate) trait Cancel: Send {
     /// Whether it will not happen now.
     fn cancel(&mut self) -> bool;
+    /// Says whether shutdown waits for it.
+    fn set_ref(&self, is_ref: bool);
 }
 
 /// A place for one outcome.
 pub(crate) struct Cell<T> {
-    /// Who works for it, for reports.
+    /// Who works for it, and where, for reports.
     identity: Identity,
+    shared: Arc<Shared>,
     state: Mutex<State<T>>,
 }
 
@@ -45,8 +53,11 @@ struct State<T> {
     stage: Stage<T>,
     waker: Option<Waker>,
     task: Task,
+    /// Of a job: keeps the loop alive until it is done.
+    hold: Option<KeepAlive>,
     aborted: bool,
     detached: bool,
+    unref: bool,
 }
 
 enum Stage<T> {
@@ -71,16 +82,22 @@ pub(crate) struct Promise<T> {
 }
 
 /// Makes a promise and the handle that awaits it.
-pub(crate) fn promise<T: Send + 'static>(identity: Identity) -> (Promise<T>, JoinHandle<T>) {
+pub(crate) fn promise<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    identity: Identity,
+) -> (Promise<T>, JoinHandle<T>) {
     let id = identity.id;
     let cell = Arc::new(Cell {
         identity,
+        shared: Arc::clone(shared),
         state: Mutex::new(State {
             stage: Stage::Empty,
             waker: None,
             task: Task::Unknown,
+            hold: None,
             aborted: false,
             detached: false,
+            unref: false,
         }),
     });
     let promise = Promise {
@@ -100,14 +117,22 @@ impl<T> Cell<T> {
 
     /// Tells the cell which task works for it. An abort that came before is passed on.
     pub(super) fn set_header(&self, header: &Arc<Header>) {
-        let aborted = {
+        let (aborted, unref) = {
             let mut state = self.lock();
             state.task = Task::Local(Arc::clone(header));
-            state.aborted
+            (state.aborted, state.unref)
         };
+        if unref {
+            join_handle::set_ref(header, false);
+        }
         if aborted {
             abort_local(header);
         }
+    }
+
+    /// Keeps the loop alive until the cell is filled.
+    pub(crate) fn hold(&self, hold: KeepAlive) {
+        self.lock().hold = Some(hold);
     }
 
     /// Tells the cell which job works for it, unless it is done already.
@@ -142,8 +167,10 @@ impl<T> Cell<T> {
         };
         let task = mem::replace(&mut state.task, Task::Unknown);
         let waker = state.waker.take();
+        let hold = state.hold.take();
         drop(state);
         drop(task);
+        drop(hold);
         if let Some(waker) = waker {
             wake_contained(waker);
         }
@@ -153,7 +180,10 @@ impl<T> Cell<T> {
     /// Drops an outcome that nobody wants; a panic in it is reported.
     fn discard(&self, outcome: Option<Outcome<T>>) {
         if let Some(Err(Failure::Panicked(payload))) = outcome {
-            self.identity.report_panic(payload);
+            match context::current().filter(|event_loop| event_loop.id() == self.shared.id) {
+                Some(event_loop) => event_loop.tasks.panic_unhandled(&self.identity, payload),
+                None => self.shared.panic_unhandled(&self.identity, payload),
+            }
         } else {
             panics::drop_contained(outcome, "the destructor of an output");
         }
@@ -168,6 +198,7 @@ impl<T: Send + 'static> Awaited for Cell<T> {
             let old = state.waker.replace(new);
             drop(state);
             drop(old);
+            context::waits_for("the end of a task, by a handle for any thread");
             return Poll::Pending;
         }
         let Stage::Full(outcome) = mem::replace(&mut state.stage, Stage::Taken) else {
@@ -203,6 +234,34 @@ impl<T: Send + 'static> Awaited for Cell<T> {
 
     fn is_finished(&self) -> bool {
         !matches!(self.lock().stage, Stage::Empty)
+    }
+
+    fn set_ref(&self, is_ref: bool) {
+        let mut state = self.lock();
+        state.unref = !is_ref;
+        if !matches!(state.stage, Stage::Empty) {
+            return;
+        }
+        let header = match &state.task {
+            Task::Unknown => None,
+            Task::Local(header) => Some(Arc::clone(header)),
+            Task::Job(job) => {
+                job.set_ref(is_ref);
+                let hold = is_ref.then(|| KeepAlive::new(Arc::clone(&self.shared)));
+                let old = mem::replace(&mut state.hold, hold);
+                drop(state);
+                drop(old);
+                return;
+            }
+        };
+        drop(state);
+        if let Some(header) = header {
+            join_handle::set_ref(&header, is_ref);
+        }
+    }
+
+    fn has_ref(&self) -> bool {
+        !self.lock().unref
     }
 
     fn detach(&self) {

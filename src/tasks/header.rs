@@ -3,6 +3,8 @@
 //! A waker, a join handle and an abort handle are counted references to a header, and so is a wake
 //! on its way through the inbox. A header owns nothing of the user's; it may be dropped anywhere.
 
+use std::any::Any;
+
 use crate::inbox::Inbox;
 use crate::primitive::{Arc, AtomicBool, AtomicU64, Ordering};
 use crate::ready::LoopId;
@@ -14,6 +16,8 @@ pub(crate) enum Message {
     Wake(Arc<Header>),
     /// Something to do at home, with the loop entered.
     Call(Box<dyn FnOnce() + Send>),
+    /// A panic that is to end the loop.
+    Panic(Box<dyn Any + Send>),
 }
 
 /// See the [module](self).
@@ -32,6 +36,8 @@ pub(crate) struct Header {
     aborted: AtomicBool,
     /// Set at home when the task has an outcome.
     finished: AtomicBool,
+    /// Whether the task does not keep its loop alive.
+    unref: AtomicBool,
 }
 
 impl Header {
@@ -44,6 +50,7 @@ impl Header {
             remote: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             finished: AtomicBool::new(false),
+            unref: AtomicBool::new(false),
         }
     }
 
@@ -54,6 +61,7 @@ impl Header {
         self.remote.store(false, Ordering::Relaxed);
         self.aborted.store(false, Ordering::Relaxed);
         self.finished.store(false, Ordering::Relaxed);
+        self.unref.store(false, Ordering::Relaxed);
     }
 
     #[inline]
@@ -131,5 +139,15 @@ impl Header {
     #[inline]
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn is_ref(&self) -> bool {
+        !self.unref.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the task keeps its loop alive. The loop must then be told to count anew.
+    pub(crate) fn set_ref(&self, is_ref: bool) {
+        self.unref.store(!is_ref, Ordering::Relaxed);
     }
 }

@@ -26,6 +26,17 @@ pub(crate) struct Foreign {
     owner: Key,
 }
 
+impl Waiter {
+    /// The task on whose behalf it waits, if that is known.
+    pub(crate) fn owner(&self) -> Option<Key> {
+        let owner = match self {
+            Waiter::Task(key) => *key,
+            Waiter::Foreign(foreign) => foreign.owner,
+        };
+        (owner != Key::DANGLING).then_some(owner)
+    }
+}
+
 impl fmt::Debug for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,6 +15,9 @@ pub(crate) trait Work: 'static {
     /// What it makes.
     type Output: 'static;
 
+    /// Whether the pool does it: then its end comes as an event, and keeps the loop alive.
+    const IS_JOB: bool = false;
+
     /// Goes on with it. Does not unwind.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<Self::Output>>;
 

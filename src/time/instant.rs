@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
+use crate::context;
+
 /// Stands for "never" where an instant must be given: some thirty years.
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
@@ -23,9 +25,14 @@ const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 pub struct Instant(std::time::Instant);
 
 impl Instant {
-    /// Reads the clock.
+    /// Reads the clock: that of the current loop, whose time may be [paused](super::pause); else the
+    /// system's.
     pub fn now() -> Self {
-        Instant(std::time::Instant::now())
+        let shown = context::with(|event_loop| {
+            let clock = &event_loop.clock;
+            clock.is_virtual().then(|| clock.instant())
+        });
+        Instant(shown.flatten().unwrap_or_else(std::time::Instant::now))
     }
 
     /// Converts from the standard library's type.

@@ -130,6 +130,21 @@ impl Interval {
         Pin::new(&mut self.sleep).reset(deadline);
     }
 
+    /// Lets it keep its runtime alive again while a task waits for it; see [`Sleep::ref_`].
+    pub fn ref_(&self) {
+        self.sleep.ref_();
+    }
+
+    /// Lets the runtime end though somebody waits for the next tick; see [`Sleep::unref`].
+    pub fn unref(&self) {
+        self.sleep.unref();
+    }
+
+    /// Returns whether it keeps its runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        self.sleep.has_ref()
+    }
+
     /// Returns the period.
     pub fn period(&self) -> Duration {
         self.period

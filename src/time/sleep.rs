@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub struct Sleep {
     deadline: Instant,
     is_endless: bool,
+    /// Whether it does not keep its runtime alive.
+    unref: AtomicBool,
     state: State,
 }
 
@@ -72,6 +75,7 @@ impl Sleep {
         Sleep {
             deadline,
             is_endless,
+            unref: AtomicBool::new(false),
             state: State::New,
         }
     }
@@ -93,6 +97,56 @@ impl Sleep {
         }
     }
 
+    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
+    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    ///
+    /// Like [`unref`](Sleep::unref) this may be called on any thread, and any number of times.
+    pub fn ref_(&self) {
+        self.set_ref(true);
+    }
+
+    /// Lets the runtime end though somebody waits for this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use quintet::time::{Duration, sleep};
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// runtime.spawn(async {
+    ///     let sleep = sleep(Duration::from_secs(3600));
+    ///     sleep.unref();
+    ///     sleep.await;
+    /// });
+    /// runtime.run()?; // ends at once
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unref(&self) {
+        self.set_ref(false);
+    }
+
+    /// Returns whether it keeps its runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        !self.unref.load(Ordering::Relaxed)
+    }
+
+    fn set_ref(&self, is_ref: bool) {
+        self.unref.store(!is_ref, Ordering::Relaxed);
+        let State::Armed(shared, key) = &self.state else {
+            return;
+        };
+        let key = *key;
+        let set = move |event_loop: &EventLoop| event_loop.timers.set_ref(key, is_ref);
+        if context::with_loop(shared.id, set).is_none() {
+            let id = shared.id;
+            let call = move || {
+                context::with_loop(id, set);
+            };
+            let _refused = shared.inbox.push(Message::Call(Box::new(call)));
+        }
+    }
+
     /// Sets another deadline, whether or not it has ended, and arms it anew, as if it came last.
     ///
     /// Where no runtime is current, a sleep that is not armed stays so until it is polled.
@@ -108,6 +162,7 @@ impl Sleep {
             with_own_loop(shared, |event_loop| {
                 let (deadline, now) = self.nanos(event_loop);
                 event_loop.timers.rearm(*key, deadline, now);
+                event_loop.touch();
             });
             return;
         }
@@ -122,6 +177,10 @@ impl Sleep {
         let (deadline, now) = self.nanos(event_loop);
         let asker = waker.map(|waker| Asker::new(event_loop.id(), waker));
         let key = event_loop.timers.arm(deadline, now, asker);
+        if !self.has_ref() {
+            event_loop.timers.set_ref(key, false);
+        }
+        event_loop.touch();
         State::Armed(Arc::clone(&event_loop.shared), key)
     }
 

@@ -42,14 +42,19 @@ impl Alarm {
             let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             return Some(Duration::from_millis(millis - 1));
         }
-        match self.arm(left, registry) {
+        match self.set_precisely(left, registry) {
             Ok(()) => None,
             // Out of descriptors: the poller rounds up to a millisecond.
             Err(_) => Some(left),
         }
     }
 
-    fn arm(&mut self, left: Duration, registry: &Registry) -> io::Result<()> {
+    /// Makes an event come when `left` has passed; not zero.
+    ///
+    /// # Errors
+    ///
+    /// The OS's, of making a timer.
+    pub(super) fn set_precisely(&mut self, left: Duration, registry: &Registry) -> io::Result<()> {
         let timer = match self.timer.take() {
             Some(timer) => timer,
             None => {
@@ -67,7 +72,7 @@ impl Alarm {
         let once = Itimerspec {
             it_interval: zero,
             it_value: Timespec {
-                tv_sec: 0,
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: i64::from(left.subsec_nanos()),
             },
         };

@@ -1,6 +1,8 @@
 //! The registered sources: their readiness, and who waits for it.
 
+use std::cell::Cell;
 use std::mem;
+use std::os::fd::RawFd;
 
 use mio::event::Event;
 
@@ -43,11 +45,17 @@ pub(crate) enum Kind {
 pub(super) struct Sources {
     slots: Slots<Source>,
     next_waiter: u64,
+    /// Where a source was last found that keeps the loop alive: most likely it still does.
+    witness: Cell<usize>,
 }
 
 #[derive(Debug)]
 struct Source {
     kind: Kind,
+    /// The descriptor, for those who ask; it may be closed.
+    fd: RawFd,
+    /// Whether it keeps the loop alive while somebody waits for it.
+    is_ref: bool,
     read: Side,
     write: Side,
 }
@@ -111,6 +119,13 @@ impl Side {
 }
 
 impl Source {
+    fn waiters(&self) -> impl Iterator<Item = (Direction, &Waiter)> {
+        let readers = self.read.waiters.iter();
+        let readers = readers.map(|(_, waiter)| (Direction::Read, waiter));
+        let writers = self.write.waiters.iter();
+        readers.chain(writers.map(|(_, waiter)| (Direction::Write, waiter)))
+    }
+
     fn side(&mut self, direction: Direction) -> &mut Side {
         match direction {
             Direction::Read => &mut self.read,
@@ -124,6 +139,7 @@ impl Sources {
         Sources {
             slots: Slots::new(),
             next_waiter: 0,
+            witness: Cell::new(0),
         }
     }
 
@@ -131,12 +147,50 @@ impl Sources {
         self.slots.len() == 0
     }
 
-    pub(super) fn insert(&mut self, kind: Kind) -> Key {
+    pub(super) fn insert(&mut self, kind: Kind, fd: RawFd, is_ref: bool) -> Key {
         self.slots.insert(Source {
             kind,
+            fd,
+            is_ref,
             read: Side::new(),
             write: Side::new(),
         })
+    }
+
+    pub(super) fn set_ref(&mut self, key: Key, is_ref: bool) {
+        if let Some(source) = self.slots.get_mut(key) {
+            source.is_ref = is_ref;
+        }
+    }
+
+    /// Whether somebody waits for a source who keeps the loop alive: one who `counts`, for a
+    /// referenced source.
+    pub(super) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
+        let found = self
+            .slots
+            .iter_from(self.witness.get())
+            .find(|(_, source)| {
+                source.is_ref && source.waiters().any(|(_, waiter)| counts(waiter))
+            });
+        if let Some((key, _)) = &found {
+            self.witness.set(key.index());
+        }
+        found.is_some()
+    }
+
+    /// Whether anybody waits for any source.
+    pub(super) fn has_waiters(&self) -> bool {
+        let mut sources = self.slots.iter_from(self.witness.get());
+        sources.any(|(_, source)| source.waiters().next().is_some())
+    }
+
+    /// Tells who waits for which descriptor, and to do what.
+    pub(super) fn for_each_waiter(&self, mut tell: impl FnMut(&Waiter, RawFd, Direction)) {
+        for (_, source) in self.slots.iter_from(0) {
+            for (direction, waiter) in source.waiters() {
+                tell(waiter, source.fd, direction);
+            }
+        }
     }
 
     /// Frees a slot; who still waits there is returned, to be dropped outside.

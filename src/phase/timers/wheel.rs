@@ -140,6 +140,31 @@ impl<T> Wheel<T> {
         found.then(|| &mut self.slab.timer_mut(key.index).value)
     }
 
+    /// Marks a timer, or takes its mark off.
+    pub(crate) fn set_mark(&mut self, key: TimerKey, mark: bool) {
+        if self.slab.contains(key) {
+            self.slab.timer_mut(key.index).mark = mark;
+        }
+    }
+
+    /// The timers that wait, from entry `first` on and round to it, in the order of entries.
+    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = Waiting<'_, T>> {
+        let (before, after) = self
+            .slab
+            .entries
+            .split_at(first.min(self.slab.entries.len()));
+        let numbered = (first..).zip(after).chain((0..).zip(before));
+        numbered.filter_map(|(entry, slot)| match slot {
+            Entry::Occupied(timer) if timer.place != Place::Fired => Some(Waiting {
+                entry,
+                deadline: timer.deadline,
+                mark: timer.mark,
+                value: &timer.value,
+            }),
+            _ => None,
+        })
+    }
+
     /// Whether the timer was taken by [`pop_due`](Self::pop_due) since it was last armed. False if
     /// the key is stale.
     pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
@@ -362,6 +387,15 @@ impl<T> Wheel<T> {
 /// The digit of a deadline's granule that names its slot on a level.
 fn digit_of(deadline: u64, level: usize) -> usize {
     (deadline >> GRANULE_BITS >> (LEVEL_BITS * level as u32)) as usize % SLOTS
+}
+
+/// A timer that waits.
+pub(crate) struct Waiting<'a, T> {
+    /// Where it is, for [`Wheel::iter_from`].
+    pub(crate) entry: usize,
+    pub(crate) deadline: u64,
+    pub(crate) mark: bool,
+    pub(crate) value: &'a T,
 }
 
 /// A list of timers, linked through their entries.

@@ -27,6 +27,8 @@ pub(super) struct Timer<T> {
     pub(super) next: u32,
     pub(super) generation: u32,
     pub(super) place: Place,
+    /// The owner's mark, which means nothing here.
+    pub(super) mark: bool,
     pub(super) value: T,
 }
 
@@ -105,6 +107,7 @@ impl<T> Slab<T> {
             next: NIL,
             generation,
             place: Place::Fired,
+            mark: false,
             value,
         });
         self.free = next;

@@ -1,0 +1,83 @@
+//! Seeded chance: what decides the order of things that the contract leaves open.
+//!
+//! The generator is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number
+//! generators", 2014): one word of state, and any seed is as good as another. It keeps no secrets.
+
+use std::cell::Cell;
+
+/// Throws that repeat with their seed.
+#[derive(Debug)]
+pub(crate) struct Dice {
+    state: Cell<u64>,
+}
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Dice {
+            state: Cell::new(seed),
+        }
+    }
+
+    fn next(&self) -> u64 {
+        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(state);
+        mix(state)
+    }
+
+    /// A number below `bound`, which is not zero. The bias is below 2^-32 for the small numbers
+    /// asked for here.
+    pub(crate) fn below(&self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// Puts `things` into any order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            things.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+/// Folds `word` into a running hash of what has happened.
+pub(crate) fn fold(hash: u64, word: u64) -> u64 {
+    mix(hash.rotate_left(5) ^ word)
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throws_repeat_with_their_seed_and_shuffles_lose_nothing() {
+        let throws = |seed| {
+            let dice = Dice::new(seed);
+            let mut things: Vec<u32> = (0..20).collect();
+            dice.shuffle(&mut things);
+            things
+        };
+
+        assert_eq!(throws(7), throws(7));
+        assert_ne!(throws(7), throws(8));
+        let mut sorted = throws(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_orders_come_up() {
+        let dice = Dice::new(1);
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let mut things = [0, 1, 2, 3];
+            dice.shuffle(&mut things);
+            seen.insert(things);
+        }
+        assert_eq!(seen.len(), 24);
+    }
+}

@@ -1,0 +1,53 @@
+//! Who keeps the loop going: what it judges by when it has nothing to do.
+//!
+//! Nothing is counted while the loop is busy. Before it would wait, it looks for one thing that
+//! counts, beginning where it last found one; so an idle server looks at one socket and sleeps.
+
+use super::EventLoop;
+use crate::clock::NEVER;
+use crate::ready;
+
+impl EventLoop {
+    /// Whether something stands in a queue: then poll does not wait.
+    pub(super) fn has_work(&self) -> bool {
+        !ready::is_empty()
+            || !self.pending.is_empty()
+            || !self.check.is_empty()
+            || !self.close.is_empty()
+            || self.dice.is_some() && self.shared.pool.has_inline_jobs()
+    }
+
+    /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not
+    /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
+    /// loop. This is the rule that `Runtime::run` goes round by.
+    pub(crate) fn is_alive(&self) -> bool {
+        let counts = |waiter: &_| self.tasks.counts(waiter);
+        !ready::is_empty()
+            || !self.pending.is_empty()
+            || !self.close.is_empty()
+            || self.check.is_any_alive(counts)
+            || self.tasks.has_referenced_jobs()
+            || self.poll.is_any_alive(counts)
+            || self.timers.is_any_alive(counts)
+            // Last: it takes a lock.
+            || !self.shared.inbox.is_idle()
+    }
+
+    /// Whether something may happen from outside, or by itself, referenced or not. If nothing may,
+    /// only a waker on another thread can help.
+    pub(super) fn may_hear(&self) -> bool {
+        self.may_time_help() || self.poll.has_waiters() || self.is_helped_by_others()
+    }
+
+    /// Whether waiting for a timer makes sense.
+    pub(super) fn may_time_help(&self) -> bool {
+        let deadline = self.timers.next_deadline();
+        let is_moving = !self.clock.is_paused() || self.auto_advance.get();
+        is_moving && deadline.is_some_and(|deadline| deadline != NEVER)
+    }
+
+    /// Whether jobs or other threads are at work for this loop.
+    pub(super) fn is_helped_by_others(&self) -> bool {
+        self.tasks.has_jobs() || self.shared.inbox.is_held()
+    }
+}

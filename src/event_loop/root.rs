@@ -1,0 +1,44 @@
+//! The root: the future of `block_on`, a task whose body stands on the stack.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::panics::{self, Payload};
+use crate::ready;
+use crate::slots::Key;
+use crate::tasks::{Cause, Spawned, Tasks};
+
+/// See the [module](self).
+pub(super) struct Root<'a> {
+    pub(super) spawned: Spawned,
+    pub(super) waker: Waker,
+    pub(super) future: Pin<&'a mut dyn Future<Output = ()>>,
+    pub(super) result: Option<Result<(), Payload>>,
+}
+
+impl Root<'_> {
+    pub(super) fn key(&self) -> Key {
+        self.spawned.header.key()
+    }
+
+    /// Polls the root, if it is its turn; like `Tasks::run`.
+    pub(super) fn run(&mut self, tasks: &Tasks, cause: Cause) -> bool {
+        let header = &self.spawned.header;
+        if header.is_queued() != (cause == Cause::Queued) || self.result.is_some() {
+            return false;
+        }
+        header.begin_poll();
+        let key = header.key();
+        tasks.count_poll(key);
+        let mut cx = Context::from_waker(&self.waker);
+        let polled = ready::polling(key, self.waker.data(), || {
+            panics::contain(|| self.future.as_mut().poll(&mut cx))
+        });
+        self.result = match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(())) => Some(Ok(())),
+            Err(payload) => Some(Err(payload)),
+        };
+        true
+    }
+}

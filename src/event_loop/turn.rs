@@ -1,0 +1,357 @@
+//! The loop while it goes round.
+//!
+//! [`Turn::tick`] is the whole of it: each phase does its part and hands its callbacks back here,
+//! where they become wakes and polls of tasks, each followed by a checkpoint.
+
+use std::io;
+use std::time::Instant;
+
+use super::EventLoop;
+use super::root::Root;
+use crate::clock::{self, NEVER};
+use crate::coop;
+use crate::dice;
+use crate::panics::{self, Payload};
+use crate::phase::poll::Wait;
+use crate::phase::{Callback, Deliver};
+use crate::ready;
+use crate::slots::Key;
+use crate::tasks::{Cause, Message, Waiter};
+
+/// Poll looks for due timers after this many callbacks; reading the clock costs about as much as
+/// one of them.
+const CALLBACKS_PER_CLOCK_READ: u32 = 64;
+
+/// And after a callback that did this much work, counted in units of the task budget.
+const UNITS_PER_CLOCK_READ: u32 = 32;
+
+/// The clock is read at least once in so many ticks, for what is dated by it.
+const TICKS_PER_CLOCK_READ: u64 = 32;
+
+/// How long a loop waits in silence, when nothing of its own can end the wait, before it says so:
+/// half a second, in which other threads that are about to wake it have most likely done so.
+const SILENCE_NANOS: u64 = 500_000_000;
+
+/// For what the loop goes round: how long poll may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// No longer than until then, by the loop's clock.
+    pub(super) limit: Option<u64>,
+    /// Not at all if nothing referenced is alive.
+    pub(super) ends_with_life: bool,
+}
+
+impl Patience {
+    pub(super) const ENDLESS: Patience = Patience {
+        limit: None,
+        ends_with_life: false,
+    };
+
+    pub(super) const WHILE_ALIVE: Patience = Patience {
+        limit: None,
+        ends_with_life: true,
+    };
+}
+
+/// How a wait stands that nothing of the loop's own can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// There is none.
+    None,
+    /// It is to be spoken of at this time, if nothing more has happened than so many events.
+    Until(u64, u64),
+    /// It is to be spoken of now.
+    Over,
+    /// It has been spoken of.
+    Told,
+}
+
+/// See the [module](self).
+pub(super) struct Turn<'a> {
+    event_loop: &'a EventLoop,
+    root: Option<Root<'a>>,
+    patience: Patience,
+    pub(super) silence: Silence,
+    /// Set where time is paused and nothing can happen any more.
+    pub(super) is_stuck: bool,
+    /// How much has happened: polls and events.
+    pub(super) events: u64,
+    /// Which phase is running, as a number.
+    phase: u64,
+    /// Polls that are left to the present phase.
+    budget: u32,
+    /// Callbacks since the clock was last looked at for due timers.
+    callbacks: u32,
+    /// What the present callback and its checkpoint have charged.
+    charged: u32,
+    /// Room for those who wait for one event.
+    waiters: Vec<Waiter>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        event_loop: &'a EventLoop,
+        root: Option<Root<'a>>,
+        patience: Patience,
+    ) -> Self {
+        Turn {
+            event_loop,
+            root,
+            patience,
+            silence: Silence::None,
+            is_stuck: false,
+            events: 0,
+            phase: 0,
+            budget: 0,
+            callbacks: 0,
+            charged: 0,
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Goes round once.
+    pub(super) fn tick(&mut self) -> io::Result<()> {
+        let l = self.event_loop;
+        let now = || l.clock.now();
+        l.timers.run(self.begin_phase(), now);
+        l.pending.run(self.begin_phase());
+        l.run_inline_jobs();
+        let wait = self.begin_phase().wait();
+        l.poll.run(self, wait, now)?;
+        l.check.run(self.begin_phase());
+        l.close
+            .run(self.begin_phase(), |source| l.poll.release(source));
+        self.end_tick();
+        Ok(())
+    }
+
+    /// How long poll may wait. The deadline is compared with the clock only when poll waits: time
+    /// spent in tasks is not added to anybody's sleep.
+    fn wait(&mut self) -> Wait {
+        let l = self.event_loop;
+        let is_stopping = self.root.is_none() && l.is_stopping();
+        if is_stopping || l.has_work() {
+            return Wait::Not;
+        }
+        if self.patience.ends_with_life && !l.is_alive() {
+            return Wait::Until(0);
+        }
+        let wait = if l.clock.is_paused() {
+            self.wait_in_paused_time()
+        } else {
+            self.wait_in_time()
+        };
+        match (wait, self.patience.limit) {
+            (Wait::Until(deadline), Some(limit)) => Wait::Until(deadline.min(limit)),
+            (Wait::ForEver, Some(limit)) => Wait::Until(limit),
+            (wait, _) => wait,
+        }
+    }
+
+    fn wait_in_time(&mut self) -> Wait {
+        let l = self.event_loop;
+        if let Some(deadline) = l.timers.next_deadline() {
+            return Wait::Until(deadline);
+        }
+        if self.silence == Silence::Told || l.may_hear() {
+            return Wait::ForEver;
+        }
+        let now = l.clock.now();
+        match self.silence {
+            Silence::Until(end, events) if events == self.events => {
+                if end <= now {
+                    self.silence = Silence::Over;
+                }
+                Wait::Until(end)
+            }
+            _ => {
+                let end = now + SILENCE_NANOS;
+                self.silence = Silence::Until(end, self.events);
+                Wait::Until(end)
+            }
+        }
+    }
+
+    /// While time stands still poll waits for others, but not for time.
+    fn wait_in_paused_time(&self) -> Wait {
+        let l = self.event_loop;
+        let may_others_help = l.is_helped_by_others();
+        if may_others_help || (!l.may_time_help() && l.poll.has_waiters()) {
+            Wait::ForEver
+        } else {
+            Wait::Probe
+        }
+    }
+
+    /// Leaves to the pending phase what the phase before did not reach, and grants a new budget.
+    pub(super) fn begin_phase(&mut self) -> &mut Self {
+        if !self.has_stopped() {
+            while let Some(key) = ready::pop() {
+                self.event_loop.pending.push(Callback::LeftOver(key));
+            }
+        }
+        self.phase += 1;
+        self.grant_budget()
+    }
+
+    fn end_tick(&mut self) {
+        self.begin_phase();
+        let ticks = self.event_loop.ticks.get() + 1;
+        self.event_loop.ticks.set(ticks);
+        if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
+            self.event_loop.clock.now();
+        }
+    }
+
+    /// Drains the ready queue before the first tick.
+    pub(super) fn begin(&mut self) {
+        self.event_loop.clock.now();
+        self.grant_budget().checkpoint();
+    }
+
+    pub(super) fn grant_budget(&mut self) -> &mut Self {
+        self.budget = self.event_loop.phase_budget;
+        self.callbacks = 0;
+        self.charged = 0;
+        self
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        self.event_loop.is_ending() || matches!(&self.root, Some(root) if root.result.is_some())
+    }
+
+    /// Gives a task its turn.
+    fn run(&mut self, key: Key, cause: Cause) {
+        let l = self.event_loop;
+        let started = l.is_measuring.then(Instant::now);
+        coop::begin_poll();
+        let was_run = match &mut self.root {
+            Some(root) if root.key() == key => root.run(&l.tasks, cause),
+            _ => l.tasks.run(key, cause),
+        };
+        self.charged += coop::end_poll();
+        if !was_run {
+            return;
+        }
+        self.budget -= 1;
+        self.record(key.to_bits());
+        ready::drain_deferred(|key| l.pending.push(Callback::LeftOver(key)));
+        if let Some(started) = started {
+            l.tasks.add_busy(key, clock::nanos(started.elapsed()));
+        }
+    }
+
+    /// Notes that something happened in this phase.
+    fn record(&mut self, what: u64) {
+        self.events += 1;
+        if self.event_loop.dice.is_some() {
+            let shared = &self.event_loop.shared;
+            shared.fold_order(|hash| dice::fold(dice::fold(hash, self.phase), what));
+        }
+    }
+
+    /// Carries a callback out, up to the wakes and polls that it stands for itself.
+    fn carry_out(&mut self, callback: Callback) {
+        let l = self.event_loop;
+        match callback {
+            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
+            Callback::Tell(waiter) => l.tasks.tell(waiter),
+            Callback::LeftOver(key) => self.run(key, Cause::Queued),
+            Callback::Message(Message::Wake(header)) => self.run(header.key(), Cause::Event),
+            Callback::Message(Message::Call(call)) => {
+                if let Err(payload) = panics::contain(call) {
+                    panics::discard(payload);
+                }
+            }
+            Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
+            Callback::Source(source) => {
+                l.poll.take_ready_waiters(source, &mut self.waiters);
+                self.waiters
+                    .drain(..)
+                    .for_each(|waiter| l.tasks.tell(waiter));
+            }
+        }
+    }
+
+    /// Ends the run of a root.
+    pub(super) fn finish(self) -> Option<Result<(), Payload>> {
+        let root = self.root?;
+        self.event_loop.tasks.remove_root(root.spawned, root.waker);
+        root.result
+    }
+}
+
+impl Deliver for Turn<'_> {
+    fn may_go_on(&self) -> bool {
+        self.budget > 0 && !self.has_stopped()
+    }
+
+    fn deliver(&mut self, callback: Callback) {
+        self.charged = 0;
+        self.record(0);
+        self.carry_out(callback);
+        self.checkpoint();
+        self.callbacks += 1;
+    }
+
+    fn deliver_alone(&mut self, callback: Callback) {
+        let wakes_others = matches!(
+            callback,
+            Callback::Tell(Waiter::Foreign(_)) | Callback::Source(_)
+        );
+        let mark = ready::len();
+        self.carry_out(callback);
+        if !wakes_others {
+            return;
+        }
+        let mut woken = ready::split_off(mark);
+        while self.may_go_on()
+            && let Some(key) = woken.pop_front()
+        {
+            self.run(key, Cause::Queued);
+        }
+        for key in woken.into_iter().rev() {
+            self.event_loop.pending.push_front(Callback::LeftOver(key));
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        while self.may_go_on()
+            && let Some(key) = ready::pop()
+        {
+            self.run(key, Cause::Queued);
+        }
+    }
+
+    fn has_pending(&self) -> bool {
+        !self.event_loop.pending.is_empty()
+    }
+
+    fn is_timer_due(&mut self) -> bool {
+        if self.callbacks < CALLBACKS_PER_CLOCK_READ && self.charged < UNITS_PER_CLOCK_READ {
+            return false;
+        }
+        self.callbacks = 0;
+        self.charged = 0;
+        let deadline = self.event_loop.timers.next_deadline();
+        deadline.is_some_and(|deadline| deadline <= self.event_loop.clock.now())
+    }
+
+    fn defer(&mut self, callback: Callback) {
+        self.event_loop.pending.push(callback);
+    }
+
+    fn idle(&mut self) {
+        let l = self.event_loop;
+        if !l.clock.is_paused() || l.is_stopping() {
+            return;
+        }
+        let limit = self.patience.limit;
+        let deadline = l.timers.next_deadline().filter(|_| l.may_time_help());
+        match (deadline, limit) {
+            (Some(deadline), _) => l.clock.advance_to(deadline.min(limit.unwrap_or(NEVER))),
+            (None, Some(_)) => {}
+            (None, None) => self.is_stuck = true,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A pool without threads: jobs wait until the loop runs them itself.
+//!
+//! So a whole run is one thread, and repeats. The order in which the jobs run is the loop's
+//! business.
+
+use std::io;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::job::QueuedJob;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Inline {
+    /// None when the pool has been shut down.
+    jobs: Mutex<Option<Vec<QueuedJob>>>,
+}
+
+impl Inline {
+    pub(super) fn new() -> Self {
+        Inline {
+            jobs: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<QueuedJob>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, job: QueuedJob) -> io::Result<()> {
+        let mut jobs = self.lock();
+        let Some(queue) = &mut *jobs else {
+            // The lock goes first: `job` is dropped on return, and its closure is users' code.
+            drop(jobs);
+            return Err(super::shut_down_error());
+        };
+        queue.push(job);
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Takes the jobs that wait, in the order in which they came.
+    pub(super) fn take(&self) -> Vec<QueuedJob> {
+        self.lock().as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// Puts back what was taken too early, ahead of what has come since.
+    pub(super) fn put_back(&self, mut earlier: Vec<QueuedJob>) {
+        let mut jobs = self.lock();
+        if let Some(queue) = &mut *jobs {
+            earlier.append(queue);
+            *queue = earlier;
+        } else {
+            drop(jobs);
+            drop(earlier);
+        }
+    }
+
+    pub(super) fn shut_down(&self) {
+        let jobs = self.lock().take();
+        drop(jobs);
+    }
+}

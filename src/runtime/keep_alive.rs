@@ -1,0 +1,38 @@
+//! A guard for other threads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event_loop;
+
+/// Keeps [`Runtime::run`](super::Runtime::run) going while it lives; made by
+/// [`Handle::keep_alive`](super::Handle::keep_alive).
+///
+/// For what the loop cannot see: another thread that will send something. It also keeps paused time
+/// from moving on by itself.
+pub struct KeepAlive(event_loop::KeepAlive);
+
+impl KeepAlive {
+    pub(super) fn new(shared: &Arc<event_loop::Shared>) -> Self {
+        KeepAlive(event_loop::KeepAlive::new(Arc::clone(shared)))
+    }
+}
+
+impl Clone for KeepAlive {
+    fn clone(&self) -> Self {
+        KeepAlive::new(self.0.shared())
+    }
+}
+
+impl fmt::Debug for KeepAlive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeepAlive")
+            .field("loop", &self.0.shared().id)
+            .finish()
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<KeepAlive>();
+};

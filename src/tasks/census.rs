@@ -1,0 +1,133 @@
+//! Who is alive, and who keeps the loop alive.
+//!
+//! A task is *referenced* unless it was taken out of that count; only for referenced tasks does
+//! `Runtime::run` go round. Here is also what can be told of each task to those who ask: all of it
+//! is read from the slots when they ask, and costs nothing before but two counters.
+
+use super::{Header, Identity, Jobs, Task, Tasks, Waiter};
+use crate::slots::Key;
+
+/// What can be told of a task.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) key: Key,
+    pub(crate) identity: Identity,
+    pub(crate) sequence: u64,
+    pub(crate) spawned_at: u64,
+    pub(crate) busy: u64,
+    pub(crate) polls: u32,
+    pub(crate) is_job: bool,
+    pub(crate) is_ref: bool,
+    /// Whether it stands in a queue.
+    pub(crate) is_ready: bool,
+    /// Whether it is being polled.
+    pub(crate) is_running: bool,
+    /// What it says that it waits for.
+    pub(crate) note: Option<&'static str>,
+    /// The task that awaits its end, if that is one of this loop.
+    pub(crate) joiner: Option<Key>,
+}
+
+impl Tasks {
+    /// Whether a waiter counts: its task is there, unfinished and referenced. One that belongs to no
+    /// task counts.
+    pub(crate) fn counts(&self, waiter: &Waiter) -> bool {
+        waiter.owner().is_none_or(|key| self.is_ref(key))
+    }
+
+    /// Whether the task is unfinished and referenced.
+    pub(crate) fn is_ref(&self, key: Key) -> bool {
+        let slots = self.slots.borrow();
+        let task = slots.get(key);
+        task.is_some_and(|task| !task.finished && task.header.is_ref())
+    }
+
+    /// Counts a task anew after it was said whether it keeps the loop alive.
+    pub(crate) fn recount(&self, header: &Header) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(header.key()) else {
+            return;
+        };
+        let is_ref = header.is_ref();
+        if task.is_job && !task.finished && task.is_counted != is_ref {
+            task.is_counted = is_ref;
+            self.count_jobs(|jobs| {
+                jobs.referenced = if is_ref {
+                    jobs.referenced + 1
+                } else {
+                    jobs.referenced - 1
+                };
+            });
+        }
+    }
+
+    pub(super) fn count_jobs(&self, change: impl FnOnce(&mut Jobs)) {
+        let mut jobs = self.jobs.get();
+        change(&mut jobs);
+        self.jobs.set(jobs);
+    }
+
+    /// Whether a job is under way that keeps the loop alive.
+    pub(crate) fn has_referenced_jobs(&self) -> bool {
+        self.jobs.get().referenced > 0
+    }
+
+    /// Whether any job is under way.
+    pub(crate) fn has_jobs(&self) -> bool {
+        self.jobs.get().all > 0
+    }
+
+    /// Adds to the time that a task's polls have taken.
+    pub(crate) fn add_busy(&self, key: Key, nanos: u64) {
+        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
+            task.record.busy += nanos;
+        }
+    }
+
+    /// Notes what the task that is being polled waits for.
+    pub(crate) fn note(&self, key: Key, what: &'static str) {
+        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
+            task.record.note = what;
+            task.record.noted_in = task.record.polls;
+        }
+    }
+
+    /// The root is polled by its owner, who says so here.
+    pub(crate) fn count_poll(&self, key: Key) {
+        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
+            task.record.polls = task.record.polls.wrapping_add(1);
+        }
+    }
+
+    /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
+    pub(crate) fn census(&self, polled: Key) -> Vec<Person> {
+        let slots = self.slots.borrow();
+        let unfinished = slots.iter().filter(|(_, task)| !task.finished);
+        let mut people: Vec<Person> = unfinished
+            .map(|(key, task)| task.person(key, key == polled))
+            .collect();
+        people.sort_unstable_by_key(|person| person.sequence);
+        people
+    }
+}
+
+impl Task {
+    fn person(&self, key: Key, is_running: bool) -> Person {
+        let record = &self.record;
+        let has_note = !record.note.is_empty() && record.noted_in == record.polls;
+        Person {
+            key,
+            identity: self.identity.clone(),
+            sequence: self.sequence,
+            spawned_at: record.spawned_at,
+            busy: record.busy,
+            polls: record.polls,
+            is_job: self.is_job,
+            is_ref: self.header.is_ref(),
+            is_ready: self.header.is_queued(),
+            is_running,
+            note: has_note.then_some(record.note),
+            joiner: self.joiner.as_ref().and_then(Waiter::owner),
+        }
+    }
+}
