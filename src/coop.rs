@@ -81,6 +81,15 @@ pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
+/// Runs `poll` with a budget: the task's or, where nothing is counted, one of its own.
+pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
+    if LEFT.get() == UNLIMITED {
+        with_own_budget(poll)
+    } else {
+        poll()
+    }
+}
+
 /// Runs `poll` such that I/O in it makes its system call even where no readiness is known.
 ///
 /// A `timeout` that expires polls its future once more in this way: data that came while the loop

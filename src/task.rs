@@ -14,6 +14,7 @@ mod immediate;
 mod join_error;
 mod join_handle;
 mod promise;
+mod scope;
 mod yield_now;
 
 use std::panic::Location;
@@ -31,6 +32,7 @@ pub use id::Id;
 pub use immediate::set_immediate;
 pub use join_error::JoinError;
 pub use join_handle::JoinHandle;
+pub use scope::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use promise::{Cancel, promise};

@@ -1,0 +1,274 @@
+//! The children of one scope.
+//!
+//! The scope's future owns them through this, and so do the handles that spawn; but a scope that
+//! ends empties it, whoever still has a handle. No borrow is held while a child is polled or
+//! dropped: take out, release, then call.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Deref;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::packet::{Job, Packet};
+use super::queue::{Member, Queue};
+use super::scoped_join_handle::ScopedJoinHandle;
+use crate::context;
+use crate::coop;
+use crate::panics::{self, Payload};
+use crate::slots::{Key, Slots};
+use crate::tasks::{Identity, Origin};
+
+/// All children of a scope.
+pub(super) struct Children<'env> {
+    slots: RefCell<Slots<Child<'env>>>,
+    queue: Arc<Queue>,
+    stage: Cell<Stage>,
+    /// How many have been spawned, ever.
+    spawned: Cell<u64>,
+}
+
+/// The one owner of the children, and so of the scope: closes it when it is dropped. All others
+/// have a counted reference that outlives the scope at most as an empty one.
+pub(super) struct Owned<'env>(Rc<Children<'env>>);
+
+impl<'env> Owned<'env> {
+    pub(super) fn new() -> Self {
+        Owned(Children::new())
+    }
+
+    pub(super) fn share(&self) -> Rc<Children<'env>> {
+        Rc::clone(&self.0)
+    }
+}
+
+impl<'env> Deref for Owned<'env> {
+    type Target = Children<'env>;
+
+    fn deref(&self) -> &Children<'env> {
+        &self.0
+    }
+}
+
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// How a scope stands. It goes down this list only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Children come and go.
+    Open,
+    /// Children are dropped and none are taken; the body goes on.
+    Cancelled,
+    /// An error ends everything: the body too is to be dropped.
+    Halted,
+    /// The scope has answered, or is gone.
+    Ended,
+}
+
+struct Child<'env> {
+    /// Absent while it is being polled.
+    body: Option<Body<'env>>,
+    member: Arc<Member>,
+    /// How many were spawned before it.
+    sequence: u64,
+}
+
+/// What is taken out of the slot while the child is polled.
+struct Body<'env> {
+    job: Pin<Box<dyn Future<Output = ()> + 'env>>,
+    waker: Waker,
+}
+
+impl<'env> Children<'env> {
+    fn new() -> Rc<Self> {
+        Rc::new(Children {
+            slots: RefCell::new(Slots::new()),
+            queue: Queue::new(),
+            stage: Cell::new(Stage::Open),
+            spawned: Cell::new(0),
+        })
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.borrow().len() == 0
+    }
+
+    /// Moves on to `stage`, unless the scope is beyond it.
+    pub(super) fn advance(&self, stage: Stage) {
+        self.stage.set(self.stage.get().max(stage));
+    }
+
+    /// Takes no more children, and has those that are there dropped in the scope's next poll.
+    pub(super) fn cancel(&self) {
+        self.advance(Stage::Cancelled);
+        self.queue.call();
+    }
+
+    /// Adds a child, at the end of the queue. `settle` makes the handle's output.
+    #[track_caller]
+    pub(super) fn spawn<F, T, S>(&self, future: F, settle: S) -> ScopedJoinHandle<T>
+    where
+        F: Future + 'env,
+        T: 'env,
+        S: FnOnce(F::Output) -> Option<T> + 'env,
+    {
+        let identity = identify(Location::caller());
+        let id = identity.id;
+        let packet = Packet::new();
+        let job = Job::new(future, settle, Rc::clone(&packet), identity);
+        if self.stage() != Stage::Open {
+            drop(job);
+            return ScopedJoinHandle::new(packet, None, id);
+        }
+        let member = self.insert(Box::pin(job));
+        member.wake_by_ref();
+        ScopedJoinHandle::new(packet, Some(member), id)
+    }
+
+    fn insert(&self, job: Pin<Box<dyn Future<Output = ()> + 'env>>) -> Arc<Member> {
+        let sequence = self.spawned.get();
+        self.spawned.set(sequence + 1);
+        let mut slots = self.slots.borrow_mut();
+        let key = slots.insert_with(|key| {
+            let member = Member::new(key, &self.queue);
+            let waker = Waker::from(Arc::clone(&member));
+            Child {
+                body: Some(Body { job, waker }),
+                member,
+                sequence,
+            }
+        });
+        drop(slots);
+        self.member(key).expect("inserted just now")
+    }
+
+    /// Gives a child its turn: polls it, or drops it if it was aborted. A child that has ended is
+    /// gone from here before it is dropped.
+    pub(super) fn run(&self, key: Key) -> Result<(), Payload> {
+        let Some((mut body, aborted)) = self.begin(key) else {
+            return Ok(());
+        };
+        coop::charge(0);
+        if aborted {
+            self.end(key, body);
+            return Ok(());
+        }
+        let cx = &mut Context::from_waker(&body.waker);
+        match panics::contain(|| body.job.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => {
+                self.put_back(key, body);
+                Ok(())
+            }
+            Ok(Poll::Ready(())) => {
+                self.end(key, body);
+                Ok(())
+            }
+            Err(payload) => {
+                self.end(key, body);
+                Err(payload)
+            }
+        }
+    }
+
+    /// Takes a child out of its slot. None if it has ended.
+    fn begin(&self, key: Key) -> Option<(Body<'env>, bool)> {
+        let mut slots = self.slots.borrow_mut();
+        let child = slots.get_mut(key)?;
+        child.member.begin_turn();
+        let body = child.body.take()?;
+        Some((body, child.member.is_aborted()))
+    }
+
+    fn put_back(&self, key: Key, body: Body<'env>) {
+        let mut slots = self.slots.borrow_mut();
+        let child = slots.get_mut(key);
+        child.expect("a child that runs keeps its slot").body = Some(body);
+    }
+
+    fn end(&self, key: Key, body: Body<'env>) {
+        self.remove(key);
+        drop(body);
+    }
+
+    fn remove(&self, key: Key) -> Option<Child<'env>> {
+        let child = self.slots.borrow_mut().remove(key)?;
+        child.member.retire();
+        Some(child)
+    }
+
+    /// Drops all children in the order of their spawning. The scope takes no others by now.
+    pub(super) fn drop_all(&self) {
+        if self.is_empty() {
+            return;
+        }
+        for key in self.in_order() {
+            let child = self.remove(key);
+            drop(child);
+        }
+    }
+
+    /// The children's keys in the order of their spawning.
+    fn in_order(&self) -> Vec<Key> {
+        let slots = self.slots.borrow();
+        let live = slots.iter().map(|(key, child)| (child.sequence, key));
+        let mut live: Vec<(u64, Key)> = live.collect();
+        live.sort_unstable_by_key(|&(sequence, _)| sequence);
+        live.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// Wakes all children.
+    pub(super) fn wake_all(&self) {
+        for key in self.in_order() {
+            let member = self.member(key);
+            if let Some(member) = member {
+                member.wake();
+            }
+        }
+    }
+
+    fn member(&self, key: Key) -> Option<Arc<Member>> {
+        let slots = self.slots.borrow();
+        slots.get(key).map(|child| Arc::clone(&child.member))
+    }
+
+    /// The scope has answered, or goes: drops what is left, and wakers come to nothing.
+    pub(super) fn close(&self) {
+        self.advance(Stage::Ended);
+        self.queue.close();
+        self.drop_all();
+    }
+}
+
+/// Who a child is. Its id is one of the tasks'.
+fn identify(location: &'static Location<'static>) -> Identity {
+    let origin = || Origin {
+        name: None,
+        location,
+    };
+    let identity = context::with(|event_loop| event_loop.tasks.identify(origin()));
+    identity.unwrap_or_else(|| Identity::from_elsewhere(origin()))
+}
+
+impl fmt::Debug for Children<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Children")
+            .field("stage", &self.stage())
+            .field("len", &self.slots.borrow().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! The handle of a child.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::packet::Packet;
+use super::queue::Member;
+use crate::coop;
+use crate::task::{Id, JoinError};
+use crate::tasks::Failure;
+
+/// Awaits the end of a child of a [scope](super::scope()).
+///
+/// A handle is a future of `Result<T, JoinError>`. Dropping it *detaches* the child: it goes on by
+/// itself, at most until the scope ends. The error is always [cancelled](JoinError::is_cancelled): a
+/// child that panics ends the scope, which then panics itself, so nobody in it is told.
+///
+/// The handle may leave the scope. The scope ends its children in any case, so that the handle
+/// answers there too.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut handle` and dropping that future loses nothing.
+///
+/// # Panics
+///
+/// Awaiting it panics when it has answered before.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let words = vec!["structured", "concurrency"];
+/// let length = quintet::task::scope(async |s| {
+///     let first = s.spawn(async { words[0].len() });
+///     let second = s.spawn(async { words[1].len() });
+///     first.await.unwrap() + second.await.unwrap()
+/// });
+/// assert_eq!(length.await, 21);
+/// # });
+/// ```
+pub struct ScopedJoinHandle<T> {
+    packet: Rc<Packet<T>>,
+    /// None if the scope would not have the child.
+    member: Option<Arc<Member>>,
+    id: Id,
+    answered: bool,
+}
+
+impl<T> ScopedJoinHandle<T> {
+    pub(super) fn new(packet: Rc<Packet<T>>, member: Option<Arc<Member>>, id: u64) -> Self {
+        ScopedJoinHandle {
+            packet,
+            member,
+            id: Id(id),
+            answered: false,
+        }
+    }
+
+    /// Cancels the child.
+    ///
+    /// This only marks and wakes it. Where it next stands in the scope's queue, its future is
+    /// dropped; the handle then answers [cancelled](JoinError::is_cancelled). A child that ends in
+    /// the poll which is running now has ended.
+    pub fn abort(&self) {
+        if let Some(member) = &self.member
+            && !self.is_finished()
+        {
+            member.abort();
+        }
+    }
+
+    /// Returns whether the child has ended.
+    pub fn is_finished(&self) -> bool {
+        self.packet.is_finished()
+    }
+
+    /// Returns the child's id, which no task and no other child has.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl<T> Future for ScopedJoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(
+            !self.answered,
+            "a `ScopedJoinHandle` was polled after it had answered"
+        );
+        ready!(coop::poll_proceed(cx));
+        let output = ready!(self.packet.poll(cx));
+        coop::charge(0);
+        self.answered = true;
+        Poll::Ready(output.ok_or_else(|| JoinError::new(self.id.0, Failure::Cancelled)))
+    }
+}
+
+impl<T> Drop for ScopedJoinHandle<T> {
+    fn drop(&mut self) {
+        self.packet.detach();
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle")
+            .field("id", &self.id)
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}
