@@ -1,8 +1,22 @@
 //! What the macros expand to. Not for direct use: it may change at any time.
 
-use std::{io, process};
+use std::env;
+use std::fmt::Debug;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::process;
+use std::thread;
+use std::time::Duration;
 
-use crate::runtime::{Builder, Runtime};
+use crate::runtime::{Builder, Handle, Runtime, Stalled};
+use crate::task;
+use crate::time;
+
+/// The exit code of a program in which nothing is left that could wake its tasks: Node's.
+const EXIT_STALLED: i32 = 13;
+
+/// The environment variable that says which seed a test is to be run with.
+const SEED_VARIABLE: &str = "QUINTET_SEED";
 
 /// For a `main` that is called `main`: a runtime that cannot be built is one line, and exit code 1.
 #[track_caller]
@@ -10,16 +24,10 @@ pub fn run_or_exit<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
-    match build(&mut Builder::new()) {
-        Ok(runtime) => runtime.block_on(body),
-        Err(error) => {
-            eprintln!("quintet: the runtime could not be built: {error}");
-            process::exit(1);
-        }
-    }
+    build_or_exit(build).block_on(body)
 }
 
-/// For tests, and for functions under `main` with another name.
+/// For functions under `main` with another name.
 ///
 /// # Panics
 ///
@@ -29,8 +37,235 @@ pub fn run_or_panic<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
+    build_or_panic(build).block_on(body)
+}
+
+/// For a `main` that ends when nothing is alive any more.
+#[track_caller]
+pub fn live_or_exit<F>(
+    build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
+    body: F,
+) -> F::Output
+where
+    F: Future<Output: 'static> + 'static,
+{
+    match live(build_or_exit(build), body) {
+        Ok(output) => output,
+        Err(Some(stalled)) => {
+            eprintln!("quintet: {stalled}");
+            process::exit(EXIT_STALLED);
+        }
+        // The program asked its runtime to stop.
+        Err(None) => process::exit(0),
+    }
+}
+
+/// The same for functions with another name.
+///
+/// # Panics
+///
+/// If the runtime cannot be built; if it stalls, or is stopped before the function has ended; and as
+/// `run` does.
+#[track_caller]
+pub fn live_or_panic<F>(
+    build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
+    body: F,
+) -> F::Output
+where
+    F: Future<Output: 'static> + 'static,
+{
+    match live(build_or_panic(build), body) {
+        Ok(output) => output,
+        Err(Some(stalled)) => panic!("{stalled}"),
+        Err(None) => panic!("the runtime was stopped before the function had ended"),
+    }
+}
+
+/// Runs `body` as a task until nothing is alive. No error: it was stopped.
+#[track_caller]
+fn live<F>(runtime: Runtime, body: F) -> Result<F::Output, Option<Stalled>>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    let guard = runtime.enter();
+    let root = task::Builder::new().name("root").spawn(body);
+    drop(guard);
+    runtime.run().map_err(Some)?;
+    if !root.is_finished() {
+        // Whatever it waits for keeps nothing alive; or it was stopped.
+        return Err(None);
+    }
+    match runtime.block_on(root) {
+        Ok(output) => Ok(output),
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => panic::resume_unwind(payload),
+            Err(_cancelled) => Err(None),
+        },
+    }
+}
+
+#[track_caller]
+fn build_or_exit(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Runtime {
     match build(&mut Builder::new()) {
-        Ok(runtime) => runtime.block_on(body),
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("quintet: the runtime could not be built: {error}");
+            process::exit(1);
+        }
+    }
+}
+
+#[track_caller]
+fn build_or_panic(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Runtime {
+    match build(&mut Builder::new()) {
+        Ok(runtime) => runtime,
         Err(error) => panic!("quintet: the runtime could not be built: {error}"),
+    }
+}
+
+/// How a test is to be run.
+#[derive(Debug, Default)]
+pub struct Plan {
+    seed: Option<u64>,
+    seeds: Option<u64>,
+    timeout: Option<Duration>,
+}
+
+impl Plan {
+    /// One run, without a seed.
+    #[must_use]
+    pub fn new() -> Self {
+        Plan::default()
+    }
+
+    /// One run, with this seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// So many runs, with the seeds from zero on, or from the one that is set.
+    #[must_use]
+    pub fn seeds(mut self, seeds: u64) -> Self {
+        self.seeds = Some(seeds);
+        self
+    }
+
+    /// How long a run may take, by the clock of its loop.
+    #[must_use]
+    pub fn timeout(mut self, nanos: u64) -> Self {
+        self.timeout = Some(Duration::from_nanos(nanos));
+        self
+    }
+
+    /// Runs a test once.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime cannot be built, if the time is up, and as `block_on` does.
+    #[track_caller]
+    pub fn run<F: Future>(
+        self,
+        build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
+        body: impl FnOnce() -> F,
+    ) -> F::Output {
+        let seed = self.seed.map(|seed| chosen_seed().unwrap_or(seed));
+        self.run_with(seed, build, body)
+    }
+
+    /// Runs a test with each of the seeds, until one fails.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Plan::run) does.
+    #[track_caller]
+    pub fn run_all<F: Future<Output: Verdict>>(
+        self,
+        build: impl Fn(&mut Builder) -> io::Result<Runtime>,
+        body: impl Fn() -> F,
+    ) -> F::Output {
+        let first = self.seed.unwrap_or(0);
+        let (mut seed, last) = match (chosen_seed(), self.seeds) {
+            (Some(seed), _) => (seed, seed),
+            (None, seeds) => (first, first.saturating_add(seeds.unwrap_or(1) - 1)),
+        };
+        loop {
+            let run = || self.run_with(Some(seed), &build, &body);
+            let result = panic::catch_unwind(AssertUnwindSafe(run));
+            if !matches!(&result, Ok(output) if output.is_success()) {
+                report_seed(seed);
+                return result.unwrap_or_else(|payload| panic::resume_unwind(payload));
+            }
+            if let (Ok(output), true) = (result, seed == last) {
+                return output;
+            }
+            seed += 1;
+        }
+    }
+
+    #[track_caller]
+    fn run_with<F: Future>(
+        &self,
+        seed: Option<u64>,
+        build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
+        body: impl FnOnce() -> F,
+    ) -> F::Output {
+        let runtime = build_or_panic(|builder| {
+            if let Some(seed) = seed {
+                builder.seed(seed);
+            }
+            build(builder)
+        });
+        let Some(limit) = self.timeout else {
+            return runtime.block_on(body());
+        };
+        runtime.block_on(async {
+            match time::timeout(limit, body()).await {
+                Ok(output) => output,
+                Err(_elapsed) => {
+                    let dump = Handle::current().dump();
+                    panic!("the test has not ended within {limit:?}; {dump}");
+                }
+            }
+        })
+    }
+}
+
+/// The seed that the user wants.
+#[track_caller]
+fn chosen_seed() -> Option<u64> {
+    let value = env::var_os(SEED_VARIABLE)?;
+    let seed = value.to_str().and_then(|text| text.parse().ok());
+    match seed {
+        Some(seed) => Some(seed),
+        None => panic!("{SEED_VARIABLE} is {value:?}; it must be a number below 2^64"),
+    }
+}
+
+fn report_seed(seed: u64) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("");
+    eprintln!(
+        "quintet: the test failed with seed {seed}; to run it again with this seed alone: \
+         {SEED_VARIABLE}={seed} cargo test {name}"
+    );
+}
+
+/// What a test with many seeds may answer.
+pub trait Verdict {
+    /// Whether it went well.
+    fn is_success(&self) -> bool;
+}
+
+impl Verdict for () {
+    fn is_success(&self) -> bool {
+        true
+    }
+}
+
+impl<T, E: Debug> Verdict for Result<T, E> {
+    fn is_success(&self) -> bool {
+        self.is_ok()
     }
 }

@@ -32,6 +32,7 @@ use crate::slots::Key;
 use crate::tasks::{
     Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter, Work,
 };
+use crate::vars::Vars;
 use root::Root;
 use turn::{Patience, Silence, Turn};
 
@@ -323,6 +324,7 @@ impl EventLoop {
             waker,
             future: root,
             result: None,
+            vars: Vars::inherit(),
         };
         let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
         let mut say_so = Some(say_so);

@@ -54,6 +54,7 @@
 //! - [`runtime`]: the [`Runtime`](runtime::Runtime), its builder, the handle for other threads.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
 //!   [`set_immediate`](task::set_immediate).
+//! - [`sync`]: channels, locks, semaphores, notifications.
 //! - [`time`]: sleeping, timeouts, intervals.
 //! - [`net`]: TCP. [`fs`]: files. [`signal`]: Ctrl-C and the like. [`io`]: the traits they share.
 //! - `hyper` (with the feature of that name): hyper's runtime traits.
@@ -83,6 +84,7 @@ pub mod hyper;
 pub mod io;
 pub mod net;
 pub mod signal;
+pub mod sync;
 pub mod task;
 pub mod time;
 
@@ -101,6 +103,7 @@ mod pool;
 mod primitive;
 mod ready;
 mod slots;
+mod vars;
 
 pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};

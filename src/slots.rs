@@ -67,7 +67,7 @@ enum State<T> {
 }
 
 impl<T> Slots<T> {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Slots {
             entries: Vec::new(),
             free: NO_SLOT,

@@ -9,6 +9,7 @@
 
 mod abort_handle;
 mod builder;
+mod context_var;
 mod id;
 mod immediate;
 mod join_error;
@@ -28,6 +29,7 @@ use promise::{Promise, Promised};
 
 pub use abort_handle::AbortHandle;
 pub use builder::Builder;
+pub use context_var::{ContextVar, ContextVarScope};
 pub use id::Id;
 pub use immediate::set_immediate;
 pub use join_error::JoinError;

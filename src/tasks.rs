@@ -27,6 +27,7 @@ use crate::inbox::Inbox;
 use crate::panics::{self, Payload};
 use crate::ready::{self, LoopId};
 use crate::slots::{Key, Slots};
+use crate::vars::Vars;
 
 pub(crate) use census::Person;
 pub(crate) use header::{Header, Message};
@@ -131,6 +132,8 @@ pub(crate) struct Ended {
 struct Body {
     work: Pin<Box<dyn work::Erased>>,
     waker: Waker,
+    /// What it sees as the values of context variables.
+    vars: Vars,
 }
 
 /// Why a task's turn has come.
@@ -170,6 +173,7 @@ impl Tasks {
         let body = Body {
             work: work::erase(work),
             waker,
+            vars: Vars::inherit(),
         };
         if W::IS_JOB {
             self.count_jobs(|jobs| {
@@ -266,14 +270,15 @@ impl Tasks {
         let Some((mut body, aborted)) = self.begin(key, cause) else {
             return false;
         };
-        // What cannot be cancelled any more is polled: this turn may be that of its result.
-        let cancelled = aborted && self.cancel(key, &mut body);
-        let finished = cancelled || {
-            let mut cx = Context::from_waker(&body.waker);
-            ready::polling(key, body.waker.data(), || {
-                body.work.as_mut().poll(&mut cx).is_ready()
-            })
-        };
+        let Body { work, waker, vars } = &mut body;
+        let finished = vars.with(|| {
+            // What cannot be cancelled any more is polled: this turn may be that of its result.
+            if aborted && self.cancel(key, work.as_mut()) {
+                return true;
+            }
+            let mut cx = Context::from_waker(waker);
+            ready::polling(key, waker.data(), || work.as_mut().poll(&mut cx).is_ready())
+        });
         self.end(key, body, finished);
         true
     }
@@ -295,8 +300,8 @@ impl Tasks {
     }
 
     /// Drops an aborted task's future. A blocking job that has begun goes on.
-    fn cancel(&self, key: Key, body: &mut Body) -> bool {
-        let cancelled = body.work.as_mut().cancel();
+    fn cancel(&self, key: Key, work: Pin<&mut dyn work::Erased>) -> bool {
+        let cancelled = work.cancel();
         if !cancelled && let Some(task) = self.slots.borrow().get(key) {
             task.header.clear_abort();
         }
@@ -453,7 +458,8 @@ impl Tasks {
                 None => continue,
             };
             if let Some(mut body) = body {
-                body.work.as_mut().end();
+                let Body { work, vars, .. } = &mut body;
+                vars.with(|| work.as_mut().end());
                 self.end(key, body, true);
             }
         }
@@ -531,5 +537,5 @@ impl Message {
 const _: () = {
     const fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<Header>();
-    assert!(size_of::<Task>() <= 168);
+    assert!(size_of::<Task>() <= 176);
 };

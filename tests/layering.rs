@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "primitive",
             "ready",
             "slots",
+            "vars",
         ],
     ),
     ("tasks", &["tasks"]),
@@ -28,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "what users await",
         &[
-            "blocking", "fs", "hyper", "io", "net", "signal", "task", "time",
+            "blocking", "fs", "hyper", "io", "net", "signal", "sync", "task", "time",
         ],
     ),
     ("runtimes", &["runtime"]),
@@ -66,6 +67,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("hyper", "time", "hyper's timer sleeps"),
     ("net", "blocking", "names are looked up by jobs"),
     ("net", "io", "a socket is a source"),
+    (
+        "sync",
+        "time",
+        "a message is given up when there is no room in time",
+    ),
     ("signal", "io", "the pipe of signals is a source"),
 ];
 

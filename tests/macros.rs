@@ -390,3 +390,176 @@ fn a_program_and_a_test_whose_runtime_is_built_run() {
         assert!(report.contains("1 passed"), "{report}");
     }
 }
+
+// ---- Paused time, seeds, keep_alive -----------------------------------------------------------
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quintet::runtime::Handle;
+use quintet::time::{self, Duration, Instant, sleep};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[quintet::test(start_paused)]
+async fn a_paused_test_takes_no_time() {
+    let start = Instant::now();
+    sleep(DAY).await;
+    assert_eq!(start.elapsed(), DAY);
+}
+
+#[quintet::test(start_paused = false)]
+async fn a_test_may_say_that_time_is_not_paused() {
+    assert!(!time::is_paused());
+}
+
+#[quintet::test(seed = 7, start_paused = true)]
+async fn a_seed_makes_runs_repeat() {
+    assert!(Handle::current().order_hash().is_some());
+}
+
+/// The order in which three jobs run.
+async fn order_of_jobs() -> String {
+    let order = std::sync::Arc::new(Mutex::new(String::new()));
+    let jobs = ["a", "b", "c"].map(|name| {
+        let order = std::sync::Arc::clone(&order);
+        quintet::spawn_blocking(move || order.lock().expect("no poison").push_str(name))
+    });
+    for job in jobs {
+        job.await.expect("it does not panic");
+    }
+    let order = order.lock().expect("no poison");
+    order.clone()
+}
+
+#[quintet::test(seeds = 200, start_paused = true)]
+async fn many_seeds_find_every_order() {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let order = order_of_jobs().await;
+    let mut seen = SEEN.lock().unwrap();
+    if !seen.contains(&order) {
+        seen.push(order);
+    }
+    if RUNS.fetch_add(1, Ordering::Relaxed) + 1 == 200 {
+        assert_eq!(seen.len(), 6, "{seen:?}");
+    }
+}
+
+#[quintet::test(timeout = "1m", start_paused = true)]
+#[should_panic(expected = "the test has not ended within 60s")]
+async fn a_timeout_is_by_the_clock_of_the_loop() {
+    sleep(DAY).await;
+}
+
+#[quintet::test(timeout = "60s")]
+async fn a_timeout_leaves_the_result_alone() -> Result<(), ParseIntError> {
+    parse("1").await.map(drop)
+}
+
+#[quintet::test(start_paused = true)]
+#[should_panic(expected = "nothing can ever happen")]
+async fn a_paused_test_that_waits_for_nothing_says_so() {
+    std::future::pending::<()>().await;
+}
+
+// The tests below run this program again.
+
+#[quintet::test(seeds = 50)]
+#[ignore = "fails: it is run by the test below"]
+async fn fails_with_some_seeds() {
+    assert_ne!(order_of_jobs().await, "cba");
+}
+
+#[quintet::test(seeds = 50)]
+#[ignore = "fails: it is run by the test below"]
+async fn errs_with_some_seeds() -> Result<(), String> {
+    match order_of_jobs().await {
+        order if order == "cba" => Err(order),
+        _ => Ok(()),
+    }
+}
+
+fn run_again(name: &str, seed: Option<&str>) -> (bool, String) {
+    let mut command = Command::new(env::current_exe().expect("this program has a name"));
+    command.args(["--ignored", "--exact", name, "--nocapture"]);
+    if let Some(seed) = seed {
+        command.env("QUINTET_SEED", seed);
+    }
+    let Output { status, stderr, .. } = command.output().expect("this program runs");
+    (
+        status.success(),
+        String::from_utf8_lossy(&stderr).into_owned(),
+    )
+}
+
+#[test]
+fn a_seed_that_fails_is_named_and_fails_again() {
+    for name in ["fails_with_some_seeds", "errs_with_some_seeds"] {
+        let (is_success, text) = run_again(name, None);
+        assert!(!is_success, "{text}");
+        let (_, rest) = text.split_once("QUINTET_SEED=").expect(&text);
+        let (seed, command) = rest.split_once(' ').unwrap();
+        assert!(command.starts_with(&format!("cargo test {name}")), "{text}");
+        let (is_success, again) = run_again(name, Some(seed));
+        assert!(!is_success, "{again}");
+        assert!(again.contains(&format!("QUINTET_SEED={seed} ")), "{again}");
+
+        let other = (0..).map(|seed: u64| seed.to_string());
+        let passes = other.take(50).any(|seed| run_again(name, Some(&seed)).0);
+        assert!(passes, "not every seed fails");
+    }
+}
+
+#[test]
+fn a_seed_that_is_no_number_is_named() {
+    let (is_success, text) = run_again("fails_with_some_seeds", Some("seven"));
+    assert!(!is_success);
+    assert!(text.contains("QUINTET_SEED is \"seven\""), "{text}");
+}
+
+static LATER: AtomicU64 = AtomicU64::new(0);
+
+#[quintet::main(keep_alive, start_paused = true)]
+async fn goes_on() -> u64 {
+    quintet::spawn(async {
+        sleep(DAY).await;
+        LATER.store(1, Ordering::Relaxed);
+    });
+    LATER.load(Ordering::Relaxed)
+}
+
+#[test]
+fn keep_alive_waits_for_what_the_function_leaves() {
+    assert_eq!(goes_on(), 0);
+    assert_eq!(LATER.load(Ordering::Relaxed), 1);
+}
+
+#[quintet::main(keep_alive)]
+async fn stalls() {
+    std::future::pending::<()>().await;
+}
+
+#[quintet::main(keep_alive)]
+async fn panics_alive() {
+    panic!("of the body");
+}
+
+#[quintet::main(keep_alive)]
+async fn is_stopped() {
+    Handle::current().stop();
+    sleep(DAY).await;
+}
+
+#[test]
+fn keep_alive_says_why_there_is_no_result() {
+    let message = |function: fn()| {
+        let payload = std::panic::catch_unwind(function).unwrap_err();
+        let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap()
+    };
+    assert!(message(stalls).contains("nothing is left that could wake a task"));
+    assert_eq!(message(panics_alive), "of the body");
+    assert!(message(is_stopped).contains("was stopped before"));
+}

@@ -1,52 +1,109 @@
 //! The arguments of the attributes: `workers = 4, name = "server"`.
 //!
 //! `expand` calls in here. This module knows which arguments there are, what each of them takes
-//! and which method of the runtime's builder it stands for; it does not know what that method
-//! does.
+//! and which method it stands for; it does not know what that method does.
 
-use proc_macro::{TokenStream, TokenTree};
+use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 
+use crate::expand::Entry;
 use crate::parse::{Error, flat, is_joint, is_punct, is_word};
 
-/// The arguments there are. The last column is a method of the builder; `crate` has none, for it
-/// says where the builder is found.
+/// The arguments there are, and which attributes take them.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("workers", Value::POSITIVE, Some("worker_threads")),
-    Argument::new("name", Value::TEXT, Some("name")),
-    Argument::new("crate", Value::PATH, None),
+    Argument::new(
+        "workers",
+        Value::POSITIVE,
+        Use::Build("worker_threads"),
+        BOTH,
+    ),
+    Argument::new("name", Value::TEXT, Use::Build("name"), BOTH),
+    Argument::new(
+        "start_paused",
+        Value::FLAG,
+        Use::Build("start_paused"),
+        BOTH,
+    ),
+    Argument::new("keep_alive", Value::FLAG, Use::KeepAlive, &[Entry::Main]),
+    Argument::new("seed", Value::NUMBER, Use::Build("seed"), &[Entry::Main]),
+    Argument::new("seed", Value::NUMBER, Use::Plan("seed"), &[Entry::Test]),
+    Argument::new("seeds", Value::POSITIVE, Use::Seeds, &[Entry::Test]),
+    Argument::new(
+        "timeout",
+        Value::DURATION,
+        Use::Plan("timeout"),
+        &[Entry::Test],
+    ),
+    Argument::new("crate", Value::PATH, Use::Crate, BOTH),
 ];
+
+const BOTH: &[Entry] = &[Entry::Main, Entry::Test];
+
+/// What an argument is for.
+#[derive(Clone, Copy)]
+enum Use {
+    /// A method of the runtime's builder.
+    Build(&'static str),
+    /// A method of a test's plan.
+    Plan(&'static str),
+    /// The test is run with many seeds: a method of its plan too.
+    Seeds,
+    /// The function is to be waited for, and all that it leaves.
+    KeepAlive,
+    /// Where the runtime's crate is found.
+    Crate,
+}
 
 /// What the arguments of one attribute come to.
 #[derive(Default)]
 pub(crate) struct Args {
     /// The calls on the builder: a method and what it is given.
     pub(crate) calls: Vec<(&'static str, TokenStream)>,
+    /// The calls on a test's plan.
+    pub(crate) plan: Vec<(&'static str, TokenStream)>,
+    pub(crate) has_seeds: bool,
+    pub(crate) keep_alive: bool,
     /// The path of the runtime's crate, unless it is the usual one.
     pub(crate) krate: Option<TokenStream>,
 }
 
 impl Args {
-    /// Reads the arguments of `attribute`, and adds what is wrong with them to `errors`.
-    pub(crate) fn parse(stream: TokenStream, attribute: &str, errors: &mut Vec<Error>) -> Self {
+    /// Reads the arguments of `entry`, which its user knows as `attribute`, and adds what is wrong
+    /// with them to `errors`.
+    pub(crate) fn parse(
+        stream: TokenStream,
+        entry: Entry,
+        attribute: &str,
+        errors: &mut Vec<Error>,
+    ) -> Self {
         let mut args = Self::default();
         let mut seen = Vec::new();
         for tokens in flat(stream).split_inclusive(|token| is_punct(token, ',')) {
-            match Argument::parse(tokens, attribute) {
+            match Argument::parse(tokens, entry, attribute) {
                 Ok((argument, _)) if seen.contains(&argument.key) => {
                     let message = format!("`{}` is given twice", argument.key);
                     errors.push(Error::about(&tokens[..1], message));
                 }
                 Ok((argument, value)) => {
                     seen.push(argument.key);
-                    match argument.method {
-                        Some(method) => args.calls.push((method, value)),
-                        None => args.krate = Some(value),
-                    }
+                    args.add(argument.purpose, value);
                 }
                 Err(error) => errors.push(error),
             }
         }
         args
+    }
+
+    fn add(&mut self, purpose: Use, value: TokenStream) {
+        match purpose {
+            Use::Build(method) => self.calls.push((method, value)),
+            Use::Plan(method) => self.plan.push((method, value)),
+            Use::Seeds => {
+                self.has_seeds = true;
+                self.plan.push(("seeds", value));
+            }
+            Use::KeepAlive => self.keep_alive = value.to_string() == "true",
+            Use::Crate => self.krate = Some(value),
+        }
     }
 }
 
@@ -54,16 +111,26 @@ impl Args {
 struct Argument {
     key: &'static str,
     value: Value,
-    method: Option<&'static str>,
+    purpose: Use,
+    entries: &'static [Entry],
 }
 
 impl Argument {
-    const fn new(key: &'static str, value: Value, method: Option<&'static str>) -> Self {
-        Self { key, value, method }
+    const fn new(key: &'static str, value: Value, purpose: Use, entries: &'static [Entry]) -> Self {
+        Self {
+            key,
+            value,
+            purpose,
+            entries,
+        }
     }
 
     /// Reads `key = value`, with the comma behind it if there is one.
-    fn parse(tokens: &[TokenTree], attribute: &str) -> Result<(&'static Self, TokenStream), Error> {
+    fn parse(
+        tokens: &[TokenTree],
+        entry: Entry,
+        attribute: &str,
+    ) -> Result<(&'static Self, TokenStream), Error> {
         let tokens = match tokens {
             [tokens @ .., comma] if !tokens.is_empty() && is_punct(comma, ',') => tokens,
             tokens => tokens,
@@ -71,13 +138,19 @@ impl Argument {
         let (key, rest) = tokens
             .split_first()
             .expect("a piece of a split is not empty");
-        let Some(argument) = ARGUMENTS.iter().find(|known| is_word(key, known.key)) else {
-            let known: Vec<String> = ARGUMENTS.iter().map(Self::example).collect();
+        let mut taken = ARGUMENTS
+            .iter()
+            .filter(|known| known.entries.contains(&entry));
+        let Some(argument) = taken.clone().find(|known| is_word(key, known.key)) else {
+            let known: Vec<String> = taken.by_ref().map(Self::example).collect();
             let known = known.join(", ");
             let message = format!("unknown argument `{key}`: `{attribute}` takes {known}");
             return Err(Error::at(key.span(), message));
         };
         let value = match rest {
+            [] if argument.value.is_flag => {
+                return Ok((argument, render_word("true", key.span())));
+            }
             [equals, value @ ..] if is_punct(equals, '=') => value,
             _ => &[],
         };
@@ -98,6 +171,9 @@ impl Argument {
 
     /// How the argument is written.
     fn example(&self) -> String {
+        if self.value.is_flag {
+            return format!("`{}`", self.key);
+        }
         format!("`{} = {}`", self.key, self.value.example)
     }
 }
@@ -106,6 +182,8 @@ impl Argument {
 struct Value {
     description: &'static str,
     example: &'static str,
+    /// Whether the key alone will do.
+    is_flag: bool,
     take: fn(&[TokenTree]) -> Taken<'_>,
 }
 
@@ -116,18 +194,43 @@ impl Value {
     const POSITIVE: Self = Self {
         description: "a positive integer",
         example: "4",
+        is_flag: false,
         take: |tokens| take_token(tokens, |token| integer(token) > Some(0)),
     };
 
     const TEXT: Self = Self {
         description: "a string",
         example: "\"server\"",
+        is_flag: false,
         take: |tokens| take_token(tokens, |token| unquoted(token).is_some()),
+    };
+
+    const NUMBER: Self = Self {
+        description: "an integer",
+        example: "7",
+        is_flag: false,
+        take: |tokens| take_token(tokens, |token| integer(token).is_some()),
+    };
+
+    /// Yes, if nothing is said.
+    const FLAG: Self = Self {
+        description: "`true` or `false`",
+        example: "true",
+        is_flag: true,
+        take: |tokens| take_token(tokens, |token| matches!(token, "true" | "false")),
+    };
+
+    const DURATION: Self = Self {
+        description: "a duration in `ms`, `s` or `m`",
+        example: "\"5s\"",
+        is_flag: false,
+        take: take_duration,
     };
 
     const PATH: Self = Self {
         description: "a path",
         example: "my::quintet",
+        is_flag: false,
         take: |tokens| take_path(tokens).or_else(|| take_quoted_path(tokens)),
     };
 }
@@ -166,6 +269,29 @@ fn take_quoted_path(tokens: &[TokenTree]) -> Taken<'_> {
         token
     });
     Some((placed.collect(), behind))
+}
+
+/// Takes `"5s"`, and makes nanoseconds of it.
+fn take_duration(tokens: &[TokenTree]) -> Taken<'_> {
+    const UNITS: [(&str, u64); 3] = [
+        ("ms", 1_000_000),
+        ("s", 1_000_000_000),
+        ("m", 60_000_000_000),
+    ];
+    let (literal, behind) = tokens.split_first()?;
+    let text = literal.to_string();
+    let text = unquoted(&text)?;
+    let nanos = UNITS.iter().find_map(|(unit, nanos)| {
+        let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        number.checked_mul(*nanos)
+    });
+    let mut nanos = Literal::u64_unsuffixed(nanos.filter(|nanos| *nanos > 0)?);
+    nanos.set_span(literal.span());
+    Some((TokenTree::from(nanos).into(), behind))
+}
+
+fn render_word(word: &str, span: Span) -> TokenStream {
+    TokenTree::from(Ident::new(word, span)).into()
 }
 
 /// The value of an integer literal that has no suffix.

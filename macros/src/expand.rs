@@ -29,8 +29,11 @@ const OUTER: &str = "$attributes $visibility $fn $name $parameters $output $bloc
 const BLOCK: &str = "
     #[allow(clippy::future_not_send)]
     async fn $name $parameters $output $body
-    $crate::__private::$run(|builder| builder $calls.build(), $name())
+    $crate::__private::$run(|builder| builder $calls.build(), $future)
 ";
+
+/// How a test is run: by what is planned for it.
+const PLAN: &str = "Plan::new() $plan.$run";
 
 /// One of the `$calls`.
 const CALL: &str = ".$method($value)";
@@ -46,7 +49,7 @@ const STUB_OF_MAIN: &str = "fn main() { $stub }";
 type Part = (&'static str, TokenStream);
 
 /// Which attribute is expanded.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     Main,
     Test,
@@ -68,7 +71,7 @@ pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> Toke
         }
     };
     let mut errors = Vec::new();
-    let args = Args::parse(args, &attribute, &mut errors);
+    let args = Args::parse(args, entry, &attribute, &mut errors);
     errors.extend(function.errors(&attribute, name));
     if errors.is_empty() {
         outer(entry, function, args)
@@ -80,28 +83,46 @@ pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> Toke
 
 /// The function that runs the user's.
 fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
-    let (header, run) = match entry {
-        Entry::Main if function.is_main() => ("", "run_or_exit"),
-        Entry::Main => ("", "run_or_panic"),
-        Entry::Test => (TEST, "run_or_panic"),
+    let name = TokenTree::from(function.name.clone()).into();
+    let (header, run, future) = match entry {
+        Entry::Main => {
+            let run = match (args.keep_alive, function.is_main()) {
+                (false, true) => "run_or_exit",
+                (false, false) => "run_or_panic",
+                (true, true) => "live_or_exit",
+                (true, false) => "live_or_panic",
+            };
+            ("", render(run, &[]), render("$name()", &[("name", name)]))
+        }
+        Entry::Test => {
+            let run = if args.has_seeds { "run_all" } else { "run" };
+            let parts = [("plan", calls(args.plan)), ("run", render(run, &[]))];
+            (TEST, render(PLAN, &parts), name)
+        }
     };
     let krate = args.krate.unwrap_or_else(|| render("::quintet", &[]));
-    let calls = args.calls.into_iter().map(|(method, value)| {
-        let method = render(method, &[]);
-        render(CALL, &[("method", method), ("value", value)])
-    });
-    let calls = calls.collect();
+    let calls = calls(args.calls);
     let braces = function.body.span();
     let mut parts = parts(function);
     parts.extend([
         ("crate", krate),
-        ("run", render(run, &[])),
+        ("run", run),
         ("calls", calls),
+        ("future", future),
     ]);
     let mut block = Group::new(Delimiter::Brace, render(BLOCK, &parts));
     block.set_span(braces);
     parts.push(("block", TokenTree::from(block).into()));
     render(&format!("{header} {OUTER}"), &parts)
+}
+
+/// One call after the other.
+fn calls(calls: Vec<(&'static str, TokenStream)>) -> TokenStream {
+    let calls = calls.into_iter().map(|(method, value)| {
+        let method = render(method, &[]);
+        render(CALL, &[("method", method), ("value", value)])
+    });
+    calls.collect()
 }
 
 /// What is left of a function that has errors.

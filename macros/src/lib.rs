@@ -27,7 +27,8 @@ use crate::expand::Entry;
 /// ```
 ///
 /// The program ends when the function does, as a `main` without a runtime would: its tasks are
-/// not waited for. What the function may return is what a `main` may return.
+/// not waited for, unless `keep_alive` says so. What the function may return is what a `main` may
+/// return.
 ///
 /// # Arguments
 ///
@@ -37,6 +38,9 @@ use crate::expand::Entry;
 /// |---|---|---|
 /// | `workers = 4` | a positive integer | sets how many threads may run blocking work, in place of `QUINTET_WORKERS` and the default |
 /// | `name = "server"` | a string | names the runtime, in what it reports about itself |
+/// | `keep_alive` | nothing | goes on after the function has ended, until nothing is alive: Node's rule |
+/// | `start_paused = true` | `true` or `false` | starts with time paused |
+/// | `seed = 7` | an integer | lets a seed decide what the order of events leaves open, so that a run repeats |
 /// | `crate = my::quintet` | a path | says where `quintet` is found, if not at `::quintet`: for a renamed dependency, or for a macro of yours that writes this attribute |
 ///
 /// ```text
@@ -75,9 +79,12 @@ use crate::expand::Entry;
 /// `QUINTET_WORKERS` is not a number, a function called `main` writes one line that says so to
 /// the standard error and exits the process with code 1.
 ///
+/// With `keep_alive`: if a task is left that nothing can wake any more, a function called `main`
+/// says which, and where it was spawned, and exits the process with code 13, as Node does.
+///
 /// # Panics
 ///
-/// A function that is not called `main` panics in that case, for its caller may want to go on.
+/// A function that is not called `main` panics in these cases, for its caller may want to go on.
 /// All of them panic with what the body panics with, and if a runtime runs on this thread already.
 ///
 /// # Examples
@@ -127,17 +134,29 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `workers = 4` | a positive integer | sets how many threads may run blocking work, in place of `QUINTET_WORKERS` and the default |
 /// | `name = "server"` | a string | names the runtime, in what it reports about itself |
+/// | `start_paused = true` | `true` or `false` | starts with time paused: the test takes no time, and moves it on by itself or by hand |
+/// | `seed = 7` | an integer | lets a seed decide what the order of events leaves open, and runs blocking jobs on the test's thread, so that the run repeats |
+/// | `seeds = 500` | a positive integer | runs the test with so many seeds, from zero or from `seed` on, and says which one failed |
+/// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | lets the test fail when its loop's clock has gone on so far; what blocks the thread it cannot end |
 /// | `crate = my::quintet` | a path | says where `quintet` is found, if not at `::quintet`: for a renamed dependency, or for a macro of yours that writes this attribute |
 ///
 /// # What it expands to
 ///
 /// The same as under `#[quintet::main]`, with `#[test]` on the outer function, and with the same
-/// demands on the function.
+/// demands on the function. With `seeds` the function is called once for each, on a runtime of its
+/// own.
+///
+/// # Seeds
+///
+/// The environment variable `QUINTET_SEED` takes the place of the seed or seeds that are given: that
+/// is how a run which failed is repeated. With `seeds`, what the function returns is `()` or a
+/// `Result`.
 ///
 /// # Panics
 ///
-/// The test fails if its body panics, and if the runtime cannot be built: because the system
-/// refuses it a descriptor, or because `QUINTET_WORKERS` is not a number.
+/// The test fails if its body panics, if its time is up, and if the runtime cannot be built: because
+/// the system refuses it a descriptor, or because `QUINTET_WORKERS` is not a number. So it does if
+/// time is paused and nothing can ever happen any more.
 ///
 /// # Examples
 ///

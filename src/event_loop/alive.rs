@@ -39,11 +39,13 @@ impl EventLoop {
         self.may_time_help() || self.poll.has_waiters() || self.is_helped_by_others()
     }
 
-    /// Whether waiting for a timer makes sense.
+    /// Whether a timer waits that is due, or will be as time goes on.
     pub(super) fn may_time_help(&self) -> bool {
-        let deadline = self.timers.next_deadline();
+        let Some(deadline) = self.timers.next_deadline() else {
+            return false;
+        };
         let is_moving = !self.clock.is_paused() || self.auto_advance.get();
-        is_moving && deadline.is_some_and(|deadline| deadline != NEVER)
+        is_moving && deadline != NEVER || deadline <= self.clock.now()
     }
 
     /// Whether jobs or other threads are at work for this loop.

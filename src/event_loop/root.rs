@@ -7,6 +7,7 @@ use crate::panics::{self, Payload};
 use crate::ready;
 use crate::slots::Key;
 use crate::tasks::{Cause, Spawned, Tasks};
+use crate::vars::Vars;
 
 /// See the [module](self).
 pub(super) struct Root<'a> {
@@ -14,6 +15,7 @@ pub(super) struct Root<'a> {
     pub(super) waker: Waker,
     pub(super) future: Pin<&'a mut dyn Future<Output = ()>>,
     pub(super) result: Option<Result<(), Payload>>,
+    pub(super) vars: Vars,
 }
 
 impl Root<'_> {
@@ -31,8 +33,10 @@ impl Root<'_> {
         let key = header.key();
         tasks.count_poll(key);
         let mut cx = Context::from_waker(&self.waker);
-        let polled = ready::polling(key, self.waker.data(), || {
-            panics::contain(|| self.future.as_mut().poll(&mut cx))
+        let polled = self.vars.with(|| {
+            ready::polling(key, self.waker.data(), || {
+                panics::contain(|| self.future.as_mut().poll(&mut cx))
+            })
         });
         self.result = match polled {
             Ok(Poll::Pending) => None,

@@ -128,8 +128,8 @@ impl Handle {
                 let _gone = answer.send(Dump::new(&event_loop));
             }
         };
-        // A loop that is gone drops the message, and with it the sender.
-        let _refused = self.shared.inbox.push(Message::Call(Box::new(ask)));
+        // A loop that is gone gives the message back. It goes at once, and with it the sender.
+        drop(self.shared.inbox.push(Message::Call(Box::new(ask))));
         answered.recv().unwrap_or_else(|_| Dump::nothing())
     }
 

@@ -1,0 +1,59 @@
+//! Waiting for a future where no loop runs: the thread is parked.
+//!
+//! For the `blocking_` functions of this module alone.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crate::ready;
+
+/// Wakes a parked thread.
+struct Parked {
+    thread: Thread,
+    /// Set by a wake, cleared before the poll that it is for. Others may unpark the thread too, and
+    /// the future may park it for its own purposes.
+    is_woken: AtomicBool,
+}
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Release pairs with the acquire in `block_on`.
+        self.is_woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// Waits for `future` for the function `name`.
+///
+/// # Panics
+///
+/// If a loop runs on this thread, which would stand still.
+#[track_caller]
+pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
+    assert!(
+        !ready::is_any_running(),
+        "`{name}` would block the quintet loop that runs on this thread; await the function without \
+         `blocking` in its name, or call this inside `spawn_blocking`"
+    );
+    let mut future = pin!(future);
+    let parked = Arc::new(Parked {
+        thread: thread::current(),
+        is_woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&parked));
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        while !parked.is_woken.swap(false, Ordering::Acquire) {
+            thread::park();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Room in a channel for messages to come.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::mem;
+
+use super::bounded::Sender;
+use super::chan::{Chan, Tx};
+use crate::sync::permits::Keeper;
+
+/// Room for one message: sending it neither waits nor fails. Dropped, it gives the room back.
+#[must_use = "the room goes back at once if it is not kept"]
+pub struct Permit<'a, T> {
+    chan: &'a Chan<T>,
+}
+
+impl<'a, T> Permit<'a, T> {
+    pub(super) fn new(chan: &'a Chan<T>) -> Self {
+        Permit { chan }
+    }
+
+    /// Sends a message. If the receiver is gone, it is dropped.
+    pub fn send(self, message: T) {
+        let chan = self.chan;
+        // The room is the message's from here on.
+        mem::forget(self);
+        chan.push(message);
+    }
+}
+
+impl<T> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        self.chan.give(1);
+    }
+}
+
+impl<T> fmt::Debug for Permit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+/// Room for several messages, as an iterator over [`Permit`]s. Dropped, it gives back what is left.
+#[must_use = "the room goes back at once if it is not kept"]
+pub struct PermitIterator<'a, T> {
+    chan: &'a Chan<T>,
+    left: usize,
+}
+
+impl<'a, T> PermitIterator<'a, T> {
+    pub(super) fn new(chan: &'a Chan<T>, left: usize) -> Self {
+        PermitIterator { chan, left }
+    }
+}
+
+impl<'a, T> Iterator for PermitIterator<'a, T> {
+    type Item = Permit<'a, T>;
+
+    fn next(&mut self) -> Option<Permit<'a, T>> {
+        self.left = self.left.checked_sub(1)?;
+        Some(Permit::new(self.chan))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<T> ExactSizeIterator for PermitIterator<'_, T> {}
+
+impl<T> FusedIterator for PermitIterator<'_, T> {}
+
+impl<T> Drop for PermitIterator<'_, T> {
+    fn drop(&mut self) {
+        if self.left > 0 {
+            self.chan.give(self.left);
+        }
+    }
+}
+
+impl<T> fmt::Debug for PermitIterator<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PermitIterator")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Room for one message, with the [`Sender`] that it was reserved by.
+#[must_use = "the room goes back at once if it is not kept"]
+pub struct OwnedPermit<T> {
+    /// There until it is used.
+    tx: Option<Tx<T>>,
+}
+
+impl<T> OwnedPermit<T> {
+    pub(super) fn new(tx: Tx<T>) -> Self {
+        OwnedPermit { tx: Some(tx) }
+    }
+
+    /// Sends a message, and returns the sender. If the receiver is gone, the message is dropped.
+    pub fn send(mut self, message: T) -> Sender<T> {
+        let tx = unused(self.tx.take());
+        tx.chan().push(message);
+        Sender::new(tx)
+    }
+
+    /// Gives the room back, and returns the sender.
+    pub fn release(mut self) -> Sender<T> {
+        let tx = unused(self.tx.take());
+        tx.chan().give(1);
+        Sender::new(tx)
+    }
+
+    /// Returns whether the other is of the same channel.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        self.tx().same_channel(other.tx())
+    }
+
+    /// Returns whether the sender is of the same channel.
+    pub fn same_channel_as_sender(&self, sender: &Sender<T>) -> bool {
+        self.tx().same_channel(sender.tx())
+    }
+
+    fn tx(&self) -> &Tx<T> {
+        unused(self.tx.as_ref())
+    }
+}
+
+fn unused<V>(tx: Option<V>) -> V {
+    tx.expect("a permit has its sender until it is used")
+}
+
+impl<T> Drop for OwnedPermit<T> {
+    fn drop(&mut self) {
+        if let Some(tx) = self.tx.take() {
+            tx.chan().give(1);
+        }
+    }
+}
+
+impl<T> fmt::Debug for OwnedPermit<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedPermit").finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    use std::cell::Cell;
+
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<Permit<'_, Cell<()>>>();
+    assert_send_sync::<PermitIterator<'_, Cell<()>>>();
+    assert_send_sync::<OwnedPermit<Cell<()>>>();
+};

@@ -1,0 +1,188 @@
+//! The receiving ends.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+
+use super::chan::Chan;
+use super::error::TryRecvError;
+use crate::sync::blocking::block_on;
+
+/// What both receivers can do.
+macro_rules! receiver {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name<T> {
+            chan: Arc<Chan<T>>,
+        }
+
+        impl<T> $name<T> {
+            pub(super) fn new(chan: Arc<Chan<T>>) -> Self {
+                $name { chan }
+            }
+
+            /// Receives the next message; `None` at the end.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses no message.
+            pub async fn recv(&mut self) -> Option<T> {
+                poll_fn(|cx| self.poll_recv(cx)).await
+            }
+
+            /// Receives up to `limit` messages at once, waiting for the first. They are appended to
+            /// `buffer`; answers how many. That is zero at the end, and if `limit` is.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses no message.
+            pub async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+                poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
+            }
+
+            /// Receives the next message if there is one.
+            ///
+            /// # Errors
+            ///
+            /// If there is none now, or will never be one any more.
+            pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+                self.chan.try_recv()
+            }
+
+            /// Receives the next message, waiting by blocking the thread; `None` at the end.
+            ///
+            /// # Panics
+            ///
+            /// Where a quintet loop runs on this thread.
+            #[track_caller]
+            pub fn blocking_recv(&mut self) -> Option<T> {
+                const NAME: &str = concat!("mpsc::", stringify!($name), "::blocking_recv");
+                block_on(NAME, self.recv())
+            }
+
+            /// Receives up to `limit` messages at once, waiting for the first by blocking the
+            /// thread. They are appended to `buffer`; answers how many.
+            ///
+            /// # Panics
+            ///
+            /// Where a quintet loop runs on this thread.
+            #[track_caller]
+            pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+                const NAME: &str = concat!("mpsc::", stringify!($name), "::blocking_recv_many");
+                block_on(NAME, self.recv_many(buffer, limit))
+            }
+
+            /// Polls for the next message; `None` at the end. Only the last waker is woken.
+            pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+                self.chan.poll_recv(cx)
+            }
+
+            /// Polls for up to `limit` messages, which are appended to `buffer`, and answers how
+            /// many. Only the last waker is woken.
+            pub fn poll_recv_many(
+                &mut self,
+                cx: &mut Context<'_>,
+                buffer: &mut Vec<T>,
+                limit: usize,
+            ) -> Poll<usize> {
+                if limit == 0 {
+                    return Poll::Ready(0);
+                }
+                let received = self.chan.poll_recv_many(cx, buffer, limit);
+                received.map(Option::unwrap_or_default)
+            }
+
+            /// Closes the channel: nothing can be sent any more, but by permits that are given out.
+            /// What was sent can still be received.
+            pub fn close(&mut self) {
+                self.chan.close();
+            }
+
+            /// Returns whether the channel is closed, or there are no senders any more.
+            pub fn is_closed(&self) -> bool {
+                self.chan.is_closed_or_without_senders()
+            }
+
+            /// Returns whether there are no messages in the channel now.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// Returns how many messages there are in the channel now.
+            pub fn len(&self) -> usize {
+                self.chan.len()
+            }
+
+            /// Returns how many senders there are.
+            pub fn sender_strong_count(&self) -> usize {
+                self.chan.strong_count()
+            }
+
+            /// Returns how many weak senders there are.
+            pub fn sender_weak_count(&self) -> usize {
+                self.chan.weak_count()
+            }
+        }
+
+        impl<T> Stream for $name<T> {
+            type Item = T;
+
+            fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+                self.chan.poll_recv(cx)
+            }
+        }
+
+        impl<T> Drop for $name<T> {
+            fn drop(&mut self) {
+                self.chan.abandon();
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("len", &self.len())
+                    .field("is_closed", &self.is_closed())
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+receiver! {
+    /// Receives from a [`channel`](super::channel).
+    ///
+    /// It is also a stream. Dropping it closes the channel and drops the messages in it.
+    Receiver
+}
+
+receiver! {
+    /// Receives from an [`unbounded_channel`](super::unbounded_channel).
+    ///
+    /// It is also a stream. Dropping it closes the channel and drops the messages in it.
+    UnboundedReceiver
+}
+
+impl<T> Receiver<T> {
+    /// Returns for how many messages there is room now.
+    pub fn capacity(&self) -> usize {
+        self.chan.free()
+    }
+
+    /// Returns for how many messages there is room if none is there.
+    pub fn max_capacity(&self) -> usize {
+        self.chan.limit()
+    }
+}
+
+const _: () = {
+    use std::cell::Cell;
+
+    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
+    assert_send_sync_unpin::<Receiver<Cell<()>>>();
+    assert_send_sync_unpin::<UnboundedReceiver<Cell<()>>>();
+};

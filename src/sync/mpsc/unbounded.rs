@@ -1,0 +1,142 @@
+//! The sending end of a channel without limit.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::chan::{Chan, Tx, WeakTx};
+use super::error::SendError;
+use super::receiver::UnboundedReceiver;
+
+/// Returns the two ends of a channel whose room is limited by memory alone.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let (sender, mut receiver) = quintet::sync::mpsc::unbounded_channel();
+/// sender.send(1).unwrap();
+/// assert_eq!(receiver.recv().await, Some(1));
+/// # });
+/// ```
+pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+    let chan = Arc::new(Chan::new(None));
+    let sender = UnboundedSender {
+        tx: Tx::first(&chan),
+    };
+    (sender, UnboundedReceiver::new(chan))
+}
+
+/// Sends to an [`unbounded_channel`]; clones send to the same.
+pub struct UnboundedSender<T> {
+    tx: Tx<T>,
+}
+
+impl<T> UnboundedSender<T> {
+    /// Sends a message. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed.
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.tx.chan().push_unlimited(message)
+    }
+
+    /// Waits until the channel is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing but the wait.
+    pub async fn closed(&self) {
+        self.tx.chan().closed().await;
+    }
+
+    /// Returns whether the channel is closed.
+    pub fn is_closed(&self) -> bool {
+        self.tx.chan().is_closed()
+    }
+
+    /// Returns whether the other sends to the same channel.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        self.tx.same_channel(&other.tx)
+    }
+
+    /// Returns a sender that does not keep the channel from ending.
+    #[must_use = "it does nothing unless it is kept"]
+    pub fn downgrade(&self) -> WeakUnboundedSender<T> {
+        WeakUnboundedSender {
+            tx: self.tx.downgrade(),
+        }
+    }
+
+    /// Returns how many senders there are.
+    pub fn strong_count(&self) -> usize {
+        self.tx.chan().strong_count()
+    }
+
+    /// Returns how many weak senders there are.
+    pub fn weak_count(&self) -> usize {
+        self.tx.chan().weak_count()
+    }
+}
+
+impl<T> Clone for UnboundedSender<T> {
+    fn clone(&self) -> Self {
+        UnboundedSender {
+            tx: self.tx.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for UnboundedSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnboundedSender")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Does not keep an [`unbounded_channel`] from ending; can become a sender while there is one.
+pub struct WeakUnboundedSender<T> {
+    tx: WeakTx<T>,
+}
+
+impl<T> WeakUnboundedSender<T> {
+    /// Returns a sender, if there is still one.
+    pub fn upgrade(&self) -> Option<UnboundedSender<T>> {
+        let tx = self.tx.upgrade()?;
+        Some(UnboundedSender { tx })
+    }
+
+    /// Returns how many senders there are.
+    pub fn strong_count(&self) -> usize {
+        self.tx.chan().strong_count()
+    }
+
+    /// Returns how many weak senders there are.
+    pub fn weak_count(&self) -> usize {
+        self.tx.chan().weak_count()
+    }
+}
+
+impl<T> Clone for WeakUnboundedSender<T> {
+    fn clone(&self) -> Self {
+        WeakUnboundedSender {
+            tx: self.tx.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for WeakUnboundedSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakUnboundedSender")
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    use std::cell::Cell;
+
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<UnboundedSender<Cell<()>>>();
+    assert_send_sync::<WeakUnboundedSender<Cell<()>>>();
+};

@@ -1,0 +1,485 @@
+//! A lock for many readers or one writer, that may be held across an await.
+//!
+//! A reader holds one permit of the gate and a writer all of them; in the gate's order neither
+//! starves the other. The value is counted: readers share it, and a writer, who is alone, changes it
+//! in place. So guards may be sent to other threads, without `unsafe`.
+
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
+
+use super::blocking::block_on;
+use super::lock;
+use super::mutex::TryLockError;
+use super::permits::{Gate, Held, Keeper};
+
+/// As tokio has it.
+const READERS_MAX: u32 = u32::MAX >> 3;
+
+/// A lock for many readers or one writer, that may be held across an await.
+///
+/// It is given to those who wait in the order in which they came: a reader who comes after a waiting
+/// writer waits for that. So a task that reads twice at a time may wait for ever, if a writer comes
+/// in between. There is no poisoning.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::sync::RwLock;
+///
+/// # quintet::block_on(async {
+/// let lock = RwLock::new(5);
+/// {
+///     let (one, other) = (lock.read().await, lock.read().await);
+///     assert_eq!(*one + *other, 10);
+/// }
+/// *lock.write().await += 1;
+/// assert_eq!(lock.into_inner(), 6);
+/// # });
+/// ```
+pub struct RwLock<T> {
+    gate: Gate,
+    readers_max: u32,
+    value: Mutex<Place<T>>,
+}
+
+/// Where the value is.
+enum Place<T> {
+    /// Nobody has read it yet: a `static` cannot allocate.
+    Fresh(T),
+    Shared(Arc<T>),
+    /// A writer has it.
+    Lent,
+}
+
+impl<T> Place<T> {
+    /// Takes the value out; it is shared with nobody but readers.
+    fn take(&mut self) -> Arc<T> {
+        match mem::replace(self, Place::Lent) {
+            Place::Fresh(value) => Arc::new(value),
+            Place::Shared(value) => value,
+            Place::Lent => unreachable!("{ALONE}"),
+        }
+    }
+}
+
+/// What the gate's permits are for.
+const ALONE: &str = "a writer has all permits and is alone";
+
+/// What makes the value stay with a guard that is gone.
+const LEAKED: &str =
+    "a guard of this `RwLock` was leaked (by `mem::forget`?), and the value with it";
+
+impl<T> RwLock<T> {
+    /// Returns an unlocked lock around `value`.
+    pub fn new(value: T) -> Self {
+        RwLock::const_new(value)
+    }
+
+    /// Returns an unlocked lock around `value`, for a `static`.
+    pub const fn const_new(value: T) -> Self {
+        RwLock::const_with_max_readers(value, READERS_MAX)
+    }
+
+    /// Returns an unlocked lock around `value`, for so many readers at a time.
+    ///
+    /// # Panics
+    ///
+    /// If they are none, or more than `u32::MAX >> 3`.
+    #[track_caller]
+    pub fn with_max_readers(value: T, readers_max: u32) -> Self {
+        RwLock::const_with_max_readers(value, readers_max)
+    }
+
+    /// Returns an unlocked lock around `value`, for so many readers at a time, for a `static`.
+    ///
+    /// # Panics
+    ///
+    /// If they are none, or more than `u32::MAX >> 3`.
+    #[track_caller]
+    pub const fn const_with_max_readers(value: T, readers_max: u32) -> Self {
+        assert!(
+            0 < readers_max && readers_max <= READERS_MAX,
+            "a `RwLock` has room for at least one and at most `u32::MAX >> 3` readers at a time"
+        );
+        RwLock {
+            gate: Gate::new(readers_max as usize, "a lock (RwLock)"),
+            readers_max,
+            value: Mutex::new(Place::Fresh(value)),
+        }
+    }
+
+    /// Waits to read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in line.
+    pub async fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.wait(1).await;
+        self.read_guard(self.share())
+    }
+
+    /// Waits to read, by blocking the thread.
+    ///
+    /// # Panics
+    ///
+    /// Where a quintet loop runs on this thread.
+    #[track_caller]
+    pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
+        block_on("RwLock::blocking_read", self.read())
+    }
+
+    /// Reads, if nobody writes or waits to write.
+    ///
+    /// # Errors
+    ///
+    /// If somebody does.
+    pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
+        self.try_take(1)?;
+        Ok(self.read_guard(self.share()))
+    }
+
+    /// Waits to read, with a guard that keeps the lock alive.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in line.
+    pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
+        self.wait(1).await;
+        let value = self.share();
+        OwnedRwLockReadGuard::new(value, self)
+    }
+
+    /// Reads, if nobody writes or waits to write, with a guard that keeps the lock alive.
+    ///
+    /// # Errors
+    ///
+    /// If somebody does.
+    pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
+        self.try_take(1)?;
+        let value = self.share();
+        Ok(OwnedRwLockReadGuard::new(value, self))
+    }
+
+    /// Waits to write.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in line.
+    pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.wait(self.readers_max).await;
+        self.write_guard()
+    }
+
+    /// Waits to write, by blocking the thread.
+    ///
+    /// # Panics
+    ///
+    /// Where a quintet loop runs on this thread.
+    #[track_caller]
+    pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
+        block_on("RwLock::blocking_write", self.write())
+    }
+
+    /// Writes, if nobody reads or writes or waits.
+    ///
+    /// # Errors
+    ///
+    /// If somebody does.
+    pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
+        self.try_take(self.readers_max)?;
+        Ok(self.write_guard())
+    }
+
+    /// Waits to write, with a guard that keeps the lock alive.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in line.
+    pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
+        self.wait(self.readers_max).await;
+        self.owned_write_guard()
+    }
+
+    /// Writes, if nobody reads or writes or waits, with a guard that keeps the lock alive.
+    ///
+    /// # Errors
+    ///
+    /// If somebody does.
+    pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
+        self.try_take(self.readers_max)?;
+        Ok(self.owned_write_guard())
+    }
+
+    /// Returns the value; nobody else can have the lock.
+    ///
+    /// # Panics
+    ///
+    /// If a guard was leaked.
+    #[track_caller]
+    pub fn get_mut(&mut self) -> &mut T {
+        match self.value.get_mut().unwrap_or_else(|e| e.into_inner()) {
+            Place::Fresh(value) => value,
+            Place::Shared(value) => Arc::get_mut(value).expect(LEAKED),
+            Place::Lent => panic!("{LEAKED}"),
+        }
+    }
+
+    /// Returns the value.
+    ///
+    /// # Panics
+    ///
+    /// If a guard was leaked.
+    #[track_caller]
+    pub fn into_inner(self) -> T {
+        let place = self.value.into_inner();
+        match place.unwrap_or_else(|e| e.into_inner()) {
+            Place::Fresh(value) => value,
+            Place::Shared(value) => Arc::into_inner(value).expect(LEAKED),
+            Place::Lent => panic!("{LEAKED}"),
+        }
+    }
+
+    async fn wait(&self, permits: u32) {
+        let taken = self.gate.take(permits as usize).await;
+        taken.expect("the gate of a lock is never closed");
+    }
+
+    fn try_take(&self, permits: u32) -> Result<(), TryLockError> {
+        let taken = self.gate.try_take(permits as usize);
+        taken.map_err(|_| TryLockError::new())
+    }
+
+    fn held(&self, permits: u32) -> Held<'_> {
+        Held {
+            gate: &self.gate,
+            count: permits as usize,
+        }
+    }
+
+    /// The value, for who has a permit to read.
+    fn share(&self) -> Arc<T> {
+        let mut place = lock(&self.value);
+        let value = place.take();
+        *place = Place::Shared(Arc::clone(&value));
+        value
+    }
+
+    /// The value, for who has all permits.
+    fn borrow_out(&self) -> Arc<T> {
+        lock(&self.value).take()
+    }
+
+    /// Puts the value back that a writer had.
+    fn put_back(&self, value: Arc<T>) {
+        *lock(&self.value) = Place::Shared(value);
+    }
+
+    fn read_guard(&self, value: Arc<T>) -> RwLockReadGuard<'_, T> {
+        RwLockReadGuard {
+            value,
+            _held: self.held(1),
+        }
+    }
+
+    fn write_guard(&self) -> RwLockWriteGuard<'_, T> {
+        RwLockWriteGuard {
+            value: Some(self.borrow_out()),
+            lock: self,
+        }
+    }
+
+    fn owned_write_guard(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
+        OwnedRwLockWriteGuard {
+            value: Some(self.borrow_out()),
+            lock: self,
+        }
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> Self {
+        RwLock::new(value)
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        RwLock::new(T::default())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RwLock");
+        match self.try_read() {
+            Ok(value) => shown.field("data", &&*value).finish(),
+            Err(_) => shown.field("data", &format_args!("<locked>")).finish(),
+        }
+    }
+}
+
+/// Reads a [`RwLock`]; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct RwLockReadGuard<'a, T> {
+    // Dropped before the permit goes to the next.
+    value: Arc<T>,
+    _held: Held<'a>,
+}
+
+impl<T> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Reads a [`RwLock`] and keeps it alive; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct OwnedRwLockReadGuard<T> {
+    /// There until the guard is dropped.
+    value: Option<Arc<T>>,
+    lock: Arc<RwLock<T>>,
+}
+
+impl<T> OwnedRwLockReadGuard<T> {
+    fn new(value: Arc<T>, lock: Arc<RwLock<T>>) -> Self {
+        OwnedRwLockReadGuard {
+            value: Some(value),
+            lock,
+        }
+    }
+}
+
+impl<T> Deref for OwnedRwLockReadGuard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        guarded(self.value.as_deref())
+    }
+}
+
+fn guarded<V>(value: Option<V>) -> V {
+    value.expect("a guard has its value until it is dropped")
+}
+
+impl<T> Drop for OwnedRwLockReadGuard<T> {
+    fn drop(&mut self) {
+        drop(self.value.take());
+        self.lock.gate.give(1);
+    }
+}
+
+/// Writes a [`RwLock`]; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct RwLockWriteGuard<'a, T> {
+    /// There until the guard is dropped.
+    value: Option<Arc<T>>,
+    lock: &'a RwLock<T>,
+}
+
+impl<'a, T> RwLockWriteGuard<'a, T> {
+    /// Goes on as a reader; no writer comes in between.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// let lock = quintet::sync::RwLock::new(1);
+    /// let mut writer = lock.write().await;
+    /// *writer += 1;
+    /// let reader = writer.downgrade();
+    /// assert_eq!((*reader, *lock.read().await), (2, 2));
+    /// # });
+    /// ```
+    pub fn downgrade(mut self) -> RwLockReadGuard<'a, T> {
+        let value = guarded(self.value.take());
+        self.lock.put_back(Arc::clone(&value));
+        drop(self.lock.held(self.lock.readers_max - 1));
+        self.lock.read_guard(value)
+    }
+}
+
+impl<T> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        guarded(self.value.as_deref())
+    }
+}
+
+impl<T> DerefMut for RwLockWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let value = guarded(self.value.as_mut());
+        Arc::get_mut(value).expect(ALONE)
+    }
+}
+
+impl<T> Drop for RwLockWriteGuard<'_, T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.lock.put_back(value);
+            drop(self.lock.held(self.lock.readers_max));
+        }
+    }
+}
+
+/// Writes a [`RwLock`] and keeps it alive; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct OwnedRwLockWriteGuard<T> {
+    /// There until the guard is dropped.
+    value: Option<Arc<T>>,
+    lock: Arc<RwLock<T>>,
+}
+
+impl<T> OwnedRwLockWriteGuard<T> {
+    /// Goes on as a reader; no writer comes in between.
+    pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
+        let value = guarded(self.value.take());
+        self.lock.put_back(Arc::clone(&value));
+        drop(self.lock.held(self.lock.readers_max - 1));
+        OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
+    }
+}
+
+impl<T> Deref for OwnedRwLockWriteGuard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        guarded(self.value.as_deref())
+    }
+}
+
+impl<T> DerefMut for OwnedRwLockWriteGuard<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let value = guarded(self.value.as_mut());
+        Arc::get_mut(value).expect(ALONE)
+    }
+}
+
+impl<T> Drop for OwnedRwLockWriteGuard<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.lock.put_back(value);
+            drop(self.lock.held(self.lock.readers_max));
+        }
+    }
+}
+
+super::show_as_value! {
+    [T] RwLockReadGuard<'_, T>;
+    [T] OwnedRwLockReadGuard<T>;
+    [T] RwLockWriteGuard<'_, T>;
+    [T] OwnedRwLockWriteGuard<T>;
+}
+
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<RwLock<()>>();
+    assert_send_sync::<RwLockReadGuard<'_, ()>>();
+    assert_send_sync::<RwLockWriteGuard<'_, ()>>();
+    assert_send_sync::<OwnedRwLockReadGuard<()>>();
+    assert_send_sync::<OwnedRwLockWriteGuard<()>>();
+};

@@ -1,0 +1,323 @@
+//! The waiters of a primitive, first in, first out.
+//!
+//! A waiter stands in the line until it is *called*; it then keeps its slot, with what it was
+//! called for in its note, until it comes for it or is dropped. Each takes itself out by its
+//! [`Ticket`], from wherever it stands, in constant time.
+//!
+//! The list lies under its primitive's lock, where no waker may be cloned, woken or dropped, for
+//! that runs users' code. So a waker is cloned for the list beforehand ([`poll_leaf`]), and those
+//! that are called leave it as [`Wakes`], to be woken when the lock is released.
+
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::context;
+use crate::coop;
+use crate::slots::{Key, Slots};
+use crate::tasks::wake_contained;
+
+/// Names a waiter of one list.
+pub(super) type Ticket = Key;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct WaitList<N> {
+    slots: Slots<Waiter<N>>,
+    /// The first in line, or [`Key::DANGLING`].
+    head: Ticket,
+    /// The last in line, or [`Key::DANGLING`].
+    tail: Ticket,
+}
+
+#[derive(Debug)]
+struct Waiter<N> {
+    /// Set when it has been polled since it was last called; taken by the call.
+    waker: Option<Waker>,
+    /// Whether it has left the line and only its slot is still there.
+    is_called: bool,
+    /// Its neighbours in line, or [`Key::DANGLING`].
+    before: Ticket,
+    after: Ticket,
+    note: N,
+}
+
+/// What is left of a waiter that has been taken out.
+#[derive(Debug)]
+pub(super) struct Departed<N> {
+    pub(super) note: N,
+    /// To be dropped when the lock is released.
+    pub(super) waker: Option<Waker>,
+}
+
+impl<N> WaitList<N> {
+    pub(super) const fn new() -> Self {
+        WaitList {
+            slots: Slots::new(),
+            head: Key::DANGLING,
+            tail: Key::DANGLING,
+        }
+    }
+
+    /// The note of the first in line.
+    pub(super) fn first(&mut self) -> Option<&mut N> {
+        let waiter = self.slots.get_mut(self.head)?;
+        Some(&mut waiter.note)
+    }
+
+    /// The note of the last in line.
+    pub(super) fn last(&mut self) -> Option<&mut N> {
+        let waiter = self.slots.get_mut(self.tail)?;
+        Some(&mut waiter.note)
+    }
+
+    /// Whether the waiter has been called.
+    pub(super) fn is_called(&self, ticket: Ticket) -> bool {
+        self.slots
+            .get(ticket)
+            .is_some_and(|waiter| waiter.is_called)
+    }
+
+    /// Puts a waiter at the end of the line.
+    pub(super) fn push(&mut self, note: N, waker: Option<Waker>) -> Ticket {
+        let ticket = self.slots.insert(Waiter {
+            waker,
+            is_called: false,
+            before: self.tail,
+            after: Key::DANGLING,
+            note,
+        });
+        match self.slots.get_mut(self.tail) {
+            Some(last) => last.after = ticket,
+            None => self.head = ticket,
+        }
+        self.tail = ticket;
+        ticket
+    }
+
+    /// Calls the first in line.
+    pub(super) fn call_first(&mut self, wakes: &mut Wakes) {
+        self.call(self.head, wakes);
+    }
+
+    /// Calls the last in line.
+    pub(super) fn call_last(&mut self, wakes: &mut Wakes) {
+        self.call(self.tail, wakes);
+    }
+
+    /// Calls everybody in line.
+    pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
+        while self.head != Key::DANGLING {
+            self.call_first(wakes);
+        }
+    }
+
+    fn call(&mut self, ticket: Ticket, wakes: &mut Wakes) {
+        self.leave_line(ticket);
+        if let Some(waiter) = self.slots.get_mut(ticket) {
+            waiter.is_called = true;
+            wakes.0.extend(waiter.waker.take());
+        }
+    }
+
+    /// Joins its neighbours.
+    fn leave_line(&mut self, ticket: Ticket) {
+        let Some(waiter) = self.slots.get(ticket).filter(|waiter| !waiter.is_called) else {
+            return;
+        };
+        let (before, after) = (waiter.before, waiter.after);
+        match self.slots.get_mut(before) {
+            Some(neighbour) => neighbour.after = after,
+            None => self.head = after,
+        }
+        match self.slots.get_mut(after) {
+            Some(neighbour) => neighbour.before = before,
+            None => self.tail = before,
+        }
+    }
+
+    /// Takes a waiter out, from the line or after its call.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Departed<N>> {
+        self.leave_line(ticket);
+        let Waiter { note, waker, .. } = self.slots.remove(ticket)?;
+        Some(Departed { note, waker })
+    }
+
+    /// Makes the waiter, which stands in line, wake `guest`. False if `guest` is to come again with
+    /// a waker to spare.
+    #[must_use]
+    pub(super) fn renew(&mut self, ticket: Ticket, guest: &mut Guest<'_>) -> bool {
+        let waiter = self.slots.get_mut(ticket);
+        waiter.is_none_or(|waiter| guest.settle(&mut waiter.waker))
+    }
+}
+
+/// Who is called, in order.
+#[derive(Debug, Default)]
+#[must_use = "the called are to be woken when the lock is released"]
+pub(super) struct Wakes(Few<Waker>);
+
+impl Wakes {
+    pub(super) fn add(&mut self, waker: Option<Waker>) {
+        self.0.extend(waker);
+    }
+
+    /// Wakes them all. A panic of one is reported, and keeps no other from being woken.
+    pub(super) fn wake(self) {
+        self.0.first.into_iter().for_each(wake_contained);
+        self.0.more.into_iter().for_each(wake_contained);
+    }
+}
+
+/// Mostly one.
+#[derive(Debug)]
+struct Few<T> {
+    first: Option<T>,
+    more: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Few {
+            first: None,
+            more: Vec::new(),
+        }
+    }
+}
+
+impl<T> Few<T> {
+    fn extend(&mut self, value: Option<T>) {
+        if self.first.is_none() {
+            self.first = value;
+        } else {
+            self.more.extend(value);
+        }
+    }
+}
+
+/// Who polls a leaf future.
+#[derive(Debug)]
+pub(super) struct Guest<'a> {
+    waker: &'a Waker,
+    /// A clone for a list; or an old waker that a list gave back.
+    spare: Option<Waker>,
+}
+
+impl Guest<'_> {
+    /// Puts its waker in `place`, if it is not there. False if it has none to spare.
+    #[must_use]
+    pub(super) fn settle(&mut self, place: &mut Option<Waker>) -> bool {
+        let is_there = place
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(self.waker));
+        if !is_there {
+            let Some(spare) = self.spare.take() else {
+                return false;
+            };
+            self.spare = place.replace(spare);
+        }
+        true
+    }
+
+    /// Gives its spare waker away.
+    pub(super) fn spare(&mut self) -> Option<Waker> {
+        self.spare.take()
+    }
+}
+
+/// What came of one attempt of a leaf future.
+#[derive(Debug)]
+pub(super) enum Attempt<R> {
+    Done(R),
+    /// It must wait, and will be woken.
+    Waits,
+    /// It must wait, and needs a spare waker for that.
+    NeedsWaker,
+}
+
+impl<R> Attempt<R> {
+    /// It must wait; `will_wake` says whether it could leave its waker.
+    pub(super) fn waiting(will_wake: bool) -> Self {
+        if will_wake {
+            Attempt::Waits
+        } else {
+            Attempt::NeedsWaker
+        }
+    }
+}
+
+/// Polls a leaf future that waits for `what`: asks and charges the budget, and calls `attempt`, a
+/// second time if it needs a waker. `attempt` takes and releases the lock.
+pub(super) fn poll_leaf<R>(
+    cx: &Context<'_>,
+    what: &'static str,
+    mut attempt: impl FnMut(&mut Guest<'_>) -> Attempt<R>,
+) -> Poll<R> {
+    ready!(coop::poll_proceed(cx));
+    let mut guest = Guest {
+        waker: cx.waker(),
+        spare: None,
+    };
+    loop {
+        match attempt(&mut guest) {
+            Attempt::Done(result) => {
+                coop::charge(0);
+                return Poll::Ready(result);
+            }
+            Attempt::Waits => {
+                context::waits_for(what);
+                return Poll::Pending;
+            }
+            Attempt::NeedsWaker => guest.spare = Some(cx.waker().clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(list: &mut WaitList<u32>) -> Vec<u32> {
+        let mut notes = Vec::new();
+        while let Some(&mut note) = list.first() {
+            notes.push(note);
+            let mut wakes = Wakes::default();
+            list.call_first(&mut wakes);
+            wakes.wake();
+        }
+        notes
+    }
+
+    #[test]
+    fn a_waiter_leaves_from_any_place_in_line() {
+        for left_out in 0..4 {
+            let mut list = WaitList::new();
+            let tickets = [0, 1, 2, 3].map(|note| list.push(note, None));
+
+            assert_eq!(
+                list.remove(tickets[left_out]).unwrap().note,
+                left_out as u32
+            );
+
+            let expected: Vec<u32> = (0..4).filter(|&note| note != left_out as u32).collect();
+            assert_eq!(line(&mut list), expected);
+        }
+    }
+
+    #[test]
+    fn the_called_keep_their_slots_but_not_their_places() {
+        let mut list = WaitList::new();
+        let tickets = [0, 1, 2, 3].map(|note| list.push(note, None));
+        let mut wakes = Wakes::default();
+        list.call_first(&mut wakes);
+        list.call_last(&mut wakes);
+        wakes.wake();
+
+        assert_eq!(
+            tickets.map(|ticket| list.is_called(ticket)),
+            [true, false, false, true]
+        );
+        assert_eq!(list.remove(tickets[0]).unwrap().note, 0);
+        assert!(list.remove(tickets[0]).is_none());
+        assert_eq!(list.last(), Some(&mut 2));
+        assert_eq!(line(&mut list), [1, 2]);
+    }
+}

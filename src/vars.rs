@@ -1,0 +1,105 @@
+//! What a task carries along for its children: the values of context variables.
+//!
+//! While a task is polled, its values stand in a thread-local; a task that is spawned meanwhile gets
+//! a snapshot of them. A program that sets none pays for one look at a flag in each poll.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::mem;
+use std::rc::Rc;
+
+/// The values of a task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Vars(Option<Rc<Values>>);
+
+/// Values by the variables' numbers. They are few, so they are searched one by one.
+type Values = Vec<(u64, Rc<dyn Any>)>;
+
+thread_local! {
+    /// Whether a variable was ever set on this thread.
+    static IS_USED: Cell<bool> = const { Cell::new(false) };
+    static CURRENT: RefCell<Vars> = const { RefCell::new(Vars(None)) };
+}
+
+impl Vars {
+    /// What a child of the running code inherits.
+    #[inline]
+    pub(crate) fn inherit() -> Self {
+        if !IS_USED.get() {
+            return Vars(None);
+        }
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .unwrap_or_default()
+    }
+
+    /// Calls `f` with these values in place, and keeps here what it has made of them.
+    #[inline]
+    pub(crate) fn with<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        if IS_USED.get() {
+            return self.swapped(f);
+        }
+        let result = f();
+        if IS_USED.get() {
+            // The first values of this thread were set just now, by this task.
+            let own = CURRENT.try_with(|current| current.take());
+            *self = own.unwrap_or_default();
+        }
+        result
+    }
+
+    #[cold]
+    fn swapped<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        struct Restore<'a> {
+            own: &'a mut Vars,
+            outer: Vars,
+        }
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                *self.own = replace(mem::take(&mut self.outer));
+            }
+        }
+        let outer = replace(mem::take(self));
+        let _restore = Restore { own: self, outer };
+        f()
+    }
+}
+
+/// Puts `vars` in place, and returns what was there.
+fn replace(vars: Vars) -> Vars {
+    // At the end of the thread there is nobody left to see them.
+    CURRENT
+        .try_with(|current| current.replace(vars))
+        .unwrap_or_default()
+}
+
+/// The value of the variable `number`.
+pub(crate) fn get(number: u64) -> Option<Rc<dyn Any>> {
+    let get = |current: &RefCell<Vars>| {
+        let current = current.borrow();
+        let values = current.0.as_ref()?;
+        let (_, value) = values.iter().find(|(other, _)| *other == number)?;
+        Some(Rc::clone(value))
+    };
+    CURRENT.try_with(get).ok().flatten()
+}
+
+/// Sets the variable `number`, or takes its value away, and returns the former value.
+pub(crate) fn set(number: u64, value: Option<Rc<dyn Any>>) -> Option<Rc<dyn Any>> {
+    IS_USED.set(true);
+    let set = |current: &RefCell<Vars>| {
+        let mut current = current.borrow_mut();
+        let values = Rc::make_mut(current.0.get_or_insert_default());
+        let index = values.iter().position(|(other, _)| *other == number);
+        match (index, value) {
+            (Some(index), Some(value)) => Some(mem::replace(&mut values[index].1, value)),
+            (Some(index), None) => Some(values.remove(index).1),
+            (None, Some(value)) => {
+                values.push((number, value));
+                None
+            }
+            (None, None) => None,
+        }
+    };
+    CURRENT.try_with(set).ok().flatten()
+}

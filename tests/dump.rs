@@ -1,0 +1,225 @@
+//! Who is alive, and what everybody waits for.
+
+use std::future::pending;
+use std::sync::mpsc;
+use std::thread;
+
+use futures::channel::oneshot;
+use quintet::net::{TcpListener, TcpStream};
+use quintet::runtime::{Builder, Dump, Handle, Runtime, TaskDump, Wait};
+use quintet::task::{self, set_immediate, yield_now};
+use quintet::time::{Duration, Instant, sleep};
+use quintet::{spawn, spawn_blocking};
+
+#[path = "support/patience.rs"]
+mod patience;
+use patience::in_time;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn find<'a>(dump: &'a Dump, name: &str) -> &'a TaskDump {
+    let mut tasks = dump.tasks().iter();
+    let found = tasks.find(|task| task.name() == Some(name));
+    found.unwrap_or_else(|| panic!("no task `{name}` in {dump}"))
+}
+
+fn named(name: &str) -> task::Builder {
+    task::Builder::new().name(name)
+}
+
+/// Runs what `spawn` spawns on paused time until nothing is ready, and dumps it.
+fn dump_of<R>(spawn: impl FnOnce(&Runtime) -> R) -> (Dump, Instant) {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let runtime = builder.start_paused(true).name("dumped").build();
+        let runtime = runtime.expect("descriptors for a runtime");
+        let guard = runtime.enter();
+        let start = Instant::now();
+        let kept = spawn(&runtime);
+        runtime.run_until_stalled();
+        drop(guard);
+        let dump = runtime.dump();
+        drop(kept);
+        (dump, start)
+    })
+}
+
+#[test]
+fn a_task_is_told_with_all_that_is_known_of_it() {
+    let line = line!() + 2;
+    let (dump, start) = dump_of(|_| {
+        let task = named("timer").spawn(sleep(DAY));
+        drop(named("ended").spawn(async {}));
+        task.id()
+    });
+    assert_eq!(dump.tasks().len(), 1);
+    let task = find(&dump, "timer");
+    let deadline = start + DAY;
+    let left = Some(DAY);
+    assert_eq!(task.waits(), [Wait::Timer { deadline, left }]);
+    assert!(task.is_referenced());
+    assert_eq!(task.polls(), 1);
+    assert_eq!(task.age(), Duration::ZERO);
+    assert_eq!(task.busy().is_some(), cfg!(debug_assertions));
+    assert!(task.location().file().ends_with("dump.rs"));
+    assert_eq!(task.location().line(), line);
+    let text = dump.to_string();
+    assert!(text.starts_with("runtime `dumped`: 1 task\n"), "{text}");
+    assert!(
+        text.contains("waits for a timer, due in 86400.0s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn timers_of_every_kind_are_told() {
+    let (dump, _) = dump_of(|_| {
+        drop(named("never").spawn(sleep(Duration::MAX)));
+        drop(named("both").spawn(async {
+            let (_sender, receiver) = oneshot::channel::<()>();
+            futures::future::select(Box::pin(sleep(DAY)), receiver).await;
+        }));
+        let sleeps = (0..40).map(|_| sleep(DAY));
+        drop(named("all").spawn(futures::future::join_all(sleeps)));
+    });
+    let never = find(&dump, "never").waits();
+    assert!(matches!(never, [Wait::Timer { left: None, .. }]));
+    assert!(matches!(find(&dump, "both").waits(), [Wait::Timer { .. }]));
+    assert_eq!(find(&dump, "all").waits().len(), 40);
+}
+
+#[test]
+fn a_socket_is_described_by_its_addresses() {
+    let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = peer.local_addr().unwrap();
+    let (dump, _) = dump_of(|_| {
+        let client = TcpStream::from_std(std::net::TcpStream::connect(addr).unwrap()).unwrap();
+        named("reading").spawn(async move { client.readable().await })
+    });
+    let [
+        Wait::Source {
+            is_read: true,
+            description,
+            ..
+        },
+    ] = find(&dump, "reading").waits()
+    else {
+        panic!("{dump}");
+    };
+    assert!(description.ends_with(&format!("to {addr}")), "{dump}");
+}
+
+#[test]
+fn joins_jobs_and_channels_are_told() {
+    let (release, is_released) = mpsc::channel::<()>();
+    let line = line!() + 2;
+    let (dump, _) = dump_of(|_| {
+        drop(spawn_blocking(move || is_released.recv()));
+        let joined = named("joined").spawn(pending::<()>());
+        drop(named("joining").spawn(joined));
+        let (sender, mut receiver) = quintet::sync::mpsc::channel::<()>(1);
+        drop(named("receiving").spawn(async move { receiver.recv().await }));
+        drop(named("shared").spawn(Handle::current().spawn(pending::<()>())));
+        sender
+    });
+    let id = find(&dump, "joined").id();
+    assert_eq!(find(&dump, "joining").waits(), [Wait::Join(id)]);
+    assert_eq!(find(&dump, "joined").waits(), [Wait::Unknown]);
+    let mut tasks = dump.tasks().iter();
+    let job = tasks.find(|task| task.location().line() == line).unwrap();
+    assert_eq!(job.waits(), [Wait::Worker]);
+    let text = dump.to_string();
+    for wait in [
+        &format!("waits for the end of task {id}"),
+        "waits for a worker thread",
+        "waits for a message (mpsc)",
+        "waits for the end of a task, by a handle for any thread",
+    ] {
+        assert!(text.contains(wait), "{wait} in {text}");
+    }
+    drop(release);
+}
+
+#[test]
+fn what_is_ready_is_told() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let _guard = runtime.enter();
+        let _ready = named("ready").spawn(async {});
+        let _immediate = set_immediate(|| ());
+        let dump = runtime.dump();
+        assert_eq!(find(&dump, "ready").waits(), [Wait::Ready]);
+        assert_eq!(dump.tasks()[1].waits(), [Wait::Check]);
+        assert!(dump.to_string().contains("waits for the check phase"));
+    });
+}
+
+#[test]
+fn a_listener_is_described_by_its_address() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let addr = listener.local_addr().unwrap();
+        runtime.spawn(async move { listener.accept().await.map(drop) });
+        runtime.run_until_stalled();
+        let text = runtime.dump().to_string();
+        assert!(
+            text.contains(&format!("TCP, listening on {addr}")),
+            "{text}"
+        );
+    });
+}
+
+#[test]
+fn who_asks_sees_itself_running() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let dump = runtime.block_on(async {
+            spawn(pending::<()>());
+            yield_now().await;
+            Handle::current().dump()
+        });
+        assert_eq!(dump.tasks().len(), 2);
+        assert_eq!(dump.tasks()[0].name(), Some("root"));
+        assert_eq!(dump.tasks()[0].waits(), [Wait::Running]);
+        assert_eq!(dump.tasks()[0].polls(), 2);
+    });
+}
+
+#[test]
+fn another_thread_may_ask() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        let (sender, receiver) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let dump = handle.dump();
+            sender.send(()).unwrap();
+            (dump, handle)
+        });
+        runtime.block_on(receiver).unwrap();
+        let (dump, handle) = thread.join().unwrap();
+        assert_eq!(dump.tasks().len(), 1);
+        drop(runtime);
+        assert!(handle.dump().tasks().is_empty(), "it has ended");
+    });
+}
+
+#[test]
+fn measured_time_is_told() {
+    in_time(|| {
+        let runtime = Builder::new().measure_tasks(true).build().unwrap();
+        let dump = runtime.block_on(async {
+            let _task = named("busy").spawn(async {
+                thread::sleep(Duration::from_millis(3));
+                pending::<()>().await;
+            });
+            yield_now().await;
+            Handle::current().dump()
+        });
+        assert!(find(&dump, "busy").busy().unwrap() >= Duration::from_millis(3));
+        let runtime = Builder::new().measure_tasks(false).build().unwrap();
+        runtime.spawn(pending::<()>());
+        assert_eq!(runtime.dump().tasks()[0].busy(), None);
+    });
+}

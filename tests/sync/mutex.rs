@@ -1,0 +1,115 @@
+//! The lock's order, and where its value is.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::thread;
+
+use quintet::sync::{Mutex, MutexGuard, OwnedMutexGuard};
+
+use super::{Polled, now, panic_in_loop, watched};
+
+#[test]
+fn it_is_given_in_the_order_of_arrival() {
+    let mutex = Mutex::new(0);
+    let guard = mutex.try_lock().unwrap();
+    let mut first = Polled::waiting(mutex.lock());
+    let gone = Polled::waiting(mutex.lock());
+    let mut last = Polled::waiting(mutex.lock());
+    drop(gone);
+
+    drop(guard);
+
+    assert!(first.is_woken() && !last.is_woken());
+    assert!(mutex.try_lock().is_err(), "it is the first one's");
+    drop(first.answer());
+    *last.answer() = 1;
+    drop((first, last));
+    assert_eq!(mutex.into_inner(), 1);
+}
+
+#[test]
+fn who_gives_up_with_the_lock_passes_it_on() {
+    let mutex = Mutex::new(());
+    let guard = now(mutex.lock());
+    let first = Polled::waiting(mutex.lock());
+    let mut second = Polled::waiting(mutex.lock());
+    drop(guard);
+
+    drop(first);
+
+    assert!(second.is_woken());
+    drop(second.answer());
+}
+
+#[test]
+fn an_owned_guard_has_the_value_and_brings_it_back() {
+    let mutex = Arc::new(Mutex::new(String::from("a")));
+    let mut guard = now(Arc::clone(&mutex).lock_owned());
+    guard.push('b');
+    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
+    assert!(Arc::clone(&mutex).try_lock_owned().is_err());
+    let mut waiting = Polled::waiting(mutex.lock());
+    drop(guard);
+    assert_eq!(*waiting.answer(), "ab");
+
+    let guard = Arc::clone(&mutex).try_lock_owned().unwrap();
+    thread::spawn(move || drop(guard)).join().unwrap();
+    assert_eq!(format!("{}", now(mutex.lock())), "ab");
+    assert_eq!(format!("{mutex:?}"), "Mutex { data: \"ab\" }");
+}
+
+#[test]
+fn a_part_can_be_locked() {
+    let mutex = Mutex::new((1, [2, 3]));
+    let guard = now(mutex.lock());
+    assert!(std::ptr::eq(MutexGuard::mutex(&guard), &raw const mutex));
+    let mut part = MutexGuard::map(guard, |value| &mut value.1[..]);
+    part[0] = 5;
+    assert_eq!(*part, [5, 3]);
+    assert_eq!(format!("{mutex:?}"), "Mutex { data: <locked> }");
+    drop(part);
+    assert_eq!(now(mutex.lock()).1, [5, 3]);
+}
+
+#[test]
+fn a_panic_unlocks_and_a_static_works() {
+    static MUTEX: Mutex<Cell<u32>> = Mutex::const_new(Cell::new(1));
+
+    let panicked = thread::spawn(|| {
+        let _guard = MUTEX.blocking_lock();
+        panic!("while it holds the lock");
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!(now(MUTEX.lock()).get(), 1);
+    let message = panic_in_loop(|| drop(MUTEX.blocking_lock()));
+    assert!(message.contains("`Mutex::blocking_lock` would block"));
+}
+
+#[test]
+fn threads_and_tasks_count_together() {
+    const ROUNDS: u32 = 2_000;
+    watched(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        let threads = [true, false].map(|is_owned| {
+            let mutex = Arc::clone(&mutex);
+            thread::spawn(move || {
+                for _ in 0..ROUNDS {
+                    if is_owned {
+                        *Arc::clone(&mutex).blocking_lock_owned() += 1;
+                    } else {
+                        *mutex.blocking_lock() += 1;
+                    }
+                }
+            })
+        });
+        quintet::block_on(async {
+            for _ in 0..ROUNDS {
+                *mutex.lock().await += 1;
+            }
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(*now(mutex.lock()), 3 * ROUNDS);
+    });
+}

@@ -1,0 +1,120 @@
+//! Readers and writers in one line.
+
+use std::sync::Arc;
+use std::thread;
+
+use quintet::sync::RwLock;
+
+use super::{Polled, now, panic_in_loop, watched};
+
+#[test]
+fn a_writer_waits_for_readers_and_later_readers_for_it() {
+    let lock = RwLock::new(0);
+    let readers = (now(lock.read()), now(lock.read()));
+    let mut writer = Polled::waiting(lock.write());
+    let mut late = [Polled::waiting(lock.read()), Polled::waiting(lock.read())];
+    assert!(lock.try_read().is_err() && lock.try_write().is_err());
+
+    drop(readers.0);
+    assert!(!writer.is_woken());
+    drop(readers.1);
+
+    assert!(writer.is_woken() && !late[0].is_woken());
+    *writer.answer() = 1;
+    assert!(late.iter().all(Polled::is_woken));
+    let [one, other] = &mut late;
+    assert_eq!((*one.answer(), *other.answer()), (1, 1));
+}
+
+#[test]
+fn a_writer_that_gives_up_lets_readers_in() {
+    let lock = RwLock::new(0);
+    let reader = now(lock.read());
+    let writer = Polled::waiting(lock.write());
+    let mut late = Polled::waiting(lock.read());
+
+    drop(writer);
+
+    assert!(late.is_woken());
+    assert_eq!(*late.answer(), *reader);
+}
+
+#[test]
+fn a_writer_goes_on_as_a_reader() {
+    let lock = Arc::new(RwLock::new(1));
+    let mut writer = now(lock.write());
+    let mut waiting = Polled::waiting(lock.read());
+    let mut next = Polled::waiting(lock.write());
+    *writer = 2;
+    let reader = writer.downgrade();
+    assert_eq!((*reader, *waiting.answer()), (2, 2));
+    assert!(!next.is_woken());
+    drop(reader);
+    drop(next.answer());
+    drop((waiting, next));
+
+    let mut writer = now(Arc::clone(&lock).write_owned());
+    *writer += 1;
+    let reader = writer.downgrade();
+    let second = Arc::clone(&lock).try_read_owned().unwrap();
+    assert_eq!((*reader, *second), (3, 3));
+    assert!(Arc::clone(&lock).try_write_owned().is_err());
+    thread::spawn(move || drop((reader, second)))
+        .join()
+        .unwrap();
+    drop(Arc::clone(&lock).try_write_owned().unwrap());
+    assert_eq!(*now(Arc::clone(&lock).read_owned()), 3);
+    assert_eq!(Arc::into_inner(lock).unwrap().into_inner(), 3);
+}
+
+#[test]
+fn so_many_readers_are_let_in_and_no_more() {
+    let mut lock = RwLock::with_max_readers(1, 2);
+    assert_eq!(format!("{lock:?}"), "RwLock { data: 1 }");
+    let readers = (now(lock.read()), now(lock.read()));
+    assert!(lock.try_read().is_err());
+    assert_eq!(format!("{lock:?}"), "RwLock { data: <locked> }");
+    drop(readers);
+    *lock.get_mut() += 1;
+    assert_eq!(*lock.blocking_read(), 2);
+}
+
+#[test]
+fn a_value_is_dropped_once_and_with_its_lock() {
+    let value = Arc::new(());
+    let lock = Arc::new(RwLock::new(Arc::clone(&value)));
+    let reader = now(Arc::clone(&lock).read_owned());
+    drop(lock);
+    assert_eq!(Arc::strong_count(&value), 2);
+    drop(reader);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn threads_read_and_write() {
+    static LOCK: RwLock<(u32, u32)> = RwLock::const_new((0, 0));
+
+    const ROUNDS: u32 = 1_000;
+    watched(|| {
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..ROUNDS {
+                        let mut value = LOCK.blocking_write();
+                        value.0 += 1;
+                        value.1 += 1;
+                    }
+                });
+            }
+            quintet::block_on(async {
+                for _ in 0..ROUNDS {
+                    let value = LOCK.read().await;
+                    assert_eq!(value.0, value.1);
+                }
+            });
+        });
+        assert_eq!(*now(LOCK.read()), (2 * ROUNDS, 2 * ROUNDS));
+        let message = panic_in_loop(|| drop(LOCK.blocking_write()));
+        assert!(message.contains("`RwLock::blocking_write` would block"));
+    });
+}
