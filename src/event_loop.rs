@@ -267,8 +267,7 @@ impl EventLoop {
 
     /// Runs jobs here, under a seed: some of those that wait, in any order. Their results come home
     /// as those of workers do.
-    fn run_inline_jobs(&self) {
-        let Some(dice) = &self.dice else { return };
+    fn run_inline_jobs(&self, dice: &Dice) {
         let mut jobs = self.shared.pool.take_inline_jobs();
         if jobs.is_empty() {
             return;
@@ -293,9 +292,11 @@ impl EventLoop {
     }
 
     /// Whether the loop is to run nothing more.
+    #[inline]
     fn is_ending(&self) -> bool {
+        let is_asked = self.exit_code.get().is_some() || self.tasks.has_fatal_panic();
         // A loop that shuts down runs what belongs to its end.
-        !self.is_closed() && (self.exit_code.get().is_some() || self.tasks.has_fatal_panic())
+        is_asked && !self.is_closed()
     }
 
     fn is_stopping(&self) -> bool {

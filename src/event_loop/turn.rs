@@ -115,7 +115,9 @@ impl<'a> Turn<'a> {
         let now = || l.clock.now();
         l.timers.run(self.begin_phase(), now);
         l.pending.run(self.begin_phase());
-        l.run_inline_jobs();
+        if let Some(dice) = &l.dice {
+            l.run_inline_jobs(dice);
+        }
         let wait = self.begin_phase().wait();
         l.poll.run(self, wait, now)?;
         l.check.run(self.begin_phase());
@@ -184,14 +186,22 @@ impl<'a> Turn<'a> {
     }
 
     /// Leaves to the pending phase what the phase before did not reach, and grants a new budget.
+    #[inline]
     pub(super) fn begin_phase(&mut self) -> &mut Self {
+        if !ready::is_empty() {
+            self.leave_over();
+        }
+        self.phase += 1;
+        self.grant_budget()
+    }
+
+    #[cold]
+    fn leave_over(&mut self) {
         if !self.has_stopped() {
             while let Some(key) = ready::pop() {
                 self.event_loop.pending.push(Callback::LeftOver(key));
             }
         }
-        self.phase += 1;
-        self.grant_budget()
     }
 
     fn end_tick(&mut self) {
