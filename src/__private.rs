@@ -1,5 +1,6 @@
 //! What the macros expand to. Not for direct use: it may change at any time.
 
+use std::cell::RefCell;
 use std::env;
 use std::fmt::Debug;
 use std::io;
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::runtime::{Builder, Handle, Runtime, Stalled};
-use crate::task;
+use crate::task::{self, LocalKey};
 use crate::time;
 
 /// The exit code of a program in which nothing is left that could wake its tasks: Node's.
@@ -121,6 +122,11 @@ fn build_or_panic(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Ru
         Ok(runtime) => runtime,
         Err(error) => panic!("quintet: the runtime could not be built: {error}"),
     }
+}
+
+/// For `task_local!`: a key over the thread-local that it declares.
+pub const fn local_key<T>(value: thread::LocalKey<RefCell<Option<T>>>) -> LocalKey<T> {
+    LocalKey::new(value)
 }
 
 /// How a test is to be run.

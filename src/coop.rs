@@ -47,11 +47,17 @@ pub(crate) fn end_poll() -> u32 {
 /// next tick's pending phase.
 #[inline]
 pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
-    if LEFT.get() > 0 {
+    if has_budget() {
         return Poll::Ready(());
     }
     ready::deferring(|| cx.waker().wake_by_ref());
     Poll::Pending
+}
+
+/// Whether the task may do one more operation.
+#[inline]
+pub(crate) fn has_budget() -> bool {
+    LEFT.get() > 0
 }
 
 /// Charges one operation that is about to answer `Ready`, and moved `bytes`.
@@ -65,29 +71,50 @@ pub(crate) fn charge(bytes: usize) {
 }
 
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
-/// charged to the task as far as that has something left.
+/// charged to the task as far as that has something left. Where nothing is counted, that stays so.
 pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
     struct Restore(u32);
     impl Drop for Restore {
         fn drop(&mut self) {
             let spent = UNITS_PER_POLL.saturating_sub(LEFT.get());
-            LEFT.set(match self.0 {
-                UNLIMITED => UNLIMITED,
-                left => left.saturating_sub(spent),
-            });
+            LEFT.set(self.0.saturating_sub(spent));
         }
     }
-    let _restore = Restore(LEFT.replace(UNITS_PER_POLL));
+    let left = LEFT.get();
+    if left == UNLIMITED {
+        return poll();
+    }
+    LEFT.set(UNITS_PER_POLL);
+    let _restore = Restore(left);
+    poll()
+}
+
+/// Runs `poll` such that nothing in it is charged or refused.
+pub(crate) fn without_budget<R>(poll: impl FnOnce() -> R) -> R {
+    struct Restore(u32);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LEFT.set(self.0);
+        }
+    }
+    let _restore = Restore(LEFT.replace(UNLIMITED));
     poll()
 }
 
 /// Runs `poll` with a budget: the task's or, where nothing is counted, one of its own.
 pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
-    if LEFT.get() == UNLIMITED {
-        with_own_budget(poll)
-    } else {
-        poll()
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LEFT.set(UNLIMITED);
+        }
     }
+    if LEFT.get() != UNLIMITED {
+        return poll();
+    }
+    LEFT.set(UNITS_PER_POLL);
+    let _restore = Restore;
+    poll()
 }
 
 /// Runs `poll` such that I/O in it makes its system call even where no readiness is known.

@@ -231,7 +231,7 @@ pub(crate) fn polling<R>(key: Key, waker_data: *const (), poll: impl FnOnce() ->
 pub(crate) fn polled(id: LoopId, waker_data: *const ()) -> (Key, bool) {
     HOME.with(|home| {
         let polled = home.polled.get();
-        if home.running.get() != id.0 {
+        if home.running.get() & !DEFERRING != id.0 {
             return (Key::DANGLING, false);
         }
         // A foreign waker may have a null pointer, like nobody's.

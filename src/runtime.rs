@@ -1,6 +1,7 @@
 //! The runtime: a loop and its worker pool, and what drives them.
 
 mod builder;
+mod collections;
 mod dump;
 mod enter_guard;
 mod exit;

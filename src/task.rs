@@ -7,15 +7,23 @@
 //! [`yield_now`] and [`set_immediate`] belong to the check phase: what waits there runs once the
 //! loop has looked at the OS.
 
+pub mod coop;
+pub mod join_set;
+
 mod abort_handle;
+mod abort_on_drop;
 mod builder;
+mod cancellation_token;
 mod context_var;
 mod id;
 mod immediate;
 mod join_error;
 mod join_handle;
+mod local;
 mod promise;
 mod scope;
+mod task_tracker;
+mod waiters;
 mod yield_now;
 
 use std::panic::Location;
@@ -28,13 +36,22 @@ use crate::tasks::{FutureWork, Identity, Message, Origin, Work};
 use promise::{Promise, Promised};
 
 pub use abort_handle::AbortHandle;
+pub use abort_on_drop::AbortOnDropHandle;
 pub use builder::Builder;
+pub use cancellation_token::{
+    CancellationToken, DropGuard, DropGuardRef, WaitForCancellationFuture,
+    WaitForCancellationFutureOwned,
+};
 pub use context_var::{ContextVar, ContextVarScope};
-pub use id::Id;
+pub use coop::{Unconstrained, unconstrained};
+pub use id::{Id, id, try_id};
 pub use immediate::set_immediate;
 pub use join_error::JoinError;
 pub use join_handle::JoinHandle;
+pub use join_set::JoinSet;
+pub use local::{AccessError, LocalKey, TaskLocalFuture};
 pub use scope::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
+pub use task_tracker::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use promise::{Cancel, promise};

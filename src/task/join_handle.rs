@@ -213,6 +213,25 @@ impl<T: 'static> JoinHandle<T> {
         Poll::Ready(outcome.expect("a task that has ended has an outcome"))
     }
 
+    /// Polls for the result without a look at the budget.
+    #[track_caller]
+    pub(super) fn poll_uncharged(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        let outcome = ready!(self.poll_outcome(cx));
+        Poll::Ready(outcome.map_err(|failure| JoinError::new(self.id.0, failure)))
+    }
+
+    /// Whether the task has ended; if not, `cx` is woken when it does. The outcome stays.
+    #[track_caller]
+    pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
+        match &self.link {
+            Link::Local(header) if header.is_finished() => Poll::Ready(()),
+            // It has not ended, so this takes nothing out.
+            Link::Local(header) => own_loop(header).tasks.poll_join(header.key(), cx).map(drop),
+            Link::Shared(cell) => cell.watch(cx),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => Poll::Ready(()),
+        }
+    }
+
     /// Why there never was a task.
     #[track_caller]
     fn take_failure(&mut self) -> Failure {
@@ -245,9 +264,9 @@ impl<T: 'static> Future for JoinHandle<T> {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(coop::poll_proceed(cx));
-        let outcome = ready!(self.poll_outcome(cx));
+        let result = ready!(self.poll_uncharged(cx));
         coop::charge(0);
-        Poll::Ready(outcome.map_err(|failure| JoinError::new(self.id.0, failure)))
+        Poll::Ready(result)
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
@@ -23,6 +23,8 @@ use crate::tasks::{Failure, Header, Identity, Outcome, Work, wake_contained};
 
 /// The awaiting side of a cell, without its type.
 pub(super) trait Awaited: Send + Sync {
+    /// Whether there is an outcome; if not, registers the waker.
+    fn watch(&self, cx: &Context<'_>) -> Poll<()>;
     /// Moves the outcome to `out`, an `Option<Outcome<T>>`, or registers the waker.
     fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()>;
     fn abort(&self);
@@ -191,7 +193,7 @@ impl<T> Cell<T> {
 }
 
 impl<T: Send + 'static> Awaited for Cell<T> {
-    fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
+    fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         let new = cx.waker().clone();
         let mut state = self.lock();
         if let Stage::Empty = state.stage {
@@ -201,10 +203,16 @@ impl<T: Send + 'static> Awaited for Cell<T> {
             context::waits_for("the end of a task, by a handle for any thread");
             return Poll::Pending;
         }
-        let Stage::Full(outcome) = mem::replace(&mut state.stage, Stage::Taken) else {
+        drop(state);
+        Poll::Ready(())
+    }
+
+    fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
+        ready!(self.watch(cx));
+        let stage = mem::replace(&mut self.lock().stage, Stage::Taken);
+        let Stage::Full(outcome) = stage else {
             unreachable!("a handle that has answered does not poll its cell");
         };
-        drop(state);
         let out = out
             .downcast_mut::<Option<Outcome<T>>>()
             .expect("a handle and its cell agree on the type of the output");

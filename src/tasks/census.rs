@@ -5,6 +5,7 @@
 //! is read from the slots when they ask, and costs nothing before but two counters.
 
 use super::{Header, Identity, Jobs, Task, Tasks, Waiter};
+use crate::ready;
 use crate::slots::Key;
 
 /// What can be told of a task.
@@ -97,6 +98,12 @@ impl Tasks {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
             task.record.polls = task.record.polls.wrapping_add(1);
         }
+    }
+
+    /// The id of the task that is being polled.
+    pub(crate) fn polled_id(&self) -> Option<u64> {
+        let key = ready::polled_task(self.home)?;
+        self.slots.borrow().get(key).map(|task| task.identity.id)
     }
 
     /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.

@@ -1,0 +1,230 @@
+//! Who is cancelled with whom.
+//!
+//! The tokens that descend from one root are nodes of one slab under one lock. Nodes name each other
+//! by keys, so a long chain of them is cancelled and dropped without recursion, and a token that is
+//! dropped leaves its slot at once. Its children are then its parent's.
+//!
+//! Only tokens that are not cancelled are linked: a cancel takes the whole subtree apart. The lock
+//! of a flag may be taken under the lock of the tree, not the other way round. No user's code runs
+//! under either.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use super::super::waiters::{Place, Waiters};
+use crate::slots::{Key, Slots};
+
+/// Whether a token is cancelled, and who waits for that.
+type Flag = Waiters<bool>;
+
+/// All clones of one token. Dropping it takes the token out of its tree.
+pub(super) struct Member {
+    tree: Arc<Mutex<Nodes>>,
+    key: Key,
+    flag: Arc<Flag>,
+}
+
+impl Member {
+    /// A token without a parent.
+    pub(super) fn root() -> Self {
+        Member::new(Arc::new(Mutex::new(Nodes(Slots::new()))), None)
+    }
+
+    /// A token that is cancelled with this one.
+    pub(super) fn child(&self) -> Self {
+        Member::new(Arc::clone(&self.tree), Some(self))
+    }
+
+    fn new(tree: Arc<Mutex<Nodes>>, parent: Option<&Member>) -> Self {
+        let mut nodes = lock(&tree);
+        // Under the lock: whoever cancels the parent meanwhile finds the child, or is found here.
+        let is_cancelled = parent.is_some_and(Member::is_cancelled);
+        let flag = Arc::new(Flag::new(is_cancelled));
+        let key = nodes.0.insert(Node::new(Arc::clone(&flag)));
+        if let Some(parent) = parent
+            && !is_cancelled
+        {
+            nodes.link(parent.key, key);
+        }
+        drop(nodes);
+        Member { tree, key, flag }
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.flag.read(|is_cancelled| *is_cancelled)
+    }
+
+    /// Cancels this token and all its descendants, and wakes who waits for them.
+    pub(super) fn cancel(&self) {
+        let mut nodes = lock(&self.tree);
+        nodes.unlink(self.key);
+        let mut subtree = vec![self.key];
+        let mut woken = Vec::new();
+        let mut next = 0;
+        while let Some(&key) = subtree.get(next) {
+            let flag = &nodes.get(key).flag;
+            woken.push(flag.change(|is_cancelled| !mem::replace(is_cancelled, true)));
+            nodes.take_children(key, &mut subtree);
+            next += 1;
+        }
+        drop(nodes);
+        for waiters in woken {
+            waiters.wake();
+        }
+    }
+
+    pub(super) fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+        self.flag.poll(place, cx, |is_cancelled| *is_cancelled)
+    }
+
+    pub(super) fn leave(&self, place: &mut Place) {
+        self.flag.leave(place);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        lock(&self.tree).remove(self.key);
+    }
+}
+
+fn lock(tree: &Mutex<Nodes>) -> MutexGuard<'_, Nodes> {
+    tree.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The tokens of one root.
+struct Nodes(Slots<Node>);
+
+/// A token. Its children are a list, linked through them.
+struct Node {
+    // Its member has it too and lives longer, so wakers are not dropped with a node.
+    flag: Arc<Flag>,
+    parent: Option<Key>,
+    first_child: Option<Key>,
+    last_child: Option<Key>,
+    previous: Option<Key>,
+    next: Option<Key>,
+}
+
+impl Node {
+    fn new(flag: Arc<Flag>) -> Self {
+        Node {
+            flag,
+            parent: None,
+            first_child: None,
+            last_child: None,
+            previous: None,
+            next: None,
+        }
+    }
+}
+
+impl Nodes {
+    fn get(&self, key: Key) -> &Node {
+        self.0
+            .get(key)
+            .expect("a node is unlinked before it is removed")
+    }
+
+    fn get_mut(&mut self, key: Key) -> &mut Node {
+        self.0
+            .get_mut(key)
+            .expect("a node is unlinked before it is removed")
+    }
+
+    /// Makes an orphan the last child of `parent`.
+    fn link(&mut self, parent: Key, child: Key) {
+        let last = self.get_mut(parent).last_child.replace(child);
+        match last {
+            Some(last) => self.get_mut(last).next = Some(child),
+            None => self.get_mut(parent).first_child = Some(child),
+        }
+        let child = self.get_mut(child);
+        child.parent = Some(parent);
+        child.previous = last;
+    }
+
+    /// Makes an orphan of a node. Its children stay with it.
+    fn unlink(&mut self, key: Key) {
+        let node = self.get_mut(key);
+        let (previous, next) = (node.previous.take(), node.next.take());
+        let Some(parent) = node.parent.take() else {
+            return;
+        };
+        match previous {
+            Some(previous) => self.get_mut(previous).next = next,
+            None => self.get_mut(parent).first_child = next,
+        }
+        match next {
+            Some(next) => self.get_mut(next).previous = previous,
+            None => self.get_mut(parent).last_child = previous,
+        }
+    }
+
+    /// Makes orphans of all children and adds them to `children`.
+    fn take_children(&mut self, key: Key, children: &mut Vec<Key>) {
+        let node = self.get_mut(key);
+        node.last_child = None;
+        let mut next = node.first_child.take();
+        while let Some(key) = next {
+            let child = self.get_mut(key);
+            child.parent = None;
+            child.previous = None;
+            next = child.next.take();
+            children.push(key);
+        }
+    }
+
+    /// Removes a node and gives its children to its parent.
+    fn remove(&mut self, key: Key) {
+        let mut children = Vec::new();
+        self.take_children(key, &mut children);
+        if let Some(parent) = self.get(key).parent {
+            for child in children {
+                self.link(parent, child);
+            }
+        }
+        self.unlink(key);
+        self.0.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_are_dropped_leave_nothing_in_their_tree() {
+        let root = Member::root();
+        let nodes = || lock(&root.tree).0.len();
+        for _ in 0..100 {
+            let child = root.child();
+            let grandchild = child.child();
+            drop(child);
+            assert_eq!(lock(&root.tree).get(grandchild.key).parent, Some(root.key));
+            drop(grandchild);
+        }
+        assert_eq!(nodes(), 1);
+        let mut descendant = root.child();
+        for _ in 0..100 {
+            descendant = descendant.child();
+        }
+        assert_eq!(nodes(), 2);
+        drop(descendant);
+        assert_eq!(nodes(), 1);
+        assert_eq!(lock(&root.tree).get(root.key).first_child, None);
+    }
+
+    #[test]
+    fn a_dropped_token_hands_its_children_on_in_order() {
+        let root = Member::root();
+        let [first, middle, last] = [root.child(), root.child(), root.child()];
+        let inner: Vec<Member> = (0..3).map(|_| middle.child()).collect();
+        drop(middle);
+        let mut children = Vec::new();
+        lock(&root.tree).take_children(root.key, &mut children);
+        let expected = [&first, &last].into_iter().chain(&inner);
+        assert_eq!(children, expected.map(|m| m.key).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,552 @@
+//! A set of tasks, joined in the order in which they end.
+//!
+//! The set watches each task through a waker of its own, the task's *bell*, which puts the task's
+//! key into the line of those that have ended. So joining looks at no task that has not ended, and
+//! the order is that of the bells.
+//!
+//! What spawns by a [`Handle`](crate::runtime::Handle) or to the worker pool stands in
+//! `runtime/collections.rs`: tasks do not know of those.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::panic;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use super::{AbortHandle, Id, JoinError, JoinHandle};
+use crate::context;
+use crate::coop;
+use crate::slots::{Key, Slots};
+use crate::tasks::wake_contained;
+
+/// A set of tasks with the same type of output.
+///
+/// Its tasks are answered in the order in which they ended. Dropping the set aborts all of them.
+///
+/// Like join handles, a set is `Send` and `Sync` whatever the outputs are, but tasks that were
+/// spawned onto the current loop must be joined there.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::task::JoinSet;
+///
+/// # quintet::block_on(async {
+/// let mut set = JoinSet::new();
+/// for n in 1..=3 {
+///     set.spawn(async move { n * n });
+/// }
+/// let mut squares = Vec::new();
+/// while let Some(square) = set.join_next().await {
+///     squares.push(square.unwrap());
+/// }
+/// assert_eq!(squares, [1, 4, 9]);
+/// # });
+/// ```
+#[must_use = "dropping the set aborts its tasks"]
+pub struct JoinSet<T> {
+    entries: Slots<Entry<T>>,
+    ended: Arc<Ended>,
+    /// How many tasks have been added, ever.
+    added: u64,
+}
+
+/// One task of a set.
+struct Entry<T> {
+    handle: JoinHandle<T>,
+    bell: Waker,
+    /// How many were added before it.
+    sequence: u64,
+}
+
+/// The tasks that have ended, as the bells tell.
+struct Ended {
+    state: Mutex<EndedState>,
+}
+
+struct EndedState {
+    /// At most one key for each task of the set, and a few of former ones.
+    line: VecDeque<Key>,
+    /// Who waits for the next one.
+    waiter: Option<Waker>,
+}
+
+/// Is woken when a task ends.
+struct Bell {
+    key: Key,
+    ended: Arc<Ended>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ended.push(self.key);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ended.push(self.key);
+    }
+}
+
+impl Ended {
+    fn new() -> Self {
+        Ended {
+            state: Mutex::new(EndedState {
+                line: VecDeque::new(),
+                waiter: None,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, EndedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, key: Key) {
+        let waiter = {
+            let mut state = self.lock();
+            state.line.push_back(key);
+            state.waiter.take()
+        };
+        if let Some(waiter) = waiter {
+            wake_contained(waiter);
+        }
+    }
+
+    fn pop(&self) -> Option<Key> {
+        self.lock().line.pop_front()
+    }
+
+    /// Takes the first, or has `cx` woken by the next.
+    fn poll_pop(&self, cx: &Context<'_>) -> Poll<Key> {
+        if let Some(key) = self.pop() {
+            return Poll::Ready(key);
+        }
+        // Cloning and dropping wakers runs users' code, so not under the lock.
+        let waiter = cx.waker().clone();
+        let mut state = self.lock();
+        if let Some(key) = state.line.pop_front() {
+            drop(state);
+            return Poll::Ready(key);
+        }
+        let old = state.waiter.replace(waiter);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    fn forget_waiter(&self) {
+        let old = self.lock().waiter.take();
+        drop(old);
+    }
+}
+
+impl<T> JoinSet<T> {
+    /// Makes an empty set.
+    pub fn new() -> Self {
+        JoinSet {
+            entries: Slots::new(),
+            ended: Arc::new(Ended::new()),
+            added: 0,
+        }
+    }
+
+    /// Returns how many tasks are in the set: those that have not been joined, whether they have
+    /// ended or not.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cancels all tasks of the set, in the order in which they were added; see
+    /// [`JoinHandle::abort`].
+    ///
+    /// They stay in the set and answer cancelled, unless they ended before.
+    pub fn abort_all(&mut self) {
+        for key in self.keys_in_order() {
+            if let Some(entry) = self.entries.get(key) {
+                entry.handle.abort();
+            }
+        }
+    }
+
+    /// Removes all tasks from the set and lets them go on by themselves.
+    pub fn detach_all(&mut self) {
+        // One after the other: keys must not be used again, for their bells may still ring.
+        for key in self.keys_in_order() {
+            drop(self.entries.remove(key));
+        }
+    }
+
+    fn keys_in_order(&self) -> Vec<Key> {
+        let numbered = self.entries.iter();
+        let mut numbered: Vec<(u64, Key)> =
+            numbered.map(|(key, entry)| (entry.sequence, key)).collect();
+        numbered.sort_unstable_by_key(|&(sequence, _)| sequence);
+        numbered.into_iter().map(|(_, key)| key).collect()
+    }
+}
+
+impl<T: 'static> JoinSet<T> {
+    /// Starts to build a task with more than the default settings, to be added to the set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// let mut set = quintet::task::JoinSet::new();
+    /// set.build_task().name("answer").spawn(async { 42 });
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
+    /// # });
+    /// ```
+    pub fn build_task(&mut self) -> Builder<'_, T> {
+        Builder {
+            set: self,
+            task: super::Builder::new(),
+        }
+    }
+
+    /// Spawns a task onto the current loop, adds it to the set, and returns what can abort it; see
+    /// [`spawn`](super::spawn).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.insert(super::spawn(future))
+    }
+
+    /// The same as [`spawn`](JoinSet::spawn), whose futures need not be `Send` either: for programs
+    /// that come from other runtimes.
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.spawn(future)
+    }
+
+    /// Adds a task.
+    #[track_caller]
+    pub(crate) fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
+        let abort_handle = handle.abort_handle();
+        let sequence = self.added;
+        self.added += 1;
+        let ended = &self.ended;
+        let key = self.entries.insert_with(|key| {
+            let ended = Arc::clone(ended);
+            Entry {
+                handle,
+                bell: Waker::from(Arc::new(Bell { key, ended })),
+                sequence,
+            }
+        });
+        let entry = self.entries.get(key).expect("inserted just now");
+        if entry
+            .handle
+            .watch(&Context::from_waker(&entry.bell))
+            .is_ready()
+        {
+            self.ended.push(key);
+        }
+        abort_handle
+    }
+
+    /// Waits for the next task to end, removes it and returns its output; `None` if the set is
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked.
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, no task has been removed.
+    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
+        poll_fn(|cx| self.poll_join_next(cx)).await
+    }
+
+    /// Waits for the next task to end, like [`join_next`](JoinSet::join_next), and returns its id
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, no task has been removed.
+    pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
+        poll_fn(|cx| self.poll_join_next_with_id(cx)).await
+    }
+
+    /// Removes the next task that has ended and returns its output; `None` if there is none.
+    ///
+    /// This charges the task's budget nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked.
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    #[track_caller]
+    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        self.try_join_next_with_id().map(without_id)
+    }
+
+    /// Removes the next task that has ended, like [`try_join_next`](JoinSet::try_join_next), and
+    /// returns its id too.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    #[track_caller]
+    pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
+        loop {
+            let key = self.ended.pop()?;
+            if let Poll::Ready(joined) = self.poll_entry(key) {
+                return Some(joined);
+            }
+        }
+    }
+
+    /// Polls for the next task to end; see [`join_next`](JoinSet::join_next).
+    ///
+    /// The last caller is woken. `Pending` is also the answer when the task that polls this has
+    /// spent its [budget](super::coop); it is then woken at once.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked.
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    #[track_caller]
+    pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        let joined = ready!(self.poll_join_next_with_id(cx));
+        Poll::Ready(joined.map(without_id))
+    }
+
+    /// Polls for the next task to end, like [`poll_join_next`](JoinSet::poll_join_next), and answers
+    /// its id too.
+    ///
+    /// # Errors
+    ///
+    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    ///
+    /// # Panics
+    ///
+    /// If the task belongs to another loop than this thread's.
+    #[track_caller]
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        if self.is_empty() {
+            return Poll::Ready(None);
+        }
+        ready!(coop::poll_proceed(cx));
+        loop {
+            let Poll::Ready(key) = self.ended.poll_pop(cx) else {
+                context::waits_for("the end of a task of a set (JoinSet)");
+                return Poll::Pending;
+            };
+            if let Poll::Ready(joined) = self.poll_entry(key) {
+                coop::charge(0);
+                return Poll::Ready(Some(joined));
+            }
+        }
+    }
+
+    /// Takes a task whose bell has rung out of the set. Pending if it is gone, or has not ended:
+    /// then the bell will ring again.
+    #[track_caller]
+    fn poll_entry(&mut self, key: Key) -> Poll<Result<(Id, T), JoinError>> {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return Poll::Pending;
+        };
+        let id = entry.handle.id();
+        let cx = Context::from_waker(&entry.bell);
+        let joined = ready!(entry.handle.poll_uncharged(&cx));
+        self.entries.remove(key);
+        Poll::Ready(joined.map(|output| (id, output)))
+    }
+
+    /// Waits for all tasks and returns their outputs, in the order in which the tasks ended.
+    ///
+    /// # Panics
+    ///
+    /// If a task panics, with its panic; if a task is cancelled. The other tasks are aborted then.
+    /// If a task belongs to another loop than this thread's.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, all tasks are aborted and the outputs so far are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// let set: quintet::task::JoinSet<_> = (0..3).map(|n| async move { n }).collect();
+    /// assert_eq!(set.join_all().await, [0, 1, 2]);
+    /// # });
+    /// ```
+    pub async fn join_all(mut self) -> Vec<T> {
+        let mut outputs = Vec::with_capacity(self.len());
+        while let Some(joined) = self.join_next().await {
+            match joined.map_err(JoinError::try_into_panic) {
+                Ok(output) => outputs.push(output),
+                Err(Ok(payload)) => panic::resume_unwind(payload),
+                Err(Err(error)) => panic!("`join_all` needs all outputs, but {error}"),
+            }
+        }
+        outputs
+    }
+
+    /// Aborts all tasks and waits until they have ended.
+    ///
+    /// Panics of tasks are ignored, and outputs are dropped.
+    ///
+    /// # Panics
+    ///
+    /// If a task belongs to another loop than this thread's.
+    ///
+    /// # Cancel safety
+    ///
+    /// If this future is dropped, the tasks are aborted all the same, and may be waited for again.
+    pub async fn shutdown(&mut self) {
+        self.abort_all();
+        while self.join_next().await.is_some() {}
+    }
+}
+
+fn without_id<T>(joined: Result<(Id, T), JoinError>) -> Result<T, JoinError> {
+    joined.map(|(_, output)| output)
+}
+
+impl<T> Drop for JoinSet<T> {
+    fn drop(&mut self) {
+        self.abort_all();
+        self.detach_all();
+        self.ended.forget_waiter();
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
+        JoinSet::new()
+    }
+}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Spawns each future; see [`JoinSet::spawn`].
+impl<T, F> FromIterator<F> for JoinSet<T>
+where
+    F: Future<Output = T> + 'static,
+    T: 'static,
+{
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
+        let mut set = JoinSet::new();
+        set.extend(futures);
+        set
+    }
+}
+
+/// Spawns each future; see [`JoinSet::spawn`].
+impl<T, F> Extend<F> for JoinSet<T>
+where
+    F: Future<Output = T> + 'static,
+    T: 'static,
+{
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        // Not `for_each`: its closure would be the spawn site.
+        for future in futures {
+            self.spawn(future);
+        }
+    }
+}
+
+/// Spawns a task of a set with more than the default settings; made by
+/// [`JoinSet::build_task`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder<'a, T> {
+    set: &'a mut JoinSet<T>,
+    task: super::Builder,
+}
+
+impl<T: 'static> Builder<'_, T> {
+    /// Names the task, for messages about it.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.task = mem::take(&mut self.task).name(name);
+        self
+    }
+
+    /// Spawns the task; see [`JoinSet::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.set.insert(self.task.spawn(future))
+    }
+
+    /// The same as [`spawn`](Builder::spawn).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.spawn(future)
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
+    assert_send_sync_unpin::<JoinSet<std::rc::Rc<()>>>();
+};

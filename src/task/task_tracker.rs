@@ -1,0 +1,306 @@
+//! Waiting for tasks without keeping their handles.
+//!
+//! A tracker counts tokens. What spawns by a [`Handle`](crate::runtime::Handle) or to the worker
+//! pool stands in `runtime/collections.rs`: tasks do not know of those.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::waiters::{Place, Waiters};
+use super::{JoinHandle, spawn};
+use crate::context;
+use crate::coop;
+
+/// Counts tasks, so that a shutdown can wait for them to end.
+///
+/// Unlike a [`JoinSet`](super::JoinSet) it keeps nothing of a task that has ended. [`wait`] answers
+/// when the tracker has been [closed](TaskTracker::close) and all its tasks have ended; closing keeps
+/// nobody from spawning more.
+///
+/// A task counts until its future has been dropped, so `wait` also waits for destructors. Clones
+/// share one count, on all threads.
+///
+/// [`wait`]: TaskTracker::wait
+///
+/// # Examples
+///
+/// ```
+/// use quintet::task::{CancellationToken, TaskTracker};
+///
+/// # quintet::block_on(async {
+/// let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+/// for _ in 0..10 {
+///     let token = token.clone();
+///     tracker.spawn(async move { token.cancelled().await });
+/// }
+///
+/// token.cancel();
+/// tracker.close();
+/// tracker.wait().await;
+/// assert!(tracker.is_empty());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct TaskTracker {
+    waiters: Arc<Waiters<State>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// How many tokens there are.
+    tokens: usize,
+    closed: bool,
+    /// How many times the tracker has become closed and empty. So a wait that began before one of
+    /// these times ends, though it sees a tracker that has been opened or used again.
+    rounds: u64,
+}
+
+impl State {
+    fn is_done(&self) -> bool {
+        self.closed && self.tokens == 0
+    }
+}
+
+impl TaskTracker {
+    /// Makes a tracker of nothing, which is open.
+    pub fn new() -> Self {
+        TaskTracker {
+            waiters: Arc::new(Waiters::new(State::default())),
+        }
+    }
+
+    fn state(&self) -> State {
+        self.waiters.read(|state| *state)
+    }
+
+    /// Changes the state, and wakes all who wait if the tracker becomes closed and empty by that.
+    /// Returns what it was before.
+    fn change(&self, change: impl FnOnce(&mut State)) -> State {
+        let mut before = State::default();
+        let woken = self.waiters.change(|state| {
+            before = *state;
+            change(state);
+            let becomes_done = state.is_done() && !before.is_done();
+            state.rounds += u64::from(becomes_done);
+            becomes_done
+        });
+        woken.wake();
+        before
+    }
+
+    /// Waits until the tracker is closed and empty.
+    ///
+    /// If that happens after this call, the future ends, even if the tracker has been opened or
+    /// used again before the future is polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses its place among those who wait, and no more.
+    pub fn wait(&self) -> TaskTrackerWaitFuture<'_> {
+        TaskTrackerWaitFuture {
+            tracker: self,
+            rounds: self.state().rounds,
+            place: Place::default(),
+        }
+    }
+
+    /// Closes the tracker, so that [`wait`](TaskTracker::wait) can end. Returns whether it was open.
+    ///
+    /// Tasks may still be added.
+    pub fn close(&self) -> bool {
+        !self.change(|state| state.closed = true).closed
+    }
+
+    /// Opens the tracker again. Returns whether it was closed.
+    pub fn reopen(&self) -> bool {
+        self.change(|state| state.closed = false).closed
+    }
+
+    /// Returns whether the tracker is closed.
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// Returns how many tasks are tracked: how many tokens there are.
+    pub fn len(&self) -> usize {
+        self.state().tokens
+    }
+
+    /// Returns whether nothing is tracked.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Spawns a task onto the current loop and tracks it; see [`spawn`].
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        spawn(self.track_future(future))
+    }
+
+    /// The same as [`spawn`](TaskTracker::spawn), whose futures need not be `Send` either: for
+    /// programs that come from other runtimes.
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        self.spawn(future)
+    }
+
+    /// Tracks `future` from now until it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let tracker = quintet::task::TaskTracker::new();
+    /// let tracked = tracker.track_future(async { 5 });
+    /// assert_eq!(tracker.len(), 1);
+    /// drop(tracked);
+    /// assert!(tracker.is_empty());
+    /// ```
+    pub fn track_future<F: Future>(&self, future: F) -> TrackedFuture<F> {
+        TrackedFuture {
+            future,
+            token: self.token(),
+        }
+    }
+
+    /// Makes a token, which counts as a task while it lives.
+    pub fn token(&self) -> TaskTrackerToken {
+        self.change(|state| state.tokens += 1);
+        TaskTrackerToken {
+            tracker: self.clone(),
+        }
+    }
+
+    /// Returns whether the two are clones of one tracker.
+    pub fn ptr_eq(left: &TaskTracker, right: &TaskTracker) -> bool {
+        Arc::ptr_eq(&left.waiters, &right.waiters)
+    }
+}
+
+impl Default for TaskTracker {
+    fn default() -> Self {
+        TaskTracker::new()
+    }
+}
+
+impl fmt::Debug for TaskTracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("TaskTracker")
+            .field("len", &state.tokens)
+            .field("is_closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts as a task of a [`TaskTracker`] while it lives.
+#[derive(Debug)]
+#[must_use = "the token counts only while it lives"]
+pub struct TaskTrackerToken {
+    tracker: TaskTracker,
+}
+
+impl TaskTrackerToken {
+    /// Returns the tracker.
+    pub fn task_tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+}
+
+impl Clone for TaskTrackerToken {
+    /// Makes another token of the same tracker.
+    fn clone(&self) -> Self {
+        self.tracker.token()
+    }
+}
+
+impl Drop for TaskTrackerToken {
+    fn drop(&mut self) {
+        self.tracker.change(|state| state.tokens -= 1);
+    }
+}
+
+pin_project! {
+    /// The future of [`TaskTracker::track_future`]: tracked until it is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the future inside.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct TrackedFuture<F> {
+        // Dropped first: whoever waits for the tracker waits for this.
+        #[pin]
+        future: F,
+        token: TaskTrackerToken,
+    }
+}
+
+impl<F: Future> Future for TrackedFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
+    }
+}
+
+/// The future of [`TaskTracker::wait`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct TaskTrackerWaitFuture<'a> {
+    tracker: &'a TaskTracker,
+    /// The tracker's rounds when the wait began.
+    rounds: u64,
+    place: Place,
+}
+
+impl Future for TaskTrackerWaitFuture<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(coop::poll_proceed(cx));
+        let this = self.get_mut();
+        let is_over = |state: &State| state.is_done() || state.rounds != this.rounds;
+        if this
+            .tracker
+            .waiters
+            .poll(&mut this.place, cx, is_over)
+            .is_pending()
+        {
+            context::waits_for("the end of tracked tasks (TaskTracker)");
+            return Poll::Pending;
+        }
+        coop::charge(0);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for TaskTrackerWaitFuture<'_> {
+    fn drop(&mut self) {
+        self.tracker.waiters.leave(&mut self.place);
+    }
+}
+
+const _: () = {
+    const fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<TaskTracker>();
+    assert_send_sync::<TaskTrackerToken>();
+    assert_send_sync::<TaskTrackerWaitFuture<'_>>();
+};

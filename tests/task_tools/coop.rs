@@ -1,0 +1,141 @@
+//! The budget of 128 units, seen by those who spend it.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures::poll;
+use quintet::spawn;
+use quintet::task::coop::{consume_budget, cooperative, has_budget_remaining};
+use quintet::task::{CancellationToken, unconstrained};
+use quintet::time::{Duration, Instant, sleep, timeout};
+
+use crate::support::{
+    arm, in_check, in_order, in_timers, log, log_after, spend, take_log, units_left,
+};
+use crate::{on_a_loop, without_runtime};
+
+const UNITS: u32 = 128;
+
+#[test]
+fn consuming_spends_one_unit_and_then_comes_again_in_pending() {
+    let expected = "128 timer done check";
+    in_order(expected, || async {
+        in_check().await;
+        let timer = arm(Instant::now()).await;
+        spawn(async {
+            for _ in 0..UNITS {
+                assert!(has_budget_remaining());
+                consume_budget().await;
+            }
+            assert!(!has_budget_remaining());
+            log("128");
+            spawn(async {
+                in_check().await;
+                log("check");
+            });
+            consume_budget().await;
+            assert_eq!(units_left().await, UNITS - 1);
+            log("done");
+        });
+        log_after(timer, "timer");
+    });
+}
+
+#[test]
+fn outside_of_tasks_there_is_always_budget() {
+    assert!(has_budget_remaining());
+    without_runtime(async {
+        for _ in 0..10 * UNITS {
+            consume_budget().await;
+        }
+    });
+    assert!(has_budget_remaining());
+}
+
+#[test]
+fn nothing_is_charged_or_refused_in_an_unconstrained_future() {
+    on_a_loop(async || {
+        let token = CancellationToken::new();
+        token.cancel();
+        in_check().await;
+        let others = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&others);
+        spawn(async move { counted.set(1) });
+        unconstrained(async {
+            for _ in 0..10 * UNITS {
+                spend(1).await;
+                consume_budget().await;
+                token.cancelled().await;
+            }
+            assert!(has_budget_remaining());
+            assert_eq!(others.get(), 0, "nobody else has had a turn");
+        })
+        .await;
+        assert_eq!(units_left().await, UNITS);
+    });
+}
+
+#[test]
+fn a_spent_budget_is_spent_again_after_an_unconstrained_future() {
+    on_a_loop(async || {
+        in_check().await;
+        spend(UNITS).await;
+        assert!(!has_budget_remaining());
+        unconstrained(async {
+            assert!(has_budget_remaining());
+            spend(1).await;
+        })
+        .await;
+        assert!(!has_budget_remaining());
+
+        let panics = pin!(unconstrained(async { panic!("on purpose") }));
+        let mut panics = Some(panics);
+        let polled = poll_fn(|cx| {
+            let mut future = panics.take().unwrap();
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+            Poll::Ready(polled.is_err())
+        });
+        assert!(polled.await);
+        assert!(!has_budget_remaining());
+    });
+}
+
+#[test]
+fn a_timeout_in_an_unconstrained_future_refuses_nothing() {
+    on_a_loop(async || {
+        // Polled before the sleep is armed, when it has ended, and once more: then there is much.
+        let mut polls = 0;
+        let mut much = Box::pin(spend(10 * UNITS));
+        let comes_last = poll_fn(|cx| {
+            polls += 1;
+            if polls < 3 {
+                return Poll::Pending;
+            }
+            much.as_mut().poll(cx)
+        });
+        let whole = unconstrained(timeout(Duration::ZERO, comes_last));
+        assert_eq!(whole.await, Ok(()));
+        assert_eq!(units_left().await, UNITS);
+    });
+}
+
+#[test]
+fn a_cooperative_future_costs_a_unit_when_it_ends() {
+    on_a_loop(async || {
+        in_check().await;
+        assert_eq!(cooperative(std::future::ready(5)).await, 5);
+        assert!(poll!(pin!(cooperative(std::future::pending::<()>()))).is_pending());
+        assert_eq!(units_left().await, UNITS - 1);
+        let mut ready = pin!(cooperative(async { log("polled") }));
+        assert!(poll!(&mut ready).is_pending());
+        assert_eq!(take_log(), [""; 0]);
+        in_timers().await;
+        ready.await;
+        sleep(Duration::ZERO).await;
+        assert_eq!(take_log(), ["polled"]);
+    });
+}

@@ -1,0 +1,229 @@
+//! Trackers: what counts, and when a wait ends.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use futures::poll;
+use quintet::runtime::Handle;
+use quintet::task::{TaskTracker, yield_now};
+use quintet::{spawn, spawn_blocking};
+
+use crate::support::{in_check, log, numbered, one_worker, spend, take_log, units_left, watched};
+use crate::{Count, Dropped, Hooks, on_a_loop, settle};
+
+#[test]
+fn a_wait_ends_when_the_tracker_is_closed_and_empty() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        let mut wait = pin!(tracker.wait());
+        assert!(poll!(&mut wait).is_pending(), "it is open");
+        let token = tracker.token();
+        assert!(tracker.close());
+        assert!(!tracker.close(), "it was closed already");
+        assert!(poll!(&mut wait).is_pending(), "it is not empty");
+        drop(token);
+        assert!(poll!(&mut wait).is_ready());
+        tracker.wait().await;
+        assert!(tracker.is_closed() && tracker.is_empty());
+    });
+}
+
+#[test]
+fn a_closed_tracker_still_tracks_and_can_be_reopened() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        tracker.close();
+        let token = tracker.token();
+        assert!(poll!(pin!(tracker.wait())).is_pending());
+        assert!(tracker.reopen());
+        assert!(!tracker.reopen(), "it was open already");
+        drop(token);
+        assert!(poll!(pin!(tracker.wait())).is_pending());
+    });
+}
+
+#[test]
+fn a_wait_that_missed_the_moment_ends_all_the_same() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        let (unpolled, mut polled) = (tracker.wait(), pin!(tracker.wait()));
+        assert!(poll!(&mut polled).is_pending());
+        tracker.close();
+        tracker.reopen();
+        let _token = tracker.token();
+        let late = tracker.wait();
+        assert!(poll!(pin!(unpolled)).is_ready());
+        assert!(poll!(polled).is_ready());
+        assert!(poll!(pin!(late)).is_pending());
+    });
+}
+
+#[test]
+fn tasks_of_every_kind_are_counted_until_they_end() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        let handle = Handle::current();
+        let (release, released) = mpsc::channel::<()>();
+        let (hold, held) = (
+            tracker.spawn(pending::<()>()),
+            tracker.spawn_local(pending::<()>()),
+        );
+        let remote = tracker.spawn_on(pending::<()>(), &handle);
+        let job = tracker.spawn_blocking(move || released.recv().is_err());
+        let other = tracker.spawn_blocking_on(|| 5, &handle);
+        let tracked = tracker.track_future(async {});
+        drop(tracker.track_future(pending::<()>()));
+        assert_eq!(other.await.unwrap(), 5);
+        assert_eq!(tracker.len(), 5);
+        tracker.close();
+        tracked.await;
+        for task in [hold, held, remote] {
+            task.abort();
+        }
+        drop(release);
+        tracker.wait().await;
+        assert!(job.await.unwrap());
+    });
+}
+
+#[test]
+fn a_task_counts_until_its_future_is_dropped() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        let task = Dropped("task");
+        let panics = tracker.spawn(async move {
+            let _task = task;
+            panic!("on purpose")
+        });
+        tracker.close();
+        tracker.wait().await;
+        log("waited");
+        assert!(panics.await.unwrap_err().is_panic());
+        assert_eq!(take_log(), ["drop-task", "waited"]);
+    });
+}
+
+#[test]
+fn a_job_that_never_begins_counts_until_its_closure_is_dropped() {
+    struct Tell(TaskTracker, mpsc::Sender<usize>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            self.1.send(self.0.len()).unwrap();
+        }
+    }
+    watched(|| {
+        let runtime = one_worker().build().unwrap();
+        let tracker = TaskTracker::new();
+        let (sender, told) = mpsc::channel();
+        let tell = Tell(tracker.clone(), sender);
+        runtime.block_on(async {
+            let (release, is_released) = mpsc::channel::<()>();
+            let busy = spawn_blocking(move || is_released.recv().is_err());
+            let queued = tracker.spawn_blocking(move || drop(tell));
+            queued.abort();
+            assert!(queued.await.unwrap_err().is_cancelled());
+            drop(release);
+            assert!(busy.await.unwrap());
+        });
+        drop(runtime);
+        assert_eq!(told.recv().unwrap(), 1);
+        assert!(tracker.is_empty());
+    });
+}
+
+#[test]
+fn the_last_token_wakes_all_who_wait_in_their_order() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        let token = tracker.token();
+        let second = token.clone();
+        assert!(TaskTracker::ptr_eq(token.task_tracker(), &tracker));
+        assert!(!TaskTracker::ptr_eq(&tracker, &TaskTracker::new()));
+        for n in 0..5 {
+            let tracker = tracker.clone();
+            spawn(async move {
+                tracker.wait().await;
+                log(format!("w{n}"));
+            });
+        }
+        tracker.close();
+        settle().await;
+        drop(token);
+        settle().await;
+        assert_eq!(take_log(), [""; 0]);
+        let other = thread::spawn(move || drop(second));
+        other.join().unwrap();
+        tracker.wait().await;
+        settle().await;
+        assert_eq!(take_log().join(" "), numbered("w", 0..5));
+    });
+}
+
+#[test]
+fn a_wait_keeps_one_waker_and_its_place() {
+    let tracker = TaskTracker::new();
+    let ((first, a), (second, b)) = (Count::new(), Count::new());
+    let mut wait = pin!(tracker.wait());
+    let mut dropped = Box::pin(tracker.wait());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&a))
+            .is_pending()
+    );
+    assert!(
+        dropped
+            .as_mut()
+            .poll(&mut Context::from_waker(&a))
+            .is_pending()
+    );
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&b))
+            .is_pending()
+    );
+    drop(dropped);
+    tracker.close();
+    assert_eq!((first.get(), second.get()), (0, 1));
+}
+
+#[test]
+fn wakers_may_use_the_tracker() {
+    let tracker = TaskTracker::new();
+    let (on_wake, on_drop) = (tracker.clone(), tracker.clone());
+    let waker = Hooks::waker(
+        move || {
+            on_wake.reopen();
+            panic!("on purpose");
+        },
+        move || assert_eq!(on_drop.len(), 0),
+    );
+    let mut wait = Box::pin(tracker.wait());
+    let mut other = Box::pin(tracker.wait());
+    let (count, counted) = Count::new();
+    let poll = wait.as_mut().poll(&mut Context::from_waker(&waker));
+    assert_eq!(poll, Poll::Pending);
+    let poll = other.as_mut().poll(&mut Context::from_waker(&counted));
+    assert_eq!(poll, Poll::Pending);
+    drop(waker);
+    tracker.close();
+    assert!(!tracker.is_closed());
+    assert_eq!(count.get(), 1, "a panic keeps nobody else asleep");
+}
+
+#[test]
+fn a_wait_is_an_operation() {
+    on_a_loop(async || {
+        let tracker = TaskTracker::new();
+        tracker.close();
+        in_check().await;
+        tracker.wait().await;
+        assert_eq!(units_left().await, 127);
+        assert!(poll!(pin!(tracker.wait())).is_pending());
+        yield_now().await;
+        spend(1).await;
+        tracker.wait().await;
+    });
+}
