@@ -1,6 +1,4 @@
 //! A task's own budget: rule 9 of the tick's contract.
-//!
-//! Left out, for it is not there yet: `task::unconstrained`.
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
