@@ -47,9 +47,23 @@ where
     spawn_class(f, Class::Plain)
 }
 
-/// The same for another class of jobs.
+/// Queues a job on behalf of the task that is being polled: it keeps the loop alive if the task does.
 #[track_caller]
-pub(crate) fn spawn_class<F, T>(f: F, class: Class) -> JoinHandle<T>
+pub(crate) fn spawn_helper<F, T>(f: F, class: Class) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let job = spawn_class(f, class);
+    if context::is_polled_unref() {
+        job.count_in(false);
+    }
+    job
+}
+
+/// Queues a job of this class.
+#[track_caller]
+fn spawn_class<F, T>(f: F, class: Class) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -161,10 +175,7 @@ where
     if context::with(|_| ()).is_none() {
         return Err(io::Error::other(context::NO_LOOP));
     }
-    let mut job = AbortOnDrop(spawn_class(f, class));
-    if context::is_polled_unref() {
-        job.0.count_in(false);
-    }
+    let mut job = AbortOnDrop(spawn_helper(f, class));
     (&mut job.0).await?
 }
 

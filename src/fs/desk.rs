@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, ready};
 
-use crate::blocking::spawn_class;
+use crate::blocking::spawn_helper;
 use crate::context;
 use crate::coop;
 use crate::pool::Class;
@@ -142,7 +142,7 @@ fn spawn<S: Send + 'static>(
         }
     };
     Ok(Job {
-        end: spawn_class(job, Class::Plain),
+        end: spawn_helper(job, Class::Plain),
         home,
     })
 }

@@ -19,6 +19,8 @@ use crate::tasks::{Asker, Message};
 ///
 /// `sleep(Duration::ZERO)` ends in the next timers phase. [`Duration::MAX`] never ends.
 ///
+/// The duration counts from this call, by the clock of the loop that is current here.
+///
 /// # Examples
 ///
 /// ```
