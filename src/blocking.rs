@@ -14,7 +14,7 @@ use crate::context;
 use crate::event_loop::{EventLoop, KeepAlive, Shared};
 use crate::panics;
 use crate::pool::{Class, Job, JobError, Label, Pool};
-use crate::task::{Cancel, JoinHandle, promise};
+use crate::task::{Builder, Cancel, JoinHandle, promise};
 use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
 
 /// Runs `f` on a worker thread and returns a handle that awaits its result.
@@ -72,6 +72,36 @@ where
         name: None,
         location: Location::caller(),
     };
+    spawn_with(f, class, origin)
+}
+
+/// For `spawn_blocking` jobs with a name.
+impl Builder {
+    /// Runs `f` on a worker thread; see [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let origin = Origin {
+            name: self.into_name(),
+            location: Location::caller(),
+        };
+        spawn_with(f, Class::Plain, origin)
+    }
+}
+
+#[track_caller]
+fn spawn_with<F, T>(f: F, class: Class, origin: Origin) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let event_loop = context::expect_current();
     let identity = event_loop.tasks.identify(origin);
     if event_loop.is_closed() {

@@ -108,7 +108,7 @@ mod vars;
 pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};
 pub use runtime::block_on;
-pub use task::spawn;
+pub use task::{spawn, spawn as spawn_local};
 
 /// The README's program, compiled.
 #[cfg(doctest)]

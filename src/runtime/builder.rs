@@ -88,6 +88,26 @@ impl Builder {
         }
     }
 
+    /// The same, by the name that tokio has for it: a quintet runtime always is on one thread.
+    pub fn new_current_thread() -> Self {
+        Builder::new()
+    }
+
+    /// Does nothing: everything is enabled. It is there for those whose hands are used to tokio.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self
+    }
+
+    /// The same as [`worker_threads`](Builder::worker_threads), by tokio's name.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is not between 1 and 1024.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
+        self.worker_threads(count)
+    }
+
     /// Names the runtime, for messages about it.
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         self.settings.name = Some(name.into());

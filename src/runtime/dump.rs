@@ -92,7 +92,7 @@ pub enum Wait {
     Join(Id),
     /// What a primitive of this crate says: a lock, a channel.
     Other(&'static str),
-    /// Nobody knows: a waker that was given away.
+    /// Nobody knows: a waker that was given away, or none at all.
     Unknown,
 }
 
@@ -365,7 +365,7 @@ impl fmt::Display for Wait {
             Wait::Worker => f.write_str("waits for a worker thread"),
             Wait::Join(id) => write!(f, "waits for the end of task {id}"),
             Wait::Other(what) => write!(f, "waits for {what}"),
-            Wait::Unknown => f.write_str("waits for a waker that was given away"),
+            Wait::Unknown => f.write_str("waits for something that the runtime does not know of"),
         }
     }
 }

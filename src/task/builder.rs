@@ -35,6 +35,11 @@ impl Builder {
         self
     }
 
+    /// What it has been told.
+    pub(crate) fn into_name(self) -> Option<Box<str>> {
+        self.name
+    }
+
     /// Spawns the task; see [`spawn`](super::spawn).
     ///
     /// # Panics
