@@ -42,7 +42,7 @@ use show_as_value;
 mod barrier;
 mod blocking;
 pub mod broadcast;
-mod crowd;
+pub(crate) mod crowd;
 pub mod mpsc;
 mod mutex;
 mod notify;

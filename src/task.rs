@@ -23,7 +23,6 @@ mod local;
 mod promise;
 mod scope;
 mod task_tracker;
-mod waiters;
 mod yield_now;
 
 use std::panic::Location;

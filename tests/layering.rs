@@ -72,6 +72,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "time",
         "a message is given up when there is no room in time",
     ),
+    (
+        "task",
+        "sync",
+        "those who wait for a token or a tracker stand in the same kind of line",
+    ),
     ("signal", "io", "the pipe of signals is a source"),
 ];
 

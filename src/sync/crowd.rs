@@ -1,4 +1,4 @@
-//! A state, and those who wait until it has changed in some way: each change wakes them all.
+//! A state, and those who wait until it has changed in some way: a change wakes them all.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Crowd<S> {
+pub(crate) struct Crowd<S> {
     inner: Mutex<Inner<S>>,
 }
 
@@ -20,7 +20,7 @@ struct Inner<S> {
 }
 
 impl<S> Crowd<S> {
-    pub(super) const fn new(state: S) -> Self {
+    pub(crate) const fn new(state: S) -> Self {
         Crowd {
             inner: Mutex::new(Inner {
                 state,
@@ -30,7 +30,7 @@ impl<S> Crowd<S> {
     }
 
     /// Calls `f` with the state locked. `f` must not run users' code.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         f(&mut lock(&self.inner).state)
     }
 
@@ -41,6 +41,17 @@ impl<S> Crowd<S> {
         let result = f(&mut inner.state);
         inner.waiters.call_all(&mut wakes);
         (result, wakes)
+    }
+
+    /// Changes the state, and if `f` says that it matters, calls those who wait, in order. `f` must not
+    /// run users' code.
+    pub(crate) fn change_if(&self, f: impl FnOnce(&mut S) -> bool) -> Wakes {
+        let mut wakes = Wakes::default();
+        let mut inner = lock(&self.inner);
+        if f(&mut inner.state) {
+            inner.waiters.call_all(&mut wakes);
+        }
+        wakes
     }
 
     /// Wakes those who wait, for a change of something that `until` looks at beside the state.
@@ -58,25 +69,55 @@ impl<S> Crowd<S> {
             crowd: self,
             what,
             look,
-            ticket: None,
+            place: Place(None),
+        }
+    }
+
+    /// Polls for what `look` finds in the state, on behalf of a future with this place. `look` must
+    /// not run users' code.
+    pub(crate) fn poll<R>(
+        &self,
+        cx: &Context<'_>,
+        what: &'static str,
+        place: &mut Place,
+        mut look: impl FnMut(&mut S) -> Option<R>,
+    ) -> Poll<R> {
+        poll_leaf(cx, what, |guest| {
+            let mut inner = lock(&self.inner);
+            match look(&mut inner.state) {
+                Some(found) => Attempt::Done(found),
+                None => inner.wait(place, guest),
+            }
+        })
+    }
+
+    /// Gives a place up.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        if let Some(ticket) = place.0.take() {
+            let departed = lock(&self.inner).waiters.remove(ticket);
+            drop(departed);
         }
     }
 }
 
+/// Where a future stands in line, once it has had to wait.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<Ticket>);
+
 impl<S> Inner<S> {
     /// Stands in line, at its end if it has been called in vain.
-    fn wait<R>(&mut self, ticket: &mut Option<Ticket>, guest: &mut Guest<'_>) -> Attempt<R> {
-        if let Some(waiting) = *ticket {
-            if !self.waiters.is_called(waiting) {
-                return Attempt::waiting(self.waiters.renew(waiting, guest));
+    fn wait<R>(&mut self, place: &mut Place, guest: &mut Guest<'_>) -> Attempt<R> {
+        if let Some(ticket) = place.0 {
+            if !self.waiters.is_called(ticket) {
+                return Attempt::waiting(self.waiters.renew(ticket, guest));
             }
             // Its waker is with those that were woken.
-            self.waiters.remove(waiting);
-            *ticket = None;
+            self.waiters.remove(ticket);
+            place.0 = None;
         }
         match guest.spare() {
             Some(waker) => {
-                *ticket = Some(self.waiters.push((), Some(waker)));
+                place.0 = Some(self.waiters.push((), Some(waker)));
                 Attempt::Waits
             }
             None => Attempt::NeedsWaker,
@@ -90,8 +131,7 @@ pub(super) struct Until<'a, S, F> {
     crowd: &'a Crowd<S>,
     what: &'static str,
     look: F,
-    /// Its place in line, once it has one.
-    ticket: Option<Ticket>,
+    place: Place,
 }
 
 impl<S, F, R> Future for Until<'_, S, F>
@@ -102,21 +142,13 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        poll_leaf(cx, this.what, |guest| {
-            let mut inner = lock(&this.crowd.inner);
-            match (this.look)(&mut inner.state) {
-                Some(found) => Attempt::Done(found),
-                None => inner.wait(&mut this.ticket, guest),
-            }
-        })
+        this.crowd
+            .poll(cx, this.what, &mut this.place, &mut this.look)
     }
 }
 
 impl<S, F> Drop for Until<'_, S, F> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let departed = lock(&self.crowd.inner).waiters.remove(ticket);
-            drop(departed);
-        }
+        self.crowd.leave(&mut self.place);
     }
 }

@@ -153,7 +153,7 @@ impl<N> WaitList<N> {
 /// Who is called, in order.
 #[derive(Debug, Default)]
 #[must_use = "the called are to be woken when the lock is released"]
-pub(super) struct Wakes(Few<Waker>);
+pub(crate) struct Wakes(Few<Waker>);
 
 impl Wakes {
     pub(super) fn add(&mut self, waker: Option<Waker>) {
@@ -161,7 +161,7 @@ impl Wakes {
     }
 
     /// Wakes them all. A panic of one is reported, and keeps no other from being woken.
-    pub(super) fn wake(self) {
+    pub(crate) fn wake(self) {
         self.0.first.into_iter().for_each(wake_contained);
         self.0.more.into_iter().for_each(wake_contained);
     }

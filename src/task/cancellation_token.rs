@@ -6,11 +6,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use super::waiters::Place;
-use crate::context;
 use crate::coop;
+use crate::sync::crowd::Place;
 use tree::Member;
 
 /// Tells tasks that they are to stop, from any thread.
@@ -168,13 +167,7 @@ impl CancellationToken {
     }
 
     fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
-        ready!(coop::poll_proceed(cx));
-        if self.member.poll_cancelled(place, cx).is_pending() {
-            context::waits_for("a cancellation (CancellationToken)");
-            return Poll::Pending;
-        }
-        coop::charge(0);
-        Poll::Ready(())
+        self.member.poll_cancelled(place, cx)
     }
 }
 

@@ -6,14 +6,12 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::waiters::{Place, Waiters};
 use super::{JoinHandle, spawn};
-use crate::context;
-use crate::coop;
+use crate::sync::crowd::{Crowd, Place};
 
 /// Counts tasks, so that a shutdown can wait for them to end.
 ///
@@ -46,7 +44,7 @@ use crate::coop;
 /// ```
 #[derive(Clone)]
 pub struct TaskTracker {
-    waiters: Arc<Waiters<State>>,
+    crowd: Arc<Crowd<State>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,26 +67,26 @@ impl TaskTracker {
     /// Makes a tracker of nothing, which is open.
     pub fn new() -> Self {
         TaskTracker {
-            waiters: Arc::new(Waiters::new(State::default())),
+            crowd: Arc::new(Crowd::new(State::default())),
         }
     }
 
     fn state(&self) -> State {
-        self.waiters.read(|state| *state)
+        self.crowd.with(|state| *state)
     }
 
     /// Changes the state, and wakes all who wait if the tracker becomes closed and empty by that.
     /// Returns what it was before.
     fn change(&self, change: impl FnOnce(&mut State)) -> State {
         let mut before = State::default();
-        let woken = self.waiters.change(|state| {
+        let wakes = self.crowd.change_if(|state| {
             before = *state;
             change(state);
             let becomes_done = state.is_done() && !before.is_done();
             state.rounds += u64::from(becomes_done);
             becomes_done
         });
-        woken.wake();
+        wakes.wake();
         before
     }
 
@@ -190,7 +188,7 @@ impl TaskTracker {
 
     /// Returns whether the two are clones of one tracker.
     pub fn ptr_eq(left: &TaskTracker, right: &TaskTracker) -> bool {
-        Arc::ptr_eq(&left.waiters, &right.waiters)
+        Arc::ptr_eq(&left.crowd, &right.crowd)
     }
 }
 
@@ -275,26 +273,20 @@ impl Future for TaskTrackerWaitFuture<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(coop::poll_proceed(cx));
         let this = self.get_mut();
-        let is_over = |state: &State| state.is_done() || state.rounds != this.rounds;
-        if this
-            .tracker
-            .waiters
-            .poll(&mut this.place, cx, is_over)
-            .is_pending()
-        {
-            context::waits_for("the end of tracked tasks (TaskTracker)");
-            return Poll::Pending;
-        }
-        coop::charge(0);
-        Poll::Ready(())
+        let rounds = this.rounds;
+        let what = "the end of tracked tasks (TaskTracker)";
+        let crowd = &this.tracker.crowd;
+        crowd.poll(cx, what, &mut this.place, |state| {
+            let is_over = state.is_done() || state.rounds != rounds;
+            is_over.then_some(())
+        })
     }
 }
 
 impl Drop for TaskTrackerWaitFuture<'_> {
     fn drop(&mut self) {
-        self.tracker.waiters.leave(&mut self.place);
+        self.tracker.crowd.leave(&mut self.place);
     }
 }
 

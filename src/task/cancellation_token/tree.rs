@@ -12,11 +12,11 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use super::super::waiters::{Place, Waiters};
 use crate::slots::{Key, Slots};
+use crate::sync::crowd::{Crowd, Place};
 
 /// Whether a token is cancelled, and who waits for that.
-type Flag = Waiters<bool>;
+type Flag = Crowd<bool>;
 
 /// All clones of one token. Dropping it takes the token out of its tree.
 pub(super) struct Member {
@@ -52,7 +52,7 @@ impl Member {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.flag.read(|is_cancelled| *is_cancelled)
+        self.flag.with(|is_cancelled| *is_cancelled)
     }
 
     /// Cancels this token and all its descendants, and wakes who waits for them.
@@ -64,18 +64,20 @@ impl Member {
         let mut next = 0;
         while let Some(&key) = subtree.get(next) {
             let flag = &nodes.get(key).flag;
-            woken.push(flag.change(|is_cancelled| !mem::replace(is_cancelled, true)));
+            woken.push(flag.change_if(|is_cancelled| !mem::replace(is_cancelled, true)));
             nodes.take_children(key, &mut subtree);
             next += 1;
         }
         drop(nodes);
-        for waiters in woken {
-            waiters.wake();
+        for wakes in woken {
+            wakes.wake();
         }
     }
 
     pub(super) fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
-        self.flag.poll(place, cx, |is_cancelled| *is_cancelled)
+        let what = "a cancellation (CancellationToken)";
+        self.flag
+            .poll(cx, what, place, |is_cancelled| is_cancelled.then_some(()))
     }
 
     pub(super) fn leave(&self, place: &mut Place) {
