@@ -1,9 +1,10 @@
 //! The event loop: five phases, the tasks, and the tick that goes round.
 //!
-//! Here are its parts, and the ways in which it can be driven; [`Turn::tick`] is one time round. The
-//! runtime drives the loop; futures reach it through `context`.
+//! Here are its parts, its beginning and its end. [`Turn::tick`] is one time round, and `drive` has the
+//! ways to go round. The runtime drives the loop; futures reach it through `context`.
 
 mod alive;
+mod drive;
 mod embedded;
 mod root;
 mod turn;
@@ -12,13 +13,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
@@ -30,11 +30,11 @@ use crate::pool::Pool;
 use crate::ready::{self, LoopId};
 use crate::slots::Key;
 use crate::tasks::{
-    Header, Identity, Message, Origin, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter, Work,
+    Header, Identity, Message, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter, Work,
 };
-use crate::vars::Vars;
-use root::Root;
-use turn::{Patience, Silence, Turn};
+use turn::{Patience, Turn};
+
+pub(crate) use drive::Stop;
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
 const CLOSE_ROUNDS_MAX: usize = 100;
@@ -127,18 +127,6 @@ pub(crate) struct Settings {
     /// Whether the time of each poll is taken.
     pub(crate) is_measuring: bool,
     pub(crate) unhandled_panic: UnhandledPanic,
-}
-
-/// Why a loop stopped going round.
-pub(crate) enum Stop {
-    /// The root is done, or nothing referenced is alive, or somebody asked to stop.
-    Done,
-    /// A task or the root's caller asked for the end of the process.
-    Exit(i32),
-    /// A panic that nobody handles is to end the runtime.
-    Panicked(Payload),
-    /// Time is paused, and nothing can ever happen.
-    Stuck,
 }
 
 /// What belongs to one loop. Stays on its thread.
@@ -303,121 +291,6 @@ impl EventLoop {
         self.shared.stopping.load(Ordering::Relaxed) || self.is_ending()
     }
 
-    /// Runs until `root` is done. The loop must be the running one of this thread. If nothing of
-    /// the loop's own can ever wake anything, `say_so` is called, once.
-    ///
-    /// # Errors
-    ///
-    /// The payload, if the root panicked.
-    pub(crate) fn run_root(
-        &self,
-        root: Pin<&mut dyn Future<Output = ()>>,
-        origin: Origin,
-        say_so: impl FnOnce(),
-    ) -> Result<Stop, Payload> {
-        let identity = self.tasks.identify(origin);
-        let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
-        if let Some(key) = spawned.header.enqueue() {
-            ready::push_front(key);
-        }
-        let root = Root {
-            spawned,
-            waker,
-            future: root,
-            result: None,
-            vars: Vars::inherit(),
-        };
-        let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
-        let mut say_so = Some(say_so);
-        turn.begin();
-        while !turn.has_stopped() && !turn.is_stuck {
-            tick(&mut turn);
-            if turn.silence == Silence::Over {
-                turn.silence = Silence::Told;
-                if let Some(say_so) = say_so.take() {
-                    say_so();
-                }
-            }
-        }
-        let is_stuck = turn.is_stuck;
-        match turn.finish() {
-            Some(Err(payload)) => Err(payload),
-            None if is_stuck => Ok(Stop::Stuck),
-            _ => Ok(self.take_stop()),
-        }
-    }
-
-    /// Runs until nothing referenced is alive. Each time when that is so, `revive` is called, which
-    /// may change it.
-    pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> Stop {
-        let mut turn = Turn::new(self, None, Patience::WHILE_ALIVE);
-        turn.begin();
-        while !self.is_stopping() && !turn.is_stuck {
-            if !self.is_alive() {
-                revive();
-                turn.begin();
-                if self.is_stopping() || !self.is_alive() {
-                    break;
-                }
-            }
-            tick(&mut turn);
-        }
-        self.shared.stopping.store(false, Ordering::Relaxed);
-        if turn.is_stuck {
-            return Stop::Stuck;
-        }
-        self.take_stop()
-    }
-
-    /// Goes round once, and waits no longer than `limit` for something to happen.
-    pub(crate) fn run_once(&self, limit: Option<Duration>) -> Stop {
-        let now = self.clock.now();
-        let limit = limit.map(|limit| now.saturating_add(clock::nanos(limit)));
-        let ends_with_life = true;
-        let mut turn = Turn::new(
-            self,
-            None,
-            Patience {
-                limit,
-                ends_with_life,
-            },
-        );
-        turn.begin();
-        if !self.is_stopping() {
-            tick(&mut turn);
-        }
-        self.shared.stopping.store(false, Ordering::Relaxed);
-        self.take_stop()
-    }
-
-    /// Goes round, without waiting, as long as there is something to do.
-    pub(crate) fn run_until_stalled(&self) -> Stop {
-        let patience = Patience {
-            limit: Some(0),
-            ends_with_life: false,
-        };
-        let mut turn = Turn::new(self, None, patience);
-        turn.begin();
-        let mut events = None;
-        while !self.is_stopping() && (events != Some(turn.events) || self.has_work()) {
-            events = Some(turn.events);
-            tick(&mut turn);
-        }
-        self.shared.stopping.store(false, Ordering::Relaxed);
-        self.take_stop()
-    }
-
-    /// Why the loop does not go round any more.
-    fn take_stop(&self) -> Stop {
-        if let Some(code) = self.exit_code.get() {
-            return Stop::Exit(code);
-        }
-        match self.tasks.take_fatal_panic() {
-            Some(payload) => Stop::Panicked(payload),
-            None => Stop::Done,
-        }
-    }
-
     /// Ends everything, in order. The loop must be the running one of this thread.
     pub(crate) fn shut_down(&self, grace: Duration) {
         if self.shared.closed.swap(true, Ordering::Relaxed) {
@@ -481,12 +354,5 @@ impl fmt::Debug for Shared {
             .field("id", &self.id)
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-/// Goes round once.
-fn tick(turn: &mut Turn<'_>) {
-    if let Err(error) = turn.tick() {
-        panic!("quintet: waiting for events failed: {error}");
     }
 }

@@ -1,0 +1,152 @@
+//! The ways to drive the loop: until a root is done, until nothing is alive, once, until it stalls.
+//!
+//! In all of them the loop must be the running one of this thread.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::EventLoop;
+use super::root::Root;
+use super::turn::{Patience, Silence, Turn};
+use crate::clock;
+use crate::panics::Payload;
+use crate::ready;
+use crate::tasks::Origin;
+use crate::vars::Vars;
+
+/// Why a loop stopped going round.
+pub(crate) enum Stop {
+    /// The root is done, or nothing referenced is alive, or somebody asked to stop.
+    Done,
+    /// A task or the root's caller asked for the end of the process.
+    Exit(i32),
+    /// A panic that nobody handles is to end the runtime.
+    Panicked(Payload),
+    /// Time is paused, and nothing can ever happen.
+    Stuck,
+}
+
+impl EventLoop {
+    /// Runs until `root` is done. If nothing of the loop's own can ever wake anything, `say_so` is
+    /// called, once.
+    ///
+    /// # Errors
+    ///
+    /// The payload, if the root panicked.
+    pub(crate) fn run_root(
+        &self,
+        root: Pin<&mut dyn Future<Output = ()>>,
+        origin: Origin,
+        say_so: impl FnOnce(),
+    ) -> Result<Stop, Payload> {
+        let identity = self.tasks.identify(origin);
+        let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
+        if let Some(key) = spawned.header.enqueue() {
+            ready::push_front(key);
+        }
+        let root = Root {
+            spawned,
+            waker,
+            future: root,
+            result: None,
+            vars: Vars::inherit(),
+        };
+        let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
+        let mut say_so = Some(say_so);
+        turn.begin();
+        while !turn.has_stopped() && !turn.is_stuck {
+            tick(&mut turn);
+            if turn.silence == Silence::Over {
+                turn.silence = Silence::Told;
+                if let Some(say_so) = say_so.take() {
+                    say_so();
+                }
+            }
+        }
+        let is_stuck = turn.is_stuck;
+        match turn.finish() {
+            Some(Err(payload)) => Err(payload),
+            None if is_stuck => Ok(Stop::Stuck),
+            _ => Ok(self.take_stop()),
+        }
+    }
+
+    /// Runs until nothing referenced is alive. Each time when that is so, `revive` is called, which
+    /// may change it.
+    pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> Stop {
+        let mut turn = Turn::new(self, None, Patience::WHILE_ALIVE);
+        turn.begin();
+        while !self.is_stopping() && !turn.is_stuck {
+            if !self.is_alive() {
+                revive();
+                turn.begin();
+                if self.is_stopping() || !self.is_alive() {
+                    break;
+                }
+            }
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        if turn.is_stuck {
+            return Stop::Stuck;
+        }
+        self.take_stop()
+    }
+
+    /// Goes round once, and waits no longer than `limit` for something to happen.
+    pub(crate) fn run_once(&self, limit: Option<Duration>) -> Stop {
+        let now = self.clock.now();
+        let limit = limit.map(|limit| now.saturating_add(clock::nanos(limit)));
+        let ends_with_life = true;
+        let mut turn = Turn::new(
+            self,
+            None,
+            Patience {
+                limit,
+                ends_with_life,
+            },
+        );
+        turn.begin();
+        if !self.is_stopping() {
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.take_stop()
+    }
+
+    /// Goes round, without waiting, as long as there is something to do.
+    pub(crate) fn run_until_stalled(&self) -> Stop {
+        let patience = Patience {
+            limit: Some(0),
+            ends_with_life: false,
+        };
+        let mut turn = Turn::new(self, None, patience);
+        turn.begin();
+        let mut events = None;
+        while !self.is_stopping() && (events != Some(turn.events) || self.has_work()) {
+            events = Some(turn.events);
+            tick(&mut turn);
+        }
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        self.take_stop()
+    }
+
+    /// Why the loop does not go round any more.
+    fn take_stop(&self) -> Stop {
+        if let Some(code) = self.exit_code.get() {
+            return Stop::Exit(code);
+        }
+        match self.tasks.take_fatal_panic() {
+            Some(payload) => Stop::Panicked(payload),
+            None => Stop::Done,
+        }
+    }
+}
+
+/// Goes round once.
+fn tick(turn: &mut Turn<'_>) {
+    if let Err(error) = turn.tick() {
+        panic!("quintet: waiting for events failed: {error}");
+    }
+}
