@@ -32,25 +32,15 @@
 //!
 //! # The order of events
 //!
-//! What happens when is written down, and tested:
-//!
-//! - A *callback* is one event of a phase: an expired timer, a ready socket, a worker's result, an
-//!   immediate, a close. It wakes its task, which runs at once.
-//! - After each callback comes a *checkpoint*: tasks that running code has made ready (by spawning,
-//!   by waking, through a channel) run in the order in which they became ready, before the next
-//!   callback. In the pending phase alone there is just one checkpoint, at its end.
-//! - A phase works on what was there when it began. A timer armed by a timer, an immediate set by
-//!   an immediate, wait for the next tick: nothing can starve the other phases.
-//! - Timers fire in the order of their deadlines, then of their arming, and never early.
-//! - What one callback cancels, drops or closes is not delivered afterwards, even if the OS had
-//!   already reported it.
-//! - A phase polls at most [`phase_budget`](runtime::Builder::phase_budget) tasks, and a task does
-//!   at most 128 operations in one poll; what is left over comes first in the next tick.
-//!
-//! The example `tick_order` prints the phases as they pass.
+//! What happens when is written down, and tested; the page [`order`] explains it with small programs.
+//! In short: each event of a phase wakes its task, which runs at once, and then the tasks which that
+//! has made ready run, first in first out, before the next event. A phase works on what was there
+//! when it began, and budgets see to it that nothing starves. What is cancelled or closed is not
+//! delivered any more. The example `tick_order` prints the phases as they pass.
 //!
 //! # Where things are
 //!
+//! - [`order`]: what runs when. It is a page to read.
 //! - [`runtime`]: the [`Runtime`](runtime::Runtime), its builder, the handle for other threads.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
 //!   [`set_immediate`](task::set_immediate).
@@ -76,6 +66,7 @@ compile_error!("quintet runs on Linux so far");
 // In reading order, from the door to the leaves.
 #[doc(hidden)]
 pub mod __private;
+pub mod order;
 pub mod runtime;
 
 pub mod fs;

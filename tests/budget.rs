@@ -370,6 +370,7 @@ fn an_answer_of_pending_costs_nothing() {
         let (own, _peer) = connection();
         let listener = listen().await;
         let mut never = spawn(std::future::pending::<()>());
+        never.unref();
         let mut long = sleep(Duration::from_secs(1000));
         let mut read = pin!(async { own.read(&mut [0]).await });
         let mut accept = pin!(listener.accept());

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("runtimes", &["runtime"]),
     ("what macros expand to", &["__private"]),
+    ("pages to read", &["order"]),
     ("the door", &["lib"]),
 ];
 

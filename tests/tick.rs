@@ -5,8 +5,9 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fs::File;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io::{ErrorKind, Read, Write};
 use std::iter;
 use std::net::Ipv4Addr;
@@ -19,18 +20,19 @@ use std::thread;
 use futures::channel::{mpsc, oneshot};
 use futures::poll;
 use futures::{AsyncRead, AsyncReadExt};
-use quintet::net::TcpStream;
+use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Handle;
 use quintet::task::set_immediate;
-use quintet::time::{Duration, Instant, sleep};
+use quintet::time::{Duration, Instant, advance, sleep};
 use quintet::{spawn, spawn_blocking};
 use rustix::event::{PollFd, PollFlags};
 
 use support::{
-    arm, arrived, assert_order, block, block_until, connection, count_ticks, deliver, in_check,
-    in_close, in_order, in_order_on, in_pending, in_poll, in_time, in_timers, jobs_are_done,
-    journal, line_count, lines, log, log_after, log_after_job, numbered, one_worker, record, spend,
-    take_log, void_unless, wake_elsewhere, watched,
+    BY_BLOCK_ON, BY_RUN, ON_PAUSED_TIME, arm, arrived, assert_order, block, block_until,
+    connection, count_ticks, deliver, in_check, in_close, in_order, in_order_by, in_order_on,
+    in_pending, in_poll, in_time, in_timers, jobs_are_done, journal, keep_alive, line_count, lines,
+    log, log_after, log_after_job, numbered, one_worker, panic_of, record, spend, take_log,
+    void_unless, wake_elsewhere, watched,
 };
 
 /// The phases, in the order of the ring.
@@ -398,13 +400,14 @@ fn a_future_dropped_by_an_earlier_callback_of_the_phase_is_not_polled() {
                 log("first");
                 drop(dropped.take());
             });
-            spawn(poll_fn(move |cx| {
+            let bereft = spawn(poll_fn(move |cx| {
                 counted.set(counted.get() + 1);
                 match &mut *slot.borrow_mut() {
                     Some(future) => future.as_mut().poll(cx),
                     None => Poll::Pending,
                 }
             }));
+            bereft.unref();
             spawn(async move {
                 reach(phase).await;
                 log("last");
@@ -431,13 +434,14 @@ fn an_operation_dropped_by_an_earlier_event_of_the_batch_is_not_polled() {
             log("first");
             drop(dropped.take());
         });
-        spawn(poll_fn(move |cx| {
+        let bereft = spawn(poll_fn(move |cx| {
             counted.set(counted.get() + 1);
             match &mut *slot.borrow_mut() {
                 Some(read) => read.as_mut().poll(cx).map(Result::unwrap),
                 None => Poll::Pending,
             }
         }));
+        bereft.unref();
         spawn(async move {
             deliver(&peer_a, &*a, b"x");
             deliver(&peer_b, &*b, b"x");
@@ -620,6 +624,25 @@ fn a_message_that_came_before_poll_ends_its_wait() {
     });
 }
 
+#[test]
+fn on_paused_time_the_os_is_asked_in_each_tick() {
+    // What is left out by a count or by real time would depend on it.
+    in_order_by(ON_PAUSED_TIME, &mut one_worker(), "1-ticks", || async {
+        let (own, peer) = connection();
+        let own = Rc::new(own);
+        let end = Rc::clone(&own);
+        let ticks = count_ticks();
+        let reads = spawn(async move { end.read(&mut [0]).await.unwrap() });
+        for _ in 0..50 {
+            in_check().await;
+        }
+        deliver(&peer, &*own, b"x");
+        let before = ticks.get();
+        reads.await.unwrap();
+        log(format!("{}-ticks", ticks.get() - before));
+    });
+}
+
 // ---- Rule 7: what poll delivers ----------------------------------------------------------------
 
 #[test]
@@ -715,13 +738,15 @@ fn readiness_is_recorded_for_all_sources_at_the_fetch() {
 #[test]
 fn the_first_drain_has_a_budget_too() {
     // Of the eight, one goes to the future of `block_on`, one to the case's root, one to the timer.
-    let expected = numbered("t", 0..5) + " timers " + &numbered("t", 5..9);
-    in_order_on(one_worker().phase_budget(8), &expected, || async {
-        log_after(arm(Instant::now()).await, "timers");
-        for n in 0..9 {
-            spawn(async move { log(format!("t{n}")) });
-        }
-    });
+    for (ways, first) in [(BY_BLOCK_ON, 5), (BY_RUN, 6)] {
+        let expected = numbered("t", 0..first) + " timers " + &numbered("t", first..9);
+        in_order_by(ways, one_worker().phase_budget(8), &expected, || async {
+            log_after(arm(Instant::now()).await, "timers");
+            for n in 0..9 {
+                spawn(async move { log(format!("t{n}")) });
+            }
+        });
+    }
 }
 
 #[test]
@@ -790,23 +815,26 @@ fn what_poll_has_fetched_over_the_budget_waits_in_pending() {
 
 #[test]
 fn what_is_left_over_stays_ahead_of_all_that_is_newer() {
-    // Six in the first drain, eight in the first pending phase, the rest in the second. The message
-    // is fetched in between, while something is pending: poll appends it.
-    let older = numbered("t", 0..14) + " check " + &numbered("t", 14..20);
-    let expected = older + " made-by-t6 message";
-    in_order_on(one_worker().phase_budget(8), &expected, || async {
-        for n in 0..20 {
-            spawn(async move {
-                log(format!("t{n}"));
-                if n == 6 {
-                    spawn(async { log("made-by-t6") });
-                }
-            });
-        }
-        set_immediate(|| log("check"));
-        let (handle, journal) = (Handle::current(), journal());
-        wake_elsewhere(move || drop(handle.spawn(async move { journal.log("message") })));
-    });
+    // Six in the first drain (seven without the future of `block_on`), eight in the first pending
+    // phase, the rest in the second. The message is fetched in between, while something is pending:
+    // poll appends it.
+    for (ways, first) in [(BY_BLOCK_ON, 14), (BY_RUN, 15)] {
+        let older = numbered("t", 0..first) + " check " + &numbered("t", first..20);
+        let expected = older + " made-by-t7 message";
+        in_order_by(ways, one_worker().phase_budget(8), &expected, || async {
+            for n in 0..20 {
+                spawn(async move {
+                    log(format!("t{n}"));
+                    if n == 7 {
+                        spawn(async { log("made-by-t7") });
+                    }
+                });
+            }
+            set_immediate(|| log("check"));
+            let (handle, journal) = (Handle::current(), journal());
+            wake_elsewhere(move || drop(handle.spawn(async move { journal.log("message") })));
+        });
+    }
 }
 
 /// In tick 1 something is pending, so what poll fetches waits there for tick 2: an event for ten
@@ -864,11 +892,12 @@ fn a_task_in_pending_is_not_queued_a_second_time() {
             Rc::new(RefCell::new(Waker::noop().clone())),
         );
         let (counted, lent) = (Rc::clone(&polls), Rc::clone(&waker));
-        spawn(poll_fn(move |cx| {
+        let endless = spawn(poll_fn(move |cx| {
             counted.set(counted.get() + 1);
             lent.replace(cx.waker().clone());
             Poll::<()>::Pending
         }));
+        endless.unref();
         spawn(async move {
             in_check().await;
             let before = polls.get();
@@ -928,6 +957,119 @@ fn poll_looks_for_due_timers_after_a_callback_that_charged_32_units() {
     in_order(&expected, || hundred_messages(100));
 }
 
+// ---- Rule 10: close ----------------------------------------------------------------------------
+
+#[test]
+fn a_close_is_done_at_once_and_told_in_the_close_phase_in_the_order_of_asking() {
+    in_order("refused refused check asked-first asked-second", || async {
+        let mut closes = Vec::new();
+        for name in ["asked-first", "asked-second"] {
+            // An address of its own, so that no other test takes the port.
+            let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 10), 0)).await;
+            let listener = listener.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let mut close = Box::pin(listener.close());
+            assert!(poll!(&mut close).is_pending());
+            let error = std::net::TcpStream::connect(addr).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+            log("refused");
+            closes.push((name, close));
+        }
+        // Those who wait come in the other order.
+        for (name, close) in closes.into_iter().rev() {
+            spawn(async move {
+                close.await;
+                log(name);
+            });
+        }
+        set_immediate(|| log("check"));
+    });
+}
+
+// ---- Paused time -------------------------------------------------------------------------------
+
+#[test]
+fn to_advance_only_moves_the_clock() {
+    let expected = "advanced micro timer check goes-on";
+    in_order_by(ON_PAUSED_TIME, &mut one_worker(), expected, || async {
+        let hour = Duration::from_secs(3600);
+        log_after(arm(Instant::now() + hour).await, "timer");
+        set_immediate(|| log("check"));
+        spawn(async { log("micro") });
+        drop(advance(hour));
+        log("advanced");
+        in_check().await;
+        log("goes-on");
+    });
+}
+
+#[test]
+fn paused_time_moves_on_when_there_is_nothing_else_to_do() {
+    let expected = "micro check close message job timer";
+    in_order_by(ON_PAUSED_TIME, &mut one_worker(), expected, || async {
+        log_after(arm(Instant::now() + Duration::from_nanos(1)).await, "timer");
+        let (release, is_released) = std::sync::mpsc::channel();
+        let job = spawn_blocking(move || is_released.recv().unwrap());
+        spawn(async move {
+            job.await.unwrap();
+            log("job");
+        });
+        let (handle, journal, alive) = (Handle::current(), journal(), keep_alive());
+        thread::spawn(move || {
+            // By now the loop most likely waits, first for this thread and then for the job.
+            thread::sleep(Duration::from_millis(2));
+            drop(handle.spawn(async move {
+                journal.log("message");
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(2));
+                    release.send(()).unwrap();
+                });
+            }));
+            drop(alive);
+        });
+        spawn(async {
+            in_close().await;
+            log("close");
+        });
+        set_immediate(|| log("check"));
+        spawn(async { log("micro") });
+    });
+}
+
+#[test]
+fn block_on_panics_where_paused_time_cannot_help() {
+    watched(|| {
+        let runtime = one_worker().start_paused(true).build().unwrap();
+        let panicked = panic_of(|| runtime.block_on(pending::<()>()));
+        assert!(
+            panicked.message.contains("nothing can ever happen"),
+            "{panicked:?}"
+        );
+        // That was not the end of the runtime.
+        assert_eq!(runtime.block_on(async { 7 }), 7);
+    });
+}
+
+#[test]
+fn a_seed_repeats_a_run() {
+    let seeded = |seed: u64| {
+        let runtime = one_worker().start_paused(true).seed(seed).build().unwrap();
+        for n in 0..6 {
+            let job = runtime.spawn_blocking(move || n);
+            runtime.spawn(async move { log(job.await.unwrap().to_string()) });
+        }
+        watched(|| runtime.run()).unwrap();
+        (take_log(), runtime.handle().order_hash())
+    };
+    let mut orders = HashSet::new();
+    for seed in 0..20 {
+        let run = seeded(seed);
+        assert_eq!(run, seeded(seed), "{seed}");
+        orders.insert(run.0);
+    }
+    assert!(orders.len() > 1, "a seed decides nothing: {orders:?}");
+}
+
 // ---- Nobody starves ----------------------------------------------------------------------------
 
 /// How long a chain goes on that is meant to starve others. It must not come to that.
@@ -947,7 +1089,7 @@ fn starves_nobody<F>(chain: impl Fn(End) -> F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let lines = record(&mut one_worker(), 8, || {
+    let each = record(&mut one_worker(), 8, || {
         let chain = chain(End(Instant::now()));
         async {
             spawn(async {
@@ -978,8 +1120,10 @@ where
             });
         }
     });
-    for name in PHASES.into_iter().chain(["socket", "job"]) {
-        assert_order(&lines, &[name, "end"]);
+    for lines in each {
+        for name in PHASES.into_iter().chain(["socket", "job"]) {
+            assert_order(&lines, &[name, "end"]);
+        }
     }
 }
 
@@ -1026,7 +1170,11 @@ fn two_tasks_that_wake_each_other_starve_nobody() {
 fn a_socket_that_is_always_readable_starves_nobody() {
     starves_nobody(|end| async move {
         let (own, mut peer) = connection();
-        thread::spawn(move || while peer.write_all(&[0; 65536]).is_ok() {});
+        let alive = keep_alive();
+        thread::spawn(move || {
+            while peer.write_all(&[0; 65536]).is_ok() {}
+            drop(alive);
+        });
         arrived(&own, 60_000);
         while !end.has_come() {
             own.read(&mut [0]).await.unwrap();
@@ -1079,9 +1227,8 @@ fn a_future_begun_on_another_loop_takes_nobody_s_place() {
         ("close", false),
         ("close", true),
     ] {
-        let stranger = RefCell::new(Some(begin_elsewhere(reach(phase))));
         in_order("a b", || {
-            let mut stranger = stranger.take().unwrap();
+            let mut stranger = begin_elsewhere(reach(phase));
             async move {
                 for name in ["a", "b"] {
                     spawn(async move {

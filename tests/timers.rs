@@ -31,8 +31,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use support::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
-    in_order, in_poll, in_time, in_timers, listen, log, log_after, numbered, panic_of, spend,
-    watched,
+    in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, numbered, panic_of,
+    spend, time_passes, watched,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -126,10 +126,8 @@ fn a_sleeping_loop_uses_no_processor_time() {
 #[test]
 fn a_sleep_armed_by_a_task_that_was_woken_from_elsewhere_is_seen_by_poll() {
     in_order("short", || async {
-        log_after(
-            arm(Instant::now() + Duration::from_secs(1000)).await,
-            "long",
-        );
+        let long = arm(Instant::now() + Duration::from_secs(1000)).await;
+        log_after(long, "long").unref();
         in_poll().await;
         sleep(2 * MILLISECOND).await;
         log("short");
@@ -325,11 +323,13 @@ fn far_deadlines_never_come() {
 #[test]
 fn a_loop_that_sleeps_for_ever_is_still_woken() {
     in_order("woken", || async {
-        spawn(sleep(Duration::MAX));
+        spawn(sleep(Duration::MAX)).unref();
         let (wake, woken) = oneshot::channel();
-        thread::spawn(|| {
+        let alive = keep_alive();
+        thread::spawn(move || {
             thread::sleep(2 * MILLISECOND);
             wake.send(()).unwrap();
+            drop(alive);
         });
         woken.await.unwrap();
         log("woken");
@@ -392,11 +392,11 @@ fn only_the_last_waker_of_a_sleep_is_woken() {
 fn a_sleep_that_moves_to_another_task_wakes_that_one() {
     in_order("other-task", || async {
         let mut sleep = arm(Instant::now() + MILLISECOND).await;
-        spawn(async move {
+        let other = spawn(async move {
             (&mut sleep).await;
             log("other-task");
         });
-        pending::<()>().await;
+        other.await.unwrap();
     });
 }
 
@@ -529,8 +529,8 @@ fn cancelled_sleeps_take_no_memory() {
 
 // ---- Intervals ---------------------------------------------------------------------------------
 
-/// The ticks of an interval whose first tick is followed by a pause of four periods, in periods
-/// since the start; with where the third tick stands on the clock.
+/// The ticks of an interval whose first tick is followed by a pause of somewhat more than four
+/// periods, in periods since the start; with where the third tick stands on the clock.
 async fn ticks_after_a_pause(behavior: MissedTickBehavior) -> (Vec<f64>, f64) {
     let period = 4 * MILLISECOND;
     let start = Instant::now();
@@ -545,7 +545,7 @@ async fn ticks_after_a_pause(behavior: MissedTickBehavior) -> (Vec<f64>, f64) {
         assert!(Instant::now() >= due);
         in_time(start + period * if n == 0 { 1 } else { 1000 });
         if n == 0 {
-            block_until(start + 4 * period);
+            block_until(start + 4 * period + MILLISECOND);
         }
         if n == 1 {
             seen = start.elapsed().as_secs_f64() / period.as_secs_f64();
@@ -847,6 +847,7 @@ fn a_timeout_ends_a_future_that_is_always_busy() {
         // It spends the budget in each poll, so nothing is left to ask the timer with.
         let busy = async {
             while start.elapsed() < TOO_LONG {
+                time_passes();
                 spend(1).await;
             }
         };
@@ -859,11 +860,16 @@ fn a_timeout_ends_a_future_that_is_always_busy() {
 fn a_timeout_ends_a_read_of_a_socket_that_is_always_readable() {
     in_order("elapsed", || async {
         let (own, mut peer) = connection();
-        thread::spawn(move || while io::Write::write_all(&mut peer, &[0; 65536]).is_ok() {});
+        let alive = keep_alive();
+        thread::spawn(move || {
+            while io::Write::write_all(&mut peer, &[0; 65536]).is_ok() {}
+            drop(alive);
+        });
         arrived(&own, 60_000);
         let start = Instant::now();
         let busy = async {
             while start.elapsed() < TOO_LONG {
+                time_passes();
                 own.read(&mut [0]).await.unwrap();
             }
         };

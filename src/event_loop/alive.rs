@@ -17,6 +17,12 @@ impl EventLoop {
             || self.dice.is_some() && self.shared.pool.has_inline_jobs()
     }
 
+    /// Whether nothing that the loop does may depend on how long anything took: in paused time, and
+    /// under a seed.
+    pub(super) fn must_repeat(&self) -> bool {
+        self.clock.is_paused() || self.dice.is_some()
+    }
+
     /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not
     /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
     /// loop. This is the rule that `Runtime::run` goes round by.

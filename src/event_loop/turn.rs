@@ -119,7 +119,7 @@ impl<'a> Turn<'a> {
             l.run_inline_jobs(dice);
         }
         let wait = self.begin_phase().wait();
-        l.poll.run(self, wait, now)?;
+        l.poll.run(self, wait, l.must_repeat(), now)?;
         l.check.run(self.begin_phase());
         l.close
             .run(self.begin_phase(), |source| l.poll.release(source));

@@ -55,7 +55,7 @@ const ALARM: Token = Token(usize::MAX - 1);
 pub(crate) enum Wait {
     /// There is other work: not at all, and the OS need not even be asked.
     Not,
-    /// Not at all, but the OS must be asked.
+    /// There is nothing else, but not at all; the turn must be told if nothing has happened.
     Probe,
     /// Until this time of the loop's clock.
     Until(u64),
@@ -119,7 +119,8 @@ impl Poll {
         }
     }
 
-    /// Fetches what happened, waiting as long as `wait` says, and delivers it.
+    /// Fetches what happened, waiting as long as `wait` says, and delivers it. With `always` the OS is
+    /// asked even if there is other work, or a message.
     ///
     /// # Errors
     ///
@@ -128,12 +129,13 @@ impl Poll {
         &self,
         turn: &mut impl Deliver,
         wait: Wait,
+        always: bool,
         now: impl Fn() -> u64,
     ) -> io::Result<()> {
         if !turn.may_go_on() {
             return Ok(());
         }
-        self.fetch(wait, now)?;
+        self.fetch(wait, always, now)?;
         if wait == Wait::Probe && self.fetched.borrow().is_empty() {
             turn.idle();
         }
@@ -153,13 +155,13 @@ impl Poll {
         self.fetched.borrow_mut().pop_front()
     }
 
-    fn fetch(&self, wait: Wait, now: impl Fn() -> u64) -> io::Result<()> {
+    fn fetch(&self, wait: Wait, always: bool, now: impl Fn() -> u64) -> io::Result<()> {
         let mut signals = Vec::new();
         let may_sleep = wait != Wait::Not && self.inbox.fall_asleep();
         if may_sleep {
             self.ask(wait, &now)?;
             self.record(&mut signals);
-        } else if self.is_asking_due(&now) {
+        } else if always || self.is_asking_due(&now) {
             self.ask(Wait::Not, &now)?;
             self.record(&mut signals);
         }
@@ -177,10 +179,6 @@ impl Poll {
     fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
         if self.sources.borrow().is_empty() {
             return false;
-        }
-        if self.dice.is_some() {
-            // What is found must not depend on how long anything took.
-            return true;
         }
         let skipped = self.skipped_ticks.get() + 1;
         self.skipped_ticks.set(skipped);

@@ -2,7 +2,7 @@
 
 mod descriptor;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::fd::RawFd;
 use std::panic::Location;
@@ -98,19 +98,22 @@ pub enum Wait {
 
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
-        Dump::of(event_loop, |_| true)
+        let mut descriptors = Descriptors::default();
+        let survey = Survey::new(event_loop, |fd| descriptors.describe(fd));
+        Dump::of(event_loop, &survey, |_| true)
     }
 
     /// The tasks that can never end by what the loop has: those which keep it alive and wait for
     /// nothing of it, nor for another task that does. Where time does not move, timers do not help.
     pub(super) fn stalled(event_loop: &EventLoop, does_time_move: bool) -> Self {
-        let survey = Survey::new(event_loop);
+        // Who waits for a descriptor is not among them, and it takes long to ask what each of them is.
+        let survey = Survey::new(event_loop, |_| String::new());
         let stalled = survey.stalled(does_time_move);
-        Dump::of(event_loop, |person| stalled.contains(&person.key))
+        let is_stalled = |person: &Person| person.is_ref && stalled.contains(&person.key);
+        Dump::of(event_loop, &survey, is_stalled)
     }
 
-    fn of(event_loop: &EventLoop, is_wanted: impl Fn(&Person) -> bool) -> Self {
-        let survey = Survey::new(event_loop);
+    fn of(event_loop: &EventLoop, survey: &Survey, is_wanted: impl Fn(&Person) -> bool) -> Self {
         let now = event_loop.clock.now();
         let tasks = survey.people.iter().filter(|person| is_wanted(person));
         let tasks = tasks
@@ -202,7 +205,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn new(event_loop: &EventLoop) -> Self {
+    fn new(event_loop: &EventLoop, describe: impl FnMut(RawFd) -> String) -> Self {
         let polled = ready::polled_task(event_loop.id());
         let people = event_loop.tasks.census(polled.unwrap_or(Key::DANGLING));
         let mut survey = Survey {
@@ -210,7 +213,7 @@ impl Survey {
             waits: HashMap::new(),
         };
         survey.add_people();
-        survey.add_resources(event_loop);
+        survey.add_resources(event_loop, describe);
         survey
     }
 
@@ -250,7 +253,7 @@ impl Survey {
     }
 
     /// Who stands in the queues of the phases.
-    fn add_resources(&mut self, event_loop: &EventLoop) {
+    fn add_resources(&mut self, event_loop: &EventLoop, mut describe: impl FnMut(RawFd) -> String) {
         let clock = &event_loop.clock;
         let now = clock.now();
         event_loop.timers.for_each_waiter(|waiter, deadline| {
@@ -260,12 +263,11 @@ impl Survey {
             };
             self.add_waiter(waiter, wait);
         });
-        let mut descriptors = Descriptors::default();
         event_loop.poll.for_each_waiter(|waiter, fd, direction| {
             let wait = Wait::Source {
                 fd,
                 is_read: direction == Direction::Read,
-                description: descriptors.describe(fd),
+                description: describe(fd),
             };
             self.add_waiter(waiter, wait);
         });
@@ -282,30 +284,28 @@ impl Survey {
         waits.unwrap_or_else(|| vec![Wait::Unknown])
     }
 
-    fn stalled(&self, does_time_move: bool) -> Vec<Key> {
+    fn stalled(&self, does_time_move: bool) -> HashSet<Key> {
         let helps = |wait: &Wait| match wait {
             Wait::Timer { left, .. } => does_time_move && left.is_some(),
             Wait::Join(_) | Wait::Other(_) | Wait::Unknown => false,
             _ => true,
         };
-        let mut stalled: Vec<&Person> = self.people.iter().collect();
-        stalled.retain(|person| !self.waits_of(person).iter().any(helps));
+        let is_helped = |person: &Person| self.waits_of(person).iter().any(helps);
+        let (helped, stalled): (Vec<&Person>, Vec<_>) =
+            self.people.iter().partition(|person| is_helped(person));
+        let joiners: HashMap<Key, Key> = stalled
+            .iter()
+            .filter_map(|person| Some((person.key, person.joiner?)))
+            .collect();
+        let mut stalled: HashSet<Key> = stalled.iter().map(|person| person.key).collect();
         // Who awaits a task that is not stalled is not stalled either.
-        loop {
-            let before = stalled.len();
-            let saved: Vec<Key> = self
-                .people
-                .iter()
-                .filter(|person| !stalled.iter().any(|other| other.key == person.key))
-                .filter_map(|person| person.joiner)
-                .collect();
-            stalled.retain(|person| !saved.contains(&person.key));
-            if stalled.len() == before {
-                break;
+        let mut saved: Vec<Key> = helped.iter().filter_map(|person| person.joiner).collect();
+        while let Some(key) = saved.pop() {
+            if stalled.remove(&key) {
+                saved.extend(joiners.get(&key));
             }
         }
-        let stalled = stalled.into_iter().filter(|person| person.is_ref);
-        stalled.map(|person| person.key).collect()
+        stalled
     }
 }
 

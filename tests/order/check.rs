@@ -11,6 +11,7 @@ use quintet::{spawn, spawn_blocking};
 
 use crate::support::{
     arm, in_order, jobs_are_done, listen, log, log_after, log_after_job, log_after_stat,
+    time_passes,
 };
 
 #[test]
@@ -40,6 +41,7 @@ fn case_14_the_ready_queue_is_drained_between_immediates() {
 
 /// Sets immediate after immediate, until `ends` says so.
 fn chain(ends: Rc<Cell<bool>>) {
+    time_passes();
     if ends.get() {
         log("chain-ended");
     } else {

@@ -9,14 +9,15 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use futures::channel::oneshot;
-use quintet::runtime::Runtime;
-use quintet::task::{set_immediate, yield_now};
+use quintet::runtime::{Runtime, UnhandledPanic, on_exit};
+use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{block_on, spawn};
 
 use crate::support::{
-    arm, assert_order, block_until, in_check, in_order, in_timers, line_count, log, log_after,
-    one_worker, panic_message, record, take_log, wake_elsewhere, watched,
+    EVERY_WAY, Way, arm, assert_order, block_until, in_check, in_order, in_timers, keep_alive,
+    line_count, log, log_after, one_worker, panic_message, record, take_log, time_passes,
+    wake_elsewhere, watched,
 };
 
 #[test]
@@ -49,7 +50,7 @@ const STARVING: Duration = Duration::from_secs(5);
 
 #[test]
 fn case_19_a_task_that_wakes_itself_starves_nobody() {
-    let lines = record(&mut one_worker(), 3, || async {
+    let each = record(&mut one_worker(), 3, || async {
         let start = Instant::now();
         spawn(async {
             sleep(Duration::from_millis(1)).await;
@@ -57,6 +58,7 @@ fn case_19_a_task_that_wakes_itself_starves_nobody() {
         });
         set_immediate(|| log("immediate"));
         poll_fn(|cx| {
+            time_passes();
             if line_count() == 2 || start.elapsed() > STARVING {
                 return Poll::Ready(());
             }
@@ -66,13 +68,16 @@ fn case_19_a_task_that_wakes_itself_starves_nobody() {
         .await;
         log("not-starved");
     });
-    assert_order(&lines, &["timer", "not-starved"]);
-    assert_order(&lines, &["immediate", "not-starved"]);
+    for lines in each {
+        assert_order(&lines, &["timer", "not-starved"]);
+        assert_order(&lines, &["immediate", "not-starved"]);
+    }
 }
 
 /// Spawns a task that spawns a task, until the timer has fired.
 fn chain(start: Instant) {
     spawn(async move {
+        time_passes();
         if line_count() == 1 || start.elapsed() > STARVING {
             log("not-starved");
         } else {
@@ -145,33 +150,63 @@ fn case_53_a_panic_that_nobody_awaits_leaves_the_others_alone() {
 }
 
 #[test]
-fn case_69_a_sleeping_task_is_aborted() {
-    watched(|| {
-        let start = Instant::now();
-        block_on(async {
-            let sleeper = spawn(sleep(Duration::from_secs(1000)));
-            yield_now().await;
-            log("abort");
-            sleeper.abort();
-            log("after-abort");
-            if sleeper.await.unwrap_err().is_cancelled() {
-                log("AbortError");
-            }
+fn case_53_or_ends_the_runtime_by_policy() {
+    struct Logs;
+    impl Drop for Logs {
+        fn drop(&mut self) {
+            log("sibling-dropped");
+        }
+    }
+    log_panics();
+    for way in EVERY_WAY {
+        let mut builder = one_worker();
+        builder.unhandled_panic(UnhandledPanic::ShutdownRuntime);
+        let runtime = builder.start_paused(*way == Way::RunPaused).build();
+        let runtime = runtime.unwrap();
+        let entered = runtime.enter();
+        on_exit(|code| log(format!("exit-{code}")));
+        drop(entered);
+        let root = async {
+            let t1 = arm(Instant::now()).await;
+            let t2 = arm(Instant::now()).await;
+            drop(spawn(async {
+                t1.await;
+                log("t1");
+                panic!("x");
+            }));
+            let guard = Logs;
+            drop(spawn(async move {
+                let _held = guard;
+                t2.await;
+                log("t2");
+            }));
+            pending::<()>().await;
+        };
+        let ended = watched(|| {
+            panic::catch_unwind(AssertUnwindSafe(|| match way {
+                Way::BlockOn => runtime.block_on(root),
+                Way::Run | Way::RunPaused => {
+                    drop(runtime.spawn(root));
+                    runtime.run().unwrap();
+                }
+            }))
         });
-        log("exit");
-        assert!(start.elapsed() < Duration::from_secs(500));
-    });
-    assert_eq!(take_log(), ["abort", "after-abort", "AbortError", "exit"]);
+        assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"x"), "{way:?}");
+        let lines = take_log().join(" ");
+        assert_eq!(lines, "t1 caught-x exit-1 sibling-dropped", "{way:?}");
+    }
 }
 
 #[test]
 fn case_q01_a_wake_from_elsewhere_ends_the_wait_and_runs_in_poll() {
     in_order("poll check timers", || async {
         let (wake, woken) = oneshot::channel::<()>();
-        thread::spawn(|| {
+        let alive = keep_alive();
+        thread::spawn(move || {
             // By now the loop most likely waits; if not, the order is the same.
             thread::sleep(Duration::from_millis(5));
             wake.send(()).unwrap();
+            drop(alive);
         });
         woken.await.unwrap();
         set_immediate(|| log("check"));
@@ -187,7 +222,7 @@ fn case_q01_a_million_wakes_are_one() {
         let counted = Rc::clone(&polls);
         let (lend, waker) = oneshot::channel();
         let mut lend = Some(lend);
-        spawn(poll_fn(move |cx| {
+        let woken = spawn(poll_fn(move |cx| {
             counted.set(counted.get() + 1);
             if let Some(lend) = lend.take() {
                 lend.send(cx.waker().clone()).unwrap();
@@ -199,6 +234,7 @@ fn case_q01_a_million_wakes_are_one() {
         in_check().await;
         in_check().await;
         log(format!("{}-polls", polls.get()));
+        woken.abort();
     });
 }
 
@@ -352,16 +388,45 @@ fn case_q06_a_panic_stays_in_its_task() {
 #[test]
 fn case_q07_block_on_within_block_on_is_refused() {
     log_panics();
-    let lines = record(&mut one_worker(), 2, || async {
+    let each = record(&mut one_worker(), 2, || async {
         let inner = panic::catch_unwind(AssertUnwindSafe(|| block_on(async {})));
         assert!(inner.is_err());
         log("refused");
     });
-    assert!(
-        lines[0].contains("running on this thread already"),
-        "{lines:?}"
-    );
-    assert_eq!(lines[1], "refused");
+    for lines in each {
+        assert!(
+            lines[0].contains("running on this thread already"),
+            "{lines:?}"
+        );
+        assert_eq!(lines[1], "refused");
+    }
+}
+
+#[test]
+fn case_q07_run_within_a_run_is_refused() {
+    log_panics();
+    let each = record(&mut one_worker(), 4, || async {
+        let inner = Runtime::new().unwrap();
+        type Drive = fn(&Runtime);
+        let ways: [Drive; 2] = [
+            |inner| inner.run().unwrap(),
+            |inner| assert!(inner.turn(None)),
+        ];
+        for drive in ways {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| drive(&inner)));
+            assert!(result.is_err());
+            log("refused");
+        }
+    });
+    for lines in each {
+        for pair in lines.chunks(2) {
+            assert!(
+                pair[0].contains("running on this thread already"),
+                "{lines:?}"
+            );
+            assert_eq!(pair[1], "refused", "{lines:?}");
+        }
+    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, Sleep, interval_at, sleep, sleep_until};
 
 use crate::support::{
-    arm, assert_order, block, block_until, in_order, in_time, in_timers, jobs_are_done, log,
-    log_after, log_after_stat, numbered, one_worker, record,
+    ON_PAUSED_TIME, ON_REAL_TIME, arm, assert_order, block, block_until, hold, in_check, in_order,
+    in_order_by, in_time, in_timers, jobs_are_done, log, log_after, log_after_stat, numbered,
+    one_worker, record, record_by,
 };
 
 /// A point in time some milliseconds from `start`.
@@ -163,7 +164,7 @@ fn case_40_a_sleep_dropped_by_a_timer_of_the_same_phase_does_not_fire() {
             log("t0");
             dropped.borrow_mut().take();
         });
-        spawn(async move {
+        let bereft = spawn(async move {
             poll_fn(|cx| match &mut *second.borrow_mut() {
                 Some(sleep) => Pin::new(sleep).poll(cx),
                 None => std::task::Poll::Pending,
@@ -171,6 +172,7 @@ fn case_40_a_sleep_dropped_by_a_timer_of_the_same_phase_does_not_fire() {
             .await;
             log("t1");
         });
+        bereft.unref();
         log_after(last, "t2");
     });
 }
@@ -242,9 +244,25 @@ fn case_45_an_interval_is_aligned_to_its_start() {
             assert_eq!(since.as_nanos() % period.as_nanos(), 0, "no drift");
             assert!(latest < Some(due), "no tick twice");
             latest = Some(due);
-            std::thread::sleep(Duration::from_micros(1200));
+            hold(Duration::from_micros(1200));
         }
         log("aligned");
+    });
+}
+
+#[test]
+fn case_45_an_interval_does_not_drift_over_a_thousand_periods() {
+    // A hundred seconds and more.
+    in_order_by(ON_PAUSED_TIME, &mut one_worker(), "no-drift", || async {
+        let period = Duration::from_millis(100);
+        let start = Instant::now() + period;
+        let mut interval = interval_at(start, period);
+        for n in 0..1000 {
+            assert_eq!(interval.tick().await, start + n * period);
+            assert_eq!(Instant::now(), start + n * period);
+            block(60);
+        }
+        log("no-drift");
     });
 }
 
@@ -319,7 +337,8 @@ fn case_88_a_far_deadline_is_far() {
 
 #[test]
 fn case_89_a_timer_is_never_early() {
-    let lines = record(&mut one_worker(), 3, || async {
+    // Paused time is exact, so there is nothing to be early by.
+    let each = record_by(ON_REAL_TIME, &mut one_worker(), 3, || async {
         for seed in 0..3 {
             spawn(async move {
                 let mut offset = 7 + seed;
@@ -336,12 +355,41 @@ fn case_89_a_timer_is_never_early() {
             });
         }
     });
-    assert_eq!(lines, ["never-early"; 3]);
+    for lines in each {
+        assert_eq!(*lines, ["never-early"; 3]);
+    }
+}
+
+#[test]
+fn case_q17_after_a_leap_of_the_clock_timers_fire_once_and_by_deadline() {
+    // Nobody waits for a day, and the test cannot suspend the machine.
+    let expected = "beat 1h 2h 3h immediate aligned";
+    in_order_by(ON_PAUSED_TIME, &mut one_worker(), expected, || async {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let start = Instant::now();
+        for hours in [1, 3, 2] {
+            let deadline = start + 60 * hours * MINUTE;
+            log_after(arm(deadline).await, format!("{hours}h"));
+        }
+        let mut interval = interval_at(start + MINUTE, MINUTE);
+        let beats = spawn(async move {
+            interval.tick().await;
+            log("beat");
+            interval.tick().await
+        });
+        in_check().await;
+        set_immediate(|| log("immediate"));
+        let leap = 24 * 60 * MINUTE + MINUTE / 2;
+        hold(leap);
+        if beats.await.unwrap() == start + leap + MINUTE / 2 {
+            log("aligned");
+        }
+    });
 }
 
 #[test]
 fn case_23_what_the_root_asked_for_comes_once_each() {
-    let lines = record(&mut one_worker(), 3, || async {
+    let each = record(&mut one_worker(), 3, || async {
         spawn(async {
             quintet::fs::read("Cargo.toml").await.unwrap();
             log("readFile");
@@ -349,8 +397,10 @@ fn case_23_what_the_root_asked_for_comes_once_each() {
         log_after(arm(Instant::now()).await, "timeout");
         set_immediate(|| log("immediate"));
     });
-    assert_order(&lines, &["timeout", "immediate"]);
-    assert!(lines.contains(&"readFile".to_owned()));
+    for lines in each {
+        assert_order(&lines, &["timeout", "immediate"]);
+        assert!(lines.contains(&"readFile".to_owned()), "{lines:?}");
+    }
 }
 
 #[test]

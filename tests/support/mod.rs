@@ -1,24 +1,32 @@
 //! What the tests of the loop's order share.
 //!
-//! A *case* is a small program that logs lines; [`record`] runs it and answers the lines. The case's
-//! root is a task, spawned by the future given to `block_on`, which itself only waits until the
-//! lines have come. It disturbs nothing: it is polled once before the case begins, once when the
-//! case's root ends and once when the last line has come, and does nothing in these polls that any
-//! phase could notice but that they count towards the phase budget. So the root stands first in the
-//! ready queue, and is drained before the first tick, like the root of `Runtime::run`.
+//! A *case* is a small program that logs lines; [`record`] runs it and answers the lines. Each case is
+//! run in three [ways](Way), with the same outcome:
+//!
+//! - Beside the future of a `block_on`, on real time. That future spawns the case's root and then
+//!   only waits until the lines have come. It disturbs nothing: it is polled once before the case
+//!   begins, once when the case's root ends and once when the last line has come, and does nothing in
+//!   these polls that any phase could notice but that they count towards the phase budget. So the
+//!   root stands first in the ready queue, and is drained before the first tick.
+//! - By `Runtime::run`, on real time. The root is spawned, and the run ends by itself: so it must be
+//!   over when the last line has come, and what a case leaves waiting for ever is to be unreferenced.
+//! - The same on paused time, which only the case itself moves ([`block`], [`block_until`],
+//!   [`time_passes`]), or the loop when it has nothing else to do.
 //!
 //! Nothing here relies on time. [`block`] and [`block_until`] make timers overdue, which no delay can
 //! undo; what is to have happened outside of the loop is waited for ([`jobs_are_done`], [`arrived`]);
-//! and what is to happen before a deadline says so ([`in_time`]), and is repeated where the thread
-//! was held up for too long.
+//! what another thread is going to do is announced ([`keep_alive`]); and what is to happen before a
+//! deadline says so ([`in_time`]), and is repeated where the thread was held up for too long.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Write};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::pin::Pin;
@@ -32,9 +40,9 @@ use std::thread;
 use futures::poll;
 use quintet::fs;
 use quintet::net::{TcpListener, TcpStream};
-use quintet::runtime::Builder;
+use quintet::runtime::{Builder, Handle, KeepAlive, Runtime, Stalled, on_exit};
 use quintet::task::{JoinHandle, yield_now};
-use quintet::time::{Duration, Instant, Sleep, sleep, sleep_until};
+use quintet::time::{Duration, Instant, Sleep, advance, is_paused, sleep, sleep_until};
 use quintet::{spawn, spawn_blocking};
 use socket2::SockRef;
 
@@ -148,31 +156,98 @@ pub(crate) fn one_worker() -> Builder {
     builder
 }
 
-/// Runs a case until it has logged `count` lines, watches it for some ticks more, and answers its
-/// lines.
-pub(crate) fn record<F>(builder: &mut Builder, count: usize, case: impl Fn() -> F) -> Vec<String>
-where
-    F: Future<Output = ()> + 'static,
-{
-    watched(|| {
-        for _ in 0..ATTEMPTS_MAX {
-            HELD_UP.set(false);
-            take_log();
-            let runtime = builder.build().expect("descriptors for a runtime");
-            let lines = runtime.block_on(observe(count, &case));
-            if !HELD_UP.get() {
-                return lines;
-            }
-        }
-        panic!("the thread was held up {ATTEMPTS_MAX} times");
-    })
+/// How a case is run; see the [module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    BlockOn,
+    Run,
+    RunPaused,
 }
 
-async fn observe<F>(count: usize, case: impl Fn() -> F) -> Vec<String>
+/// All ways.
+pub(crate) const EVERY_WAY: &[Way] = &[Way::BlockOn, Way::Run, Way::RunPaused];
+
+/// For a case that measures real time, or waits for it.
+pub(crate) const ON_REAL_TIME: &[Way] = &[Way::BlockOn, Way::Run];
+
+/// For cases that count the polls of the future beside them, or its absence.
+pub(crate) const BY_BLOCK_ON: &[Way] = &[Way::BlockOn];
+pub(crate) const BY_RUN: &[Way] = &[Way::Run, Way::RunPaused];
+
+/// For a case that would last too long otherwise.
+pub(crate) const ON_PAUSED_TIME: &[Way] = &[Way::RunPaused];
+
+/// What a case has logged in one of the ways.
+pub(crate) struct Lines {
+    way: Way,
+    lines: Vec<String>,
+}
+
+impl Deref for Lines {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.lines
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.way, self.lines.join(" "))
+    }
+}
+
+/// Runs a case in every way, and answers its lines in each. With `block_on` it is run until it has
+/// logged `count` lines, and then watched for some ticks more.
+pub(crate) fn record<F>(builder: &mut Builder, count: usize, case: impl Fn() -> F) -> Vec<Lines>
 where
     F: Future<Output = ()> + 'static,
 {
-    let mut root = Some(spawn(case()));
+    record_by(EVERY_WAY, builder, count, case)
+}
+
+/// The same in some ways only.
+pub(crate) fn record_by<F>(
+    ways: &[Way],
+    builder: &mut Builder,
+    count: usize,
+    case: impl Fn() -> F,
+) -> Vec<Lines>
+where
+    F: Future<Output = ()> + 'static,
+{
+    let in_way = |&way: &Way| {
+        let runtime = builder.start_paused(way == Way::RunPaused);
+        let lines = attempts(|| {
+            let runtime = runtime.build().expect("descriptors for a runtime");
+            match way {
+                Way::BlockOn => runtime.block_on(observe(count, case())),
+                Way::Run | Way::RunPaused => run_root(&runtime, case()),
+            }
+        });
+        Lines { way, lines }
+    };
+    watched(|| ways.iter().map(in_way).collect())
+}
+
+/// Repeats `attempt` until the thread was not held up.
+fn attempts(mut attempt: impl FnMut() -> Vec<String>) -> Vec<String> {
+    for _ in 0..ATTEMPTS_MAX {
+        HELD_UP.set(false);
+        take_log();
+        let lines = attempt();
+        if !HELD_UP.get() {
+            return lines;
+        }
+    }
+    panic!("the thread was held up {ATTEMPTS_MAX} times");
+}
+
+async fn observe<F>(count: usize, case: F) -> Vec<String>
+where
+    F: Future<Output = ()> + 'static,
+{
+    let mut root = Some(spawn(case));
     let journal = journal();
     poll_fn(|cx| {
         if let Some(handle) = &mut root
@@ -190,7 +265,25 @@ where
     take_log()
 }
 
-/// Runs a case and asserts that it logs the words of `expected`, in this order, and no others.
+fn run_root<F>(runtime: &Runtime, case: F) -> Vec<String>
+where
+    F: Future<Output = ()> + 'static,
+{
+    let mut root = runtime.spawn(case);
+    let result = runtime.run();
+    let lines = take_log();
+    assert!(root.is_finished(), "{result:?} after {lines:?}");
+    runtime
+        .block_on(&mut root)
+        .expect("the root of the case ends well");
+    if let Err(stalled) = result {
+        panic!("{stalled}\nafter {lines:?}");
+    }
+    lines
+}
+
+/// Runs a case in every way and asserts that it logs the words of `expected`, in this order, and no
+/// others.
 #[track_caller]
 pub(crate) fn in_order<F>(expected: &str, case: impl Fn() -> F)
 where
@@ -205,15 +298,63 @@ pub(crate) fn in_order_on<F>(builder: &mut Builder, expected: &str, case: impl F
 where
     F: Future<Output = ()> + 'static,
 {
-    let count = expected.split_whitespace().count();
-    let lines = record(builder, count, case);
+    in_order_by(EVERY_WAY, builder, expected, case);
+}
+
+/// The same in some ways only.
+#[track_caller]
+pub(crate) fn in_order_by<F>(
+    ways: &[Way],
+    builder: &mut Builder,
+    expected: &str,
+    case: impl Fn() -> F,
+) where
+    F: Future<Output = ()> + 'static,
+{
     let expected: Vec<&str> = expected.split_whitespace().collect();
-    assert_eq!(lines.join(" "), expected.join(" "));
+    for lines in record_by(ways, builder, expected.len(), case) {
+        assert_eq!(lines.join(" "), expected.join(" "), "{:?}", lines.way);
+    }
+}
+
+/// Runs a case by `Runtime::run` to the end of the runtime, on real and on paused time, and asserts
+/// what it logs. A line `exit` is added when the runtime ends, and before it `stalled` if the run
+/// says so. Answers what it says, on either time.
+#[track_caller]
+pub(crate) fn in_order_to_exit<F>(expected: &str, case: impl Fn() -> F) -> [Result<(), Stalled>; 2]
+where
+    F: Future<Output = ()> + 'static,
+{
+    [Way::Run, Way::RunPaused].map(|way| {
+        let mut answer = Ok(());
+        let lines = watched(|| {
+            attempts(|| {
+                let mut builder = one_worker();
+                // A job that is waited for though it must not be is to be noticed.
+                builder.shutdown_grace(2 * PATIENCE);
+                let runtime = builder.start_paused(way == Way::RunPaused).build();
+                let runtime = runtime.expect("descriptors for a runtime");
+                let entered = runtime.enter();
+                on_exit(|_| log("exit"));
+                drop(entered);
+                drop(runtime.spawn(case()));
+                answer = runtime.run();
+                if answer.is_err() {
+                    log("stalled");
+                }
+                drop(runtime);
+                take_log()
+            })
+        });
+        let expected: Vec<&str> = expected.split_whitespace().collect();
+        assert_eq!(lines.join(" "), expected.join(" "), "{way:?}");
+        answer
+    })
 }
 
 /// Asserts that each of `order` was logged once, and in this order, whatever stands in between.
 #[track_caller]
-pub(crate) fn assert_order(lines: &[String], order: &[&str]) {
+pub(crate) fn assert_order(lines: &Lines, order: &[&str]) {
     let found: Vec<&str> = lines
         .iter()
         .map(String::as_str)
@@ -277,22 +418,46 @@ pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Panicked {
 
 // ---- Holding the thread ----------------------------------------------------------------------
 
-/// Holds the thread for at least so long.
+/// Holds the thread for at least so long; or moves paused time by this.
 pub(crate) fn block(millis: u64) {
-    thread::sleep(Duration::from_millis(millis));
+    hold(Duration::from_millis(millis));
 }
 
-/// Holds the thread until `deadline` has passed.
-pub(crate) fn block_until(deadline: Instant) {
-    while Instant::now() <= deadline {
-        thread::sleep(deadline.duration_since(Instant::now()) + Duration::from_micros(50));
+/// The same, exactly to say.
+pub(crate) fn hold(duration: Duration) {
+    if is_paused() {
+        drop(advance(duration));
+    } else {
+        thread::sleep(duration);
     }
 }
 
+/// Holds the thread until `deadline` has passed; or moves paused time there.
+pub(crate) fn block_until(deadline: Instant) {
+    while Instant::now() < deadline {
+        hold(deadline.duration_since(Instant::now()));
+    }
+}
+
+/// For what goes on until some time has passed: real time passes by itself.
+pub(crate) fn time_passes() {
+    if is_paused() {
+        hold(Duration::from_micros(50));
+    }
+}
+
+/// Lets the loop wait for what another thread will do, while the guard lives there. It also keeps
+/// paused time from moving on.
+pub(crate) fn keep_alive() -> KeepAlive {
+    Handle::current().keep_alive()
+}
+
 /// Says that the case means what it is to mean only if `deadline` has not passed here. If it has,
-/// the case is repeated.
+/// the case is repeated. Paused time does not pass, but by the case itself.
 pub(crate) fn in_time(deadline: Instant) {
-    void_unless(Instant::now() < deadline);
+    let is_in_time = Instant::now() < deadline;
+    assert!(is_in_time || !is_paused(), "time is paused");
+    void_unless(is_in_time);
 }
 
 /// Says that the case means something only if `condition` holds. If not, the case is repeated.
@@ -426,16 +591,17 @@ fn make_elapsed() -> Sleep {
 }
 
 /// Counts the ticks: in the check phase of each the number goes up, before anything else runs there
-/// that was asked for later than this. Meanwhile poll never waits.
+/// that was asked for later than this. Meanwhile poll never waits. It keeps nothing alive.
 pub(crate) fn count_ticks() -> Rc<Cell<usize>> {
     let ticks = Rc::new(Cell::new(0));
     let counted = Rc::clone(&ticks);
-    spawn(async move {
+    let counter = spawn(async move {
         loop {
             yield_now().await;
             counted.set(counted.get() + 1);
         }
     });
+    counter.unref();
     ticks
 }
 
