@@ -2,21 +2,36 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::task::Poll;
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
-use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::{Handle, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/tcp.rs"]
+mod tcp;
+#[path = "support/turns.rs"]
+mod turns;
+
+use drops::{OnDrop, TellsWhereItIsDropped};
+use log::Log;
+use patience::in_time;
+use tcp::connection;
+use turns::{on_a_loop, reach_poll_phase, settle};
 
 #[test]
 fn a_task_that_is_aborted_before_its_first_poll_is_never_polled() {
@@ -24,7 +39,8 @@ fn a_task_that_is_aborted_before_its_first_poll_is_never_polled() {
         let polled = Rc::new(Cell::new(false));
         let (drops, dropped_on) = mpsc::channel();
         let flag = Rc::clone(&polled);
-        let guard = TellsWhereItIsDropped::new(drops);
+        // Not `Send`, because of the second.
+        let guard = (TellsWhereItIsDropped(drops), Rc::new(()));
         let task = spawn(async move {
             let _guard = guard;
             flag.set(true);
@@ -284,7 +300,8 @@ fn a_detached_task_can_be_aborted() {
 fn a_task_that_is_aborted_from_another_thread_is_dropped_on_its_own() {
     on_a_loop(async || {
         let (drops, dropped_on) = mpsc::channel();
-        let guard = TellsWhereItIsDropped::new(drops);
+        // Not `Send`, because of the second.
+        let guard = (TellsWhereItIsDropped(drops), Rc::new(()));
         let task = spawn(async move {
             let _guard = guard;
             pending::<()>().await;
@@ -652,93 +669,4 @@ fn a_blocking_job_that_is_aborted_while_it_waits_never_runs() {
             assert!(running.await.unwrap());
         });
     });
-}
-
-/// Two ends of a TCP connection on the loopback.
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let connecting = spawn(async move { TcpStream::connect(address).await });
-    let (server, _) = listener.accept().await.expect("somebody connects");
-    let client = connecting.await.expect("no panic");
-    (client.expect("somebody listens"), server)
-}
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    fn add(&self, line: String) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.take()
-    }
-}
-
-/// Tells on which thread it is dropped. Not `Send`.
-struct TellsWhereItIsDropped(mpsc::Sender<ThreadId>, PhantomData<Rc<()>>);
-
-impl TellsWhereItIsDropped {
-    fn new(drops: mpsc::Sender<ThreadId>) -> Self {
-        TellsWhereItIsDropped(drops, PhantomData)
-    }
-}
-
-impl Drop for TellsWhereItIsDropped {
-    fn drop(&mut self) {
-        let _test_is_over = self.0.send(thread::current().id());
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Comes back when the poll phase has looked at the inbox, and what it found has run.
-async fn reach_poll_phase() {
-    yield_now().await;
-    settle().await;
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -5,15 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::pin::Pin;
+use std::panic::panic_any;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread, ThreadId};
+use std::sync::mpsc;
+use std::task::{Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -24,6 +22,23 @@ use quintet::runtime::{Handle, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/panics.rs"]
+mod panics;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use drops::{OnDrop, TellsWhereItIsDropped};
+use panics::panic_message;
+use patience::in_time;
+use turns::{on_a_loop, settle};
+use wakers::{CountingWaker, block_on_by_parking, hooked_waker, poll_with};
 
 #[test]
 fn a_handle_answers_with_the_output_however_late_it_is_asked() {
@@ -219,7 +234,7 @@ fn an_output_is_dropped_at_once_when_its_handle_is_dropped() {
 fn an_output_stays_at_home_when_its_handle_is_dropped_on_another_thread() {
     on_a_loop(async || {
         let (drops, dropped_on) = mpsc::channel();
-        let task = spawn(async { TellsWhereItIsDropped::new(drops) });
+        let task = spawn(async { (TellsWhereItIsDropped(drops), Rc::new(())) });
         settle().await;
 
         thread::spawn(move || drop(task)).join().unwrap();
@@ -235,7 +250,7 @@ fn an_output_stays_at_home_when_the_runtime_ends_before_its_handle() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let (drops, dropped_on) = mpsc::channel();
-        let task = runtime.spawn(async { TellsWhereItIsDropped::new(drops) });
+        let task = runtime.spawn(async { (TellsWhereItIsDropped(drops), Rc::new(())) });
         runtime.block_on(settle());
 
         // The handle is on its way home when the runtime ends.
@@ -290,7 +305,8 @@ fn a_handle_that_changes_tasks_wakes_only_the_one_that_polled_it_last() {
                 let (handle, polls) = (Rc::clone(&handle), Rc::clone(&polls[number]));
                 spawn(poll_fn(move |cx| {
                     polls.set(polls.get() + 1);
-                    let wrapped = Waker::from(Arc::new(Passing(cx.waker().clone())));
+                    let tasks = cx.waker().clone();
+                    let wrapped = hooked_waker(move || tasks.wake_by_ref(), || ());
                     let waker = if number == 1 { &wrapped } else { cx.waker() };
                     poll_with(&mut *handle.borrow_mut(), waker)
                 }))
@@ -391,7 +407,7 @@ fn a_wakers_wake_may_use_the_loop() {
         let sleeper = spawn(pending::<()>());
         let (sender, receiver) = oneshot::channel::<()>();
         let mut task = spawn(receiver);
-        let waker = Hooked::waker(use_the_loop(&woken, sleeper.abort_handle()), || ());
+        let waker = hooked_waker(use_the_loop(&woken, sleeper.abort_handle()), || ());
         assert!(poll_with(&mut task, &waker).is_pending());
 
         sender.send(()).unwrap();
@@ -414,7 +430,7 @@ fn a_wakers_drop_may_use_the_loop() {
             let (sender, receiver) = oneshot::channel::<()>();
             let mut task = spawn(receiver);
             let hook = use_the_loop(&dropped, sleeper.abort_handle());
-            assert!(poll_with(&mut task, &Hooked::waker(|| (), hook)).is_pending());
+            assert!(poll_with(&mut task, &hooked_waker(|| (), hook)).is_pending());
 
             match way {
                 0 => assert!(poll_with(&mut task, Waker::noop()).is_pending()),
@@ -438,7 +454,7 @@ fn a_future_that_is_dropped_may_use_the_loop() {
         for is_aborted in [false, true] {
             let used = Arc::new(AtomicUsize::new(0));
             let sleeper = spawn(pending::<()>());
-            let hook = OnDrop(use_the_loop(&used, sleeper.abort_handle()));
+            let hook = OnDrop(Some(use_the_loop(&used, sleeper.abort_handle())));
             let task = spawn(async move {
                 let _hook = hook;
                 yield_now().await;
@@ -618,62 +634,11 @@ fn a_handle_can_be_printed_anywhere() {
     });
 }
 
-/// Tells on which thread it is dropped. Not `Send`.
-struct TellsWhereItIsDropped(mpsc::Sender<ThreadId>, PhantomData<Rc<()>>);
-
-impl TellsWhereItIsDropped {
-    fn new(drops: mpsc::Sender<ThreadId>) -> Self {
-        TellsWhereItIsDropped(drops, PhantomData)
-    }
-}
-
-impl Drop for TellsWhereItIsDropped {
-    fn drop(&mut self) {
-        let _test_is_over = self.0.send(thread::current().id());
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-/// A waker that calls functions when it is woken, and when its last clone is dropped.
-struct Hooked {
-    on_wake: Mutex<Box<dyn FnMut() + Send>>,
-    on_drop: Mutex<Box<dyn FnMut() + Send>>,
-}
-
-impl Hooked {
-    fn waker(
-        on_wake: impl FnMut() + Send + 'static,
-        on_drop: impl FnMut() + Send + 'static,
-    ) -> Waker {
-        Waker::from(Arc::new(Hooked {
-            on_wake: Mutex::new(Box::new(on_wake)),
-            on_drop: Mutex::new(Box::new(on_drop)),
-        }))
-    }
-}
-
-impl Wake for Hooked {
-    fn wake(self: Arc<Self>) {
-        (self.on_wake.lock().expect("not poisoned"))();
-    }
-}
-
-impl Drop for Hooked {
-    fn drop(&mut self) {
-        (self.on_drop.lock().expect("not poisoned"))();
-    }
-}
-
 /// Makes a function that does on the current loop what a destructor or a waker may do.
-fn use_the_loop(calls: &Arc<AtomicUsize>, victim: AbortHandle) -> impl FnMut() + Send + 'static {
+fn use_the_loop(
+    calls: &Arc<AtomicUsize>,
+    victim: AbortHandle,
+) -> impl Fn() + Send + Sync + 'static {
     let calls = Arc::clone(calls);
     move || {
         let (sender, receiver) = oneshot::channel::<()>();
@@ -690,100 +655,4 @@ fn use_the_loop(calls: &Arc<AtomicUsize>, victim: AbortHandle) -> impl FnMut() +
         victim.abort();
         calls.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// A waker that passes on.
-struct Passing(Waker);
-
-impl Wake for Passing {
-    fn wake(self: Arc<Self>) {
-        self.0.wake_by_ref();
-    }
-}
-
-/// A waker that counts.
-struct CountingWaker(AtomicUsize);
-
-impl CountingWaker {
-    fn new() -> (Arc<Self>, Waker) {
-        let counter = Arc::new(CountingWaker(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&counter));
-        (counter, waker)
-    }
-
-    fn wakes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Wake for CountingWaker {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
-/// The smallest executor that is not ours.
-fn block_on_by_parking<F: Future + Unpin>(mut future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match poll_with(&mut future, &waker) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-/// Calls `f`, which must panic, and returns what it says.
-fn panic_message<R>(f: impl FnOnce() -> R) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
-        panic!("it did not panic");
-    };
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload
-            .downcast::<&str>()
-            .expect("the payload is a text")
-            .to_string(),
-    }
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

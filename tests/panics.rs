@@ -1,28 +1,54 @@
 //! Panics of users' code, wherever it is called: they stay where they happened.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::env;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Once};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures::AsyncRead;
 use futures::channel::oneshot;
-use quintet::net::{TcpListener, TcpStream};
+use quintet::net::TcpStream;
 use quintet::runtime::{Handle, Runtime};
 use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/panics.rs"]
+mod panics;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/tcp.rs"]
+mod tcp;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use child::{child, in_a_child, is_child};
+use drops::{OnDrop, PanicsWhenDropped};
+use log::Log;
+use panics::{panic_message, text};
+use patience::in_time;
+use reports::reports;
+use tcp::connection;
+use turns::{on_a_loop, reach_poll_phase, settle};
+use wakers::{hooked_waker, poll_with};
 
 #[test]
 fn a_panic_in_a_poll_stays_in_its_task_and_the_checkpoint_goes_on() {
@@ -309,7 +335,7 @@ fn a_runtime_may_be_dropped_while_its_thread_unwinds() {
 fn a_waker_that_panics_when_woken_keeps_nobody_else_from_being_woken() {
     on_a_loop(async || {
         let (client, mut server) = connection().await;
-        let waker = Foreign::waker(|| panic!("of a waker"), || ());
+        let waker = hooked_waker(|| panic!("of a waker"), || ());
         let (sender, receiver) = oneshot::channel::<()>();
         let mut joined = spawn(receiver);
         let mut timer = sleep(Duration::ZERO);
@@ -346,7 +372,7 @@ fn a_waker_that_panics_when_dropped_after_its_wake_keeps_nobody_else_from_being_
         let mut joined = spawn(receiver);
         let mut timer = sleep(Duration::ZERO);
         let mut turn = yield_now();
-        let make = || Foreign::waker(|| (), || panic!("of a waker's drop"));
+        let make = || hooked_waker(|| (), || panic!("of a waker's drop"));
         assert!(poll_with(&mut joined, &make()).is_pending());
         assert!(poll_with(&mut timer, &make()).is_pending());
         assert!(poll_with(&mut turn, &make()).is_pending());
@@ -371,7 +397,7 @@ fn a_waker_that_panics_when_its_handle_comes_home_hurts_nobody() {
     on_a_loop(async || {
         let mut task = spawn(pending::<()>());
         let abort = task.abort_handle();
-        let waker = Foreign::waker(|| (), || panic!("of a waker's drop"));
+        let waker = hooked_waker(|| (), || panic!("of a waker's drop"));
         assert!(poll_with(&mut task, &waker).is_pending());
         drop(waker);
 
@@ -390,7 +416,7 @@ fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
         let (_client, mut server) = connection().await;
         let dropped = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&dropped);
-        let waker = Foreign::waker(
+        let waker = hooked_waker(
             || (),
             move || {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -412,13 +438,13 @@ fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
 #[test]
 fn wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped() {
     in_a_child(
-        "wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped",
+        child("wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped"),
         || {
             let runtime = Runtime::new().unwrap();
             let dropped = Arc::new(AtomicUsize::new(0));
             let make = || {
                 let dropped = Arc::clone(&dropped);
-                Foreign::waker(
+                hooked_waker(
                     || (),
                     move || {
                         dropped.fetch_add(1, Ordering::Relaxed);
@@ -450,7 +476,7 @@ fn wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped() {
 #[test]
 fn wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped() {
     in_a_child(
-        "wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped",
+        child("wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped"),
         || {
             let runtime = Runtime::new().unwrap();
             let refused = Arc::new(AtomicUsize::new(0));
@@ -459,7 +485,7 @@ fn wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped() 
                 let mut armed = sleep(Duration::from_secs(1000));
                 assert!(poll_with(&mut armed, Waker::noop()).is_pending());
                 let armed = Mutex::new(Some(armed));
-                Foreign::waker(
+                hooked_waker(
                     || (),
                     move || {
                         assert!(spawn(async {}).is_finished(), "too late for a task");
@@ -515,7 +541,7 @@ fn panics_of_a_thousand_tasks_leave_nothing_alive() {
 #[test]
 fn a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site() {
     let output = in_a_child(
-        "a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site",
+        child("a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site"),
         || {
             quintet::block_on(async {
                 let named = task::Builder::new().name("the named one");
@@ -543,7 +569,7 @@ fn a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site() {
 #[test]
 fn a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site() {
     let output = in_a_child(
-        "a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site",
+        child("a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site"),
         || {
             let runtime = Runtime::builder().worker_threads(1).build().unwrap();
             runtime.block_on(async {
@@ -571,7 +597,7 @@ fn a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site() {
 
 #[test]
 fn a_panic_in_a_destructor_is_reported() {
-    let output = in_a_child("a_panic_in_a_destructor_is_reported", || {
+    let output = in_a_child(child("a_panic_in_a_destructor_is_reported"), || {
         quintet::block_on(async {
             let task = spawn(async {
                 let _guard = PanicsWhenDropped("of a future");
@@ -583,7 +609,7 @@ fn a_panic_in_a_destructor_is_reported() {
             drop(spawn(async { PanicsWhenDropped("of an output") }));
             settle().await;
             let mut task = spawn(async {});
-            let waker = Foreign::waker(|| panic!("of a foreign one"), || ());
+            let waker = hooked_waker(|| panic!("of a foreign one"), || ());
             assert!(poll_with(&mut task, &waker).is_pending());
             settle().await;
         });
@@ -725,173 +751,6 @@ fn record_panics() {
     });
 }
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<&'static str>>>);
-
-impl Log {
-    fn add(&self, line: &'static str) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<&'static str> {
-        self.0.take()
-    }
-}
-
-/// Panics with this message when dropped, unless its thread is unwinding already.
-struct PanicsWhenDropped(&'static str);
-
-impl Drop for PanicsWhenDropped {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            panic!("{}", self.0);
-        }
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// A waker that calls functions when it is woken, and when its last clone is dropped.
-struct Foreign<W: Fn(), D: Fn()> {
-    on_wake: W,
-    on_drop: D,
-}
-
-impl<W: Fn() + Send + Sync + 'static, D: Fn() + Send + Sync + 'static> Foreign<W, D> {
-    fn waker(on_wake: W, on_drop: D) -> Waker {
-        Waker::from(Arc::new(Foreign { on_wake, on_drop }))
-    }
-}
-
-impl<W: Fn() + Send + Sync + 'static, D: Fn() + Send + Sync + 'static> Wake for Foreign<W, D> {
-    fn wake(self: Arc<Self>) {
-        (self.on_wake)();
-    }
-}
-
-impl<W: Fn(), D: Fn()> Drop for Foreign<W, D> {
-    fn drop(&mut self) {
-        (self.on_drop)();
-    }
-}
-
-/// Two ends of a TCP connection on the loopback.
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let connecting = spawn(async move { TcpStream::connect(address).await });
-    let (server, _) = listener.accept().await.expect("somebody connects");
-    let client = connecting.await.expect("no panic");
-    (client.expect("somebody listens"), server)
-}
-
 fn poll_read(stream: &mut TcpStream, waker: &Waker) -> Poll<io::Result<usize>> {
     Pin::new(stream).poll_read(&mut Context::from_waker(waker), &mut [0; 1])
-}
-
-#[track_caller]
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
-/// Calls `f`, which must panic, and returns what it says.
-fn panic_message<R>(f: impl FnOnce() -> R) -> String {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(_) => panic!("it did not panic"),
-        Err(payload) => text(&*payload).to_owned(),
-    }
-}
-
-/// The text of a payload.
-fn text(payload: &(dyn Any + Send)) -> &str {
-    match payload.downcast_ref::<String>() {
-        Some(text) => text,
-        None => payload
-            .downcast_ref::<&str>()
-            .expect("the payload is a text"),
-    }
-}
-
-/// Whether this is the process of a single test.
-fn is_child() -> bool {
-    env::var_os("QUINTET_TEST_CHILD").is_some()
-}
-
-/// A process that runs `test` only.
-fn child(test: &str) -> Command {
-    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env("QUINTET_TEST_CHILD", "1");
-    command
-}
-
-/// Calls `body` in a process of its own, which must end well, and returns what it wrote; `test` is
-/// the test that calls this. In that process the answer is nothing, and the test is over.
-fn in_a_child(test: &'static str, body: impl FnOnce() + Send + 'static) -> Option<Output> {
-    if is_child() {
-        // Under the lock of standard error, unlike the usual one: reports stay in one piece.
-        panic::set_hook(Box::new(|info| eprintln!("{info}")));
-        in_time(body);
-        return None;
-    }
-    let output = child(test).output().expect("the process starts");
-    assert!(output.status.success(), "{output:?}");
-    Some(output)
-}
-
-/// What the runtime reported on standard error, line by line.
-fn reports(output: &Output) -> Vec<String> {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let lines = text.lines().filter(|line| line.starts_with("quintet: "));
-    lines.map(str::to_owned).collect()
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Comes back when the poll phase has looked at the inbox, and what it found has run.
-async fn reach_poll_phase() {
-    yield_now().await;
-    settle().await;
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

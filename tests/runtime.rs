@@ -1,6 +1,6 @@
 //! Runtimes: making, entering and running them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -8,14 +8,10 @@ use std::fs;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +20,26 @@ use quintet::runtime::{Builder, Handle, Runtime};
 use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/panics.rs"]
+mod panics;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use child::{child, in_a_child};
+use log::Log;
+use panics::panic_message;
+use patience::in_time;
+use turns::settle;
+use wakers::{CountingWaker, poll_with};
 
 #[test]
 fn block_on_takes_futures_that_borrow_and_returns_their_output() {
@@ -250,9 +266,8 @@ fn block_on_inside_a_task_panics_and_says_what_to_do() {
         ];
 
         for attempt in attempts {
-            let in_task = runtime.spawn(async { catch_unwind(AssertUnwindSafe(attempt)) });
-            let payload = runtime.block_on(in_task).unwrap().unwrap_err();
-            let message = payload.downcast_ref::<String>().unwrap();
+            let in_task = runtime.spawn(async { panic_message(attempt) });
+            let message = runtime.block_on(in_task).unwrap();
             assert!(
                 message.contains("is running on this thread already"),
                 "{message}"
@@ -437,8 +452,7 @@ fn a_phase_budget_of_one_keeps_everything_going() {
 fn wakers_of_another_executor_can_drive_what_a_guard_gives() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
-        let counter = Arc::new(Counting::default());
-        let waker = Waker::from(Arc::clone(&counter));
+        let (counter, waker) = CountingWaker::new();
         let mut task = runtime.spawn(async { "output" });
         let guard = runtime.enter();
         let mut timer = Box::pin(sleep(Duration::from_micros(1)));
@@ -449,7 +463,7 @@ fn wakers_of_another_executor_can_drive_what_a_guard_gives() {
 
         runtime.block_on(sleep(Duration::from_millis(1)));
 
-        assert_eq!(counter.0.load(Ordering::Relaxed), 3);
+        assert_eq!(counter.wakes(), 3);
         assert_eq!(
             poll_with(&mut task, &waker).map(Result::unwrap),
             Poll::Ready("output")
@@ -473,14 +487,8 @@ fn builders_refuse_what_makes_no_sense_and_say_why() {
         ("at least one poll", |builder| builder.phase_budget(0)),
     ];
     for (reason, mistake) in cases {
-        let attempt = catch_unwind(|| mistake(&mut Builder::new()).clone());
+        let message = panic_message(|| mistake(&mut Builder::new()).clone());
 
-        let payload = attempt.unwrap_err();
-        let message = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap();
         assert!(message.contains(reason), "{message}");
     }
 }
@@ -548,9 +556,7 @@ fn runs_and_tasks_leave_no_memory_behind() {
         assert!(more < 5000, "{more} KiB more");
     };
     let test = "runs_and_tasks_leave_no_memory_behind";
-    for (_, output) in with_workers(test, &[OsString::from("1")], body) {
-        assert!(output.status.success(), "{output:?}");
-    }
+    with_workers(test, &[OsString::from("1")], body);
 }
 
 #[test]
@@ -583,10 +589,7 @@ fn the_environment_sets_the_number_of_workers() {
     };
     let values = ["1", "3", "1024"].map(OsString::from);
 
-    for (value, output) in with_workers("the_environment_sets_the_number_of_workers", &values, body)
-    {
-        assert!(output.status.success(), "{value:?}: {output:?}");
-    }
+    with_workers("the_environment_sets_the_number_of_workers", &values, body);
 }
 
 #[test]
@@ -595,8 +598,8 @@ fn the_environment_must_set_a_number_that_makes_sense() {
         let error = Runtime::new().map(drop).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         println!("error: {error}");
-        let payload = catch_unwind(|| quintet::block_on(async {})).unwrap_err();
-        println!("panic: {}", payload.downcast_ref::<String>().unwrap());
+        let message = panic_message(|| quintet::block_on(async {}));
+        println!("panic: {message}");
 
         let sure = Runtime::builder().worker_threads(2).build();
         sure.unwrap()
@@ -617,7 +620,6 @@ fn the_environment_must_set_a_number_that_makes_sense() {
 
     let test = "the_environment_must_set_a_number_that_makes_sense";
     for (value, output) in with_workers(test, &values, body) {
-        assert!(output.status.success(), "{value:?}: {output:?}");
         let text = String::from_utf8_lossy(&output.stdout);
         for beginning in ["error: ", "panic: "] {
             let line = text.lines().find(|line| line.starts_with(beginning));
@@ -629,81 +631,18 @@ fn the_environment_must_set_a_number_that_makes_sense() {
     }
 }
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<&'static str>>>);
-
-impl Log {
-    fn add(&self, line: &'static str) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<&'static str> {
-        self.0.take()
-    }
-}
-
-/// A waker that counts.
-#[derive(Default)]
-struct Counting(AtomicUsize);
-
-impl Wake for Counting {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
 /// Calls `body` with each of `values`, as the value of `QUINTET_WORKERS`, in a process of its own,
-/// and returns what came of that; `test` is the test that calls this. In those processes the answer
-/// is empty.
-fn with_workers(
-    test: &'static str,
-    values: &[OsString],
-    body: fn(&OsStr),
-) -> Vec<(OsString, Output)> {
-    const CHILD: &str = "QUINTET_TEST_CHILD";
+/// which must end well, and returns what it wrote; `test` is the test that calls this. In those
+/// processes the answer is empty.
+fn with_workers(test: &str, values: &[OsString], body: fn(&OsStr)) -> Vec<(OsString, Output)> {
     const WORKERS: &str = "QUINTET_WORKERS";
-    if env::var_os(CHILD).is_some() {
-        let value = env::var_os(WORKERS).expect("set by the parent");
-        in_time(move || body(&value));
-        return Vec::new();
-    }
-    let outputs = values.iter().map(|value| {
-        let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-        command.args(["--exact", test, "--nocapture"]);
-        command.env(CHILD, "1").env(WORKERS, value);
-        let output = command.output().expect("the process starts");
-        (value.clone(), output)
+    let outputs = values.iter().map_while(|value| {
+        let mut child = child(test);
+        child.env(WORKERS, value);
+        let output = in_a_child(child, || {
+            body(&env::var_os(WORKERS).expect("set by the parent"));
+        });
+        Some((value.clone(), output?))
     });
     outputs.collect()
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

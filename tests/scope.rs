@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::pin::{Pin, pin};
+use std::panic::{AssertUnwindSafe, panic_any};
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures::channel::oneshot;
@@ -18,6 +17,25 @@ use futures::{FutureExt, poll};
 use quintet::spawn;
 use quintet::task::{Scope, ScopedJoinHandle, TryScope, scope, try_scope, yield_now};
 use quintet::time::{Duration, sleep, timeout};
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/panics.rs"]
+mod panics;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use drops::{OnDrop, PanicsWhenDropped};
+use log::Log;
+use panics::panic_message;
+use turns::on_a_loop;
+use wakers::{CountingWaker, hooked_waker, poll_with};
 
 // ---- Borrowing -------------------------------------------------------------------------------
 
@@ -191,7 +209,7 @@ fn no_child_is_polled_inside_spawn_and_the_first_polls_are_in_order() {
                 let log = &log;
                 s.spawn(async move { log.add(format!("child {i}")) });
             }
-            log.add("body");
+            log.add("body".to_owned());
         })
         .await;
 
@@ -223,7 +241,7 @@ fn children_and_body_are_polled_in_the_order_of_their_wakes() {
                 }
             });
             own.await.unwrap();
-            log.add("body");
+            log.add("body".to_owned());
         })
         .await;
 
@@ -329,7 +347,7 @@ fn children_that_wake_each_other_for_ever_give_way_to_the_body() {
 #[test]
 fn a_child_that_wakes_itself_does_not_hold_up_a_foreign_executor() {
     let polls = Cell::new(0);
-    let (counter, waker) = counting_waker();
+    let (counter, waker) = CountingWaker::new();
     let mut running = pin!(scope(async |s| {
         s.spawn(poll_fn(|cx| {
             polls.set(polls.get() + 1);
@@ -340,10 +358,10 @@ fn a_child_that_wakes_itself_does_not_hold_up_a_foreign_executor() {
 
     assert!(poll_with(&mut running, &waker).is_pending());
     assert!((100..=128).contains(&polls.get()), "{}", polls.get());
-    assert_eq!(counter.count(), 1, "it wants to be polled again");
+    assert_eq!(counter.wakes(), 1, "it wants to be polled again");
 
     assert!(poll_with(&mut running, &waker).is_pending());
-    assert_eq!((polls.get() > 128, counter.count()), (true, 2));
+    assert_eq!((polls.get() > 128, counter.wakes()), (true, 2));
 }
 
 #[test]
@@ -397,21 +415,21 @@ fn ten_thousand_children_are_polled_as_often_as_they_are_woken() {
 #[test]
 fn the_last_waker_that_polled_is_woken() {
     let (sender, receiver) = oneshot::channel::<u32>();
-    let (first, first_waker) = counting_waker();
-    let (second, second_waker) = counting_waker();
+    let (first, first_waker) = CountingWaker::new();
+    let (second, second_waker) = CountingWaker::new();
     let mut running = pin!(scope(async |s| s.spawn(receiver).await.unwrap().unwrap()));
     assert!(poll_with(&mut running, &first_waker).is_pending());
     assert!(poll_with(&mut running, &second_waker).is_pending());
 
     sender.send(5).unwrap();
 
-    assert_eq!((first.count(), second.count()), (0, 1));
+    assert_eq!((first.wakes(), second.wakes()), (0, 1));
     assert_eq!(poll_with(&mut running, &first_waker), Poll::Ready(5));
 }
 
 #[test]
 fn many_wakes_between_two_polls_wake_the_parent_once() {
-    let (counter, waker) = counting_waker();
+    let (counter, waker) = CountingWaker::new();
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..5).map(|_| oneshot::channel::<()>()).unzip();
     let mut running = pin!(scope(async |s| {
         for receiver in receivers {
@@ -419,20 +437,20 @@ fn many_wakes_between_two_polls_wake_the_parent_once() {
         }
     }));
     assert!(poll_with(&mut running, &waker).is_pending());
-    assert_eq!(counter.count(), 0, "nobody was woken from outside");
+    assert_eq!(counter.wakes(), 0, "nobody was woken from outside");
 
     for sender in senders {
         sender.send(()).unwrap();
     }
 
-    assert_eq!(counter.count(), 1);
+    assert_eq!(counter.wakes(), 1);
     assert!(poll_with(&mut running, &waker).is_ready());
-    assert_eq!(counter.count(), 1);
+    assert_eq!(counter.wakes(), 1);
 }
 
 #[test]
 fn a_wake_within_the_poll_does_not_wake_the_parent() {
-    let (counter, waker) = counting_waker();
+    let (counter, waker) = CountingWaker::new();
     let mut running = pin!(scope(async |s| {
         let (sender, receiver) = oneshot::channel::<()>();
         s.spawn(receiver);
@@ -442,12 +460,12 @@ fn a_wake_within_the_poll_does_not_wake_the_parent() {
 
     assert!(poll_with(&mut running, &waker).is_pending());
 
-    assert_eq!(counter.count(), 0);
+    assert_eq!(counter.wakes(), 0);
 }
 
 #[test]
 fn a_waker_that_outlives_its_child_or_its_scope_does_nothing() {
-    let (counter, waker) = counting_waker();
+    let (counter, waker) = CountingWaker::new();
     let kept = RefCell::new(Vec::new());
     let keep = |cx: &mut Context<'_>| kept.borrow_mut().push(cx.waker().clone());
     let mut running = Box::pin(scope(async |s| {
@@ -463,10 +481,10 @@ fn a_waker_that_outlives_its_child_or_its_scope_does_nothing() {
     assert!(poll_with(&mut running.as_mut(), &waker).is_pending());
 
     kept.borrow()[0].wake_by_ref();
-    assert_eq!(counter.count(), 0, "the child has ended");
+    assert_eq!(counter.wakes(), 0, "the child has ended");
     drop(running);
     kept.borrow()[1].wake_by_ref();
-    assert_eq!(counter.count(), 0, "the scope has ended");
+    assert_eq!(counter.wakes(), 0, "the scope has ended");
     assert_eq!(
         Arc::strong_count(&counter),
         2,
@@ -525,28 +543,20 @@ fn no_wake_is_lost_between_two_threads() {
     });
 }
 
-/// A waker each of whose clones is another one, and which calls `noise` when it is woken or dropped.
-struct Capricious(Arc<Mutex<Option<Waker>>>);
-
-impl Wake for Capricious {
-    fn wake(self: Arc<Self>) {}
-}
-
-impl Drop for Capricious {
-    fn drop(&mut self) {
-        let noise = self.0.lock().expect("nobody panics with it").take();
-        if let Some(noise) = noise {
-            noise.wake();
-        }
-    }
-}
-
 #[test]
 fn dropping_the_parents_waker_may_wake_a_child() {
     let childs = &RefCell::new(None);
     let noise = Arc::new(Mutex::new(None));
-    let capricious = Waker::from(Arc::new(Capricious(Arc::clone(&noise))));
-    let (_, other) = counting_waker();
+    let capricious = hooked_waker(|| (), {
+        let noise = Arc::clone(&noise);
+        move || {
+            let noise = noise.lock().expect("nobody panics with it").take();
+            if let Some(noise) = noise {
+                Waker::wake(noise);
+            }
+        }
+    });
+    let (_, other) = CountingWaker::new();
     let mut running = pin!(scope(async |s| {
         let mut is_first = true;
         s.spawn(poll_fn(move |cx| {
@@ -591,7 +601,7 @@ fn an_aborted_child_is_dropped_at_its_turn_and_the_scope_goes_on() {
         let log = Log::default();
         scope(async |s| {
             let before = s.spawn(async { log.add("before") });
-            let guard = log.guard("aborted");
+            let guard = logs_on_drop(&log, "aborted");
             let aborted = s.spawn(async move {
                 let _guard = guard;
                 unreachable!("it is never polled")
@@ -689,7 +699,7 @@ fn cancel_drops_the_children_in_the_order_of_their_spawning() {
         let answer = scope(async |s| {
             let mut children = Vec::new();
             for i in 0..4 {
-                let guard = log.guard(format!("{i} is dropped"));
+                let guard = logs_on_drop(&log, format!("{i} is dropped"));
                 let body = async move {
                     let _guard = guard;
                     pending::<()>().await;
@@ -699,14 +709,14 @@ fn cancel_drops_the_children_in_the_order_of_their_spawning() {
             // A slot that is used again is not a place in the order.
             children.remove(1).abort();
             yield_now().await;
-            let guard = log.guard("4 is dropped");
+            let guard = logs_on_drop(&log, "4 is dropped".to_owned());
             children.push(s.spawn(async move {
                 let _guard = guard;
                 pending::<()>().await;
             }));
 
             s.cancel();
-            log.add("not inside the call");
+            log.add("not inside the call".to_owned());
             assert!(s.is_cancelled());
             let late = s.spawn(async { unreachable!("nobody polls it") });
             assert!(late.is_finished());
@@ -815,9 +825,9 @@ fn dropping_the_future_drops_the_children_in_order_and_then_the_body() {
     on_a_loop(async || {
         let log = Log::default();
         let running = scope(async |s| {
-            let _guard = log.guard("body");
+            let _guard = logs_on_drop(&log, "body".to_owned());
             for i in 0..3 {
-                let guard = log.guard(format!("child {i}"));
+                let guard = logs_on_drop(&log, format!("child {i}"));
                 s.spawn(async move {
                     let _guard = guard;
                     pending::<()>().await;
@@ -853,7 +863,7 @@ fn what_a_destructor_spawns_meanwhile_is_dropped() {
             let spawns = OnDrop(Some(move || {
                 log.add("the child");
                 inner.spawn({
-                    let guard = log.guard("what it spawned");
+                    let guard = logs_on_drop(log, "what it spawned");
                     async move { drop(guard) }
                 });
             }));
@@ -898,7 +908,7 @@ fn a_timeout_around_a_scope_ends_it() {
     on_a_loop(async || {
         let log = Log::default();
         let endless = scope(async |s| {
-            let guard = log.guard("child");
+            let guard = logs_on_drop(&log, "child");
             s.spawn(async move {
                 let _guard = guard;
                 pending::<()>().await;
@@ -946,8 +956,8 @@ fn a_panic_of_a_child_ends_the_scope_and_goes_on_in_the_parent() {
     on_a_loop(async || {
         let log = Log::default();
         let running = scope(async |s| {
-            let _guard = log.guard("body");
-            let guards = ["first", "second"].map(|name| log.guard(name));
+            let _guard = logs_on_drop(&log, "body");
+            let guards = ["first", "second"].map(|name| logs_on_drop(&log, name));
             for guard in guards {
                 s.spawn(async move {
                     let _guard = guard;
@@ -955,7 +965,7 @@ fn a_panic_of_a_child_ends_the_scope_and_goes_on_in_the_parent() {
                 });
             }
             let panics = s.spawn(async { panic_any(42) });
-            let guard = log.guard("never polled");
+            let guard = logs_on_drop(&log, "never polled");
             s.spawn(async move {
                 let _guard = guard;
                 unreachable!("it stood behind the panic");
@@ -976,7 +986,7 @@ fn a_panic_of_the_body_drops_the_children() {
     on_a_loop(async || {
         let log = Log::default();
         let running = scope(async |s| {
-            let guard = log.guard("child");
+            let guard = logs_on_drop(&log, "child");
             s.spawn(async move {
                 let _guard = guard;
                 pending::<()>().await;
@@ -1030,20 +1040,12 @@ fn a_handle_that_escapes_from_a_panic_is_cancelled() {
 }
 
 /// A future that is done at once, and whose destructor panics.
-struct PanicsWhenDropped;
-
-impl Future for PanicsWhenDropped {
-    type Output = &'static str;
-
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<&'static str> {
+fn done_but_panics_when_dropped() -> impl Future<Output = &'static str> {
+    let guard = PanicsWhenDropped("of a future's destructor");
+    poll_fn(move |_| {
+        let _held = &guard;
         Poll::Ready("output")
-    }
-}
-
-impl Drop for PanicsWhenDropped {
-    fn drop(&mut self) {
-        panic!("of a future's destructor");
-    }
+    })
 }
 
 #[test]
@@ -1051,23 +1053,23 @@ fn a_panic_in_a_destructor_costs_nothing_else() {
     on_a_loop(async || {
         let log = Log::default();
         let answer = scope(async |s| {
-            let ended = s.spawn(PanicsWhenDropped);
-            let aborted = s.spawn(PanicsWhenDropped);
+            let ended = s.spawn(done_but_panics_when_dropped());
+            let aborted = s.spawn(done_but_panics_when_dropped());
             aborted.abort();
             let after = s.spawn(async { log.add("after") });
             assert_eq!(ended.await.unwrap(), "output");
             assert!(aborted.await.unwrap_err().is_cancelled());
             after.await.unwrap();
 
-            s.spawn(PanicsWhenDropped);
-            let guard = log.guard("cancelled");
+            s.spawn(done_but_panics_when_dropped());
+            let guard = logs_on_drop(&log, "cancelled");
             s.spawn(async move {
                 let _guard = guard;
                 pending::<()>().await;
             });
             s.cancel();
             // The future is refused and dropped.
-            s.spawn(PanicsWhenDropped);
+            s.spawn(done_but_panics_when_dropped());
             yield_now().await;
             "done"
         });
@@ -1094,14 +1096,12 @@ fn a_panic_of_an_output_that_nobody_wants_costs_nothing() {
 
 #[test]
 fn a_scope_that_has_ended_says_so_when_it_is_polled() {
-    let (_, waker) = counting_waker();
+    let (_, waker) = CountingWaker::new();
     let mut running = pin!(scope(async |_s| ()));
     assert!(poll_with(&mut running, &waker).is_ready());
 
-    let again = catch_unwind(AssertUnwindSafe(|| poll_with(&mut running, &waker)));
+    let text = panic_message(|| poll_with(&mut running, &waker));
 
-    let payload = again.unwrap_err();
-    let text = payload.downcast_ref::<&str>().unwrap();
     assert!(text.contains("polled after it had ended"), "{text}");
 }
 
@@ -1134,9 +1134,9 @@ fn the_first_error_of_a_child_ends_the_scope() {
     on_a_loop(async || {
         let log = Log::default();
         let answer = try_scope(async |s| {
-            let _guard = log.guard("body");
+            let _guard = logs_on_drop(&log, "body");
             for name in ["first", "second"] {
-                let guard = log.guard(name);
+                let guard = logs_on_drop(&log, name);
                 s.spawn(async move {
                     let _guard = guard;
                     pending::<Result<(), _>>().await
@@ -1158,7 +1158,7 @@ fn the_first_error_of_a_child_ends_the_scope() {
 fn an_error_of_the_body_ends_the_scope() {
     on_a_loop(async || {
         let log = Log::default();
-        let guard = log.guard("child");
+        let guard = logs_on_drop(&log, "child");
         let answer: Result<(), &str> = try_scope(async |s| {
             s.spawn(async move {
                 let _guard = guard;
@@ -1230,76 +1230,8 @@ fn a_panic_in_try_scope_goes_on_in_the_parent() {
 
 // ---- Tools -----------------------------------------------------------------------------------
 
-/// Counts its wakes.
-#[derive(Default)]
-struct Counter(AtomicUsize);
-
-impl Counter {
-    fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Wake for Counter {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn counting_waker() -> (Arc<Counter>, Waker) {
-    let counter = Arc::<Counter>::default();
-    let waker = Waker::from(Arc::clone(&counter));
-    (counter, waker)
-}
-
-fn poll_with<F: Future>(future: &mut Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
-    future.as_mut().poll(&mut Context::from_waker(waker))
-}
-
-/// What has happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    fn add(&self, line: impl Into<String>) {
-        self.0.borrow_mut().push(line.into());
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.take()
-    }
-
-    /// Logs the line when it is dropped.
-    fn guard<S: Into<String>>(&self, line: S) -> OnDrop<impl FnOnce() + use<S>> {
-        let (log, line) = (self.clone(), line.into());
-        OnDrop(Some(move || log.add(line)))
-    }
-}
-
-/// Calls a closure when it is dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
+/// Logs `line` when it is dropped.
+fn logs_on_drop<T>(log: &Log<T>, line: T) -> OnDrop<impl FnOnce() + use<T>> {
+    let log = log.clone();
+    OnDrop(Some(move || log.add(line)))
 }

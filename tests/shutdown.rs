@@ -2,28 +2,48 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::env;
 use std::fs;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io::Read as _;
-use std::marker::PhantomData;
-use std::panic::catch_unwind;
-use std::pin::Pin;
-use std::process::{Command, Output};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, ThreadId};
+use std::sync::mpsc;
+use std::task::{Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use quintet::net::{TcpListener, TcpStream};
+use quintet::net::TcpStream;
 use quintet::runtime::{Handle, Runtime};
 use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/panics.rs"]
+mod panics;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/tcp.rs"]
+mod tcp;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use child::{child, in_a_child};
+use drops::OnDrop;
+use log::Log;
+use panics::panic_message;
+use patience::in_time;
+use tcp::connection;
+use turns::settle;
+use wakers::{CountingWaker, poll_with};
 
 #[test]
 fn futures_are_dropped_in_the_order_of_spawning_whatever_they_wait_for() {
@@ -76,7 +96,14 @@ fn futures_and_outputs_are_dropped_on_their_thread_with_their_loop_current() {
         let (drops, dropped_on) = mpsc::channel();
         let runtime = Runtime::builder().name("the one").build().unwrap();
         let handles = [true, false].map(|is_endless| {
-            let guard = TellsWhereItIsDropped::new(drops.clone());
+            let drops = drops.clone();
+            let tells_where = OnDrop(Some(move || {
+                let handle = Handle::try_current().ok();
+                let name = handle.and_then(|handle| handle.name().map(str::to_owned));
+                let _test_is_over = drops.send((thread::current().id(), name));
+            }));
+            // Not `Send`, because of the second.
+            let guard = (tells_where, Rc::new(()));
             runtime.spawn(async move {
                 if is_endless {
                     pending::<()>().await;
@@ -253,8 +280,7 @@ fn sockets_of_tasks_are_closed() {
 fn whoever_awaits_a_close_is_told_before_the_end() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
-        let counter = Arc::new(Counting::default());
-        let waker = Waker::from(Arc::clone(&counter));
+        let (counter, waker) = CountingWaker::new();
         let (mut closing, _server) = runtime.block_on(async {
             let (client, server) = connection().await;
             let mut closing = Box::pin(client.close());
@@ -264,7 +290,7 @@ fn whoever_awaits_a_close_is_told_before_the_end() {
 
         drop(runtime);
 
-        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+        assert_eq!(counter.wakes(), 1);
         assert!(poll_with(&mut closing, &waker).is_ready());
     });
 }
@@ -383,9 +409,7 @@ fn block_on_in_a_destructor_of_a_shutdown_panics_and_says_why() {
         let runtime = Runtime::new().unwrap();
         runtime.spawn(async move {
             let _guard = OnDrop(Some(move || {
-                let attempt = catch_unwind(|| quintet::block_on(async {}));
-                let payload = attempt.unwrap_err();
-                message.replace(*payload.downcast::<String>().unwrap());
+                message.replace(panic_message(|| quintet::block_on(async {})));
             }));
             pending::<()>().await;
         });
@@ -442,7 +466,7 @@ fn a_runtime_may_stand_in_a_thread_local() {
 
     let test = "a_runtime_may_stand_in_a_thread_local";
     // In a process of its own: a panic in the destructor of a thread-local aborts the process.
-    let output = in_a_child(test, || {
+    in_a_child(child(test), || {
         for is_first in [true, false] {
             let (drops, dropped_on) = mpsc::channel();
             thread::spawn(move || {
@@ -472,9 +496,6 @@ fn a_runtime_may_stand_in_a_thread_local() {
             assert_eq!(dropped_on.try_recv(), Ok(()));
         }
     });
-    let Some(output) = output else { return };
-
-    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
@@ -484,7 +505,7 @@ fn what_stands_in_a_thread_local_may_outlive_the_runtime() {
     }
 
     let test = "what_stands_in_a_thread_local_may_outlive_the_runtime";
-    let output = in_a_child(test, || {
+    in_a_child(child(test), || {
         thread::spawn(|| {
             HELD.with(|held| held.borrow_mut().clear());
             quintet::block_on(async {
@@ -512,9 +533,6 @@ fn what_stands_in_a_thread_local_may_outlive_the_runtime() {
         .join()
         .unwrap();
     });
-    let Some(output) = output else { return };
-
-    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
@@ -524,7 +542,7 @@ fn a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind() {
     }
 
     let test = "a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind";
-    let output = in_a_child(test, || {
+    in_a_child(child(test), || {
         let make = || {
             quintet::block_on(async {
                 let (client, server) = connection().await;
@@ -550,119 +568,4 @@ fn a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind() {
         }
         assert_eq!(count("/proc/self/fd"), before.0);
     });
-    let Some(output) = output else { return };
-
-    assert!(output.status.success(), "{output:?}");
-}
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<&'static str>>>);
-
-impl Log {
-    fn add(&self, line: &'static str) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<&'static str> {
-        self.0.take()
-    }
-}
-
-/// Tells on which thread it is dropped, and within which runtime. Not `Send`.
-struct TellsWhereItIsDropped(
-    mpsc::Sender<(ThreadId, Option<String>)>,
-    PhantomData<Rc<()>>,
-);
-
-impl TellsWhereItIsDropped {
-    fn new(drops: mpsc::Sender<(ThreadId, Option<String>)>) -> Self {
-        TellsWhereItIsDropped(drops, PhantomData)
-    }
-}
-
-impl Drop for TellsWhereItIsDropped {
-    fn drop(&mut self) {
-        let handle = Handle::try_current().ok();
-        let name = handle.and_then(|handle| handle.name().map(str::to_owned));
-        let _test_is_over = self.0.send((thread::current().id(), name));
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// A waker that counts.
-#[derive(Default)]
-struct Counting(AtomicUsize);
-
-impl Wake for Counting {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Two ends of a TCP connection on the loopback.
-async fn connection() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let connecting = spawn(async move { TcpStream::connect(address).await });
-    let (server, _) = listener.accept().await.expect("somebody connects");
-    let client = connecting.await.expect("no panic");
-    (client.expect("somebody listens"), server)
-}
-
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
-/// Calls `body` in a process of its own and returns what came of that; `test` is the test that
-/// calls this. In that process the answer is nothing, and the test is over.
-fn in_a_child(test: &'static str, body: impl FnOnce() + Send + 'static) -> Option<Output> {
-    const CHILD: &str = "QUINTET_TEST_CHILD";
-    if env::var_os(CHILD).is_some() {
-        in_time(body);
-        return None;
-    }
-    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1");
-    Some(command.output().expect("the process starts"))
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

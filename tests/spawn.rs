@@ -1,22 +1,34 @@
 //! Tasks: how they begin, take turns and end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use quintet::runtime::Runtime;
-use quintet::task::{Builder, JoinHandle, set_immediate, yield_now};
+use quintet::task::{Builder, JoinHandle, YieldNow, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use log::Log;
+use patience::in_time;
+use turns::{on_a_loop, reach_poll_phase, settle};
+use wakers::{CountingWaker, poll_with};
 
 #[test]
 fn a_task_is_first_polled_from_the_queue_and_never_inside_spawn() {
@@ -533,15 +545,7 @@ fn tasks_that_yield_alternate() {
 fn a_yield_lets_ready_tasks_and_the_poll_phase_go_first() {
     on_a_loop(async || {
         let log = Log::default();
-        let (woken, wakes) = woken_from_elsewhere();
-        let elsewhere = spawn({
-            let log = log.clone();
-            async move {
-                woken.await.unwrap();
-                log.add("from another thread");
-            }
-        });
-        settle().await;
+        let (elsewhere, wakes) = log_when_woken_from_elsewhere(&log, "from another thread").await;
         let ready = spawn({
             let log = log.clone();
             async move { log.add("ready") }
@@ -592,36 +596,31 @@ fn a_yield_that_is_dropped_wakes_nobody_and_keeps_no_waker() {
 
 #[test]
 fn a_yield_that_is_dropped_on_another_loop_takes_nobodys_turn() {
-    in_time(|| {
-        let first = Runtime::new().unwrap();
-        let second = Runtime::new().unwrap();
-        let mut stray = yield_now();
-        first.block_on(async { assert!(futures::poll!(&mut stray).is_pending()) });
-
-        second.block_on(async {
-            let task = spawn(yield_now());
-            settle().await;
-            drop(stray);
-            task.await.unwrap();
-        });
-    });
+    while_another_loop_yields(drop);
 }
 
 #[test]
 fn a_yield_that_is_polled_on_another_loop_takes_nobodys_turn() {
+    while_another_loop_yields(|mut stray| {
+        // It may panic, wait or be done, but not stand in another's place.
+        let attempt = std::panic::AssertUnwindSafe(|| poll_with(&mut stray, Waker::noop()));
+        let _answer = std::panic::catch_unwind(attempt);
+    });
+}
+
+/// Calls `f` with a yield of one loop on another, where a task is yielding, which must come back.
+fn while_another_loop_yields(f: impl FnOnce(YieldNow)) {
     in_time(|| {
-        let first = Runtime::new().unwrap();
-        let second = Runtime::new().unwrap();
+        let first = Runtime::new().expect("descriptors for a runtime");
+        let second = Runtime::new().expect("descriptors for a runtime");
         let mut stray = yield_now();
         first.block_on(async { assert!(futures::poll!(&mut stray).is_pending()) });
 
         second.block_on(async {
             let task = spawn(yield_now());
             settle().await;
-            // It may panic, wait or be done, but not stand in another's place.
-            let attempt = std::panic::AssertUnwindSafe(|| poll_with(&mut stray, Waker::noop()));
-            let _answer = std::panic::catch_unwind(attempt);
-            task.await.unwrap();
+            f(stray);
+            task.await.expect("it has its turn");
         });
     });
 }
@@ -679,15 +678,7 @@ fn immediates_run_in_order_with_a_checkpoint_after_each() {
 fn an_immediate_that_an_immediate_sets_runs_in_the_next_tick() {
     on_a_loop(async || {
         let log = Log::default();
-        let (woken, wake) = woken_from_elsewhere();
-        let elsewhere = spawn({
-            let log = log.clone();
-            async move {
-                woken.await.unwrap();
-                log.add("the next poll phase");
-            }
-        });
-        settle().await;
+        let (elsewhere, wake) = log_when_woken_from_elsewhere(&log, "the next poll phase").await;
 
         let outer = set_immediate({
             let log = log.clone();
@@ -725,31 +716,6 @@ fn an_immediate_gives_its_result_and_runs_without_its_handle() {
     });
 }
 
-/// What happened, in order.
-struct Log<T>(Rc<RefCell<Vec<T>>>);
-
-impl<T> Default for Log<T> {
-    fn default() -> Self {
-        Log(Rc::default())
-    }
-}
-
-impl<T> Clone for Log<T> {
-    fn clone(&self) -> Self {
-        Log(Rc::clone(&self.0))
-    }
-}
-
-impl<T> Log<T> {
-    fn add(&self, line: T) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<T> {
-        self.0.take()
-    }
-}
-
 /// Room for a waker that others may wake.
 #[derive(Clone, Default)]
 struct WakerSlot(Arc<Mutex<Option<Waker>>>);
@@ -773,31 +739,6 @@ impl WakerSlot {
             waker.wake_by_ref();
         }
     }
-}
-
-/// A waker that counts.
-struct CountingWaker(AtomicUsize);
-
-impl CountingWaker {
-    fn new() -> (Arc<Self>, Waker) {
-        let counter = Arc::new(CountingWaker(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&counter));
-        (counter, waker)
-    }
-
-    fn wakes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Wake for CountingWaker {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
 /// A future that is always ready to go on and never done.
@@ -838,45 +779,22 @@ fn woken_from_elsewhere() -> (oneshot::Receiver<()>, impl FnOnce()) {
     (receiver, wake)
 }
 
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Comes back when the poll phase has looked at the inbox, and what it found has run.
-async fn reach_poll_phase() {
-    yield_now().await;
+/// Spawns a task that logs `line` once the function has been called, and returns both when it waits.
+async fn log_when_woken_from_elsewhere(
+    log: &Log<&'static str>,
+    line: &'static str,
+) -> (JoinHandle<()>, impl FnOnce() + use<>) {
+    let (log, (woken, wake)) = (log.clone(), woken_from_elsewhere());
+    let task = spawn(async move {
+        woken.await.expect("it is sent");
+        log.add(line);
+    });
     settle().await;
+    (task, wake)
 }
 
 async fn join_all<T: 'static>(tasks: impl IntoIterator<Item = JoinHandle<T>>) {
     for task in tasks {
         task.await.expect("the task ends well");
     }
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -2,19 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::env;
 use std::error::Error as _;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io;
 use std::panic::panic_any;
-use std::pin::Pin;
-use std::process::{Command, Output};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread, ThreadId};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -22,6 +18,29 @@ use quintet::runtime::{Builder, Handle, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/log.rs"]
+mod log;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use child::{child, in_a_child};
+use drops::{OnDrop, PanicsWhenDropped, TellsWhereItIsDropped};
+use log::Log;
+use patience::in_time;
+use reports::reports;
+use turns::{on_a_loop, settle};
+use wakers::block_on_by_parking;
 
 /// No machine has so much address space for a stack.
 const ABSURD_STACK_SIZE: usize = 1 << 60;
@@ -465,7 +484,7 @@ fn a_job_that_finds_no_thread_fails_with_the_systems_error() {
 #[test]
 fn the_destructor_of_a_job_that_finds_no_thread_may_use_runtimes() {
     let test = "the_destructor_of_a_job_that_finds_no_thread_may_use_runtimes";
-    in_a_child(test, || {
+    in_a_child(child(test), || {
         let mut builder = Runtime::builder();
         let runtime = builder
             .thread_stack_size(ABSURD_STACK_SIZE)
@@ -684,7 +703,7 @@ fn what_a_job_leaves_after_the_end_is_dropped_on_its_worker() {
 #[test]
 fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
     let test = "shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind";
-    let output = in_a_child(test, || {
+    let output = in_a_child(child(test), || {
         let (started, starts) = mpsc::channel();
         let make = || {
             let started = started.clone();
@@ -712,13 +731,9 @@ fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
     });
     let Some(output) = output else { return };
 
-    let text = String::from_utf8_lossy(&output.stderr);
-    let reports: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("quintet: "))
-        .collect();
+    let reports = reports(&output);
 
-    assert_eq!(reports.len(), 3, "{text}");
+    assert_eq!(reports.len(), 3, "{output:?}");
     for report in reports {
         assert!(report.contains("leaves a blocking job behind"), "{report}");
         assert!(
@@ -800,99 +815,6 @@ fn block_until_workers_are_through() {
     is_done.recv().expect("the job runs");
 }
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<&'static str>>>);
-
-impl Log {
-    fn add(&self, line: &'static str) {
-        self.0.borrow_mut().push(line);
-    }
-
-    fn lines(&self) -> Vec<&'static str> {
-        self.0.take()
-    }
-}
-
-/// Tells on which thread it is dropped.
-#[derive(Debug)]
-struct TellsWhereItIsDropped(mpsc::Sender<ThreadId>);
-
-impl Drop for TellsWhereItIsDropped {
-    fn drop(&mut self) {
-        let _test_is_over = self.0.send(thread::current().id());
-    }
-}
-
-/// Panics with this message when dropped.
-#[derive(Debug)]
-struct PanicsWhenDropped(&'static str);
-
-impl Drop for PanicsWhenDropped {
-    fn drop(&mut self) {
-        panic!("{}", self.0);
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// The smallest executor that is not ours.
-fn block_on_by_parking<F: Future + Unpin>(mut future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Calls `body` in a process of its own, which must end well, and returns what it wrote; `test` is
-/// the test that calls this. In that process the answer is nothing, and the test is over.
-fn in_a_child(test: &'static str, body: impl FnOnce() + Send + 'static) -> Option<Output> {
-    const CHILD: &str = "QUINTET_TEST_CHILD";
-    if env::var_os(CHILD).is_some() {
-        in_time(body);
-        return None;
-    }
-    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1");
-    let output = command.output().expect("the process starts");
-    assert!(output.status.success(), "{output:?}");
-    Some(output)
-}
-
 /// Runs `test` on a runtime with a single worker.
 fn on_one_worker(builder: &mut Builder, test: impl AsyncFnOnce() + Send + 'static) {
     let mut builder = builder.clone();
@@ -902,21 +824,4 @@ fn on_one_worker(builder: &mut Builder, test: impl AsyncFnOnce() + Send + 'stati
             .expect("the system can give a poller")
             .block_on(test());
     });
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

@@ -3,13 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::hint;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread, ThreadId};
+use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
@@ -17,6 +16,20 @@ use quintet::runtime::{Handle, Runtime};
 use quintet::spawn;
 use quintet::task::{AbortHandle, JoinHandle, yield_now};
 use quintet::time::sleep;
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use drops::{OnDrop, TellsWhereItIsDropped};
+use patience::in_time;
+use turns::{on_a_loop, settle};
+use wakers::{CountingWaker, block_on_by_parking, poll_with};
 
 #[test]
 fn no_wake_is_lost_and_each_leads_to_a_poll_that_sees_what_came_before_it() {
@@ -664,10 +677,12 @@ fn a_handle_from_elsewhere_wakes_only_the_waker_it_was_last_polled_with() {
     on_a_loop(async || {
         let (sender, receiver) = oneshot::channel::<()>();
         let mut task = Handle::current().spawn(receiver);
-        let (first, second) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
+        let (first, first_waker) = CountingWaker::new();
+        let (second, second_waker) = CountingWaker::new();
 
-        assert!(poll_with(&mut task, &Waker::from(Arc::clone(&first))).is_pending());
-        assert!(poll_with(&mut task, &Waker::from(Arc::clone(&second))).is_pending());
+        assert!(poll_with(&mut task, &first_waker).is_pending());
+        assert!(poll_with(&mut task, &second_waker).is_pending());
+        drop((first_waker, second_waker));
         assert_eq!(Arc::strong_count(&first), 1, "the former is let go");
         sender.send(()).unwrap();
         settle().await;
@@ -886,92 +901,4 @@ impl Random {
             .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
-}
-
-/// Tells on which thread it is dropped.
-struct TellsWhereItIsDropped(mpsc::Sender<ThreadId>);
-
-impl Drop for TellsWhereItIsDropped {
-    fn drop(&mut self) {
-        let _test_is_over = self.0.send(thread::current().id());
-    }
-}
-
-/// Calls a function when dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// A waker that counts.
-#[derive(Default)]
-struct Counting(AtomicUsize);
-
-impl Counting {
-    fn wakes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Wake for Counting {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The smallest executor that is not ours.
-fn block_on_by_parking<F: Future + Unpin>(mut future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match poll_with(&mut future, &waker) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
-}
-
-/// Comes back when everything has run that is in the ready queue now.
-async fn settle() {
-    let mut is_behind = false;
-    poll_fn(|cx| {
-        if is_behind {
-            return Poll::Ready(());
-        }
-        is_behind = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Runs `test` on a runtime of its own.
-fn on_a_loop(test: impl AsyncFnOnce() + Send + 'static) {
-    in_time(|| quintet::block_on(test()));
-}
-
-/// Runs `test` on a thread of its own, and fails if it takes for ever.
-fn in_time(test: impl FnOnce() + Send + 'static) {
-    let (running, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let _running = running;
-        test();
-    });
-    let end = ended.recv_timeout(Duration::from_secs(30));
-    assert_ne!(end, Err(RecvTimeoutError::Timeout), "the test hangs");
-    assert!(thread.join().is_ok(), "the test panicked");
 }

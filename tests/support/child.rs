@@ -1,0 +1,39 @@
+//! Tests that run in a process of their own: this program, started again for a single test.
+
+use std::env;
+use std::panic;
+use std::process::{Command, Output};
+
+use crate::patience::in_time;
+
+/// Set where a single test runs.
+const CHILD: &str = "QUINTET_TEST_CHILD";
+
+/// Whether this is the process of a single test.
+pub(crate) fn is_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// A process that runs `test` only.
+pub(crate) fn child(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1");
+    command
+}
+
+/// Calls `body` in `child`, which must end well, and returns what it wrote; `child` runs the test
+/// that calls this. In that process the answer is nothing, and the test is over.
+#[track_caller]
+pub(crate) fn in_a_child(mut child: Command, body: impl FnOnce()) -> Option<Output> {
+    if is_child() {
+        // Under the lock of standard error, unlike the usual one: reports stay in one piece.
+        panic::set_hook(Box::new(|info| eprintln!("{info}")));
+        in_time(body);
+        return None;
+    }
+    let output = child.output().expect("the process starts");
+    assert!(output.status.success(), "{child:?}: {output:?}");
+    Some(output)
+}
