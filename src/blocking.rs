@@ -124,7 +124,11 @@ where
     let spawned = event_loop.insert(JobWork { job }, identity);
     event_loop.tasks.poll_first(spawned.header.key());
     match pool.push(queued) {
-        Ok(()) => JoinHandle::job(spawned, ticket),
+        Ok(()) => {
+            // Under a seed the loop itself does the job.
+            event_loop.touch();
+            JoinHandle::job(spawned, ticket)
+        }
         Err(error) => {
             // The slot ends by itself: its job says cancelled, and nobody asks.
             drop(JoinHandle::<T>::local(spawned));

@@ -34,7 +34,7 @@ use crate::tasks::{
 };
 use turn::{Patience, Turn};
 
-pub(crate) use drive::Stop;
+pub(crate) use drive::{Quiet, Stop};
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
 const CLOSE_ROUNDS_MAX: usize = 100;

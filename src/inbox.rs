@@ -34,6 +34,8 @@ struct State<M> {
     asleep: bool,
     /// How many hold the loop: see [`hold`](Inbox::hold).
     holders: usize,
+    /// Set when the last of them let go while the loop was awake: it may be about to wait for them.
+    was_let_go: bool,
     /// Set once, when the loop is gone.
     closed: bool,
 }
@@ -45,6 +47,7 @@ impl<M> Inbox<M> {
                 queue: Vec::new(),
                 asleep: false,
                 holders: 0,
+                was_let_go: false,
                 closed: false,
             }),
             pending: AtomicBool::new(false),
@@ -80,12 +83,16 @@ impl<M> Inbox<M> {
         self.lock().holders += 1;
     }
 
-    /// Takes back a [`hold`](Inbox::hold). The last one ends the loop's sleep: it may be at its end.
+    /// Takes back a [`hold`](Inbox::hold). The last one ends the loop's sleep, or keeps it from
+    /// beginning: the loop may be at its end.
     pub(crate) fn let_go(&self) {
         let was_asleep = {
             let mut state = self.lock();
             state.holders -= 1;
-            state.holders == 0 && mem::take(&mut state.asleep)
+            let is_last = state.holders == 0;
+            let was_asleep = is_last && mem::take(&mut state.asleep);
+            state.was_let_go |= is_last && !was_asleep;
+            was_asleep
         };
         if was_asleep {
             (self.unpark)();
@@ -109,10 +116,11 @@ impl<M> Inbox<M> {
     }
 
     /// Says that the loop is about to wait. False, and the loop must not wait, if there is a
-    /// message already.
+    /// message already, or if it has been let go since it last asked: what it waits for may be gone.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut state = self.lock();
-        state.asleep = state.queue.is_empty();
+        let was_let_go = mem::take(&mut state.was_let_go);
+        state.asleep = state.queue.is_empty() && !was_let_go;
         state.asleep
     }
 

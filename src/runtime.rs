@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
-use crate::event_loop::{EventLoop, Stop};
+use crate::event_loop::{EventLoop, Quiet};
 use crate::panics;
 use crate::task::{self, JoinHandle};
 use crate::tasks::Origin;
@@ -114,13 +114,10 @@ impl Runtime {
         let mut stuck = None;
         let result = self.drive("block_on", || {
             let root = pin!(async { output = Some(future.await) });
-            let result = self
-                .event_loop
-                .run_root(root, origin, || self.tell_of_silence());
-            if let Ok(Stop::Stuck) = result {
-                stuck = Some(Dump::new(&self.event_loop));
-            }
-            result
+            self.event_loop.run_root(root, origin, |quiet| match quiet {
+                Quiet::Silent => self.tell_of_silence(),
+                Quiet::Stuck => stuck = Some(Dump::new(&self.event_loop)),
+            })
         });
         match result {
             Ok(stop) => self.after(stop),

@@ -27,9 +27,17 @@ pub(crate) enum Stop {
     Stuck,
 }
 
+/// What is to be told of a root that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// Nothing of the loop's own can wake anything; another thread may.
+    Silent,
+    /// Time is paused, and nothing can ever happen. The run is over.
+    Stuck,
+}
+
 impl EventLoop {
-    /// Runs until `root` is done. If nothing of the loop's own can ever wake anything, `say_so` is
-    /// called, once.
+    /// Runs until `root` is done. What is to be told of its wait is told to `tell`, each thing once.
     ///
     /// # Errors
     ///
@@ -38,7 +46,7 @@ impl EventLoop {
         &self,
         root: Pin<&mut dyn Future<Output = ()>>,
         origin: Origin,
-        say_so: impl FnOnce(),
+        mut tell: impl FnMut(Quiet),
     ) -> Result<Stop, Payload> {
         let identity = self.tasks.identify(origin);
         let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
@@ -53,18 +61,19 @@ impl EventLoop {
             vars: Vars::inherit(),
         };
         let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
-        let mut say_so = Some(say_so);
         turn.begin();
         while !turn.has_stopped() && !turn.is_stuck {
             tick(&mut turn);
             if turn.silence == Silence::Over {
                 turn.silence = Silence::Told;
-                if let Some(say_so) = say_so.take() {
-                    say_so();
-                }
+                tell(Quiet::Silent);
             }
         }
-        let is_stuck = turn.is_stuck;
+        let is_stuck = turn.is_stuck && !turn.has_stopped();
+        if is_stuck {
+            // While the root is still among the tasks.
+            tell(Quiet::Stuck);
+        }
         match turn.finish() {
             Some(Err(payload)) => Err(payload),
             None if is_stuck => Ok(Stop::Stuck),

@@ -29,7 +29,11 @@ impl EventLoop {
         let now = self.clock.now();
         match self.next_turn(now) {
             Some(at) if at <= now => self.shared.inbox.ring(),
-            at => self.poll.watch_until(at, now),
+            // Paused time does not come to a deadline by itself, and a turn that may not wait does
+            // not move it on.
+            at => self
+                .poll
+                .watch_until(at.filter(|_| !self.clock.is_paused()), now),
         }
     }
 
@@ -42,8 +46,7 @@ impl EventLoop {
             || !self.close.is_empty()
             || self.shared.inbox.has_pending()
             || self.shared.pool.has_inline_jobs();
-        // Paused time moves on in a turn.
-        if has_work || self.clock.is_paused() && self.may_time_help() {
+        if has_work {
             return Some(now);
         }
         self.timers.next_deadline().filter(|_| self.may_time_help())

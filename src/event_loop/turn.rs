@@ -76,8 +76,10 @@ pub(super) struct Turn<'a> {
     pub(super) is_stuck: bool,
     /// How much has happened: polls and events.
     pub(super) events: u64,
-    /// Which phase is running, as a number.
+    /// Which phase of the tick is running, as a number.
     phase: u64,
+    /// Whether something has happened in this tick.
+    is_eventful: bool,
     /// Polls that are left to the present phase.
     budget: u32,
     /// Callbacks since the clock was last looked at for due timers.
@@ -102,6 +104,7 @@ impl<'a> Turn<'a> {
             is_stuck: false,
             events: 0,
             phase: 0,
+            is_eventful: false,
             budget: 0,
             callbacks: 0,
             charged: 0,
@@ -113,6 +116,7 @@ impl<'a> Turn<'a> {
     pub(super) fn tick(&mut self) -> io::Result<()> {
         let l = self.event_loop;
         let now = || l.clock.now();
+        self.begin_tick();
         l.timers.run(self.begin_phase(), now);
         l.pending.run(self.begin_phase());
         if let Some(dice) = &l.dice {
@@ -204,6 +208,11 @@ impl<'a> Turn<'a> {
         }
     }
 
+    fn begin_tick(&mut self) {
+        self.phase = 0;
+        self.is_eventful = false;
+    }
+
     fn end_tick(&mut self) {
         self.begin_phase();
         let ticks = self.event_loop.ticks.get() + 1;
@@ -255,8 +264,11 @@ impl<'a> Turn<'a> {
     fn record(&mut self, what: u64) {
         self.events += 1;
         if self.event_loop.dice.is_some() {
+            // Ticks without events are not counted: the OS may end a wait for nothing.
+            let is_first = !std::mem::replace(&mut self.is_eventful, true);
+            let place = self.phase << 1 | u64::from(is_first);
             let shared = &self.event_loop.shared;
-            shared.fold_order(|hash| dice::fold(dice::fold(hash, self.phase), what));
+            shared.fold_order(|hash| dice::fold(dice::fold(hash, place), what));
         }
     }
 

@@ -358,6 +358,7 @@ impl Link {
                             source,
                             waiter: None,
                         });
+                        event_loop.touch();
                     }
                 });
                 (Some(key), !is_here)
@@ -367,9 +368,13 @@ impl Link {
             return None;
         }
         let waiter = None;
-        context::with(|event_loop| Closed {
-            home: event_loop.id(),
-            ticket: event_loop.close.push(Closing { source, waiter }),
+        context::with(|event_loop| {
+            let ticket = event_loop.close.push(Closing { source, waiter });
+            event_loop.touch();
+            Closed {
+                home: event_loop.id(),
+                ticket,
+            }
         })
     }
 }

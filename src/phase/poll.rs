@@ -135,8 +135,8 @@ impl Poll {
         if !turn.may_go_on() {
             return Ok(());
         }
-        self.fetch(wait, always, now)?;
-        if wait == Wait::Probe && self.fetched.borrow().is_empty() {
+        let was_asked = self.fetch(wait, always, now)?;
+        if wait == Wait::Probe && was_asked && self.fetched.borrow().is_empty() {
             turn.idle();
         }
         let mut must_defer = turn.has_pending();
@@ -155,7 +155,9 @@ impl Poll {
         self.fetched.borrow_mut().pop_front()
     }
 
-    fn fetch(&self, wait: Wait, always: bool, now: impl Fn() -> u64) -> io::Result<()> {
+    /// Lines up what happened. Answers whether the OS was asked as `wait` says: not if there was a
+    /// message, or the loop has been let go.
+    fn fetch(&self, wait: Wait, always: bool, now: impl Fn() -> u64) -> io::Result<bool> {
         let mut signals = Vec::new();
         let may_sleep = wait != Wait::Not && self.inbox.fall_asleep();
         if may_sleep {
@@ -171,7 +173,7 @@ impl Poll {
                 .fetch(|message| fetched.push_back(Callback::Message(message)));
         }
         fetched.extend(signals);
-        Ok(())
+        Ok(may_sleep)
     }
 
     /// With other work at hand: whether the OS must be asked all the same. With no source there is
@@ -241,8 +243,13 @@ impl Poll {
             match sources.record(key, event) {
                 None => {}
                 Some(Kind::Signal) => signals.push(Callback::Source(key)),
-                Some(Kind::Ordinary) if self.dice.is_some() => shuffled.push(key),
-                Some(Kind::Ordinary) => fetched.push_back(Callback::Source(key)),
+                Some(Kind::Ordinary) if self.dice.is_none() => {
+                    fetched.push_back(Callback::Source(key));
+                }
+                // The kernel also reports what concerns nobody, say that the other end has
+                // acknowledged something, and that goes by its own timers.
+                Some(Kind::Ordinary) if !sources.has_ready_waiters(key) => {}
+                Some(Kind::Ordinary) => shuffled.push(key),
             }
         }
         if let Some(dice) = &self.dice {

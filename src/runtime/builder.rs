@@ -186,7 +186,9 @@ impl Builder {
     /// jobs run on the loop's own thread, some of those that wait at each poll phase, as the seed
     /// likes; there are no worker threads. So with [paused time](Builder::start_paused), and as far as
     /// a program asks nothing of the world, the same seed gives the same run;
-    /// [`Handle::order_hash`](super::Handle::order_hash) tells whether it was.
+    /// [`Handle::order_hash`](super::Handle::order_hash) tells whether it was. Sockets of the run's own
+    /// that talk to each other over the loopback device repeat, too, if they are set to
+    /// [`nodelay`](crate::net::TcpStream::set_nodelay): otherwise the kernel's timers hold bytes back.
     ///
     /// A job that waits for a task of its own loop waits for ever, for both are one thread.
     pub fn seed(&mut self, seed: u64) -> &mut Self {

@@ -79,7 +79,8 @@ impl Runtime {
     ///
     /// First what is ready runs, then come the five phases. The poll phase waits at most `limit` for
     /// something to happen; without a limit it waits as long as that takes, but not at all if
-    /// nothing is alive.
+    /// nothing is alive. Under paused time the limit counts in that time: a turn that has nothing to
+    /// do moves it on by `limit` at most.
     ///
     /// # Panics
     ///
@@ -176,7 +177,11 @@ impl Runtime {
         let mut panicked = None;
         for hook in &mut hooks {
             if let Err(payload) = panics::contain(hook) {
-                panicked = Some(payload);
+                // The first one is told of. To drop another may panic, too.
+                match panicked {
+                    None => panicked = Some(payload),
+                    Some(_) => panics::discard(payload),
+                }
             }
         }
         let mut present = self.event_loop.hooks.borrow_mut();
@@ -194,6 +199,7 @@ impl Runtime {
 /// It is readable whenever a [`turn`](Runtime::turn) would do something: a socket is ready, a timer
 /// is due, a worker or another thread has sent something, a task was spawned. Wait for it with
 /// `poll(2)` or the like, and then call `turn(Some(Duration::ZERO))`; nothing need be read from it.
+/// Under paused time it tells of timers only when they are due: such a turn does not move the time.
 impl AsFd for Runtime {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event_loop.descriptor()

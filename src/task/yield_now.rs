@@ -56,7 +56,10 @@ impl Future for YieldNow {
         let (home, check) = (event_loop.id(), &event_loop.check);
         let asker = Asker::new(home, cx.waker());
         match self.state {
-            State::New => self.state = State::Waiting(home, check.push(asker.to_waiter())),
+            State::New => {
+                self.state = State::Waiting(home, check.push(asker.to_waiter()));
+                event_loop.touch();
+            }
             // Whoever polls again may have another waker. On another loop the ticket says nothing.
             State::Waiting(id, ticket)
                 if id == home && check.replace(ticket, Some(asker.to_waiter())).is_ok() => {}

@@ -44,6 +44,7 @@ pub fn pause() {
         "time is paused already; `time::resume` lets it go on"
     );
     event_loop.clock.pause();
+    event_loop.touch();
 }
 
 /// Lets the time of the current runtime go on, from where it stands.
@@ -53,7 +54,9 @@ pub fn pause() {
 /// If the time is not paused. If no runtime is current on this thread.
 #[track_caller]
 pub fn resume() {
-    paused_loop("resume").clock.resume();
+    let event_loop = paused_loop("resume");
+    event_loop.clock.resume();
+    event_loop.touch();
 }
 
 /// Returns whether the time of the current runtime is paused. It is not where there is none.
@@ -91,6 +94,7 @@ pub fn advance(duration: Duration) -> Advance {
     let now = event_loop.clock.now();
     let then = now.saturating_add(clock::nanos(duration));
     event_loop.clock.advance_to(then);
+    event_loop.touch();
     Advance(sleep(Duration::ZERO))
 }
 
@@ -106,6 +110,7 @@ pub fn advance_to_next() -> Option<Duration> {
     let now = event_loop.clock.now();
     let next = event_loop.timers.exact_next_deadline()?;
     event_loop.clock.advance_to(next);
+    event_loop.touch();
     Some(clock::until(next, now))
 }
 
@@ -116,7 +121,9 @@ pub fn advance_to_next() -> Option<Duration> {
 /// If no runtime is current on this thread.
 #[track_caller]
 pub fn auto_advance(enabled: bool) {
-    context::expect_current().auto_advance.set(enabled);
+    let event_loop = context::expect_current();
+    event_loop.auto_advance.set(enabled);
+    event_loop.touch();
 }
 
 /// Waits until what [`advance`] made due has happened.

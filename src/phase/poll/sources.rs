@@ -309,6 +309,16 @@ impl Sources {
         }
     }
 
+    /// Whether somebody waits for what is now ready.
+    pub(super) fn has_ready_waiters(&self, key: Key) -> bool {
+        self.slots.get(key).is_some_and(|source| {
+            let sides = [&source.read, &source.write];
+            sides
+                .iter()
+                .any(|side| side.ready && !side.waiters.is_empty())
+        })
+    }
+
     pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
         if let Some(source) = self.slots.get_mut(key) {
             source.read.take_waiters(out);
