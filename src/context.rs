@@ -11,31 +11,61 @@ use crate::ready::{self, LoopId, Outer};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
+    /// For each guard that lives: its number, and what was current before it.
+    static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a user is told who calls something that needs a loop where there is none.
 pub(crate) const NO_LOOP: &str = "no quintet runtime is current on this thread; call this inside \
      `Runtime::block_on` or `#[quintet::main]`, or while a guard of `Runtime::enter` lives";
 
-/// Makes a loop current while it lives.
+/// Makes a loop current, or none, while it lives. Guards may end in any order.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    previous: Option<Rc<EventLoop>>,
+    number: u64,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let previous = self.previous.take();
-        // The thread-local may be gone already, in a destructor of another one.
-        let _gone = CURRENT.try_with(|current| current.replace(previous));
+        // The thread-locals may be gone already, in a destructor of another one.
+        let was_current = BEFORE.try_with(|before| self.leave(&mut before.borrow_mut()));
+        drop(was_current);
+    }
+}
+
+impl Entered {
+    /// Takes the guard out, and returns what was current by it alone, to be dropped outside.
+    fn leave(&self, before: &mut Vec<(u64, Option<Rc<EventLoop>>)>) -> Option<Rc<EventLoop>> {
+        let index = before
+            .iter()
+            .rposition(|(number, _)| *number == self.number)?;
+        let (_, previous) = before.remove(index);
+        match before.get_mut(index) {
+            // A later guard lives: what it will restore is what was before this one.
+            Some((_, own)) => std::mem::replace(own, previous),
+            None => CURRENT
+                .try_with(|current| current.replace(previous))
+                .ok()
+                .flatten(),
+        }
     }
 }
 
 pub(crate) fn enter(event_loop: &Rc<EventLoop>) -> Entered {
-    // A runtime that stands in a thread-local may end when this one is gone.
-    let entered = CURRENT.try_with(|current| current.replace(Some(Rc::clone(event_loop))));
+    make_current(Some(Rc::clone(event_loop)))
+}
+
+fn make_current(event_loop: Option<Rc<EventLoop>>) -> Entered {
+    // A runtime that stands in a thread-local may end when these are gone.
+    let previous = CURRENT.try_with(|current| current.replace(event_loop));
+    let number = BEFORE.try_with(|before| {
+        let mut before = before.borrow_mut();
+        let number = before.last().map_or(0, |(number, _)| number + 1);
+        before.push((number, previous.ok().flatten()));
+        number
+    });
     Entered {
-        previous: entered.ok().flatten(),
+        number: number.unwrap_or(u64::MAX),
     }
 }
 
@@ -132,12 +162,9 @@ pub(crate) fn waits_for(what: &'static str) {
 
 /// Calls `f`, a blocking job, as if this were a worker's thread: without a current loop.
 pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
-    let previous = CURRENT.try_with(|current| current.take()).ok().flatten();
-    let Some(previous) = previous else {
+    if with(|_| ()).is_none() {
         return f();
-    };
-    let _entered = Entered {
-        previous: Some(previous),
-    };
+    }
+    let _outside = make_current(None);
     f()
 }

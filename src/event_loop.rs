@@ -276,6 +276,7 @@ impl EventLoop {
     pub(crate) fn exit(&self, code: i32) {
         if self.exit_code.get().is_none() {
             self.exit_code.set(Some(code));
+            self.touch();
         }
     }
 

@@ -40,7 +40,8 @@ impl EventLoop {
     /// When the next turn has something to do, while the loop does not run: now, if that is `now`;
     /// none, if it depends on others.
     pub(crate) fn next_turn(&self, now: u64) -> Option<u64> {
-        let has_work = !self.parked.borrow().is_empty()
+        let has_work = self.is_stopping()
+            || !self.parked.borrow().is_empty()
             || !self.pending.is_empty()
             || !self.check.is_empty()
             || !self.close.is_empty()

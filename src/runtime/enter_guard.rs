@@ -8,7 +8,7 @@ use crate::event_loop::EventLoop;
 
 /// Keeps a runtime current on this thread; see [`Runtime::enter`](super::Runtime::enter).
 ///
-/// Guards end in the reverse order of their making.
+/// Guards may end in any order: the one made last, of those that live, says what is current.
 #[derive(Debug)]
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {

@@ -158,14 +158,17 @@ impl Sleep {
     /// If it is armed on another loop than the current one.
     #[track_caller]
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        self.is_endless = false;
-        self.deadline = deadline;
         if let State::Armed(shared, key) = &self.state {
             with_own_loop(shared, |event_loop| {
-                let (deadline, now) = self.nanos(event_loop);
-                event_loop.timers.rearm(*key, deadline, now);
+                let clock = &event_loop.clock;
+                let nanos = clock.nanos_at(deadline.into_std());
+                event_loop.timers.rearm(*key, nanos, clock.now());
                 event_loop.touch();
             });
+        }
+        self.is_endless = false;
+        self.deadline = deadline;
+        if let State::Armed(..) = &self.state {
             return;
         }
         self.state = match context::current() {
