@@ -2,14 +2,15 @@
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::task::{Context, Waker};
 use std::thread;
 
 use futures::channel::oneshot;
-use quintet::runtime::{Runtime, before_exit, on_exit};
+use quintet::net::TcpListener;
+use quintet::runtime::{Handle, Runtime, before_exit, on_exit};
 use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
@@ -249,10 +250,10 @@ const WORD: &str = "nothing can wake this loop but another thread";
 const WAITS: &str = "QUINTET_TEST_WAITS";
 
 /// A process that runs one test of this file and is spoken to.
-fn child(name: &str) -> Child {
+fn child(name: &str, what: &str) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "--nocapture", &format!("exit::{name}")]);
-    command.env(WAITS, "").stdin(Stdio::piped());
+    command.env(WAITS, what).stdin(Stdio::piped());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
@@ -291,7 +292,7 @@ fn case_q09_block_on_waits_without_end_and_says_so_once() {
         return watched(wait_in_silence);
     }
     watched(|| {
-        let mut child = child("case_q09_block_on_waits_without_end_and_says_so_once");
+        let mut child = child("case_q09_block_on_waits_without_end_and_says_so_once", "");
         let mut said = Vec::new();
         for line in BufReader::new(child.stderr.take().unwrap()).lines() {
             let line = line.unwrap();
@@ -308,27 +309,50 @@ fn case_q09_block_on_waits_without_end_and_says_so_once() {
     });
 }
 
+/// Waits for longer than the silence for another thread, beside something of the loop's own that
+/// could end the wait.
+fn wait_beside<F: Future<Output = ()>>(company: impl FnOnce() -> F) {
+    let (end, ended) = oneshot::channel::<()>();
+    thread::spawn(move || {
+        thread::sleep(SILENCE + SILENCE / 5);
+        // Gone where the company has ended the wait.
+        let _gone = end.send(());
+    });
+    quintet::block_on(async {
+        let company = company();
+        futures::future::select(ended, pin!(company)).await;
+    });
+}
+
 #[test]
-fn case_q09_block_on_says_nothing_where_a_timer_will_end_the_wait() {
-    if env::var_os(WAITS).is_some() {
-        return watched(|| {
-            let (end, ended) = oneshot::channel::<()>();
-            thread::spawn(move || {
-                thread::sleep(SILENCE + SILENCE / 5);
-                end.send(()).unwrap();
-            });
-            quintet::block_on(async {
-                drop(spawn(sleep(AGES)));
-                ended.await.unwrap();
-            });
+fn case_q09_block_on_says_nothing_where_the_loop_may_end_the_wait() {
+    let name = "case_q09_block_on_says_nothing_where_the_loop_may_end_the_wait";
+    if let Some(company) = env::var_os(WAITS) {
+        return watched(|| match company.to_str().unwrap() {
+            "timer" => wait_beside(|| sleep(AGES)),
+            "socket" => wait_beside(|| async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                listener.accept().await.unwrap();
+            }),
+            "job" => wait_beside(|| async {
+                let job = spawn_blocking(|| thread::sleep(SILENCE + SILENCE / 5));
+                job.await.unwrap();
+            }),
+            "guard" => wait_beside(|| async {
+                let _guard = Handle::current().keep_alive();
+                std::future::pending::<()>().await;
+            }),
+            other => unreachable!("{other}"),
         });
     }
     watched(|| {
-        let child = child("case_q09_block_on_says_nothing_where_a_timer_will_end_the_wait");
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        assert!(!said.contains(WORD), "{said}");
+        let children = ["timer", "socket", "job", "guard"].map(|what| child(name, what));
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            assert!(!said.contains(WORD), "{said}");
+        }
     });
 }
 

@@ -417,7 +417,9 @@ fn an_interval_of_nothing_is_refused_with_its_reason_in_every_form() {
 fn a_reset_on_another_loop_panics_and_changes_nothing() {
     in_time(|| {
         let (home, other) = (paused(), paused());
-        let mut timer = Box::pin(home.block_on(async { sleep(LONG) }));
+        let guard = home.enter();
+        let mut timer = Box::pin(sleep(LONG));
+        drop(guard);
         home.block_on(async { assert!(poll_once(&mut timer).is_pending()) });
         let deadline = timer.deadline();
         let message = other.block_on(async { panic_of(|| timer.as_mut().reset(Instant::now())) });
