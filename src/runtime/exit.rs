@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::future::{Pending, pending};
 
+use super::Runtime;
 use crate::context;
+use crate::event_loop::EventLoop;
 
 /// Ends the process with `code`, in order: no other task is polled any more, all futures are
 /// dropped, what they close is closed, running jobs are given the
@@ -45,9 +47,8 @@ pub fn exit(code: i32) -> Pending<Infallible> {
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let runtime = quintet::runtime::Runtime::new()?;
-/// let _guard = runtime.enter();
 /// let mut batches = 2;
-/// quintet::runtime::before_exit(move || {
+/// runtime.before_exit(move || {
 ///     if batches > 0 {
 ///         batches -= 1;
 ///         quintet::spawn(async { println!("another batch") });
@@ -59,12 +60,7 @@ pub fn exit(code: i32) -> Pending<Infallible> {
 /// ```
 #[track_caller]
 pub fn before_exit(hook: impl FnMut() + 'static) {
-    let event_loop = context::expect_current();
-    event_loop
-        .hooks
-        .borrow_mut()
-        .before_exit
-        .push(Box::new(hook));
+    add_before_exit(&context::expect_current(), hook);
 }
 
 /// Has `hook` called once when the runtime ends, before its tasks are dropped. It is given the code
@@ -75,6 +71,28 @@ pub fn before_exit(hook: impl FnMut() + 'static) {
 /// If no runtime is current on this thread.
 #[track_caller]
 pub fn on_exit(hook: impl FnOnce(i32) + 'static) {
-    let event_loop = context::expect_current();
-    event_loop.hooks.borrow_mut().on_exit.push(Box::new(hook));
+    add_on_exit(&context::expect_current(), hook);
+}
+
+fn add_before_exit(event_loop: &EventLoop, hook: impl FnMut() + 'static) {
+    let mut hooks = event_loop.hooks.borrow_mut();
+    hooks.before_exit.push(Box::new(hook));
+}
+
+fn add_on_exit(event_loop: &EventLoop, hook: impl FnOnce(i32) + 'static) {
+    let mut hooks = event_loop.hooks.borrow_mut();
+    hooks.on_exit.push(Box::new(hook));
+}
+
+/// For the end of the process.
+impl Runtime {
+    /// Has `hook` called whenever [`run`](Runtime::run) finds nothing alive; see [`before_exit`].
+    pub fn before_exit(&self, hook: impl FnMut() + 'static) {
+        add_before_exit(&self.event_loop, hook);
+    }
+
+    /// Has `hook` called once when this runtime ends; see [`on_exit`].
+    pub fn on_exit(&self, hook: impl FnOnce(i32) + 'static) {
+        add_on_exit(&self.event_loop, hook);
+    }
 }
