@@ -179,6 +179,16 @@ fn what_happens_is_in_the_hash_and_without_a_seed_there_is_none() {
 }
 
 #[test]
+fn the_phase_in_which_something_happens_is_in_the_hash() {
+    in_time(|| {
+        // The same task is polled as often, in the same order, but in another phase.
+        let by_timer = run(1, |_| async { sleep(Duration::ZERO).await });
+        let by_check = run(1, |_| async { yield_now().await });
+        assert_ne!(by_timer.1, by_check.1);
+    });
+}
+
+#[test]
 fn a_seeded_runtime_has_no_threads_and_a_job_no_context() {
     in_time(|| {
         let home = here();
