@@ -41,11 +41,12 @@
 //! # Where things are
 //!
 //! - [`order`]: what runs when. It is a page to read.
-//! - [`runtime`]: the [`Runtime`](runtime::Runtime), its builder, the handle for other threads.
+//! - [`runtime`]: the [`Runtime`](runtime::Runtime) and the ways to run it, its builder, the handle for
+//!   other threads, what is alive and what it waits for.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
-//!   [`set_immediate`](task::set_immediate).
+//!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
-//! - [`time`]: sleeping, timeouts, intervals.
+//! - [`time`]: sleeping, timeouts, intervals, and paused time for tests.
 //! - [`net`]: TCP. [`fs`]: files. [`signal`]: Ctrl-C and the like. [`io`]: the traits they share.
 //! - `hyper` (with the feature of that name): hyper's runtime traits.
 //!

@@ -6,6 +6,12 @@
 //!
 //! [`yield_now`] and [`set_immediate`] belong to the check phase: what waits there runs once the
 //! loop has looked at the OS.
+//!
+//! - Many tasks: a [`JoinSet`] awaits them as they end, a [`TaskTracker`] waits for all of them, a
+//!   [`scope`] has children that may borrow and that end with it.
+//! - Stopping: [`JoinHandle::abort`], an [`AbortOnDropHandle`], a [`CancellationToken`].
+//! - Values: a [`task_local!`](crate::task_local) of one task, a [`ContextVar`] that children inherit.
+//! - Turns: [`unconstrained`] and [`coop`].
 
 pub mod coop;
 pub mod join_set;
