@@ -97,6 +97,7 @@ impl Clock {
         debug_assert!(self.is_paused(), "only a paused clock is moved");
         // One tick before never: a clock that shows `NEVER` would fire what is never to fire.
         self.paused_at.set(Some(nanos.clamp(now, NEVER - 1)));
+        self.now();
     }
 }
 

@@ -224,3 +224,16 @@ fn measured_time_is_told() {
         assert_eq!(runtime.dump().tasks()[0].busy(), None);
     });
 }
+
+#[test]
+fn the_age_of_a_task_counts_from_its_spawn() {
+    let (dump, _) = dump_of(|runtime| {
+        drop(named("old").spawn(pending::<()>()));
+        let moved = quintet::time::advance(DAY);
+        drop(named("new").spawn(pending::<()>()));
+        runtime.run_until_stalled();
+        moved
+    });
+    assert_eq!(find(&dump, "old").age(), DAY);
+    assert_eq!(find(&dump, "new").age(), Duration::ZERO);
+}

@@ -213,8 +213,7 @@ impl<'a> Turn<'a> {
         self.is_eventful = false;
     }
 
-    fn end_tick(&mut self) {
-        self.begin_phase();
+    fn end_tick(&self) {
         let ticks = self.event_loop.ticks.get() + 1;
         self.event_loop.ticks.set(ticks);
         if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
