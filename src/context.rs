@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::event_loop::EventLoop;
 use crate::ready::{self, LoopId, Outer};
+use crate::tasks::{Message, TaskInbox};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
@@ -113,6 +114,23 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
         .try_with(|current| current.borrow().clone())
         .ok()
         .flatten()
+}
+
+/// Calls `f` with the loop `id`: now, if that is the current one; else there, later, by way of its
+/// inbox. A loop that is gone has nothing to be called for.
+pub(crate) fn at_home(id: LoopId, inbox: &TaskInbox, f: impl FnOnce(&EventLoop) + Send + 'static) {
+    let home = move || current().filter(|event_loop| event_loop.id() == id);
+    match home() {
+        Some(event_loop) => f(&event_loop),
+        None => {
+            let call = move || {
+                if let Some(event_loop) = home() {
+                    f(&event_loop);
+                }
+            };
+            let _refused = inbox.push(Message::Call(Box::new(call)));
+        }
+    }
 }
 
 /// The current loop.

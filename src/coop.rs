@@ -91,29 +91,27 @@ pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
 
 /// Runs `poll` such that nothing in it is charged or refused.
 pub(crate) fn without_budget<R>(poll: impl FnOnce() -> R) -> R {
+    with_left(UNLIMITED, poll)
+}
+
+/// Runs `poll` with a budget: the task's or, where nothing is counted, one of its own.
+pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
+    if LEFT.get() == UNLIMITED {
+        with_left(UNITS_PER_POLL, poll)
+    } else {
+        poll()
+    }
+}
+
+/// Runs `poll` with `left` units. What there was before is there again afterwards.
+fn with_left<R>(left: u32, poll: impl FnOnce() -> R) -> R {
     struct Restore(u32);
     impl Drop for Restore {
         fn drop(&mut self) {
             LEFT.set(self.0);
         }
     }
-    let _restore = Restore(LEFT.replace(UNLIMITED));
-    poll()
-}
-
-/// Runs `poll` with a budget: the task's or, where nothing is counted, one of its own.
-pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
-    struct Restore;
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            LEFT.set(UNLIMITED);
-        }
-    }
-    if LEFT.get() != UNLIMITED {
-        return poll();
-    }
-    LEFT.set(UNITS_PER_POLL);
-    let _restore = Restore;
+    let _restore = Restore(LEFT.replace(left));
     poll()
 }
 

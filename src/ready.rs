@@ -193,12 +193,8 @@ pub(crate) fn absent(f: impl FnOnce()) {
             }
         }
     }
-    let outer = HOME.with(|home| Outer {
-        running: home.running.replace(0),
-        queue: home.queue.take(),
-        polled: home.polled.replace(Polled::NONE),
-    });
-    let _restore = Restore(Some(outer));
+    // No loop has this id.
+    let _restore = Restore(Some(start(LoopId(0), VecDeque::new())));
     f();
 }
 

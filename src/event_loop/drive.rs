@@ -96,39 +96,32 @@ impl EventLoop {
             }
             tick(&mut turn);
         }
-        self.shared.stopping.store(false, Ordering::Relaxed);
-        if turn.is_stuck {
-            return Stop::Stuck;
+        match self.end_run() {
+            Stop::Done if turn.is_stuck => Stop::Stuck,
+            stop => stop,
         }
-        self.take_stop()
     }
 
     /// Goes round once, and waits no longer than `limit` for something to happen.
     pub(crate) fn run_once(&self, limit: Option<Duration>) -> Stop {
         let now = self.clock.now();
-        let limit = limit.map(|limit| now.saturating_add(clock::nanos(limit)));
-        let ends_with_life = true;
-        let mut turn = Turn::new(
-            self,
-            None,
-            Patience {
-                limit,
-                ends_with_life,
-            },
-        );
+        let patience = Patience {
+            limit: limit.map(|limit| now.saturating_add(clock::nanos(limit))),
+            ..Patience::WHILE_ALIVE
+        };
+        let mut turn = Turn::new(self, None, patience);
         turn.begin();
         if !self.is_stopping() {
             tick(&mut turn);
         }
-        self.shared.stopping.store(false, Ordering::Relaxed);
-        self.take_stop()
+        self.end_run()
     }
 
     /// Goes round, without waiting, as long as there is something to do.
     pub(crate) fn run_until_stalled(&self) -> Stop {
         let patience = Patience {
             limit: Some(0),
-            ends_with_life: false,
+            ..Patience::ENDLESS
         };
         let mut turn = Turn::new(self, None, patience);
         turn.begin();
@@ -137,6 +130,11 @@ impl EventLoop {
             events = Some(turn.events);
             tick(&mut turn);
         }
+        self.end_run()
+    }
+
+    /// Ends a run that heeds the wish to stop, which is fulfilled now.
+    fn end_run(&self) -> Stop {
         self.shared.stopping.store(false, Ordering::Relaxed);
         self.take_stop()
     }

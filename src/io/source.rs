@@ -23,7 +23,7 @@ use crate::phase::close::Closing;
 use crate::phase::poll::{Direction, Kind, WaiterId};
 use crate::ready::LoopId;
 use crate::slots::Key;
-use crate::tasks::{Asker, Message};
+use crate::tasks::Asker;
 
 /// What a successful operation says about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -416,21 +416,8 @@ impl Drop for Closed {
     }
 }
 
-/// Calls `f` with the loop of `shared`: now, if that is the current one; else there, later. A loop
-/// that is gone has nothing to be called for.
 fn at_home(shared: &Shared, f: impl FnOnce(&EventLoop) + Send + 'static) {
-    match context::current().filter(|event_loop| event_loop.id() == shared.id) {
-        Some(event_loop) => f(&event_loop),
-        None => {
-            let id = shared.id;
-            let call = move || {
-                if let Some(event_loop) = context::current().filter(|l| l.id() == id) {
-                    f(&event_loop);
-                }
-            };
-            let _refused = shared.inbox.push(Message::Call(Box::new(call)));
-        }
-    }
+    context::at_home(shared.id, &shared.inbox, f);
 }
 
 /// Repeats what a signal handler interrupted.

@@ -8,6 +8,8 @@ use std::os::fd::RawFd;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::clock;
+use crate::context;
 use crate::event_loop::EventLoop;
 use crate::phase::poll::Direction;
 use crate::ready;
@@ -130,7 +132,7 @@ impl Dump {
             .collect();
         let title = match &event_loop.shared.name {
             Some(name) => format!("runtime `{name}`"),
-            None => crate::context::describe(event_loop.id()),
+            None => context::describe(event_loop.id()),
         };
         Dump { title, tasks }
     }
@@ -259,7 +261,7 @@ impl Survey {
         event_loop.timers.for_each_waiter(|waiter, deadline| {
             let wait = Wait::Timer {
                 deadline: Instant::from_std(clock.instant_at(deadline)),
-                left: (deadline != crate::clock::NEVER).then(|| crate::clock::until(deadline, now)),
+                left: (deadline != clock::NEVER).then(|| clock::until(deadline, now)),
             };
             self.add_waiter(waiter, wait);
         });

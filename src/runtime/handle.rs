@@ -9,7 +9,7 @@ use crate::blocking;
 use crate::context;
 use crate::event_loop::Shared;
 use crate::task::{self, JoinHandle};
-use crate::tasks::{Message, Origin};
+use crate::tasks::Origin;
 
 use super::{Dump, KeepAlive};
 
@@ -118,18 +118,11 @@ impl Handle {
     /// On another thread than the runtime's this waits until the loop answers, in its poll phase; a
     /// runtime that has ended answers with nothing.
     pub fn dump(&self) -> Dump {
-        if let Some(event_loop) = context::current().filter(|l| l.id() == self.shared.id) {
-            return Dump::new(&event_loop);
-        }
-        let id = self.shared.id;
         let (answer, answered) = mpsc::channel();
-        let ask = move || {
-            if let Some(event_loop) = context::current().filter(|l| l.id() == id) {
-                let _gone = answer.send(Dump::new(&event_loop));
-            }
-        };
-        // A loop that is gone gives the message back. It goes at once, and with it the sender.
-        drop(self.shared.inbox.push(Message::Call(Box::new(ask))));
+        // A loop that is gone drops the question, and with it the sender.
+        context::at_home(self.shared.id, &self.shared.inbox, move |event_loop| {
+            let _gone = answer.send(Dump::new(event_loop));
+        });
         answered.recv().unwrap_or_else(|_| Dump::nothing())
     }
 

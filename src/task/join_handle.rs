@@ -16,7 +16,7 @@ use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
 use crate::pool::Ticket;
-use crate::tasks::{Failure, Header, Message, Outcome, Spawned};
+use crate::tasks::{Failure, Header, Outcome, Spawned};
 
 /// Awaits the end of a task.
 ///
@@ -283,36 +283,18 @@ impl<T> Drop for JoinHandle<T> {
 /// Says whether the task counts, and tells the loop at home.
 pub(super) fn set_ref(header: &Arc<Header>, is_ref: bool) {
     header.set_ref(is_ref);
-    match context::current().filter(|event_loop| event_loop.id() == header.home()) {
-        Some(event_loop) => event_loop.tasks.recount(header),
-        None => {
-            let task = Arc::clone(header);
-            let go_home = move || {
-                if let Some(event_loop) = context::current().filter(|l| l.id() == task.home()) {
-                    event_loop.tasks.recount(&task);
-                }
-            };
-            let _refused = header.inbox().push(Message::Call(Box::new(go_home)));
-        }
-    }
+    let task = Arc::clone(header);
+    context::at_home(header.home(), header.inbox(), move |event_loop| {
+        event_loop.tasks.recount(&task);
+    });
 }
 
 /// Tells the loop at home that nobody will ask for the outcome.
 fn detach(header: &Arc<Header>) {
     let key = header.key();
-    match context::current().filter(|event_loop| event_loop.id() == header.home()) {
-        Some(event_loop) => event_loop.tasks.detach(key),
-        None => {
-            let home = header.home();
-            let go_home = move || {
-                if let Some(event_loop) = context::current().filter(|l| l.id() == home) {
-                    event_loop.tasks.detach(key);
-                }
-            };
-            // A loop that is gone has no slots.
-            let _refused = header.inbox().push(Message::Call(Box::new(go_home)));
-        }
-    }
+    context::at_home(header.home(), header.inbox(), move |event_loop| {
+        event_loop.tasks.detach(key);
+    });
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

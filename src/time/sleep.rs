@@ -13,7 +13,7 @@ use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::timers::TimerKey;
-use crate::tasks::{Asker, Message};
+use crate::tasks::Asker;
 
 /// Waits until `duration` has passed.
 ///
@@ -139,14 +139,9 @@ impl Sleep {
             return;
         };
         let key = *key;
-        let set = move |event_loop: &EventLoop| event_loop.timers.set_ref(key, is_ref);
-        if context::with_loop(shared.id, set).is_none() {
-            let id = shared.id;
-            let call = move || {
-                context::with_loop(id, set);
-            };
-            let _refused = shared.inbox.push(Message::Call(Box::new(call)));
-        }
+        context::at_home(shared.id, &shared.inbox, move |event_loop| {
+            event_loop.timers.set_ref(key, is_ref);
+        });
     }
 
     /// Sets another deadline, whether or not it has ended, and arms it anew, as if it came last.
@@ -264,13 +259,9 @@ impl Drop for Sleep {
 
 /// Sends the key of a timer that was dropped elsewhere back to its loop.
 fn go_home(shared: &Shared, key: TimerKey) {
-    let id = shared.id;
-    let cancel = move || {
-        let waiter = context::with_loop(id, |event_loop| event_loop.timers.cancel(key));
-        drop(waiter);
-    };
-    // A loop that is gone has no timers.
-    let _refused = shared.inbox.push(Message::Call(Box::new(cancel)));
+    context::at_home(shared.id, &shared.inbox, move |event_loop| {
+        drop(event_loop.timers.cancel(key));
+    });
 }
 
 impl fmt::Debug for Sleep {
