@@ -1,7 +1,6 @@
 //! Time under the program's control.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -17,8 +16,11 @@ use quintet::time::{
 };
 use quintet::{spawn, spawn_blocking};
 
+#[path = "support/panics.rs"]
+mod panics;
 #[path = "support/patience.rs"]
 mod patience;
+use panics::panic_message as panic_of;
 use patience::in_time;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,17 +33,6 @@ fn paused() -> Runtime {
 
 fn block_on<F: Future>(future: F) -> F::Output {
     in_time(|| paused().block_on(future))
-}
-
-/// What a call panics with.
-fn panic_of<R>(f: impl FnOnce() -> R) -> String {
-    let payload = match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(_) => panic!("this was to panic"),
-        Err(payload) => payload,
-    };
-    let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .expect("a text")
 }
 
 #[test]

@@ -11,19 +11,24 @@ mod starvation;
 mod threads;
 mod time;
 
+#[path = "../support/drops.rs"]
+mod drops;
+#[path = "../support/panics.rs"]
+mod messages;
 #[path = "../support/patience.rs"]
 mod patience;
+#[path = "../support/wakers.rs"]
+mod wakers;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 
 use quintet::runtime::{Builder, Runtime};
 use quintet::time::Duration;
 
+pub(crate) use drops::OnDrop;
+pub(crate) use messages::panic_message as panic_of;
 pub(crate) use patience::in_time;
+pub(crate) use wakers::{CountingWaker, poll_with};
 
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
@@ -36,35 +41,6 @@ pub(crate) fn paused() -> Runtime {
     built.expect("descriptors for a runtime")
 }
 
-/// Calls a function when dropped.
-pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
-
-impl<F: FnOnce()> OnDrop<F> {
-    pub(crate) fn new(f: F) -> Self {
-        OnDrop(Some(f))
-    }
-}
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
-    }
-}
-
-/// What a panic of `f` says.
-#[track_caller]
-pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
-        panic!("this was to panic");
-    };
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => (*payload.downcast::<&str>().expect("a text")).to_owned(),
-    }
-}
-
 /// A panic's payload whose destructor panics, too.
 pub(crate) struct Bomb;
 
@@ -74,26 +50,6 @@ impl Drop for Bomb {
             panic!("a payload explodes");
         }
     }
-}
-
-/// A waker that counts.
-#[derive(Default)]
-pub(crate) struct Counting(AtomicUsize);
-
-impl Counting {
-    pub(crate) fn wakes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Wake for Counting {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
 pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {

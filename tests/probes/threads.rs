@@ -14,7 +14,7 @@ use quintet::task::{JoinHandle, yield_now};
 use quintet::time::{Duration, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use super::{Counting, LONG, OnDrop, in_time, new, poll_once, poll_with};
+use super::{CountingWaker, LONG, OnDrop, in_time, new, poll_once, poll_with};
 
 /// Waits for nothing, and leaves a waker behind.
 async fn leave_waker(place: &Mutex<Vec<Waker>>) {
@@ -322,8 +322,7 @@ fn a_foreign_waker_is_told_once_by_each_thing_that_it_waits_for() {
     in_time(|| {
         let runtime: Runtime = new();
         let guard = runtime.enter();
-        let counting = Arc::new(Counting::default());
-        let waker = Waker::from(Arc::clone(&counting));
+        let (counting, waker) = CountingWaker::new();
         let mut timer = sleep(Duration::ZERO);
         let mut turn = yield_now();
         let mut task = spawn(async {});

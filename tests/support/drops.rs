@@ -8,6 +8,12 @@ use std::thread::{self, ThreadId};
 /// Calls a function when dropped.
 pub(crate) struct OnDrop<F: FnOnce()>(pub(crate) Option<F>);
 
+impl<F: FnOnce()> OnDrop<F> {
+    pub(crate) fn new(f: F) -> Self {
+        OnDrop(Some(f))
+    }
+}
+
 impl<F: FnOnce()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         if let Some(f) = self.0.take() {
