@@ -15,7 +15,7 @@ use crate::event_loop::{EventLoop, KeepAlive, Shared};
 use crate::panics;
 use crate::pool::{Class, Job, JobError, Label, Pool};
 use crate::task::{Builder, Cancel, JoinHandle, promise};
-use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
+use crate::tasks::{AnyWork, Failure, Identity, Origin, Outcome, Work};
 
 /// Runs `f` on a worker thread and returns a handle that awaits its result.
 ///
@@ -121,7 +121,7 @@ where
     let (queued, job) = Pool::job(label(class, &identity.origin), f);
     let id = identity.id;
     let ticket = Arc::clone(job.ticket());
-    let spawned = event_loop.insert(JobWork { job }, identity);
+    let spawned = event_loop.insert(AnyWork::new(JobWork { job }), identity);
     event_loop.tasks.poll_first(spawned.header.key());
     match pool.push(queued) {
         Ok(()) => {
@@ -178,7 +178,7 @@ where
 fn label(class: Class, origin: &Origin) -> Label {
     Label {
         class,
-        name: origin.name.clone(),
+        name: origin.name.as_deref().map(Box::from),
         location: origin.location,
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::event_loop::EventLoop;
 use crate::ready::{self, LoopId, Outer};
-use crate::tasks::{Message, TaskInbox};
+use crate::tasks::{Message, Note, TaskInbox};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
@@ -116,15 +116,19 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
         .flatten()
 }
 
+/// The loop `id`, if it is the current one.
+pub(crate) fn home(id: LoopId) -> Option<Rc<EventLoop>> {
+    current().filter(|event_loop| event_loop.id() == id)
+}
+
 /// Calls `f` with the loop `id`: now, if that is the current one; else there, later, by way of its
 /// inbox. A loop that is gone has nothing to be called for.
 pub(crate) fn at_home(id: LoopId, inbox: &TaskInbox, f: impl FnOnce(&EventLoop) + Send + 'static) {
-    let home = move || current().filter(|event_loop| event_loop.id() == id);
-    match home() {
+    match home(id) {
         Some(event_loop) => f(&event_loop),
         None => {
             let call = move || {
-                if let Some(event_loop) = home() {
+                if let Some(event_loop) = home(id) {
                     f(&event_loop);
                 }
             };
@@ -170,7 +174,7 @@ pub(crate) fn is_polled_unref() -> bool {
 
 /// Notes what the task that is being polled waits for, for those who ask what everybody waits for.
 /// To be called by a leaf future that is about to answer `Pending`.
-pub(crate) fn waits_for(what: &'static str) {
+pub(crate) fn waits_for(what: Note) {
     with(|event_loop| {
         if let Some(key) = ready::polled_task(event_loop.id()) {
             event_loop.tasks.note(key, what);

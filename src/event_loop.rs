@@ -30,7 +30,7 @@ use crate::pool::Pool;
 use crate::ready::{self, LoopId};
 use crate::slots::Key;
 use crate::tasks::{
-    Header, Identity, Message, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter, Work,
+    AnyWork, Header, Identity, Message, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
 };
 use turn::{Patience, Turn};
 
@@ -131,6 +131,7 @@ pub(crate) struct Settings {
 
 /// What belongs to one loop. Stays on its thread.
 pub(crate) struct EventLoop {
+    id: LoopId,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
@@ -187,6 +188,7 @@ impl EventLoop {
             unhandled_panic: settings.unhandled_panic,
         };
         Ok(EventLoop {
+            id,
             shared: Arc::new(shared),
             clock,
             tasks: Tasks::new(id, Arc::clone(&door.inbox), settings.unhandled_panic),
@@ -207,8 +209,9 @@ impl EventLoop {
         })
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> LoopId {
-        self.shared.id
+        self.id
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -226,25 +229,28 @@ impl EventLoop {
     }
 
     /// Adds a task to the tasks and to the end of the ready queue.
-    pub(crate) fn spawn<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+    #[inline]
+    pub(crate) fn spawn(&self, work: AnyWork, identity: Identity) -> Spawned {
         let spawned = self.insert(work, identity);
         self.enqueue(&spawned.header);
         spawned
     }
 
     /// Adds a task that is in no queue yet.
-    pub(crate) fn insert<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+    #[inline]
+    pub(crate) fn insert(&self, work: AnyWork, identity: Identity) -> Spawned {
         self.tasks.insert(work, identity, self.clock.recent())
     }
 
     /// Adds a task whose first turn is in the check phase.
-    pub(crate) fn spawn_immediate<W: Work>(&self, work: W, identity: Identity) -> Spawned {
+    pub(crate) fn spawn_immediate(&self, work: AnyWork, identity: Identity) -> Spawned {
         let spawned = self.insert(work, identity);
         self.check.push(Waiter::Task(spawned.header.key()));
         self.touch();
         spawned
     }
 
+    #[inline]
     fn enqueue(&self, header: &Header) {
         let is_running = ready::push(self.id(), || header.enqueue());
         if !is_running && let Some(key) = header.enqueue() {

@@ -198,16 +198,17 @@ pub(crate) fn absent(f: impl FnOnce()) {
     f();
 }
 
-/// Hands the tasks set aside by [`deferring`] to `take`.
+/// Whether [`deferring`] has set tasks aside.
 #[inline]
-pub(crate) fn drain_deferred(mut take: impl FnMut(Key)) {
-    HOME.with(|home| {
-        if !home.deferred.borrow().is_empty() {
-            mem::take(&mut *home.deferred.borrow_mut())
-                .into_iter()
-                .for_each(&mut take);
-        }
-    });
+pub(crate) fn has_deferred() -> bool {
+    HOME.with(|home| !home.deferred.borrow().is_empty())
+}
+
+/// Hands the tasks set aside by [`deferring`] to `take`.
+#[cold]
+pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
+    let deferred = HOME.with(|home| mem::take(&mut *home.deferred.borrow_mut()));
+    deferred.into_iter().for_each(take);
 }
 
 /// Calls `poll`, which polls the task `key`, whose waker has this data pointer.

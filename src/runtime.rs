@@ -23,7 +23,7 @@ use crate::context;
 use crate::event_loop::{EventLoop, Quiet};
 use crate::panics;
 use crate::task::{self, JoinHandle};
-use crate::tasks::Origin;
+use crate::tasks::{Name, Origin};
 
 pub use builder::{Builder, UnhandledPanic};
 pub use dump::{Dump, TaskDump, Wait};
@@ -107,7 +107,7 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let origin = Origin {
-            name: Some("root".into()),
+            name: Some(Name::new("root".to_owned())),
             location: Location::caller(),
         };
         let mut output = None;

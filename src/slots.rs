@@ -9,6 +9,9 @@ const ROOM_KEPT_MAX: usize = 1024;
 /// The end of the list of free slots.
 const NO_SLOT: u32 = u32::MAX;
 
+/// Marks a slot that is on no list: it is occupied.
+const IN_USE: u32 = u32::MAX - 1;
+
 /// Names one tenancy of one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -55,15 +58,12 @@ pub(crate) struct Slots<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
+    /// Of the tenant; of the next one while the slot is vacant, so that no key matches.
     generation: u32,
-    state: State<T>,
-}
-
-#[derive(Debug)]
-enum State<T> {
-    Occupied(T),
-    /// Free, with the next free slot.
-    Vacant(u32),
+    /// The next free slot, or `IN_USE`.
+    next: u32,
+    /// Present while the slot is occupied. What [`vacate`](Slots::vacate) leaves stays for the next.
+    value: Option<T>,
 }
 
 impl<T> Slots<T> {
@@ -81,86 +81,111 @@ impl<T> Slots<T> {
         self.len
     }
 
-    /// Occupies a slot with the value that `make` returns for its key.
-    #[inline]
-    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
-        let index = match self.free {
-            NO_SLOT => self.grow(),
-            index => index,
-        };
-        let entry = &mut self.entries[index as usize];
-        let State::Vacant(next) = entry.state else {
-            unreachable!("the free list names an occupied slot");
-        };
-        let key = Key {
-            index,
-            generation: entry.generation,
-        };
-        entry.state = State::Occupied(make(key));
-        self.free = next;
-        self.len += 1;
-        key
-    }
-
+    /// Occupies a slot with a value.
     pub(crate) fn insert(&mut self, value: T) -> Key {
         self.insert_with(|_| value)
     }
 
+    /// Occupies a slot with the value that `make` returns for its key.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
+        let (key, entry) = self.take_free();
+        entry.value = Some(make(key));
+        key
+    }
+
+    /// Occupies a slot. Its value is what the last tenant left there, or else what `make` returns.
+    #[inline]
+    pub(crate) fn occupy(&mut self, make: impl FnOnce() -> T) -> (Key, &mut T) {
+        let (key, entry) = self.take_free();
+        (key, entry.value.get_or_insert_with(make))
+    }
+
+    #[inline]
+    fn take_free(&mut self) -> (Key, &mut Entry<T>) {
+        if self.free == NO_SLOT {
+            self.grow();
+        }
+        let index = self.free;
+        let entry = &mut self.entries[index as usize];
+        self.free = entry.next;
+        entry.next = IN_USE;
+        self.len += 1;
+        let generation = entry.generation;
+        (Key { index, generation }, entry)
+    }
+
     /// Appends one vacant slot.
-    fn grow(&mut self) -> u32 {
+    #[cold]
+    fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 slots fit in memory");
-        assert!(index != NO_SLOT, "a loop holds fewer than 2^32 - 1 things");
+        assert!(index < IN_USE, "a loop holds fewer than 2^32 - 2 things");
         self.entries.push(Entry {
             generation: self.first_generation,
-            state: State::Vacant(NO_SLOT),
+            next: self.free,
+            value: None,
         });
-        index
+        self.free = index;
     }
 
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        match self.entries.get(key.index as usize) {
-            Some(Entry {
-                generation,
-                state: State::Occupied(value),
-            }) if *generation == key.generation => Some(value),
-            _ => None,
+        let entry = self.entries.get(key.index as usize)?;
+        if entry.generation != key.generation {
+            return None;
         }
+        entry.value.as_ref()
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.entries.get_mut(key.index as usize) {
-            Some(Entry {
-                generation,
-                state: State::Occupied(value),
-            }) if *generation == key.generation => Some(value),
-            _ => None,
+        let entry = self.entries.get_mut(key.index as usize)?;
+        if entry.generation != key.generation {
+            return None;
         }
+        entry.value.as_mut()
     }
 
-    /// Vacates the slot. A slot at its last generation is retired for good.
+    /// Vacates the slot.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        let entry = &mut self.entries[key.index as usize];
-        let value = match std::mem::replace(&mut entry.state, State::Vacant(NO_SLOT)) {
-            State::Occupied(value) => value,
-            State::Vacant(_) => unreachable!("the key was just found to be live"),
-        };
-        self.len -= 1;
-        if let Some(next) = entry.generation.checked_add(1) {
-            entry.generation = next;
-            entry.state = State::Vacant(self.free);
-            self.free = key.index;
+        let value = self.entries[key.index as usize].value.take();
+        self.release(key);
+        value
+    }
+
+    /// Vacates the slot, and leaves the value there for the next tenant.
+    #[inline]
+    pub(crate) fn vacate(&mut self, key: Key) {
+        if self.get(key).is_some() {
+            self.release(key);
         }
-        self.shrink_if_empty();
-        Some(value)
+    }
+
+    /// Gives an occupied slot back. One at its last generation is retired for good.
+    #[inline]
+    fn release(&mut self, key: Key) {
+        let entry = &mut self.entries[key.index as usize];
+        self.len -= 1;
+        match entry.generation.checked_add(1) {
+            Some(next) => {
+                entry.generation = next;
+                entry.next = self.free;
+                self.free = key.index;
+            }
+            None => {
+                entry.next = NO_SLOT;
+                entry.value = None;
+            }
+        }
+        if self.len == 0 {
+            self.shrink();
+        }
     }
 
     /// Gives the memory of a past burst back when nothing is left.
-    fn shrink_if_empty(&mut self) {
-        if self.len > 0 || self.entries.len() <= ROOM_KEPT_MAX {
+    fn shrink(&mut self) {
+        if self.entries.len() <= ROOM_KEPT_MAX {
             return;
         }
         let highest = self.entries.iter().map(|entry| entry.generation).max();
@@ -174,11 +199,8 @@ impl<T> Slots<T> {
 
     /// All live values, in slot order.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        let entries = self.entries.iter_mut();
-        entries.filter_map(|entry| match &mut entry.state {
-            State::Occupied(value) => Some(value),
-            State::Vacant(_) => None,
-        })
+        let live = self.entries.iter_mut().filter(|entry| entry.is_in_use());
+        live.filter_map(|entry| entry.value.as_mut())
     }
 
     /// All live keys and values, in slot order.
@@ -189,17 +211,18 @@ impl<T> Slots<T> {
     /// The same, from slot `first` on and round to it.
     pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = (Key, &T)> {
         let (before, after) = self.entries.split_at(first.min(self.entries.len()));
-        let numbered = (first..).zip(after).chain((0..).zip(before));
-        numbered.filter_map(|(index, entry)| match &entry.state {
-            State::Occupied(value) => Some((
-                Key {
-                    index: index as u32,
-                    generation: entry.generation,
-                },
-                value,
-            )),
-            State::Vacant(_) => None,
+        let numbered = (first as u32..).zip(after).chain((0..).zip(before));
+        let live = numbered.filter(|(_, entry)| entry.is_in_use());
+        live.filter_map(|(index, entry)| {
+            let generation = entry.generation;
+            Some((Key { index, generation }, entry.value.as_ref()?))
         })
+    }
+}
+
+impl<T> Entry<T> {
+    fn is_in_use(&self) -> bool {
+        self.next == IN_USE
     }
 }
 
@@ -252,6 +275,39 @@ mod tests {
 
         assert!(keys.iter().all(|&key| slots.get(key).is_none()));
         assert_eq!(slots.get(fresh), Some(&7));
+    }
+
+    #[test]
+    fn what_is_left_behind_serves_the_next_tenant_under_another_key() {
+        let mut slots = Slots::new();
+        let (first, value) = slots.occupy(|| vec![1]);
+        value.push(2);
+        slots.vacate(first);
+        assert_eq!(slots.get(first), None);
+        assert_eq!(slots.iter().count(), 0);
+        assert_eq!(slots.values_mut().count(), 0);
+        assert_eq!(slots.len(), 0);
+        slots.vacate(first);
+        assert_eq!(slots.remove(first), None);
+
+        let (second, value) = slots.occupy(|| unreachable!("there is a value"));
+
+        assert_eq!(value, &[1, 2]);
+        assert_ne!(second, first);
+        assert_eq!(slots.get(first), None);
+        assert_eq!(slots.remove(second), Some(vec![1, 2]));
+        assert_eq!(slots.occupy(Vec::new).1, &[] as &[i32]);
+    }
+
+    #[test]
+    fn a_value_that_is_left_in_a_retired_slot_is_dropped() {
+        let value = std::rc::Rc::new(());
+        let mut slots = Slots::new();
+        let (key, _) = slots.occupy(|| std::rc::Rc::clone(&value));
+        slots.entries[0].generation = u32::MAX;
+        let generation = u32::MAX;
+        slots.vacate(Key { generation, ..key });
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
     }
 
     #[test]

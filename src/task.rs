@@ -35,9 +35,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::context;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::Shared;
 use crate::panics;
-use crate::tasks::{FutureWork, Identity, Message, Origin, Work};
+use crate::tasks::{AnyWork, FutureWork, Identity, Message, Origin, Spawned, Work};
 use promise::{Promise, Promised};
 
 pub use abort_handle::AbortHandle;
@@ -98,32 +98,60 @@ fn spawn_with<F>(future: F, origin: Origin) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    spawn_work(FutureWork::new(future), origin, EventLoop::spawn)
+    spawn_work(FutureWork::new(future), origin, First::Ready)
 }
 
-/// Spawns work onto the current loop, by `enqueue`.
+/// Where a task has its first turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    /// At the end of the ready queue.
+    Ready,
+    /// In the check phase.
+    Check,
+}
+
+/// Spawns work onto the current loop.
 #[track_caller]
-pub(crate) fn spawn_work<W: Work>(
-    work: W,
-    origin: Origin,
-    enqueue: impl FnOnce(&EventLoop, W, Identity) -> crate::tasks::Spawned,
-) -> JoinHandle<W::Output> {
+fn spawn_work<W: Work>(work: W, origin: Origin, first: First) -> JoinHandle<W::Output> {
+    match spawn_any(AnyWork::new(work), origin, first) {
+        Ok(spawned) => JoinHandle::local(spawned),
+        Err(id) => JoinHandle::cancelled(id),
+    }
+}
+
+/// The part of it that is the same for all types. If the loop has ended: the id that the task would
+/// have had.
+#[track_caller]
+#[inline(never)]
+fn spawn_any(work: AnyWork, origin: Origin, first: First) -> Result<Spawned, u64> {
+    let mut work = Some(work);
     let spawned = context::with(|event_loop| {
         let identity = event_loop.tasks.identify(origin);
-        if event_loop.is_closed() {
-            Err((work, identity.id))
+        let work = if event_loop.is_closed() {
+            None
         } else {
-            Ok(enqueue(event_loop, work, identity))
+            work.take()
+        };
+        match (work, first) {
+            (Some(work), First::Ready) => Ok(event_loop.spawn(work, identity)),
+            (Some(work), First::Check) => Ok(event_loop.spawn_immediate(work, identity)),
+            (None, _) => Err(identity.id),
         }
     });
     match spawned {
-        Some(Ok(spawned)) => JoinHandle::local(spawned),
-        Some(Err((refused, id))) => {
-            panics::drop_contained(refused, "the destructor of a future that came too late");
-            JoinHandle::cancelled(id)
+        Some(Ok(spawned)) => Ok(spawned),
+        Some(Err(id)) => {
+            refuse(work);
+            Err(id)
         }
         None => panic!("{}", context::NO_LOOP),
     }
+}
+
+/// Drops work that the loop will not have any more.
+#[cold]
+fn refuse<W>(work: W) {
+    panics::drop_contained(work, "the destructor of a future that came too late");
 }
 
 /// Spawns a `Send` future from any thread onto the loop of `shared`.
@@ -158,10 +186,12 @@ where
             return Some(work);
         }
         let promise = Arc::clone(work.promise());
-        let spawned = event_loop.spawn(work, identity);
+        let spawned = event_loop.spawn(AnyWork::new(work), identity);
         promise.set_header(&spawned.header);
-        event_loop.tasks.detach(spawned.header.key());
+        event_loop.tasks.detach(spawned.header);
         None
     });
-    panics::drop_contained(refused, "the destructor of a future that came too late");
+    if let Some(Some(work)) = refused {
+        refuse(work);
+    }
 }

@@ -21,7 +21,17 @@ thread_local! {
     static CURRENT: RefCell<Vars> = const { RefCell::new(Vars(None)) };
 }
 
+/// Whether a variable was ever set on this thread.
+#[inline]
+pub(crate) fn are_used() -> bool {
+    IS_USED.get()
+}
+
 impl Vars {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// What a child of the running code inherits.
     #[inline]
     pub(crate) fn inherit() -> Self {
@@ -41,11 +51,17 @@ impl Vars {
         }
         let result = f();
         if IS_USED.get() {
-            // The first values of this thread were set just now, by this task.
-            let own = CURRENT.try_with(|current| current.take());
-            *self = own.unwrap_or_default();
+            *self = Vars::take_first();
         }
         result
+    }
+
+    /// Takes what was set just now by the running task: the first values of this thread.
+    #[cold]
+    pub(crate) fn take_first() -> Self {
+        CURRENT
+            .try_with(|current| current.take())
+            .unwrap_or_default()
     }
 
     #[cold]

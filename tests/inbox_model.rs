@@ -23,7 +23,7 @@ use ready::LoopId;
 use slots::Key;
 
 mod primitive {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
     pub(crate) use loom::sync::{Arc, Mutex};
 }
 

@@ -54,6 +54,7 @@ impl EventLoop {
             ready::push_front(key);
         }
         let root = Root {
+            key: spawned.header.key(),
             spawned,
             waker,
             future: root,

@@ -11,6 +11,7 @@ use crate::vars::Vars;
 
 /// See the [module](self).
 pub(super) struct Root<'a> {
+    pub(super) key: Key,
     pub(super) spawned: Spawned,
     pub(super) waker: Waker,
     pub(super) future: Pin<&'a mut dyn Future<Output = ()>>,
@@ -19,10 +20,6 @@ pub(super) struct Root<'a> {
 }
 
 impl Root<'_> {
-    pub(super) fn key(&self) -> Key {
-        self.spawned.header.key()
-    }
-
     /// Polls the root, if it is its turn; like `Tasks::run`.
     pub(super) fn run(&mut self, tasks: &Tasks, cause: Cause) -> bool {
         let header = &self.spawned.header;
@@ -30,7 +27,7 @@ impl Root<'_> {
             return false;
         }
         header.begin_poll();
-        let key = header.key();
+        let key = self.key;
         tasks.count_poll(key);
         let mut cx = Context::from_waker(&self.waker);
         let polled = self.vars.with(|| {

@@ -234,41 +234,67 @@ impl<'a> Turn<'a> {
         self
     }
 
+    #[inline]
     pub(super) fn has_stopped(&self) -> bool {
         self.event_loop.is_ending() || matches!(&self.root, Some(root) if root.result.is_some())
     }
 
     /// Gives a task its turn.
     fn run(&mut self, key: Key, cause: Cause) {
-        let l = self.event_loop;
-        let started = l.is_measuring.then(Instant::now);
-        coop::begin_poll();
-        let was_run = match &mut self.root {
-            Some(root) if root.key() == key => root.run(&l.tasks, cause),
-            _ => l.tasks.run(key, cause),
-        };
-        self.charged += coop::end_poll();
-        if !was_run {
-            return;
-        }
-        self.budget -= 1;
-        self.record(key.to_bits());
-        ready::drain_deferred(|key| l.pending.push(Callback::LeftOver(key)));
-        if let Some(started) = started {
-            l.tasks.add_busy(key, clock::nanos(started.elapsed()));
+        if self.event_loop.is_measuring {
+            self.run_measured(key, cause);
+        } else {
+            self.poll(key, cause);
         }
     }
 
+    /// The same, and takes the time of it.
+    #[cold]
+    fn run_measured(&mut self, key: Key, cause: Cause) {
+        let started = Instant::now();
+        if self.poll(key, cause) {
+            let tasks = &self.event_loop.tasks;
+            tasks.add_busy(key, clock::nanos(started.elapsed()));
+        }
+    }
+
+    /// Polls a task, with all that belongs to a poll. Returns whether it was there to be polled.
+    #[inline]
+    fn poll(&mut self, key: Key, cause: Cause) -> bool {
+        let l = self.event_loop;
+        coop::begin_poll();
+        let was_run = match &mut self.root {
+            Some(root) if root.key == key => root.run(&l.tasks, cause),
+            _ => l.tasks.run(key, cause),
+        };
+        self.charged += coop::end_poll();
+        if was_run {
+            self.budget -= 1;
+            self.record(key.to_bits());
+            if ready::has_deferred() {
+                ready::drain_deferred(|key| l.pending.push(Callback::LeftOver(key)));
+            }
+        }
+        was_run
+    }
+
     /// Notes that something happened in this phase.
+    #[inline]
     fn record(&mut self, what: u64) {
         self.events += 1;
         if self.event_loop.dice.is_some() {
-            // Ticks without events are not counted: the OS may end a wait for nothing.
-            let is_first = !std::mem::replace(&mut self.is_eventful, true);
-            let place = self.phase << 1 | u64::from(is_first);
-            let shared = &self.event_loop.shared;
-            shared.fold_order(|hash| dice::fold(dice::fold(hash, place), what));
+            self.fold(what);
         }
+    }
+
+    /// Adds what happened to the hash of the run.
+    #[cold]
+    fn fold(&mut self, what: u64) {
+        // Ticks without events are not counted: the OS may end a wait for nothing.
+        let is_first = !std::mem::replace(&mut self.is_eventful, true);
+        let place = self.phase << 1 | u64::from(is_first);
+        let shared = &self.event_loop.shared;
+        shared.fold_order(|hash| dice::fold(dice::fold(hash, place), what));
     }
 
     /// Carries a callback out, up to the wakes and polls that it stands for itself.
@@ -303,6 +329,7 @@ impl<'a> Turn<'a> {
 }
 
 impl Deliver for Turn<'_> {
+    #[inline]
     fn may_go_on(&self) -> bool {
         self.budget > 0 && !self.has_stopped()
     }

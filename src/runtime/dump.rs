@@ -15,7 +15,7 @@ use crate::phase::poll::Direction;
 use crate::ready;
 use crate::slots::Key;
 use crate::task::Id;
-use crate::tasks::{Person, Waiter};
+use crate::tasks::{Name, Person, Waiter};
 use crate::time::Instant;
 use descriptor::Descriptors;
 
@@ -51,7 +51,7 @@ pub struct Dump {
 #[derive(Clone, Debug)]
 pub struct TaskDump {
     id: Id,
-    name: Option<Box<str>>,
+    name: Option<Name>,
     location: &'static Location<'static>,
     age: Duration,
     polls: u32,

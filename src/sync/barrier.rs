@@ -57,7 +57,7 @@ impl Barrier {
     /// It is not cancel safe: who has come and goes away is still counted.
     pub async fn wait(&self) -> BarrierWaitResult {
         let mut own_round = None;
-        let arrival = self.state.until("others at a barrier (Barrier)", |state| {
+        let arrival = self.state.until(&"others at a barrier (Barrier)", |state| {
             let first_look = own_round.is_none();
             let round = *own_round.get_or_insert(state.round);
             state.arrived += usize::from(first_look);

@@ -236,7 +236,7 @@ impl<T> Sender<T> {
         let shared = &*self.shared;
         let none = shared
             .closed
-            .until("the end of all receivers (broadcast)", |()| {
+            .until(&"the end of all receivers (broadcast)", |()| {
                 shared.is_abandoned().then_some(())
             });
         none.await;
@@ -399,7 +399,7 @@ impl<T: Clone> Receiver<T> {
         let Receiver { shared, next } = self;
         let received = shared
             .line
-            .until("a message (broadcast)", |line| match line.take(next) {
+            .until(&"a message (broadcast)", |line| match line.take(next) {
                 Ok(body) => Some(Ok(body)),
                 Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
                 Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),

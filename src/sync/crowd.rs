@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use super::lock;
 use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use crate::tasks::Note;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl<S> Crowd<S> {
     }
 
     /// Waits until `look` finds something in the state. `look` must not run users' code.
-    pub(super) fn until<R, F>(&self, what: &'static str, look: F) -> Until<'_, S, F>
+    pub(super) fn until<R, F>(&self, what: Note, look: F) -> Until<'_, S, F>
     where
         F: FnMut(&mut S) -> Option<R> + Unpin,
     {
@@ -78,7 +79,7 @@ impl<S> Crowd<S> {
     pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
-        what: &'static str,
+        what: Note,
         place: &mut Place,
         mut look: impl FnMut(&mut S) -> Option<R>,
     ) -> Poll<R> {
@@ -129,7 +130,7 @@ impl<S> Inner<S> {
 #[derive(Debug)]
 pub(super) struct Until<'a, S, F> {
     crowd: &'a Crowd<S>,
-    what: &'static str,
+    what: Note,
     look: F,
     place: Place,
 }

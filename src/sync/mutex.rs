@@ -61,7 +61,7 @@ impl<T> Mutex<T> {
     /// Returns an unlocked lock around `value`, for a `static`.
     pub const fn const_new(value: T) -> Self {
         Mutex {
-            gate: Gate::new(1, "a lock (Mutex)"),
+            gate: Gate::new(1, &"a lock (Mutex)"),
             value: lock::Mutex::new(Some(value)),
         }
     }

@@ -202,7 +202,7 @@ impl Wait {
     }
 
     fn poll(&mut self, notify: &Notify, cx: &Context<'_>) -> Poll<()> {
-        poll_leaf(cx, "a notification (Notify)", |guest| {
+        poll_leaf(cx, &"a notification (Notify)", |guest| {
             self.attempt(&mut lock(&notify.state), guest)
         })
     }

@@ -39,7 +39,7 @@ impl<T> OnceCell<T> {
     pub const fn const_new() -> Self {
         OnceCell {
             value: OnceLock::new(),
-            gate: Gate::new(1, "a value (OnceCell)"),
+            gate: Gate::new(1, &"a value (OnceCell)"),
         }
     }
 

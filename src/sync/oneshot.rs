@@ -135,7 +135,7 @@ impl<T> Sender<T> {
     /// Polls for the receiver to be closed or gone. Only the last waker is woken.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let channel = self.channel();
-        poll_leaf(cx, "the end of a receiver (oneshot)", |guest| {
+        poll_leaf(cx, &"the end of a receiver (oneshot)", |guest| {
             let mut state = lock(&channel.state);
             if state.is_closed {
                 return Attempt::Done(());
@@ -244,7 +244,7 @@ impl<T> Future for Receiver<T> {
         let Some(channel) = &self.channel else {
             panic!("a `oneshot::Receiver` was polled after it had answered");
         };
-        let received = poll_leaf(cx, "a message (oneshot)", |guest| {
+        let received = poll_leaf(cx, &"a message (oneshot)", |guest| {
             let mut state = lock(&channel.state);
             match state.try_recv() {
                 Ok(message) => Attempt::Done(Ok(message)),

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use super::lock;
 use super::semaphore::{AcquireError, TryAcquireError};
 use super::wait_list::{Attempt, Departed, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use crate::tasks::Note;
 
 /// As tokio has it, where some bits of the count are flags.
 pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
@@ -136,7 +137,7 @@ impl Permits {
 /// Something that has permits under its lock.
 pub(super) trait Keeper {
     /// What is waited for, for [`poll_leaf`].
-    fn what(&self) -> &'static str;
+    fn what(&self) -> Note;
 
     /// Calls `f` with the lock taken.
     fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R;
@@ -200,11 +201,11 @@ impl<K: Keeper> Drop for Take<'_, K> {
 #[derive(Debug)]
 pub(super) struct Gate {
     permits: Mutex<Permits>,
-    what: &'static str,
+    what: Note,
 }
 
 impl Gate {
-    pub(super) const fn new(permits: usize, what: &'static str) -> Self {
+    pub(super) const fn new(permits: usize, what: Note) -> Self {
         Gate {
             permits: Mutex::new(Permits::new(permits)),
             what,
@@ -223,7 +224,7 @@ impl Gate {
 }
 
 impl Keeper for Gate {
-    fn what(&self) -> &'static str {
+    fn what(&self) -> Note {
         self.what
     }
 

@@ -104,7 +104,7 @@ impl<T> RwLock<T> {
             "a `RwLock` has room for at least one and at most `u32::MAX >> 3` readers at a time"
         );
         RwLock {
-            gate: Gate::new(readers_max as usize, "a lock (RwLock)"),
+            gate: Gate::new(readers_max as usize, &"a lock (RwLock)"),
             readers_max,
             value: Mutex::new(Place::Fresh(value)),
         }

@@ -62,7 +62,7 @@ impl Semaphore {
     #[track_caller]
     pub const fn const_new(permits: usize) -> Self {
         Semaphore {
-            gate: Gate::new(permits, "a permit (Semaphore)"),
+            gate: Gate::new(permits, &"a permit (Semaphore)"),
         }
     }
 

@@ -78,7 +78,7 @@ impl<T> SetOnce<T> {
     ///
     /// Dropping the future loses nothing but the wait.
     pub async fn wait(&self) -> &T {
-        let set = self.crowd.until("a value (SetOnce)", |()| self.get());
+        let set = self.crowd.until(&"a value (SetOnce)", |()| self.get());
         set.await
     }
 

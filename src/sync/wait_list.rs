@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::context;
 use crate::coop;
 use crate::slots::{Key, Slots};
-use crate::tasks::wake_contained;
+use crate::tasks::{Note, wake_contained};
 
 /// Names a waiter of one list.
 pub(super) type Ticket = Key;
@@ -248,7 +248,7 @@ impl<R> Attempt<R> {
 /// second time if it needs a waker. `attempt` takes and releases the lock.
 pub(super) fn poll_leaf<R>(
     cx: &Context<'_>,
-    what: &'static str,
+    what: Note,
     mut attempt: impl FnMut(&mut Guest<'_>) -> Attempt<R>,
 ) -> Poll<R> {
     ready!(coop::poll_proceed(cx));

@@ -101,7 +101,7 @@ impl<T> Shared<T> {
 
     /// Waits for another version than `seen`.
     async fn changed(&self, seen: u64) -> Result<u64, RecvError> {
-        let changed = self.state.until("a new value (watch)", |state| {
+        let changed = self.state.until(&"a new value (watch)", |state| {
             if state.version != seen {
                 Some(Ok(state.version))
             } else {
@@ -281,7 +281,7 @@ impl<T> Sender<T> {
     /// Dropping the future loses nothing but the wait.
     pub async fn closed(&self) {
         let receivers = &self.shared.receivers;
-        let none = receivers.until("the end of all receivers (watch)", |count| {
+        let none = receivers.until(&"the end of all receivers (watch)", |count| {
             (*count == 0).then_some(())
         });
         none.await;

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::{JoinHandle, spawn_with};
-use crate::tasks::Origin;
+use crate::tasks::{Name, Origin};
 
 /// Spawns a task with more than the default settings.
 ///
@@ -20,7 +20,7 @@ use crate::tasks::Origin;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
-    name: Option<Box<str>>,
+    name: Option<Name>,
 }
 
 impl Builder {
@@ -31,12 +31,12 @@ impl Builder {
 
     /// Names the task, for messages about it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into().into_boxed_str());
+        self.name = Some(Name::new(name.into()));
         self
     }
 
     /// What it has been told.
-    pub(crate) fn into_name(self) -> Option<Box<str>> {
+    pub(crate) fn into_name(self) -> Option<Name> {
         self.name
     }
 

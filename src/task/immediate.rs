@@ -4,8 +4,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{JoinHandle, spawn_work};
-use crate::event_loop::EventLoop;
+use super::{First, JoinHandle, spawn_work};
 use crate::panics;
 use crate::tasks::{Failure, Origin, Outcome, Work};
 
@@ -40,7 +39,7 @@ where
         name: None,
         location: Location::caller(),
     };
-    spawn_work(Immediate(Some(f)), origin, EventLoop::spawn_immediate)
+    spawn_work(Immediate(Some(f)), origin, First::Check)
 }
 
 /// A closure as work: done at its first poll.

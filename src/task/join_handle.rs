@@ -1,5 +1,6 @@
 //! The handle of a task.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -196,12 +197,7 @@ impl<T: 'static> JoinHandle<T> {
     fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
         let mut outcome: Option<Outcome<T>> = None;
         match &self.link {
-            Link::Local(header) => {
-                let event_loop = own_loop(header);
-                let ended = ready!(event_loop.tasks.poll_join(header.key(), cx));
-                self.link = Link::Answered;
-                event_loop.tasks.settle(ended, &mut outcome);
-            }
+            Link::Local(_) => ready!(self.link.poll_local(cx, &mut outcome)),
             Link::Shared(cell) => {
                 ready!(cell.poll(cx, &mut outcome));
                 self.link = Link::Answered;
@@ -225,8 +221,10 @@ impl<T: 'static> JoinHandle<T> {
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.link {
             Link::Local(header) if header.is_finished() => Poll::Ready(()),
-            // It has not ended, so this takes nothing out.
-            Link::Local(header) => own_loop(header).tasks.poll_join(header.key(), cx).map(drop),
+            Link::Local(header) => {
+                own_loop(header).tasks.await_end(header.key(), cx);
+                Poll::Pending
+            }
             Link::Shared(cell) => cell.watch(cx),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => Poll::Ready(()),
         }
@@ -243,11 +241,43 @@ impl<T: 'static> JoinHandle<T> {
     }
 }
 
+impl Link {
+    /// Moves the outcome of a task of this loop to `out`, an `Option<Outcome<T>>`.
+    #[track_caller]
+    #[inline(never)]
+    fn poll_local(&mut self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
+        let Link::Local(header) = &*self else {
+            unreachable!("only tasks of a loop are polled so");
+        };
+        let key = header.key();
+        let is_finished = header.is_finished();
+        let done = context::with_loop(header.home(), |event_loop| {
+            if !is_finished {
+                return event_loop.tasks.await_end_plainly(key, cx);
+            }
+            if let Link::Local(header) = mem::replace(self, Link::Answered) {
+                event_loop.tasks.take_outcome(header, out);
+            }
+            true
+        });
+        if done != Some(true)
+            && let Link::Local(header) = &*self
+        {
+            own_loop(header).tasks.await_end(key, cx);
+        }
+        if is_finished {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
 /// The loop that the task lives on, which must be the current one.
 #[track_caller]
 fn own_loop(header: &Header) -> Rc<EventLoop> {
     let home = header.home();
-    match context::current().filter(|event_loop| event_loop.id() == home) {
+    match context::home(home) {
         Some(event_loop) => event_loop,
         None => panic!(
             "this `JoinHandle` belongs to {}, but {}; await it there, or spawn by `Handle::spawn`, \
@@ -273,7 +303,7 @@ impl<T: 'static> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         match mem::replace(&mut self.link, Link::Answered) {
-            Link::Local(header) => detach(&header),
+            Link::Local(header) => detach(header),
             Link::Shared(cell) => cell.detach(),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
         }
@@ -290,10 +320,15 @@ pub(super) fn set_ref(header: &Arc<Header>, is_ref: bool) {
 }
 
 /// Tells the loop at home that nobody will ask for the outcome.
-fn detach(header: &Arc<Header>) {
-    let key = header.key();
-    context::at_home(header.home(), header.inbox(), move |event_loop| {
-        event_loop.tasks.detach(key);
+fn detach(header: Arc<Header>) {
+    let id = header.home();
+    if let Some(event_loop) = context::home(id) {
+        event_loop.tasks.detach(header);
+        return;
+    }
+    let inbox = Arc::clone(header.inbox());
+    context::at_home(id, &inbox, move |event_loop| {
+        event_loop.tasks.detach(header);
     });
 }
 

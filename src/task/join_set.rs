@@ -376,7 +376,7 @@ impl<T: 'static> JoinSet<T> {
         ready!(coop::poll_proceed(cx));
         loop {
             let Poll::Ready(key) = self.ended.poll_pop(cx) else {
-                context::waits_for("the end of a task of a set (JoinSet)");
+                context::waits_for(&"the end of a task of a set (JoinSet)");
                 return Poll::Pending;
             };
             if let Poll::Ready(joined) = self.poll_entry(key) {

@@ -200,7 +200,7 @@ impl<T: Send + 'static> Awaited for Cell<T> {
             let old = state.waker.replace(new);
             drop(state);
             drop(old);
-            context::waits_for("the end of a task, by a handle for any thread");
+            context::waits_for(&"the end of a task, by a handle for any thread");
             return Poll::Pending;
         }
         drop(state);

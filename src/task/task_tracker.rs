@@ -275,7 +275,7 @@ impl Future for TaskTrackerWaitFuture<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let rounds = this.rounds;
-        let what = "the end of tracked tasks (TaskTracker)";
+        let what = &"the end of tracked tasks (TaskTracker)";
         let crowd = &this.tracker.crowd;
         crowd.poll(cx, what, &mut this.place, |state| {
             let is_over = state.is_done() || state.rounds != rounds;

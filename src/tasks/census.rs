@@ -4,9 +4,12 @@
 //! `Runtime::run` go round. Here is also what can be told of each task to those who ask: all of it
 //! is read from the slots when they ask, and costs nothing before but two counters.
 
-use super::{Header, Identity, Jobs, Task, Tasks, Waiter};
+use super::{Claim, Header, Identity, Jobs, Task, Tasks, Waiter};
 use crate::ready;
 use crate::slots::Key;
+
+/// What a task waits for, in words. A thin pointer: every task has room for one.
+pub(crate) type Note = &'static &'static str;
 
 /// What can be told of a task.
 #[derive(Debug)]
@@ -81,29 +84,28 @@ impl Tasks {
     /// Adds to the time that a task's polls have taken.
     pub(crate) fn add_busy(&self, key: Key, nanos: u64) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.record.busy += nanos;
+            task.extras.get_or_insert_default().busy += nanos;
         }
     }
 
     /// Notes what the task that is being polled waits for.
-    pub(crate) fn note(&self, key: Key, what: &'static str) {
+    pub(crate) fn note(&self, key: Key, what: Note) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.record.note = what;
-            task.record.noted_in = task.record.polls;
+            task.note = Some(what);
         }
     }
 
     /// The root is polled by its owner, who says so here.
     pub(crate) fn count_poll(&self, key: Key) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.record.polls = task.record.polls.wrapping_add(1);
+            task.begin_poll();
         }
     }
 
     /// The id of the task that is being polled.
     pub(crate) fn polled_id(&self) -> Option<u64> {
         let key = ready::polled_task(self.home)?;
-        self.slots.borrow().get(key).map(|task| task.identity.id)
+        self.slots.borrow().get(key).map(|task| task.id)
     }
 
     /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
@@ -120,21 +122,23 @@ impl Tasks {
 
 impl Task {
     fn person(&self, key: Key, is_running: bool) -> Person {
-        let record = &self.record;
-        let has_note = !record.note.is_empty() && record.noted_in == record.polls;
+        let joiner = match &self.claim {
+            Claim::Awaited(waiter) => waiter.owner(),
+            Claim::Held | Claim::Returned(_) => None,
+        };
         Person {
             key,
-            identity: self.identity.clone(),
+            identity: self.identity(),
             sequence: self.sequence,
-            spawned_at: record.spawned_at,
-            busy: record.busy,
-            polls: record.polls,
+            spawned_at: self.spawned_at,
+            busy: self.extras.as_ref().map_or(0, |extras| extras.busy),
+            polls: self.polls,
             is_job: self.is_job,
             is_ref: self.header.is_ref(),
             is_ready: self.header.is_queued(),
             is_running,
-            note: has_note.then_some(record.note),
-            joiner: self.joiner.as_ref().and_then(Waiter::owner),
+            note: self.note.copied(),
+            joiner,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::any::Any;
 
 use crate::inbox::Inbox;
-use crate::primitive::{Arc, AtomicBool, AtomicU64, Ordering};
+use crate::primitive::{Arc, AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::ready::LoopId;
 use crate::slots::Key;
 
@@ -22,46 +22,49 @@ pub(crate) enum Message {
 
 /// See the [module](self).
 pub(crate) struct Header {
-    home: LoopId,
     inbox: Arc<Inbox<Message>>,
     /// The slot of the present tenant. Changes only while nobody else holds the header.
     key: AtomicU64,
-    /// Whether the task stands in the ready queue or in pending. Only the home thread touches it;
-    /// an atomic just so that the header can be shared.
-    queued: AtomicBool,
+    home: LoopId,
+    /// How the task stands: `QUEUED` and `FINISHED`. Only the home thread writes it, so it needs no
+    /// read-modify-write; an atomic because others read it.
+    state: AtomicU8,
     /// Whether a wake is on its way through the inbox. Set by the first waker on another thread,
     /// cleared at home *before* the task is polled: a wake after that sends a new message.
     remote: AtomicBool,
-    /// Set by `abort`, which then wakes the task.
-    aborted: AtomicBool,
-    /// Set at home when the task has an outcome.
-    finished: AtomicBool,
-    /// Whether the task does not keep its loop alive.
-    unref: AtomicBool,
+    /// What was asked for, by whomever: `ABORTED` and `UNREF`.
+    wishes: AtomicU8,
 }
+
+/// The task stands in the ready queue or in pending.
+const QUEUED: u8 = 1;
+/// The task has an outcome.
+const FINISHED: u8 = 2;
+
+/// Set by `abort`, which then wakes the task.
+const ABORTED: u8 = 1;
+/// The task does not keep its loop alive.
+const UNREF: u8 = 2;
 
 impl Header {
     pub(crate) fn new(home: LoopId, inbox: Arc<Inbox<Message>>) -> Self {
         Header {
-            home,
             inbox,
             key: AtomicU64::new(0),
-            queued: AtomicBool::new(false),
+            home,
+            state: AtomicU8::new(0),
             remote: AtomicBool::new(false),
-            aborted: AtomicBool::new(false),
-            finished: AtomicBool::new(false),
-            unref: AtomicBool::new(false),
+            wishes: AtomicU8::new(0),
         }
     }
 
     /// Gives an unshared header to the task in slot `key`.
+    #[inline]
     pub(crate) fn assign(&self, key: Key) {
         self.key.store(key.to_bits(), Ordering::Relaxed);
-        self.queued.store(false, Ordering::Relaxed);
+        self.state.store(0, Ordering::Relaxed);
         self.remote.store(false, Ordering::Relaxed);
-        self.aborted.store(false, Ordering::Relaxed);
-        self.finished.store(false, Ordering::Relaxed);
-        self.unref.store(false, Ordering::Relaxed);
+        self.wishes.store(0, Ordering::Relaxed);
     }
 
     #[inline]
@@ -75,36 +78,40 @@ impl Header {
     }
 
     /// The inbox of the loop at home.
-    pub(crate) fn inbox(&self) -> &Inbox<Message> {
+    pub(crate) fn inbox(&self) -> &Arc<Inbox<Message>> {
         &self.inbox
     }
 
     /// At home: whether the task stands in a queue.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
-        self.queued.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) & QUEUED != 0
     }
 
     /// At home: notes that the task is being queued, and returns its key; `None` if it already is.
     #[inline]
     pub(crate) fn enqueue(&self) -> Option<Key> {
-        if self.is_queued() {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & QUEUED != 0 {
             return None;
         }
-        self.queued.store(true, Ordering::Relaxed);
+        self.state.store(state | QUEUED, Ordering::Relaxed);
         Some(self.key())
     }
 
-    /// At home, before the task is polled: from now on a wake counts again.
+    /// At home, before the task is polled: from now on a wake counts again. Returns whether there is
+    /// something to poll.
     #[inline]
-    pub(crate) fn begin_poll(&self) {
-        self.queued.store(false, Ordering::Relaxed);
+    pub(crate) fn begin_poll(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed) & !QUEUED;
+        self.state.store(state, Ordering::Relaxed);
         // A stale `false` is harmless: the message is then still to come and will poll once more.
         // The swap's acquire pairs with the release of the waker's swap, so this poll sees what
         // happened before the wake.
         if self.remote.load(Ordering::Relaxed) {
             self.remote.swap(false, Ordering::AcqRel);
         }
+        state & FINISHED == 0
     }
 
     /// From anywhere but the running home loop: sends the wake, unless one is on its way. A loop
@@ -118,36 +125,42 @@ impl Header {
     }
 
     pub(crate) fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
+        self.wishes.fetch_or(ABORTED, Ordering::Release);
     }
 
     #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
-        self.aborted.load(Ordering::Acquire)
+        self.wishes.load(Ordering::Acquire) & ABORTED != 0
     }
 
     /// At home: the abort has been seen and could not be done.
     pub(crate) fn clear_abort(&self) {
-        self.aborted.store(false, Ordering::Relaxed);
+        self.wishes.fetch_and(!ABORTED, Ordering::Relaxed);
     }
 
+    /// At home: the task has an outcome.
     #[inline]
     pub(crate) fn set_finished(&self) {
-        self.finished.store(true, Ordering::Release);
+        let state = self.state.load(Ordering::Relaxed);
+        self.state.store(state | FINISHED, Ordering::Release);
     }
 
     #[inline]
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & FINISHED != 0
     }
 
     #[inline]
     pub(crate) fn is_ref(&self) -> bool {
-        !self.unref.load(Ordering::Relaxed)
+        self.wishes.load(Ordering::Relaxed) & UNREF == 0
     }
 
     /// Says whether the task keeps its loop alive. The loop must then be told to count anew.
     pub(crate) fn set_ref(&self, is_ref: bool) {
-        self.unref.store(!is_ref, Ordering::Relaxed);
+        if is_ref {
+            self.wishes.fetch_and(!UNREF, Ordering::Relaxed);
+        } else {
+            self.wishes.fetch_or(UNREF, Ordering::Relaxed);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who a task is, and how it can end.
 
 use std::fmt;
+use std::ops::Deref;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,10 +26,34 @@ pub(crate) enum Failure {
     NoWorker(std::io::Error),
 }
 
+/// The name of a task. A thin pointer, for few tasks have one and all have room for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Name(Box<Box<str>>);
+
+impl Name {
+    pub(crate) fn new(name: String) -> Self {
+        Name(Box::new(name.into_boxed_str()))
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
 /// Where a task comes from: for messages, dumps and the order of shutdown.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    pub(crate) name: Option<Box<str>>,
+    pub(crate) name: Option<Name>,
     pub(crate) location: &'static Location<'static>,
 }
 

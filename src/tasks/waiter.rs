@@ -68,6 +68,12 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// The task that asks, if it does so by its own waker.
+    #[inline]
+    pub(crate) fn as_task(self) -> Option<Key> {
+        self.is_own.then_some(self.polled)
+    }
+
     /// Whether `waiter` stands for the same.
     #[inline]
     pub(crate) fn is(&self, waiter: &Waiter) -> bool {

@@ -54,9 +54,20 @@ impl<F: Future<Output: 'static> + 'static> Work for FutureWork<F> {
     }
 }
 
-/// Boxes `work` as what a slot holds.
-pub(super) fn erase<W: Work>(work: W) -> Pin<Box<dyn Erased>> {
-    Box::pin(Stage::Working { work })
+/// Work in a box, without its types: what a slot holds.
+pub(crate) struct AnyWork {
+    pub(super) erased: Pin<Box<dyn Erased>>,
+    pub(super) is_job: bool,
+}
+
+impl AnyWork {
+    #[inline]
+    pub(crate) fn new<W: Work>(work: W) -> Self {
+        AnyWork {
+            erased: Box::pin(Stage::Working { work }),
+            is_job: W::IS_JOB,
+        }
+    }
 }
 
 /// The body of a task, without its types. No method unwinds.
@@ -90,13 +101,13 @@ impl<W: Work> Stage<W> {
     /// Drops the work and keeps the outcome. A panic in the destructor is reported; the outcome is
     /// in place all the same.
     fn finish(mut self: Pin<&mut Self>, outcome: Outcome<W::Output>) {
+        if !mem::needs_drop::<W>() {
+            self.set(Stage::Done { outcome });
+            return;
+        }
         let dropped = panics::contain(|| self.set(Stage::Done { outcome }));
         if let Err(payload) = dropped {
-            panics::report(format_args!(
-                "the destructor of a task's future panicked: {}",
-                panics::message(&*payload)
-            ));
-            panics::discard(payload);
+            report_destructor(payload);
         }
     }
 
@@ -109,6 +120,15 @@ impl<W: Work> Stage<W> {
             StageProjection::Working { .. } => None,
         }
     }
+}
+
+#[cold]
+fn report_destructor(payload: Payload) {
+    panics::report(format_args!(
+        "the destructor of a task's future panicked: {}",
+        panics::message(&*payload)
+    ));
+    panics::discard(payload);
 }
 
 impl<W: Work> Erased for Stage<W> {

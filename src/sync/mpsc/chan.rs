@@ -13,6 +13,7 @@ use crate::sync::lock;
 use crate::sync::permits::{Keeper, PERMITS_MAX, Permits};
 use crate::sync::semaphore::TryAcquireError;
 use crate::sync::wait_list::{Attempt, Wakes, poll_leaf};
+use crate::tasks::Note;
 
 /// See the [module](self).
 pub(super) struct Chan<T> {
@@ -165,7 +166,7 @@ impl<T> Chan<T> {
         cx: &Context<'_>,
         mut take: impl FnMut(&mut VecDeque<T>) -> (R, usize),
     ) -> Poll<Option<R>> {
-        poll_leaf(cx, "a message (mpsc)", |guest| {
+        poll_leaf(cx, &"a message (mpsc)", |guest| {
             let mut wakes = Wakes::default();
             let mut state = lock(&self.state);
             let attempt = match self.pop_with(&mut state, &mut wakes, &mut take) {
@@ -210,7 +211,7 @@ impl<T> Chan<T> {
     }
 
     pub(super) async fn closed(&self) {
-        let closed = self.closed.until("the end of a receiver (mpsc)", |()| {
+        let closed = self.closed.until(&"the end of a receiver (mpsc)", |()| {
             self.is_closed().then_some(())
         });
         closed.await;
@@ -250,8 +251,8 @@ fn pop<T>(queue: &mut VecDeque<T>) -> (T, usize) {
 }
 
 impl<T> Keeper for Chan<T> {
-    fn what(&self) -> &'static str {
-        "room in a channel (mpsc)"
+    fn what(&self) -> Note {
+        &"room in a channel (mpsc)"
     }
 
     fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R {

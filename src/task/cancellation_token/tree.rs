@@ -75,7 +75,7 @@ impl Member {
     }
 
     pub(super) fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
-        let what = "a cancellation (CancellationToken)";
+        let what = &"a cancellation (CancellationToken)";
         self.flag
             .poll(cx, what, place, |is_cancelled| is_cancelled.then_some(()))
     }

@@ -168,7 +168,7 @@ where
             self.as_mut().wake_all();
         }
         let Poll::Ready(ran) = coop::with_budget(|| self.as_mut().run(cx)) else {
-            context::waits_for("children (task::scope)");
+            context::waits_for(&"children (task::scope)");
             return Poll::Pending;
         };
         let mut this = self.project();

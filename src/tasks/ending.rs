@@ -1,0 +1,249 @@
+//! How a task ends, and who gets or drops its outcome.
+
+use std::any::Any;
+use std::cell::RefMut;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{self, Ordering};
+use std::task::Context;
+
+use super::work::Erased;
+use super::{Asker, Body, Claim, Header, Task, Tasks, Waiter};
+use crate::panics;
+use crate::slots::{Key, Slots};
+use crate::vars::Vars;
+
+impl Tasks {
+    /// Puts the body back after a poll, and ends the task if it has `finished`.
+    #[inline]
+    pub(super) fn end_poll(&self, key: Key, body: Body, finished: bool) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(key) else {
+            // The loop was shut down from within the poll; the body goes with it.
+            drop(slots);
+            drop(body);
+            return;
+        };
+        task.work = Some(body.work);
+        task.waker = Some(body.waker);
+        if finished {
+            self.finish(slots, key);
+        }
+    }
+
+    /// Ends a task whose outcome is there.
+    fn finish(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
+        let Some(task) = slots.get_mut(key) else {
+            return;
+        };
+        task.finished = true;
+        task.header.set_finished();
+        if task.is_job {
+            let is_counted = task.is_counted;
+            self.count_jobs(|jobs| {
+                jobs.all -= 1;
+                jobs.referenced -= u32::from(is_counted);
+            });
+        }
+        let vars = task.take_vars();
+        match &mut task.claim {
+            Claim::Held => drop(slots),
+            Claim::Returned(_) => self.discard(slots, key),
+            claim @ Claim::Awaited(_) => {
+                let joiner = mem::replace(claim, Claim::Held);
+                drop(slots);
+                if let Claim::Awaited(joiner) = joiner {
+                    self.tell(joiner);
+                }
+            }
+        }
+        if !vars.is_empty() {
+            panics::drop_contained(vars, "the destructor of a context variable's value");
+        }
+    }
+
+    /// Has the task that polls with `cx` woken when the task `key` ends, which it has not yet. False,
+    /// with nothing done, if wakers from elsewhere have a part in this.
+    #[inline]
+    pub(crate) fn await_end_plainly(&self, key: Key, cx: &Context<'_>) -> bool {
+        let Some(own) = Asker::new(self.home, cx.waker()).as_task() else {
+            return false;
+        };
+        let mut slots = self.slots.borrow_mut();
+        match slots.get_mut(key).map(|task| &mut task.claim) {
+            Some(claim @ (Claim::Held | Claim::Awaited(Waiter::Task(_)))) => {
+                *claim = Claim::Awaited(Waiter::Task(own));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Has whoever polls with `cx` woken when the task `key` ends, which it has not yet.
+    pub(crate) fn await_end(&self, key: Key, cx: &Context<'_>) {
+        let asker = Asker::new(self.home, cx.waker());
+        if let Some(task) = self.slots.borrow().get(key)
+            && let Claim::Awaited(joiner) = &task.claim
+            && asker.is(joiner)
+        {
+            return;
+        }
+        // Cloning and dropping a waker runs foreign code, so not under the borrow.
+        let claim = Claim::Awaited(asker.to_waiter());
+        let mut slots = self.slots.borrow_mut();
+        let task = slots.get_mut(key);
+        let old = task.map(|task| mem::replace(&mut task.claim, claim));
+        drop(slots);
+        drop(old);
+    }
+
+    /// Moves the outcome of a task that has ended to `out`, an `Option<Outcome<T>>`, and frees its
+    /// slot. `handle` is the join handle's reference. Runs nothing of users.
+    #[inline]
+    pub(crate) fn take_outcome(&self, handle: Arc<Header>, out: &mut dyn Any) {
+        let key = handle.key();
+        let mut slots = self.slots.borrow_mut();
+        let task = slots.get_mut(key);
+        let Some((task, mut work)) = task.and_then(Task::take_work) else {
+            unreachable!("an outcome stays until its handle has it or is dropped");
+        };
+        task.move_out(handle);
+        vacate(&mut slots, key);
+        drop(slots);
+        work.as_mut().take(out);
+    }
+
+    /// The handle is gone: the task goes on by itself, and frees its slot when it ends.
+    pub(crate) fn detach(&self, handle: Arc<Header>) {
+        let key = handle.key();
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(key) else {
+            return;
+        };
+        let claim = mem::replace(&mut task.claim, Claim::Returned(handle));
+        if task.finished {
+            self.discard(slots, key);
+        } else {
+            drop(slots);
+        }
+        drop(claim);
+    }
+
+    /// Frees the slot of a task that has ended, and whose outcome nobody will ask for.
+    fn discard(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
+        let task = slots.get_mut(key);
+        let Some((task, mut work)) = task.and_then(Task::take_work) else {
+            return;
+        };
+        let payload = work.as_mut().take_panic();
+        let panicked = payload.map(|payload| (task.identity(), payload));
+        task.extras = None;
+        vacate(&mut slots, key);
+        drop(slots);
+        if let Some((identity, payload)) = panicked {
+            self.panic_unhandled(&identity, payload);
+        }
+        self.release(work);
+    }
+
+    /// Drops an outcome. A panic in it is reported.
+    ///
+    /// An outcome may hold the handle of another task, whose outcome holds a third one, and so on:
+    /// they are dropped one after the other, not one within the other.
+    fn release(&self, work: Pin<Box<dyn Erased>>) {
+        if self.is_releasing.replace(true) {
+            self.released.borrow_mut().push_back(work);
+            return;
+        }
+        let mut next = Some(work);
+        while let Some(work) = next {
+            panics::drop_contained(work, "the destructor of a task's output");
+            next = self.released.borrow_mut().pop_front();
+        }
+        self.is_releasing.set(false);
+    }
+
+    /// Drops all futures in the order of their spawning and ends their tasks as cancelled.
+    ///
+    /// What the destructors spawn meanwhile is refused by the event loop.
+    pub(crate) fn cancel_all(&self) {
+        let mut live: Vec<(u64, Key)> = {
+            let slots = self.slots.borrow();
+            let live = slots.iter().filter(|(_, task)| !task.finished);
+            live.map(|(key, task)| (task.sequence, key)).collect()
+        };
+        live.sort_unstable_by_key(|&(sequence, _)| sequence);
+        for (_, key) in live {
+            let body = self
+                .slots
+                .borrow_mut()
+                .get_mut(key)
+                .and_then(Task::take_body);
+            if let Some(mut body) = body {
+                let mut vars = self.take_vars(key);
+                vars.with(|| body.work.as_mut().end());
+                self.keep_vars(key, vars);
+                self.end_poll(key, body, true);
+            }
+        }
+    }
+
+    /// Drops what is left: outcomes that nobody has taken.
+    pub(crate) fn release_all(&self) {
+        let keys: Vec<Key> = self.slots.borrow().iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let task = self.slots.borrow_mut().remove(key);
+            let Some(mut task) = task else { continue };
+            let identity = task.identity();
+            if let Some(mut work) = task.work.take() {
+                if let Some(payload) = work.as_mut().take_panic() {
+                    self.panic_unhandled(&identity, payload);
+                }
+                self.release(work);
+            }
+            panics::drop_contained(task, "the destructor of a waker");
+        }
+    }
+}
+
+/// Frees the slot of a task that has moved out. The next one gets its header, if nobody else can
+/// wake the old task by it.
+#[inline]
+pub(super) fn vacate(slots: &mut Slots<Task>, key: Key) {
+    // Three references: the slot's, the handle's and the waker. Others can only come from a clone,
+    // and there is nobody left to clone from.
+    let is_free = slots
+        .get(key)
+        .is_some_and(|task| Arc::strong_count(&task.header) == 3);
+    if is_free {
+        // Pairs with the release in the counter's decrement by whoever held the last other one.
+        atomic::fence(Ordering::Acquire);
+        slots.vacate(key);
+    } else {
+        slots.remove(key);
+    }
+}
+
+impl Task {
+    /// Takes the work out: the outcome, if the task has ended.
+    #[inline]
+    fn take_work(&mut self) -> Option<(&mut Self, Pin<Box<dyn Erased>>)> {
+        let work = self.work.take()?;
+        Some((self, work))
+    }
+
+    /// Takes out what it takes to poll it.
+    #[inline]
+    pub(super) fn take_body(&mut self) -> Option<Body> {
+        let work = self.work.take()?;
+        let waker = self.waker.take()?;
+        Some(Body { work, waker })
+    }
+
+    /// Takes out what it saw as the values of context variables.
+    pub(super) fn take_vars(&mut self) -> Vars {
+        let extras = self.extras.as_mut();
+        extras.map_or_else(Vars::default, |extras| mem::take(&mut extras.vars))
+    }
+}
