@@ -96,6 +96,7 @@ pub(crate) fn run(event_loop: &Rc<EventLoop>) -> Running {
 }
 
 /// Calls `f` with the current loop, if there is one. `f` must not run users' code.
+#[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
     CURRENT
         .try_with(|current| current.borrow().as_deref().map(f))
@@ -104,6 +105,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
 }
 
 /// Calls `f` with the loop `id` if it is the current one.
+#[inline]
 pub(crate) fn with_loop<R>(id: LoopId, f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
     with(|event_loop| (event_loop.id() == id).then(|| f(event_loop))).flatten()
 }

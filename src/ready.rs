@@ -47,6 +47,17 @@ struct Home {
     polled: Cell<Polled>,
 }
 
+impl Home {
+    /// Adds a task of the loop that is `running` to where its tasks go.
+    fn push(&self, key: Key, running: u64) {
+        if running & DEFERRING == 0 {
+            self.queue.borrow_mut().push_back(key);
+        } else {
+            self.deferred.borrow_mut().push(key);
+        }
+    }
+}
+
 /// A task that is being polled.
 #[derive(Clone, Copy, Debug)]
 struct Polled {
@@ -110,19 +121,13 @@ pub(crate) fn is_any_running() -> bool {
 pub(crate) fn push(id: LoopId, enqueue: impl FnOnce() -> Option<Key>) -> bool {
     HOME.with(|home| {
         let running = home.running.get();
-        if running == id.0 {
-            if let Some(key) = enqueue() {
-                home.queue.borrow_mut().push_back(key);
-            }
-            true
-        } else if running == id.0 | DEFERRING {
-            if let Some(key) = enqueue() {
-                home.deferred.borrow_mut().push(key);
-            }
-            true
-        } else {
-            false
+        if running & !DEFERRING != id.0 {
+            return false;
         }
+        if let Some(key) = enqueue() {
+            home.push(key, running);
+        }
+        true
     })
 }
 

@@ -251,7 +251,7 @@ impl Tasks {
 
     /// Gives the task its turn: polls it, or drops its future if it was aborted. Returns whether
     /// it was there to be run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run(&self, key: Key, cause: Cause) -> bool {
         let Some((mut body, aborted)) = self.begin(key, cause) else {
             return false;
@@ -281,7 +281,7 @@ impl Tasks {
     }
 
     /// Takes the body out of its slot for a poll, and says whether the task was aborted.
-    #[inline]
+    #[inline(always)]
     fn begin(&self, key: Key, cause: Cause) -> Option<(Body, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key)?;

@@ -337,7 +337,10 @@ impl Deliver for Turn<'_> {
     fn deliver(&mut self, callback: Callback) {
         self.charged = 0;
         self.record(0);
-        self.carry_out(callback);
+        match callback {
+            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
+            callback => self.carry_out(callback),
+        }
         self.checkpoint();
         self.callbacks += 1;
     }

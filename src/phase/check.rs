@@ -36,8 +36,15 @@ impl Check {
     }
 
     /// Joins the line; returns the ticket.
+    #[inline]
     pub(crate) fn push(&self, waiter: Waiter) -> u64 {
         self.line.borrow_mut().push(Some(waiter))
+    }
+
+    /// Whether `ticket` has been served.
+    #[inline]
+    pub(crate) fn is_served(&self, ticket: u64) -> bool {
+        self.line.borrow().is_served(ticket)
     }
 
     /// Replaces the waiter of `ticket` and returns the old one, to be dropped after this borrow has

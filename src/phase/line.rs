@@ -31,16 +31,24 @@ impl<T> Line<T> {
     }
 
     /// Joins the end of the line.
+    #[inline]
     pub(crate) fn push(&mut self, entry: T) -> u64 {
         self.entries.push_back(entry);
         self.served + self.entries.len() as u64 - 1
     }
 
     /// Serves the one in front.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
         let entry = self.entries.pop_front()?;
         self.served += 1;
         Some(entry)
+    }
+
+    /// Whether `ticket` has been served.
+    #[inline]
+    pub(crate) fn is_served(&self, ticket: u64) -> bool {
+        ticket < self.served
     }
 
     /// The entry of `ticket`; `None` once it has been served.
@@ -62,6 +70,10 @@ mod tests {
         assert_eq!(line.pop(), Some('a'));
 
         assert_eq!(line.get_mut(tickets[0]), None);
+        assert_eq!(
+            tickets.map(|ticket| line.is_served(ticket)),
+            [true, false, false]
+        );
         assert_eq!(line.get_mut(tickets[1]), Some(&mut 'b'));
         assert_eq!(line.get_mut(tickets[2]), Some(&mut 'c'));
         assert_eq!(line.push('d'), tickets[2] + 1);

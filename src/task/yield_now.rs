@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crate::context;
 use crate::event_loop::EventLoop;
 use crate::ready::LoopId;
-use crate::tasks::Asker;
+use crate::tasks::{Asker, Waiter};
 
 /// Lets everything else have its turn: the task goes on in the next check phase, after the other
 /// tasks that are ready and after a look at the OS.
@@ -52,6 +52,43 @@ impl Future for YieldNow {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // The plain case first: a task yields by itself, and is served before it asks again.
+        match self.state {
+            State::New => {
+                if let Some(waiting) = join_line(cx) {
+                    self.state = waiting;
+                    return Poll::Pending;
+                }
+            }
+            State::Waiting(id, ticket) => {
+                let is_served = |event_loop: &EventLoop| event_loop.check.is_served(ticket);
+                if context::with_loop(id, is_served) == Some(true) {
+                    self.state = State::Done;
+                    return Poll::Ready(());
+                }
+            }
+            State::Done => {}
+        }
+        self.poll_for_another(cx)
+    }
+}
+
+/// Has the task that polls with `cx` stand in its loop's line, if it polls by its own waker.
+#[inline]
+fn join_line(cx: &Context<'_>) -> Option<State> {
+    context::with(|event_loop| {
+        let home = event_loop.id();
+        let own = Asker::new(home, cx.waker()).as_task()?;
+        let ticket = event_loop.check.push(Waiter::Task(own));
+        Some(State::Waiting(home, ticket))
+    })?
+}
+
+impl YieldNow {
+    /// Polled by another waker than the task's own, or another time, or on another loop.
+    #[track_caller]
+    #[cold]
+    fn poll_for_another(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let event_loop = context::expect_current();
         let (home, check) = (event_loop.id(), &event_loop.check);
         let asker = Asker::new(home, cx.waker());

@@ -16,7 +16,7 @@ use crate::vars::Vars;
 
 impl Tasks {
     /// Puts the body back after a poll, and ends the task if it has `finished`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_poll(&self, key: Key, body: Body, finished: bool) {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(key) else {
