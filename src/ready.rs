@@ -9,35 +9,43 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::slots::Key;
 
 /// Room of the queue from the start, so that ordinary programs never grow it.
 pub(crate) const ROOM: usize = 1024;
 
+/// Above this much room an idle loop gives it back.
+pub(crate) const ROOM_KEPT_MAX: usize = 4096;
+
 /// Tells one loop of the process from all others. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LoopId(u64);
+pub(crate) struct LoopId(u32);
 
 impl LoopId {
     pub(crate) fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        LoopId(NEXT.fetch_add(1, Ordering::Relaxed))
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(
+            id != 0 && id & DEFERRING == 0,
+            "a process makes fewer than 2^31 loops"
+        );
+        LoopId(id)
     }
 
     pub(crate) fn to_bits(self) -> u64 {
-        self.0
+        u64::from(self.0)
     }
 }
 
 /// Set in [`Home::running`] while wakes go to the deferred list instead of the queue.
-const DEFERRING: u64 = 1 << 63;
+const DEFERRING: u32 = 1 << 31;
 
 /// What a thread knows of the loop that runs on it.
 struct Home {
     /// The id of the running loop, or zero.
-    running: Cell<u64>,
+    running: Cell<u32>,
     // Without a destructor the thread-local needs no registration and no liveness check. Nothing
     // leaks: whoever stops running takes the queue out, and an empty one owns no memory.
     queue: ManuallyDrop<RefCell<VecDeque<Key>>>,
@@ -49,7 +57,7 @@ struct Home {
 
 impl Home {
     /// Adds a task of the loop that is `running` to where its tasks go.
-    fn push(&self, key: Key, running: u64) {
+    fn push(&self, key: Key, running: u32) {
         if running & DEFERRING == 0 {
             self.queue.borrow_mut().push_back(key);
         } else {
@@ -87,7 +95,7 @@ thread_local! {
 /// What was running before, to be put back.
 #[derive(Debug)]
 pub(crate) struct Outer {
-    running: u64,
+    running: u32,
     queue: VecDeque<Key>,
     polled: Polled,
 }
@@ -152,6 +160,17 @@ pub(crate) fn is_empty() -> bool {
     len() == 0
 }
 
+/// Gives the memory of a past burst back. To be called when the queue is empty and no task is about
+/// to fill it again.
+pub(crate) fn trim() {
+    HOME.with(|home| {
+        let mut queue = home.queue.borrow_mut();
+        if queue.capacity() > ROOM_KEPT_MAX {
+            queue.shrink_to(ROOM);
+        }
+    });
+}
+
 /// Takes what was queued since the queue had `mark` entries.
 pub(crate) fn split_off(mark: usize) -> VecDeque<Key> {
     HOME.with(|home| home.queue.borrow_mut().split_off(mark))
@@ -160,7 +179,7 @@ pub(crate) fn split_off(mark: usize) -> VecDeque<Key> {
 /// Runs `wake` such that tasks of the running loop which it wakes are set aside for the pending
 /// phase, not queued: what a task does that has used up its budget.
 pub(crate) fn deferring(wake: impl FnOnce()) {
-    struct Restore(u64);
+    struct Restore(u32);
     impl Drop for Restore {
         fn drop(&mut self) {
             HOME.with(|home| home.running.set(self.0));

@@ -139,6 +139,8 @@ impl<'a> Turn<'a> {
         if is_stopping || l.has_work() {
             return Wait::Not;
         }
+        ready::trim();
+        l.pending.trim();
         if self.patience.ends_with_life && !l.is_alive() {
             return Wait::Until(0);
         }

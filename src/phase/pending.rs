@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::{Callback, Deliver};
+use crate::ready::ROOM_KEPT_MAX;
 
 /// See the [module](self).
 pub(crate) struct Pending {
@@ -48,6 +49,14 @@ impl Pending {
             }
         }
         turn.checkpoint();
+    }
+
+    /// Gives the memory of a past burst back, when nothing is there.
+    pub(crate) fn trim(&self) {
+        let mut queue = self.queue.borrow_mut();
+        if queue.is_empty() && queue.capacity() > ROOM_KEPT_MAX {
+            *queue = VecDeque::new();
+        }
     }
 
     /// Empties the queue, for shutdown.
