@@ -314,10 +314,12 @@ impl<'a> Turn<'a> {
             }
             Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
             Callback::Source(source) => {
-                l.poll.take_ready_waiters(source, &mut self.waiters);
-                self.waiters
-                    .drain(..)
-                    .for_each(|waiter| l.tasks.tell(waiter));
+                if let Some(waiter) = l.poll.take_ready_waiters(source, &mut self.waiters) {
+                    l.tasks.tell(waiter);
+                } else if !self.waiters.is_empty() {
+                    let waiters = self.waiters.drain(..);
+                    waiters.for_each(|waiter| l.tasks.tell(waiter));
+                }
             }
         }
     }

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -179,7 +178,7 @@ impl<T: AsFd> Source<T> {
         Operation {
             source: self,
             direction,
-            waiter: WaiterId::Unnumbered,
+            waiter: WaiterId::UNNUMBERED,
             operation,
         }
     }
@@ -191,7 +190,8 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         operation: impl FnMut(&T) -> io::Result<Done<R>>,
     ) -> Poll<io::Result<R>> {
-        self.poll_with(cx, direction, &mut WaiterId::Poller, operation)
+        let mut poller = WaiterId::POLLER;
+        self.poll_with(cx, direction, &mut poller, operation)
     }
 
     /// Tries `operation` now, whatever the readiness says, and does not wait.
@@ -219,32 +219,76 @@ impl<T: AsFd> Source<T> {
         mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
     ) -> Poll<io::Result<R>> {
         ready!(coop::poll_proceed(cx));
-        let event_loop = self.link.bind()?;
-        self.link.check_open()?;
+        let attempt = context::with(|event_loop| {
+            self.attempt(event_loop, cx, direction, waiter, &mut operation)
+        });
+        match attempt {
+            None => Poll::Ready(Err(io::Error::other(context::NO_LOOP))),
+            Some(Attempt::Done(result)) => {
+                let bytes = result.as_ref().map_or(0, |done| done.bytes);
+                coop::charge(bytes);
+                Poll::Ready(result.map(|done| done.result))
+            }
+            Some(Attempt::Refused(error)) => Poll::Ready(Err(error)),
+            Some(Attempt::Waits) => Poll::Pending,
+            Some(Attempt::WaitsAmongOthers(key)) => {
+                self.link.wait_among_others(cx, key, direction, waiter);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Tries the operation, if it may succeed, and else has its task wait. Runs no code of users, for
+    /// the loop is only borrowed.
+    #[inline]
+    fn attempt<R>(
+        &self,
+        event_loop: &EventLoop,
+        cx: &Context<'_>,
+        direction: Direction,
+        waiter: &mut WaiterId,
+        operation: &mut impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Attempt<R> {
+        let refused = self.link.bind(event_loop.id());
+        if let Err(error) = refused.and_then(|()| self.link.check_open()) {
+            return Attempt::Refused(error);
+        }
         let key = self.link.key();
         let is_ready = key.is_none_or(|key| event_loop.poll.is_ready(key, direction));
         if is_ready || coop::is_insisting() {
             let result = retry(|| operation(self.get()));
-            if let Some(key) = key {
-                note(&event_loop, key, direction, &result);
-            }
-            match result {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => {
-                    let bytes = result.as_ref().map_or(0, |done| done.bytes);
-                    coop::charge(bytes);
-                    return Poll::Ready(result.map(|done| done.result));
+            let would_block =
+                matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+            if !would_block {
+                if let Some(key) = key {
+                    note(event_loop, key, direction, &result);
+                    event_loop.poll.forget_task(key, direction, waiter);
                 }
+                return Attempt::Done(result);
             }
         }
-        let key = self.link.register(&event_loop, self.get().as_fd())?;
-        event_loop.poll.clear_ready(key, direction);
+        let key = match self.link.register(event_loop, self.get().as_fd()) {
+            Ok(key) => key,
+            Err(error) => return Attempt::Refused(error),
+        };
         let asker = Asker::new(event_loop.id(), cx.waker());
-        if let Some(other) = event_loop.poll.wait_for(key, direction, waiter, asker) {
-            event_loop.tasks.tell(other);
+        match asker.as_task() {
+            Some(own) if event_loop.poll.wait_alone(key, direction, waiter, own) => Attempt::Waits,
+            _ => Attempt::WaitsAmongOthers(key),
         }
-        Poll::Pending
     }
+}
+
+/// What became of the attempt to do an operation.
+enum Attempt<R> {
+    Done(io::Result<Done<R>>),
+    /// The source cannot be used here, or not any more.
+    Refused(io::Error),
+    /// It would block, and the task that polls it waits.
+    Waits,
+    /// It would block, and whoever polls it is still to be put on the list, by its waker or among
+    /// others.
+    WaitsAmongOthers(Key),
 }
 
 impl<T: AsFd> Drop for Source<T> {
@@ -265,10 +309,10 @@ impl Link {
         !self.unref.load(Ordering::Relaxed)
     }
 
-    /// The current loop, which the source belongs to from now on.
-    fn bind(&self) -> io::Result<Rc<EventLoop>> {
-        let event_loop = context::current().ok_or_else(|| io::Error::other(context::NO_LOOP))?;
-        let id = event_loop.id().to_bits();
+    /// Lets the source belong to the loop `id`, the current one, from now on.
+    #[inline]
+    fn bind(&self, id: LoopId) -> io::Result<()> {
+        let id = id.to_bits();
         let home = self.home.load(Ordering::Relaxed);
         // Relaxed: nothing but the number itself is handed over. Two loops that bind at once are
         // told apart by the exchange.
@@ -279,14 +323,38 @@ impl Link {
                     .compare_exchange(0, id, Ordering::Relaxed, Ordering::Relaxed)
                     .is_ok();
         if is_home {
-            Ok(event_loop)
+            Ok(())
         } else {
-            Err(io::Error::other(format!(
-                "this source belongs to quintet loop {}, on which it was first used, but {}; \
-                 move it by `into_std` and `from_std`",
-                self.home.load(Ordering::Relaxed),
-                context::describe_current()
-            )))
+            Err(self.bound_elsewhere())
+        }
+    }
+
+    #[cold]
+    fn bound_elsewhere(&self) -> io::Error {
+        io::Error::other(format!(
+            "this source belongs to quintet loop {}, on which it was first used, but {}; \
+             move it by `into_std` and `from_std`",
+            self.home.load(Ordering::Relaxed),
+            context::describe_current()
+        ))
+    }
+
+    /// Puts whoever polls an operation that would block on the list.
+    #[cold]
+    fn wait_among_others(
+        &self,
+        cx: &Context<'_>,
+        key: Key,
+        direction: Direction,
+        waiter: &mut WaiterId,
+    ) {
+        let Some(event_loop) = context::current() else {
+            return;
+        };
+        event_loop.poll.clear_ready(key, direction);
+        let asker = Asker::new(event_loop.id(), cx.waker());
+        if let Some(other) = event_loop.poll.wait_for(key, direction, waiter, asker) {
+            event_loop.tasks.tell(other);
         }
     }
 
@@ -471,7 +539,7 @@ where
 
 impl<T: AsFd, F> Drop for Operation<'_, T, F> {
     fn drop(&mut self) {
-        if self.waiter == WaiterId::Unnumbered {
+        if self.waiter == WaiterId::UNNUMBERED {
             return;
         }
         if let Some(Registration { shared, key }) = self.source.link.registration.get() {

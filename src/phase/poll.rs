@@ -10,6 +10,7 @@
 
 mod alarm;
 mod sources;
+mod waiters;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,7 +31,8 @@ use crate::panics;
 use crate::slots::Key;
 use crate::tasks::{Asker, TaskInbox, Waiter};
 use alarm::Alarm;
-use sources::{Displaced, Sources};
+use sources::Sources;
+use waiters::Displaced;
 
 pub(crate) use sources::{Direction, Kind, WaiterId};
 
@@ -318,6 +320,20 @@ impl Poll {
         }
     }
 
+    /// An operation would block: lets `own`, the task that polls it, be told when it may succeed, if
+    /// nobody else waits. False if somebody does.
+    #[inline]
+    pub(crate) fn wait_alone(
+        &self,
+        source: Key,
+        direction: Direction,
+        id: &mut WaiterId,
+        own: Key,
+    ) -> bool {
+        let mut sources = self.sources.borrow_mut();
+        sources.wait_alone(source, direction, id, own)
+    }
+
     /// Lets `asker` be told when an operation may succeed. Another waiter, who may have had to give
     /// way, is returned: it must be told to ask again.
     pub(crate) fn wait_for(
@@ -350,6 +366,18 @@ impl Poll {
         }
     }
 
+    /// The operation has answered: if its task is on the list it is taken off, and `id` says so.
+    #[inline]
+    pub(crate) fn forget_task(&self, source: Key, direction: Direction, id: &mut WaiterId) {
+        if matches!(*id, WaiterId::UNNUMBERED | WaiterId::POLLER) {
+            return;
+        }
+        let mut sources = self.sources.borrow_mut();
+        if sources.forget_task(source, direction, *id) {
+            *id = WaiterId::UNNUMBERED;
+        }
+    }
+
     /// The operation is dropped; nobody waits for it any more.
     pub(crate) fn forget_waiter(&self, source: Key, direction: Direction, id: WaiterId) {
         let waiter = self
@@ -359,10 +387,10 @@ impl Poll {
         drop(waiter);
     }
 
-    /// Moves those who wait for what is now ready to `out`: readers, then writers, each in the order
-    /// in which they came.
-    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waiter>) {
-        self.sources.borrow_mut().take_ready_waiters(source, out);
+    /// Takes the one who waits for what is now ready. If there are several they go to `out`: readers,
+    /// then writers, each in the order in which they came.
+    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
+        self.sources.borrow_mut().take_ready_waiters(source, out)
     }
 
     /// Moves all who wait to `out`: the source has been closed.

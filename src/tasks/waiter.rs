@@ -27,6 +27,11 @@ pub(crate) struct Foreign {
 }
 
 impl Waiter {
+    /// Whether both are the same task, by itself.
+    pub(crate) fn is_same_task(&self, other: &Waiter) -> bool {
+        matches!((self, other), (Waiter::Task(one), Waiter::Task(two)) if one == two)
+    }
+
     /// The task on whose behalf it waits, if that is known.
     pub(crate) fn owner(&self) -> Option<Key> {
         let owner = match self {
@@ -65,6 +70,16 @@ impl<'a> Asker<'a> {
             waker,
             polled,
             is_own,
+        }
+    }
+
+    /// Whoever polls outside of any task.
+    #[cfg(test)]
+    pub(crate) fn foreign(waker: &'a Waker) -> Self {
+        Asker {
+            waker,
+            polled: Key::DANGLING,
+            is_own: false,
         }
     }
 

@@ -1,18 +1,13 @@
 //! The registered sources: their readiness, and who waits for it.
 
 use std::cell::Cell;
-use std::mem;
 use std::os::fd::RawFd;
 
 use mio::event::Event;
 
+use super::waiters::{Displaced, Waiters};
 use crate::slots::{Key, Slots};
 use crate::tasks::{Asker, Waiter};
-
-/// How many different wakers may wait for one direction through the `poll_*` methods of the I/O
-/// traits, which cannot say that they have stopped waiting. One more wakes the oldest, who asks
-/// again if it is still there.
-const POLLERS_MAX: usize = 8;
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +18,19 @@ pub(crate) enum Direction {
 
 /// Who waits: one operation, or any number of callers of the I/O traits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaiterId {
-    /// A future that has not waited yet; it gets a number when it does.
-    Unnumbered,
-    /// A future, which takes itself off the list when it is dropped.
-    Operation(u64),
+pub(crate) struct WaiterId(u64);
+
+impl WaiterId {
+    /// A future that does not wait yet; it gets a number when it does.
+    pub(crate) const UNNUMBERED: WaiterId = WaiterId(0);
+
     /// A caller of a `poll_*` method, known by its waiter alone.
-    Poller,
+    pub(crate) const POLLER: WaiterId = WaiterId(1);
+
+    /// A future, which takes itself off the list when it is dropped.
+    pub(super) fn operation(number: u64) -> Self {
+        WaiterId(number + 2)
+    }
 }
 
 /// How a source's events are delivered.
@@ -68,16 +69,7 @@ struct Side {
     ready: bool,
     /// Set for good when the other end has closed this direction, or the source has failed.
     closed: bool,
-    waiters: Vec<(WaiterId, Waiter)>,
-}
-
-/// Whose place a new waiter has taken, to be dealt with outside of any borrow.
-pub(super) enum Displaced {
-    Nobody,
-    /// Itself, as it was.
-    Dropped(Waiter),
-    /// Another who may still be there and must ask again.
-    Told(Waiter),
+    waiters: Waiters,
 }
 
 impl Side {
@@ -85,7 +77,7 @@ impl Side {
         Side {
             ready: true,
             closed: false,
-            waiters: Vec::new(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -93,37 +85,14 @@ impl Side {
         self.ready |= is_ready || is_closed;
         self.closed |= is_closed;
     }
-
-    fn position(&self, id: WaiterId, is_same: impl Fn(&Waiter) -> bool) -> Option<usize> {
-        self.waiters
-            .iter()
-            .position(|(other, waiter)| *other == id && (id != WaiterId::Poller || is_same(waiter)))
-    }
-
-    fn take_waiters(&mut self, out: &mut Vec<Waiter>) {
-        out.extend(self.waiters.drain(..).map(|(_, waiter)| waiter));
-    }
-
-    /// The first poller, if there are too many.
-    fn evict_poller(&mut self) -> Option<Waiter> {
-        let mut pollers = self
-            .waiters
-            .iter()
-            .enumerate()
-            .filter(|(_, (id, _))| *id == WaiterId::Poller)
-            .map(|(index, _)| index);
-        let first = pollers.next()?;
-        let others = pollers.count();
-        (others >= POLLERS_MAX).then(|| self.waiters.remove(first).1)
-    }
 }
 
 impl Source {
     fn waiters(&self) -> impl Iterator<Item = (Direction, &Waiter)> {
         let readers = self.read.waiters.iter();
-        let readers = readers.map(|(_, waiter)| (Direction::Read, waiter));
+        let readers = readers.map(|waiter| (Direction::Read, waiter));
         let writers = self.write.waiters.iter();
-        readers.chain(writers.map(|(_, waiter)| (Direction::Write, waiter)))
+        readers.chain(writers.map(|waiter| (Direction::Write, waiter)))
     }
 
     fn side(&mut self, direction: Direction) -> &mut Side {
@@ -197,8 +166,8 @@ impl Sources {
     pub(super) fn remove(&mut self, key: Key) -> Vec<Waiter> {
         let mut waiters = Vec::new();
         if let Some(mut source) = self.slots.remove(key) {
-            source.read.take_waiters(&mut waiters);
-            source.write.take_waiters(&mut waiters);
+            source.read.waiters.take_all(&mut waiters);
+            source.write.waiters.take_all(&mut waiters);
         }
         waiters
     }
@@ -206,8 +175,8 @@ impl Sources {
     /// Moves the waiters of all sources to `out`.
     pub(super) fn take_waiters(&mut self, out: &mut Vec<Waiter>) {
         for source in self.slots.values_mut() {
-            source.read.take_waiters(out);
-            source.write.take_waiters(out);
+            source.read.waiters.take_all(out);
+            source.write.waiters.take_all(out);
         }
     }
 
@@ -251,17 +220,36 @@ impl Sources {
         id: &mut WaiterId,
         asker: Asker<'_>,
     ) -> bool {
-        if *id == WaiterId::Unnumbered {
-            self.next_waiter += 1;
-            *id = WaiterId::Operation(self.next_waiter);
-        }
+        self.number(id);
+        let source = self.slots.get_mut(key);
+        source.is_some_and(|source| !source.side(direction).waiters.has(*id, asker))
+    }
+
+    /// An operation would block: has `own`, the task that polls it, wait, if nobody else does. False,
+    /// with nothing done but the readiness cleared, if somebody does.
+    #[inline]
+    pub(super) fn wait_alone(
+        &mut self,
+        key: Key,
+        direction: Direction,
+        id: &mut WaiterId,
+        own: Key,
+    ) -> bool {
+        self.number(id);
         let Some(source) = self.slots.get_mut(key) else {
             return false;
         };
         let side = source.side(direction);
-        match side.position(*id, |waiter| asker.is(waiter)) {
-            Some(index) => !asker.is(&side.waiters[index].1),
-            None => true,
+        side.ready = false;
+        side.waiters.wait_alone(*id, Waiter::Task(own))
+    }
+
+    /// Gives a future that waits for the first time its number.
+    #[inline]
+    fn number(&mut self, id: &mut WaiterId) {
+        if *id == WaiterId::UNNUMBERED {
+            self.next_waiter += 1;
+            *id = WaiterId::operation(self.next_waiter);
         }
     }
 
@@ -276,16 +264,7 @@ impl Sources {
         let Some(source) = self.slots.get_mut(key) else {
             return Displaced::Dropped(waiter);
         };
-        let side = source.side(direction);
-        if let Some(index) = side.position(id, |_| false) {
-            let old = mem::replace(&mut side.waiters[index].1, waiter);
-            return Displaced::Dropped(old);
-        }
-        side.waiters.push((id, waiter));
-        match side.evict_poller() {
-            Some(evicted) => Displaced::Told(evicted),
-            None => Displaced::Nobody,
-        }
+        source.side(direction).waiters.add(id, waiter)
     }
 
     pub(super) fn remove_waiter(
@@ -294,19 +273,39 @@ impl Sources {
         direction: Direction,
         id: WaiterId,
     ) -> Option<Waiter> {
-        let side = self.slots.get_mut(key)?.side(direction);
-        let index = side.waiters.iter().position(|(other, _)| *other == id)?;
-        Some(side.waiters.remove(index).1)
+        let source = self.slots.get_mut(key)?;
+        source.side(direction).waiters.remove(id)
     }
 
-    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
-        if let Some(source) = self.slots.get_mut(key) {
-            for side in [&mut source.read, &mut source.write] {
+    /// Takes an operation off the list. False, with nothing done, if it waits by a waker from
+    /// elsewhere.
+    #[inline]
+    pub(super) fn forget_task(&mut self, key: Key, direction: Direction, id: WaiterId) -> bool {
+        let source = self.slots.get_mut(key);
+        source.is_none_or(|source| source.side(direction).waiters.forget_task(id))
+    }
+
+    /// Takes the one who waits for what is now ready. Those of a crowd, or of both directions, go to
+    /// `out`.
+    #[inline]
+    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
+        let Source { read, write, .. } = self.slots.get_mut(key)?;
+        let is_for_writers = write.ready && !write.waiters.is_empty();
+        let is_for_readers = read.ready && !read.waiters.is_empty();
+        let single = match (is_for_readers, is_for_writers) {
+            (false, false) => return None,
+            (true, false) => read.waiters.take_single(),
+            (false, true) => write.waiters.take_single(),
+            (true, true) => None,
+        };
+        if single.is_none() {
+            for side in [read, write] {
                 if side.ready {
-                    side.take_waiters(out);
+                    side.waiters.take_all(out);
                 }
             }
         }
+        single
     }
 
     /// Whether somebody waits for what is now ready.
@@ -321,8 +320,8 @@ impl Sources {
 
     pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
         if let Some(source) = self.slots.get_mut(key) {
-            source.read.take_waiters(out);
-            source.write.take_waiters(out);
+            source.read.waiters.take_all(out);
+            source.write.waiters.take_all(out);
         }
     }
 }
