@@ -11,6 +11,13 @@ use std::time::{Duration, Instant};
 /// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+thread_local! {
+    /// Whether some loop of this thread has ever had a clock of its own.
+    static IS_ANY_VIRTUAL: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Reads the time and turns instants into ticks of it.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -47,6 +54,12 @@ impl Clock {
         now
     }
 
+    /// The later of `deadline` and the present.
+    #[inline]
+    pub(crate) fn not_before_now(&self, deadline: u64) -> u64 {
+        deadline.max(self.now())
+    }
+
     /// What the clock showed when it was last read: for what need not be exact.
     pub(crate) fn recent(&self) -> u64 {
         self.recent.get()
@@ -81,6 +94,7 @@ impl Clock {
 
     /// Stops the clock.
     pub(crate) fn pause(&self) {
+        IS_ANY_VIRTUAL.set(true);
         self.paused_at.set(Some(self.now()));
     }
 
@@ -101,6 +115,12 @@ impl Clock {
     }
 }
 
+/// Whether a clock of this thread's loops may show another time than the system's.
+#[inline]
+pub(crate) fn is_any_virtual() -> bool {
+    IS_ANY_VIRTUAL.get()
+}
+
 /// How long it is from `now` to `deadline`; nothing if it has passed.
 pub(crate) fn until(deadline: u64, now: u64) -> Duration {
     Duration::from_nanos(deadline.saturating_sub(now))
@@ -108,7 +128,9 @@ pub(crate) fn until(deadline: u64, now: u64) -> Duration {
 
 /// A duration as nanoseconds; [`NEVER`] if there are too many.
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+    let seconds = duration.as_secs().checked_mul(NANOS_PER_SECOND);
+    let nanos = seconds.and_then(|nanos| nanos.checked_add(u64::from(duration.subsec_nanos())));
+    nanos.unwrap_or(NEVER)
 }
 
 #[cfg(test)]
@@ -131,6 +153,22 @@ mod tests {
         assert!(!clock.is_paused());
         assert!(clock.is_virtual());
         assert!(clock.now() >= start + 5_000_000_000);
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_counts_from_the_present() {
+        let clock = Clock::new();
+        let start = clock.now();
+
+        let past = clock.not_before_now(0);
+
+        assert!((start..=clock.now()).contains(&past));
+        assert_eq!(clock.not_before_now(NEVER), NEVER);
+        clock.pause();
+        let hour = 3600 * NANOS_PER_SECOND;
+        clock.advance_to(start + hour);
+        assert_eq!(clock.not_before_now(start + hour - 1), start + hour);
+        assert_eq!(clock.not_before_now(start + hour + 1), start + hour + 1);
     }
 
     #[test]

@@ -133,6 +133,8 @@ pub(crate) struct Settings {
 pub(crate) struct EventLoop {
     id: LoopId,
     pub(crate) shared: Arc<Shared>,
+    /// A reference to the same that was given back.
+    spare: Cell<Option<Arc<Shared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
@@ -190,6 +192,7 @@ impl EventLoop {
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
+            spare: Cell::new(None),
             clock,
             tasks: Tasks::new(id, Arc::clone(&door.inbox), settings.unhandled_panic),
             timers: Timers::new(),
@@ -216,6 +219,20 @@ impl EventLoop {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    /// A reference to `shared`, for one who will most likely [give it back](EventLoop::give_back) here.
+    /// Then the next one need not be counted.
+    #[inline]
+    pub(crate) fn lend(&self) -> Arc<Shared> {
+        let spare = self.spare.take();
+        spare.unwrap_or_else(|| Arc::clone(&self.shared))
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&self, shared: Arc<Shared>) {
+        debug_assert_eq!(shared.id, self.id());
+        self.spare.set(Some(shared));
     }
 
     /// The ready queue, to be put in place while the loop runs.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/patience.rs"]
+mod patience;
 mod support;
 
 use std::cell::Cell;
@@ -9,6 +13,7 @@ use std::error::Error;
 use std::fs;
 use std::future::{pending, poll_fn, ready};
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,15 +25,17 @@ use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::poll;
 use quintet::block_on;
-use quintet::runtime::Runtime;
+use quintet::runtime::{Builder, Runtime};
 use quintet::spawn;
 use quintet::task::set_immediate;
 use quintet::time::{
-    Duration, Elapsed, Instant, Interval, MissedTickBehavior, Sleep, Timeout, interval,
+    self, Duration, Elapsed, Instant, Interval, MissedTickBehavior, Sleep, Timeout, interval,
     interval_at, sleep, sleep_until, timeout, timeout_at,
 };
+use rustix::event::{PollFd, PollFlags, poll as poll_fds};
 use rustix::time::{ClockId, clock_gettime};
 
+use child::{child, in_a_child};
 use support::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
     in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, numbered, panic_of,
@@ -120,6 +127,73 @@ fn a_sleeping_loop_uses_no_processor_time() {
             assert!(used < 20 * MILLISECOND, "{used:?} to sleep");
             assert_eq!(polls.get(), 2);
         });
+    });
+}
+
+/// How often this thread has waited.
+fn waits() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn many_timers_of_a_millisecond_end_one_wait() {
+    watched(|| {
+        block_on(async {
+            let start = Instant::now() + 5 * MILLISECOND;
+            let sleepers: Vec<_> = (0..1000)
+                .map(|n| {
+                    spawn(async move {
+                        let deadline = start + n * Duration::from_micros(100);
+                        sleep_until(deadline).await;
+                        assert!(Instant::now() >= deadline);
+                    })
+                })
+                .collect();
+            let before = waits();
+            for sleeper in sleepers {
+                sleeper.await.unwrap();
+            }
+            // A machine that is slow waits less often, and never more.
+            let waits = waits() - before;
+            assert!(waits < 300, "{waits} waits for 100 ms");
+        });
+    });
+}
+
+#[test]
+fn time_that_was_moved_by_hand_and_goes_on_meets_its_deadlines() {
+    // What is missed is never fetched: nothing else ends this wait.
+    watched(|| {
+        let long = Duration::from_secs(3600);
+        let runtime = Runtime::new().unwrap();
+        let fd = runtime.as_fd().try_clone_to_owned().unwrap();
+        let task = runtime.spawn(sleep(long));
+        runtime.turn(Some(Duration::ZERO));
+        {
+            let _entered = runtime.enter();
+            time::pause();
+            drop(time::advance(long - MILLISECOND));
+            time::resume();
+        }
+        while !task.is_finished() {
+            poll_fds(&mut [PollFd::new(&fd, PollFlags::IN)], None).unwrap();
+            runtime.turn(Some(Duration::ZERO));
+        }
+    });
+}
+
+#[test]
+fn turns_of_equal_length_end_though_time_stands_still() {
+    watched(|| {
+        let runtime = Builder::new().start_paused(true).build().unwrap();
+        let _alive = runtime.handle().keep_alive();
+        // By the loop's clock all of them wait until the same time.
+        for _ in 0..3 {
+            runtime.turn(Some(MILLISECOND));
+        }
     });
 }
 
@@ -360,8 +434,22 @@ fn a_sleep_dropped_while_it_is_armed_wakes_nobody() {
             assert!(poll_for(&mut sleep, &waker).is_pending());
             drop(sleep);
             assert_eq!(Arc::strong_count(&counter), 2, "its waker has gone with it");
-            quintet::time::sleep(3 * MILLISECOND).await;
+            time::sleep(3 * MILLISECOND).await;
             assert_eq!(counter.count(), 0);
+        });
+    });
+}
+
+#[test]
+fn a_sleep_wakes_whoever_polled_it_first() {
+    watched(|| {
+        block_on(async {
+            let (waker, counter) = counting();
+            let mut first = sleep(MILLISECOND);
+            assert!(poll_for(&mut first, &waker).is_pending());
+            sleep(3 * MILLISECOND).await;
+            assert_eq!(counter.count(), 1);
+            assert!(poll_for(&mut first, &waker).is_ready());
         });
     });
 }
@@ -506,7 +594,8 @@ fn resident_bytes() -> u64 {
 
 #[test]
 fn cancelled_sleeps_take_no_memory() {
-    watched(|| {
+    // Other tests of this process take memory too.
+    in_a_child(child("cancelled_sleeps_take_no_memory"), || {
         block_on(async {
             let cancel = async |millis: u64| {
                 for n in 0..100_000 {

@@ -158,8 +158,15 @@ impl<'a> Turn<'a> {
 
     fn wait_in_time(&mut self) -> Wait {
         let l = self.event_loop;
-        if let Some(deadline) = l.timers.next_deadline() {
-            return Wait::Until(deadline);
+        let recent = l.clock.recent();
+        if let Some(wake) = l.timers.next_wake(recent) {
+            // What is due already is work like any other.
+            let is_work = wake <= recent && self.patience.limit.is_none();
+            return if is_work {
+                Wait::Not
+            } else {
+                Wait::Until(wake)
+            };
         }
         if self.silence == Silence::Told || l.may_hear() {
             return Wait::ForEver;

@@ -25,7 +25,6 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 
 use super::{Callback, Deliver};
-use crate::clock;
 use crate::dice::Dice;
 use crate::panics;
 use crate::slots::Key;
@@ -197,13 +196,17 @@ impl Poll {
             return;
         }
         if let Some(deadline) = deadline {
-            let left = clock::until(deadline, now);
-            let set = self.alarm.borrow_mut().set_precisely(left, &self.registry);
-            if set.is_err() {
+            let mut alarm = self.alarm.borrow_mut();
+            if alarm.set_precisely(deadline, now, &self.registry).is_err() {
                 // Out of descriptors. Whoever waits finds nothing to do, and waits again.
                 self.inbox.ring();
             }
         }
+    }
+
+    /// The loop's clock has been moved or set going: times by it are not what they were.
+    pub(crate) fn forget_alarm(&self) {
+        self.alarm.borrow_mut().forget();
     }
 
     /// Makes the system call. Afterwards `events` holds what came.
@@ -212,14 +215,16 @@ impl Poll {
             Wait::Not | Wait::Probe => Some(Duration::ZERO),
             Wait::ForEver => None,
             Wait::Until(deadline) => {
-                let left = clock::until(deadline, now());
-                self.alarm.borrow_mut().set(left, &self.registry)
+                let mut alarm = self.alarm.borrow_mut();
+                alarm.set(deadline, now(), &self.registry)
             }
         };
         let mut events = self.events.borrow_mut();
         let result = self.poller.borrow_mut().poll(&mut events, timeout);
         self.skipped_ticks.set(0);
-        if !self.sources.borrow().is_empty() {
+        // After a wait the clock is read in any case: much time may have passed since it was.
+        let has_waited = matches!(wait, Wait::Until(_) | Wait::ForEver);
+        if has_waited || !self.sources.borrow().is_empty() {
             self.last_asked.set(now());
         }
         match result {
@@ -238,8 +243,13 @@ impl Poll {
         let mut fetched = self.fetched.borrow_mut();
         let mut shuffled = Vec::new();
         for event in &*self.events.borrow() {
-            if matches!(event.token(), UNPARK | ALARM) {
-                continue;
+            match event.token() {
+                UNPARK => continue,
+                ALARM => {
+                    self.alarm.borrow_mut().forget();
+                    continue;
+                }
+                _ => {}
             }
             let key = Key::from_bits(event.token().0 as u64);
             match sources.record(key, event) {

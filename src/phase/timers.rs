@@ -7,8 +7,6 @@
 mod wheel;
 
 use std::cell::{Cell, RefCell};
-use std::mem;
-use std::task::Poll;
 
 use super::{Callback, Deliver};
 use crate::clock::NEVER;
@@ -16,6 +14,16 @@ use crate::tasks::{Asker, Waiter};
 use wheel::Wheel;
 
 pub(crate) use wheel::TimerKey;
+
+/// What [`Timers::check`] found.
+pub(crate) enum Checked {
+    /// It has fired, and is released.
+    Fired,
+    /// It will tell the one who asks.
+    Waits,
+    /// It would tell nobody, or somebody else.
+    WaitsForOther,
+}
 
 /// See the [module](self). Times are nanoseconds of the loop's clock.
 pub(crate) struct Timers {
@@ -42,6 +50,12 @@ impl Timers {
         self.wheel.borrow().next_deadline()
     }
 
+    /// Until when poll may wait: the earliest deadline, or up to a millisecond more where timers are
+    /// many; see [`Wheel::next_wake`].
+    pub(crate) fn next_wake(&self, now: u64) -> Option<u64> {
+        self.wheel.borrow().next_wake(now)
+    }
+
     /// The earliest deadline, exactly: [`next_deadline`](Timers::next_deadline) may name one that was
     /// cancelled. Looks at all timers.
     pub(crate) fn exact_next_deadline(&self) -> Option<u64> {
@@ -50,37 +64,38 @@ impl Timers {
         deadlines.filter(|&deadline| deadline != NEVER).min()
     }
 
-    /// Arms a timer. A deadline that has passed counts from now, so that those who came earlier go
-    /// first.
-    pub(crate) fn arm(&self, deadline: u64, now: u64, asker: Option<Asker<'_>>) -> TimerKey {
-        let waiter = asker.map(Asker::to_waiter);
-        self.wheel.borrow_mut().insert(deadline.max(now), waiter)
+    /// Arms a timer. `time` is the later of its deadline and the present: one whose deadline has
+    /// passed counts from now, so that those who came earlier go first.
+    #[inline]
+    pub(crate) fn arm(&self, time: u64, waiter: Option<Waiter>) -> TimerKey {
+        self.wheel.borrow_mut().insert(time, waiter)
     }
 
     /// Arms a timer anew, fired or not, as if it came last.
-    pub(crate) fn rearm(&self, key: TimerKey, deadline: u64, now: u64) {
-        self.wheel.borrow_mut().rearm(key, deadline.max(now));
+    pub(crate) fn rearm(&self, key: TimerKey, time: u64) {
+        self.wheel.borrow_mut().rearm(key, time);
     }
 
-    /// Whether the timer has fired; if not, it will tell `asker`.
-    pub(crate) fn poll(&self, key: TimerKey, asker: Asker<'_>) -> Poll<()> {
-        {
-            let mut wheel = self.wheel.borrow_mut();
-            if wheel.has_fired(key) {
-                return Poll::Ready(());
-            }
-            if let Some(Some(waiter)) = wheel.get_mut(key)
-                && asker.is(waiter)
-            {
-                return Poll::Pending;
-            }
+    /// Releases the timer if it has fired. Else it tells who waits; if that is not `asker`, it must be
+    /// said so by [`set_waiter`](Timers::set_waiter). Runs no foreign code.
+    #[inline]
+    pub(crate) fn check(&self, key: TimerKey, asker: Asker<'_>) -> Checked {
+        let mut wheel = self.wheel.borrow_mut();
+        if let Some(waiter) = wheel.remove_fired(key) {
+            debug_assert!(waiter.is_none(), "firing took it");
+            return Checked::Fired;
         }
-        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let mut new = Some(asker.to_waiter());
-        if let Some(waiter) = self.wheel.borrow_mut().get_mut(key) {
-            mem::swap(waiter, &mut new);
+        match wheel.get_mut(key) {
+            Some(Some(waiter)) if asker.is(waiter) => Checked::Waits,
+            _ => Checked::WaitsForOther,
         }
-        Poll::Pending
+    }
+
+    /// Lets a timer tell `waiter`. Who waited before is returned, to be dropped after this borrow has
+    /// ended.
+    pub(crate) fn set_waiter(&self, key: TimerKey, waiter: Waiter) -> Option<Waiter> {
+        let mut wheel = self.wheel.borrow_mut();
+        wheel.get_mut(key)?.replace(waiter)
     }
 
     /// Says whether the timer keeps the loop alive.
@@ -173,7 +188,7 @@ mod tests {
 
         fn deliver(&mut self, _callback: Callback) {
             self.fired += 1;
-            self.timers.arm(0, NOW, Some(nobody()));
+            self.timers.arm(NOW, Some(nobody()));
         }
 
         fn deliver_alone(&mut self, _callback: Callback) {}
@@ -195,14 +210,14 @@ mod tests {
 
     const NOW: u64 = 1_000_000;
 
-    fn nobody() -> Asker<'static> {
-        Asker::new(LoopId::next(), Waker::noop())
+    fn nobody() -> Waiter {
+        Asker::new(LoopId::next(), Waker::noop()).to_waiter()
     }
 
     #[test]
     fn what_is_armed_in_the_phase_waits_for_the_next_even_if_no_time_passes() {
         let timers = Timers::new();
-        timers.arm(5, 0, Some(nobody()));
+        timers.arm(5, Some(nobody()));
         let mut turn = Rearming {
             timers: &timers,
             fired: 0,

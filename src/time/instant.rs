@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
+use crate::clock;
 use crate::context;
 
 /// Stands for "never" where an instant must be given: some thirty years.
@@ -27,12 +28,14 @@ pub struct Instant(std::time::Instant);
 impl Instant {
     /// Reads the clock: that of the current loop, whose time may be [paused](super::pause); else the
     /// system's.
+    #[inline]
     pub fn now() -> Self {
-        let shown = context::with(|event_loop| {
-            let clock = &event_loop.clock;
-            clock.is_virtual().then(|| clock.instant())
-        });
-        Instant(shown.flatten().unwrap_or_else(std::time::Instant::now))
+        if clock::is_any_virtual()
+            && let Some(shown) = virtual_now()
+        {
+            return Instant(shown);
+        }
+        Instant(std::time::Instant::now())
     }
 
     /// Converts from the standard library's type.
@@ -82,6 +85,16 @@ impl Instant {
             Instant(self.0 + FAR)
         })
     }
+}
+
+/// What the current loop's clock shows, if that is not the system's time.
+#[cold]
+fn virtual_now() -> Option<std::time::Instant> {
+    let shown = context::with(|event_loop| {
+        let clock = &event_loop.clock;
+        clock.is_virtual().then(|| clock.instant())
+    });
+    shown.flatten()
 }
 
 impl Add<Duration> for Instant {

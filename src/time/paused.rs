@@ -56,6 +56,7 @@ pub fn pause() {
 pub fn resume() {
     let event_loop = paused_loop("resume");
     event_loop.clock.resume();
+    event_loop.poll.forget_alarm();
     event_loop.touch();
 }
 

@@ -1,10 +1,11 @@
 //! Sleeping.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{self, Context, Poll, Waker};
 use std::time::Duration;
 
 use super::Instant;
@@ -12,8 +13,9 @@ use crate::clock::NEVER;
 use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
-use crate::phase::timers::TimerKey;
-use crate::tasks::Asker;
+use crate::phase::timers::{Checked, TimerKey};
+use crate::ready::{self, LoopId};
+use crate::tasks::{Asker, Waiter};
 
 /// Waits until `duration` has passed.
 ///
@@ -34,10 +36,10 @@ use crate::tasks::Asker;
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     let now = Instant::now();
-    Sleep::new(
-        now.saturating_add(duration),
-        now.checked_add(duration).is_none(),
-    )
+    match now.checked_add(duration) {
+        Some(deadline) => Sleep::new(deadline, false),
+        None => Sleep::new(now.saturating_add(duration), true),
+    }
 }
 
 /// Waits until `deadline`. One that has passed ends in the next timers phase.
@@ -70,6 +72,16 @@ enum State {
     New,
     Armed(Arc<Shared>, TimerKey),
     Elapsed,
+}
+
+impl State {
+    /// Ends it on its own loop, where its timer has fired or is about to be cancelled.
+    #[inline]
+    fn end(&mut self, event_loop: &EventLoop) {
+        if let State::Armed(shared, _) = mem::replace(self, State::Elapsed) {
+            event_loop.give_back(shared);
+        }
+    }
 }
 
 impl Sleep {
@@ -157,7 +169,8 @@ impl Sleep {
             with_own_loop(shared, |event_loop| {
                 let clock = &event_loop.clock;
                 let nanos = clock.nanos_at(deadline.into_std());
-                event_loop.timers.rearm(*key, nanos, clock.now());
+                let time = clock.not_before_now(nanos);
+                event_loop.timers.rearm(*key, time);
                 event_loop.touch();
             });
         }
@@ -166,68 +179,106 @@ impl Sleep {
         if let State::Armed(..) = &self.state {
             return;
         }
-        self.state = match context::current() {
+        match context::current() {
             Some(event_loop) => self.arm(&event_loop, None),
-            None => State::New,
-        };
+            None => self.state = State::New,
+        }
     }
 
-    /// Arms it on `event_loop`, to tell whoever polls with `waker`.
-    fn arm(&self, event_loop: &EventLoop, waker: Option<&Waker>) -> State {
-        let (deadline, now) = self.nanos(event_loop);
-        let asker = waker.map(|waker| Asker::new(event_loop.id(), waker));
-        let key = event_loop.timers.arm(deadline, now, asker);
+    /// Arms it on `event_loop`, to tell `waiter`.
+    #[inline]
+    fn arm(&mut self, event_loop: &EventLoop, waiter: Option<Waiter>) {
+        let time = if self.is_endless {
+            NEVER
+        } else {
+            let clock = &event_loop.clock;
+            let deadline = clock.nanos_at(self.deadline.into_std());
+            clock.not_before_now(deadline)
+        };
+        let key = event_loop.timers.arm(time, waiter);
         if !self.has_ref() {
             event_loop.timers.set_ref(key, false);
         }
         event_loop.touch();
-        State::Armed(Arc::clone(&event_loop.shared), key)
+        self.state = State::Armed(event_loop.lend(), key);
     }
 
-    /// The deadline and the present by the loop's clock.
-    fn nanos(&self, event_loop: &EventLoop) -> (u64, u64) {
-        let deadline = if self.is_endless {
-            NEVER
-        } else {
-            event_loop.clock.nanos_at(self.deadline.into_std())
-        };
-        (deadline, event_loop.clock.now())
+    /// Arms it on the current loop.
+    #[inline]
+    #[track_caller]
+    fn arm_first(&mut self, waker: &Waker) {
+        let is_armed = context::with(|event_loop| {
+            let (task, is_own) = ready::polled(event_loop.id(), waker.data());
+            if is_own {
+                self.arm(event_loop, Some(Waiter::Task(task)));
+            }
+            is_own
+        });
+        if is_armed != Some(true) {
+            self.arm_for_other(&context::expect_current(), waker);
+        }
     }
 
+    /// Arms it for one who polls with another waker than its task's. Cloning that runs foreign code,
+    /// which may enter a loop.
+    #[cold]
+    fn arm_for_other(&mut self, event_loop: &EventLoop, waker: &Waker) {
+        let waiter = Asker::new(event_loop.id(), waker).to_waiter();
+        self.arm(event_loop, Some(waiter));
+    }
+
+    #[inline]
     #[track_caller]
     fn poll_armed(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &self.state {
             State::New => {
-                self.state = self.arm(&context::expect_current(), Some(cx.waker()));
+                self.arm_first(cx.waker());
                 Poll::Pending
             }
             State::Armed(shared, key) => {
-                let key = *key;
-                let Some(event_loop) = context::current().filter(|l| l.id() == shared.id) else {
-                    panic!("{}", wrong_loop(shared));
-                };
-                let asker = Asker::new(event_loop.id(), cx.waker());
-                ready!(event_loop.timers.poll(key, asker));
-                drop(event_loop.timers.cancel(key));
-                self.state = State::Elapsed;
-                Poll::Ready(())
+                let (id, key) = (shared.id, *key);
+                let checked = context::with_loop(id, |event_loop| {
+                    let checked = event_loop.timers.check(key, Asker::new(id, cx.waker()));
+                    if let Checked::Fired = checked {
+                        self.state.end(event_loop);
+                    }
+                    checked
+                });
+                match checked {
+                    Some(Checked::Fired) => Poll::Ready(()),
+                    Some(Checked::Waits) => Poll::Pending,
+                    Some(Checked::WaitsForOther) => {
+                        wait_for_other(id, key, cx.waker());
+                        Poll::Pending
+                    }
+                    None => panic!("{}", wrong_loop(id)),
+                }
             }
             State::Elapsed => Poll::Ready(()),
         }
     }
 }
 
+/// Lets an armed sleep tell whoever polls with `waker`. That waker's clone and the old one's drop run
+/// foreign code, which may enter a loop.
+#[cold]
+fn wait_for_other(id: LoopId, key: TimerKey, waker: &Waker) {
+    let event_loop = context::expect_current();
+    let waiter = Asker::new(id, waker).to_waiter();
+    drop(event_loop.timers.set_waiter(key, waiter));
+}
+
 #[track_caller]
 fn with_own_loop(shared: &Shared, f: impl FnOnce(&EventLoop)) {
     if context::with_loop(shared.id, f).is_none() {
-        panic!("{}", wrong_loop(shared));
+        panic!("{}", wrong_loop(shared.id));
     }
 }
 
-fn wrong_loop(shared: &Shared) -> String {
+fn wrong_loop(id: LoopId) -> String {
     format!(
         "this `Sleep` is armed on {}, but {}; use a sleep only on the loop that first polled it",
-        context::describe(shared.id),
+        context::describe(id),
         context::describe_current()
     )
 }
@@ -237,8 +288,8 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(coop::poll_proceed(cx));
-        ready!(self.poll_armed(cx));
+        task::ready!(coop::poll_proceed(cx));
+        task::ready!(self.poll_armed(cx));
         coop::charge(0);
         Poll::Ready(())
     }
@@ -250,9 +301,15 @@ impl Drop for Sleep {
             return;
         };
         let key = *key;
-        match context::with_loop(shared.id, |event_loop| event_loop.timers.cancel(key)) {
-            Some(waiter) => drop(waiter),
-            None => go_home(shared, key),
+        let id = shared.id;
+        let cancelled = context::with_loop(id, |event_loop| {
+            self.state.end(event_loop);
+            event_loop.timers.cancel(key)
+        });
+        match (cancelled, &self.state) {
+            (Some(waiter), _) => drop(waiter),
+            (None, State::Armed(shared, _)) => go_home(shared, key),
+            (None, _) => {}
         }
     }
 }
@@ -276,4 +333,5 @@ impl fmt::Debug for Sleep {
 const _: () = {
     const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
     assert_send_sync_unpin::<Sleep>();
+    assert!(size_of::<Sleep>() <= 48);
 };

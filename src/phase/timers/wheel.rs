@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
 
-use slab::{Entry, Place, Slab, Timer};
+use slab::{Entry, Left, Place, Slab, Timer};
 
 pub(crate) use slab::TimerKey;
 
@@ -37,6 +37,18 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 8;
 
 const _: () = assert!(GRANULE_BITS + LEVEL_BITS * LEVELS as u32 == u64::BITS);
+
+/// Where timers are many, a loop is to wake once in a *stretch* of 16 granules, 2^20 ns: a little more
+/// than a millisecond.
+const STRETCH_BITS: u32 = GRANULE_BITS + 4;
+
+/// Timers are many where more granules of a stretch than this have some. Waking takes a loop as long as
+/// firing ten or a hundred timers does; a few a millisecond are no burden, and more timers than these
+/// are seldom meant to the microsecond.
+const EXACT_WAKES_MAX: u32 = 4;
+
+// All granules of a stretch stand on level 0 together.
+const _: () = assert!(STRETCH_BITS <= GRANULE_BITS + LEVEL_BITS);
 
 /// The deadline that does not come.
 const NEVER: u64 = u64::MAX;
@@ -85,33 +97,67 @@ impl<T> Wheel<T> {
 
     /// Arms a timer. Among equal deadlines the order is that of the calls.
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
-        let key = self.slab.insert(value);
-        self.arm(key.index, deadline);
-        key
+        let index = self.slab.next_index();
+        let sequence = self.take_sequence();
+        let place = self.place_of(deadline);
+        let next = self.enter(place, index, deadline, sequence);
+        self.waiting += 1;
+        self.slab.occupy(Timer {
+            deadline,
+            sequence,
+            previous: NIL,
+            next,
+            generation: 0,
+            place,
+            mark: false,
+            value,
+        })
+    }
+
+    #[inline]
+    fn take_sequence(&mut self) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        sequence
     }
 
     /// Arms a timer anew under its key, waiting or fired, as if it had just been inserted. False if
     /// the key is stale.
     pub(crate) fn rearm(&mut self, key: TimerKey, deadline: u64) -> bool {
-        let found = self.slab.contains(key);
-        if found {
-            self.disarm(key.index);
-            self.arm(key.index, deadline);
-        }
-        found
+        let Some(timer) = self.slab.get_mut(key) else {
+            return false;
+        };
+        let left = timer.leave();
+        self.leave(key.index, left);
+        let timer = self.slab.timer_mut(key.index);
+        timer.deadline = deadline;
+        timer.sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.waiting += 1;
+        self.place(key.index);
+        true
+    }
+
+    /// Releases a timer that has fired. `None` if it waits, or the key is stale.
+    #[inline]
+    pub(crate) fn remove_fired(&mut self, key: TimerKey) -> Option<T> {
+        self.has_fired(key).then(|| self.remove(key)).flatten()
     }
 
     /// Releases a timer, fired or not. `None` if the key is stale.
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
-        if !self.slab.contains(key) {
-            return None;
-        }
-        self.disarm(key.index);
-        let value = self.slab.remove(key);
-        if self.slab.len == 0 {
+        let mut timer = self.slab.remove(key)?;
+        let left = timer.leave();
+        self.leave(key.index, left);
+        if self.slab.len == 0 && self.has_room_to_spare() {
             self.give_room_back();
         }
-        Some(value)
+        Some(timer.value)
+    }
+
+    #[inline]
+    fn has_room_to_spare(&self) -> bool {
+        self.slab.entries.len() > ROOM_KEPT_MAX || self.due.capacity() > ROOM_KEPT_MAX
     }
 
     /// Keeps of a burst's memory what [`ROOM_KEPT_MAX`] timers take. Called when none is left.
@@ -136,14 +182,13 @@ impl<T> Wheel<T> {
 
     /// The value kept with a timer. `None` if the key is stale.
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
-        let found = self.slab.contains(key);
-        found.then(|| &mut self.slab.timer_mut(key.index).value)
+        self.slab.get_mut(key).map(|timer| &mut timer.value)
     }
 
     /// Marks a timer, or takes its mark off.
     pub(crate) fn set_mark(&mut self, key: TimerKey, mark: bool) {
-        if self.slab.contains(key) {
-            self.slab.timer_mut(key.index).mark = mark;
+        if let Some(timer) = self.slab.get_mut(key) {
+            timer.mark = mark;
         }
     }
 
@@ -168,7 +213,8 @@ impl<T> Wheel<T> {
     /// Whether the timer was taken by [`pop_due`](Self::pop_due) since it was last armed. False if
     /// the key is stale.
     pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
-        self.slab.contains(key) && self.slab.timer(key.index).place == Place::Fired
+        let timer = self.slab.get(key);
+        timer.is_some_and(|timer| timer.place == Place::Fired)
     }
 
     /// The sequence number that the next timer to be armed will get: the limit that keeps a phase
@@ -190,7 +236,9 @@ impl<T> Wheel<T> {
             return None;
         }
         self.due.pop();
-        self.discard_dead();
+        if self.dead > 0 {
+            self.discard_dead();
+        }
         self.waiting -= 1;
         let index = first.index;
         let timer = self.slab.timer_mut(index);
@@ -215,6 +263,34 @@ impl<T> Wheel<T> {
         Some(self.slots[level][digit].earliest)
     }
 
+    /// Until when a loop may sleep that has nothing else to do: the next deadline or, where timers are
+    /// many, the last nanosecond of that deadline's stretch. Then all of the stretch fire together,
+    /// each late by less than the stretch. What is due at `now` is not put off.
+    ///
+    /// It depends on the timers that wait and on the time of the last [`pop_due`](Self::pop_due), and
+    /// on nothing else.
+    pub(crate) fn next_wake(&self, now: u64) -> Option<u64> {
+        let first = self.next_deadline()?;
+        let is_put_off = first > now && self.wakes_of_stretch(first) > EXACT_WAKES_MAX;
+        Some(if is_put_off {
+            first | ((1 << STRETCH_BITS) - 1)
+        } else {
+            first
+        })
+    }
+
+    /// How often a loop would wake in the stretch of `first`, the next deadline, if it met the timers of
+    /// each granule exactly. None, if they stand on higher levels: those are not yet told apart.
+    fn wakes_of_stretch(&self, first: u64) -> u32 {
+        const GRANULES: u32 = 1 << (STRETCH_BITS - GRANULE_BITS);
+        let granule = first >> GRANULE_BITS;
+        let digit = granule as u32 % SLOTS as u32;
+        let start = digit / GRANULES * GRANULES;
+        let slots = self.occupied[0] >> start & ((1 << GRANULES) - 1);
+        // The heap's timers are of one granule, unless they are overdue.
+        slots.count_ones() + u32::from(!self.due.is_empty())
+    }
+
     /// How many timers wait: armed, not fired, not removed. Those that never fire count too.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -225,24 +301,73 @@ impl<T> Wheel<T> {
         self.waiting == 0
     }
 
-    /// Makes a timer wait that does not.
-    fn arm(&mut self, index: u32, deadline: u64) {
-        let timer = self.slab.timer_mut(index);
-        debug_assert_eq!(timer.place, Place::Fired);
-        timer.deadline = deadline;
-        timer.sequence = self.next_sequence;
-        self.next_sequence += 1;
-        self.waiting += 1;
-        self.place(index);
+    /// Where a timer belongs as seen from the position.
+    #[inline]
+    fn place_of(&self, deadline: u64) -> Place {
+        let granule = deadline >> GRANULE_BITS;
+        if deadline == NEVER {
+            Place::Never
+        } else if granule <= self.position {
+            Place::Due
+        } else {
+            Place::Level(((granule ^ self.position).ilog2() / LEVEL_BITS) as u8)
+        }
     }
 
-    /// Makes a timer wait no longer, if it does.
-    fn disarm(&mut self, index: u32) {
+    /// Puts a timer where it belongs as seen from the position.
+    fn place(&mut self, index: u32) {
+        let &Timer {
+            deadline, sequence, ..
+        } = self.slab.timer(index);
+        let place = self.place_of(deadline);
+        let next = self.enter(place, index, deadline, sequence);
         let timer = self.slab.timer_mut(index);
-        match mem::replace(&mut timer.place, Place::Fired) {
+        timer.place = place;
+        timer.previous = NIL;
+        timer.next = next;
+    }
+
+    /// Notes a timer in its place, but not the place in the timer. Returns its neighbour in the slot's
+    /// list, where it stands at the head: the order is the heap's business.
+    #[inline]
+    fn enter(&mut self, place: Place, index: u32, deadline: u64, sequence: u64) -> u32 {
+        let level = match place {
+            Place::Level(level) => usize::from(level),
+            Place::Due => {
+                self.push_due(Due {
+                    deadline,
+                    sequence,
+                    index,
+                });
+                return NIL;
+            }
+            Place::Never | Place::Fired => return NIL,
+        };
+        let digit = digit_of(deadline, level);
+        let slot = &mut self.slots[level][digit];
+        slot.earliest = slot.earliest.min(deadline);
+        let next = mem::replace(&mut slot.head, index);
+        self.occupied[level] |= 1 << digit;
+        if next != NIL {
+            self.slab.timer_mut(next).previous = index;
+        }
+        next
+    }
+
+    /// Puts a timer into the heap. Out of line, as is [`discard_dead`](Self::discard_dead), so that
+    /// arming and cancelling far timers, what programs do most, stays short.
+    #[inline(never)]
+    fn push_due(&mut self, due: Due) {
+        self.due.push(Reverse(due));
+    }
+
+    /// Takes a timer out of its place, which it has left by [`Timer::leave`].
+    #[inline]
+    fn leave(&mut self, index: u32, left: Left) {
+        match left.place {
             Place::Fired => return,
             Place::Never => {}
-            Place::Level(level) => self.unlink(index, usize::from(level)),
+            Place::Level(level) => self.unlink(index, usize::from(level), left),
             Place::Due => {
                 self.dead += 1;
                 self.discard_dead();
@@ -251,64 +376,19 @@ impl<T> Wheel<T> {
         self.waiting -= 1;
     }
 
-    /// Puts a timer where it belongs as seen from the position.
-    fn place(&mut self, index: u32) {
-        let timer = self.slab.timer_mut(index);
-        let granule = timer.deadline >> GRANULE_BITS;
-        if timer.deadline == NEVER {
-            timer.place = Place::Never;
-        } else if granule <= self.position {
-            self.push_due(index);
-        } else {
-            let level = (granule ^ self.position).ilog2() / LEVEL_BITS;
-            timer.place = Place::Level(level as u8);
-            self.link(index, level as usize);
-        }
-    }
-
-    /// Puts a timer into the heap. Out of line, as is [`discard_dead`](Self::discard_dead), so that
-    /// arming and cancelling far timers, what programs do most, stays short.
-    #[inline(never)]
-    fn push_due(&mut self, index: u32) {
-        let timer = self.slab.timer_mut(index);
-        timer.place = Place::Due;
-        self.due.push(Reverse(Due {
-            deadline: timer.deadline,
-            sequence: timer.sequence,
-            index,
-        }));
-    }
-
-    /// Puts a timer into its slot, at the head: the order is the heap's business.
-    fn link(&mut self, index: u32, level: usize) {
-        let timer = self.slab.timer_mut(index);
-        let digit = digit_of(timer.deadline, level);
-        let slot = &mut self.slots[level][digit];
-        slot.earliest = slot.earliest.min(timer.deadline);
-        timer.previous = NIL;
-        timer.next = mem::replace(&mut slot.head, index);
-        self.occupied[level] |= 1 << digit;
-        let next = timer.next;
-        if next != NIL {
-            self.slab.timer_mut(next).previous = index;
-        }
-    }
-
     /// Takes a timer out of its slot.
-    fn unlink(&mut self, index: u32, level: usize) {
-        let &Timer {
-            deadline,
-            previous,
-            next,
-            ..
-        } = self.slab.timer(index);
-        let digit = digit_of(deadline, level);
+    #[inline]
+    fn unlink(&mut self, index: u32, level: usize, left: Left) {
+        let Left { previous, next, .. } = left;
         if next != NIL {
             self.slab.timer_mut(next).previous = previous;
         }
         if previous != NIL {
             self.slab.timer_mut(previous).next = next;
-        } else if next != NIL {
+            return;
+        }
+        let digit = digit_of(left.deadline, level);
+        if next != NIL {
             self.slots[level][digit].head = next;
         } else {
             let head = self.take_slot(level, digit);

@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use super::{Due, NEVER, NIL, ROOM_KEPT_MAX};
+use super::{Due, NIL, ROOM_KEPT_MAX};
 
 /// The generation that no tenant gets: a vacant entry which has come to it is not used again.
 pub(super) const RETIRED: u32 = u32::MAX;
@@ -32,6 +32,28 @@ pub(super) struct Timer<T> {
     pub(super) value: T,
 }
 
+/// Where a timer stood that has left its place, and between whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    pub(super) place: Place,
+    pub(super) deadline: u64,
+    pub(super) previous: u32,
+    pub(super) next: u32,
+}
+
+impl<T> Timer<T> {
+    /// Makes it wait for nothing.
+    #[inline]
+    pub(super) fn leave(&mut self) -> Left {
+        Left {
+            place: mem::replace(&mut self.place, Place::Fired),
+            deadline: self.deadline,
+            previous: self.previous,
+            next: self.next,
+        }
+    }
+}
+
 /// Where a timer stands.
 ///
 /// ```text
@@ -43,7 +65,7 @@ pub(super) struct Timer<T> {
 ///    │     │      ▼
 ///    │     └──► Due ──── 4 pop_due ────► Fired
 ///    │                                     │
-///    └─────────────────────────────────────┘   5 disarm: from any place to Fired
+///    └─────────────────────────────────────┘   5 leave: from any place to Fired
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -89,27 +111,25 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Occupies an entry with a timer that does not wait yet. A call would cost as much as it does.
+    /// The entry that [`occupy`](Slab::occupy) will take.
     #[inline]
-    pub(super) fn insert(&mut self, value: T) -> TimerKey {
+    pub(super) fn next_index(&mut self) -> u32 {
         if self.free == NIL {
             self.grow();
         }
+        self.free
+    }
+
+    /// Occupies the entry of [`next_index`](Slab::next_index), and gives the timer its generation.
+    #[inline]
+    pub(super) fn occupy(&mut self, mut timer: Timer<T>) -> TimerKey {
         let index = self.free;
         let entry = &mut self.entries[index as usize];
         let &mut Entry::Vacant { generation, next } = entry else {
             unreachable!("the free list has vacant entries only");
         };
-        *entry = Entry::Occupied(Timer {
-            deadline: NEVER,
-            sequence: 0,
-            previous: NIL,
-            next: NIL,
-            generation,
-            place: Place::Fired,
-            mark: false,
-            value,
-        });
+        timer.generation = generation;
+        *entry = Entry::Occupied(timer);
         self.free = next;
         self.len += 1;
         TimerKey { index, generation }
@@ -127,19 +147,21 @@ impl<T> Slab<T> {
         self.free = index;
     }
 
-    /// Takes the timer of a key that is not stale.
-    pub(super) fn remove(&mut self, key: TimerKey) -> T {
+    /// Takes a timer out. `None` if the key is stale.
+    #[inline]
+    pub(super) fn remove(&mut self, key: TimerKey) -> Option<Timer<T>> {
+        self.get(key)?;
         match self.vacate(key.index, key.generation + 1) {
             Entry::Occupied(timer) => {
-                debug_assert_eq!(timer.generation, key.generation);
                 self.len -= 1;
-                timer.value
+                Some(timer)
             }
-            Entry::Vacant { .. } => unreachable!("only what is there is removed"),
+            Entry::Vacant { .. } => unreachable!("found just now"),
         }
     }
 
     /// Makes an entry vacant, and free unless it is retired. Returns what it was.
+    #[inline]
     pub(super) fn vacate(&mut self, index: u32, generation: u32) -> Entry<T> {
         let next = match generation {
             RETIRED => NIL,
@@ -169,9 +191,21 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(super) fn contains(&self, key: TimerKey) -> bool {
-        let entry = self.entries.get(key.index as usize);
-        matches!(entry, Some(Entry::Occupied(timer)) if timer.generation == key.generation)
+    /// The timer of a key. `None` if it is stale.
+    #[inline]
+    pub(super) fn get(&self, key: TimerKey) -> Option<&Timer<T>> {
+        match self.entries.get(key.index as usize) {
+            Some(Entry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Timer<T>> {
+        match self.entries.get_mut(key.index as usize) {
+            Some(Entry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
+            _ => None,
+        }
     }
 
     /// Whether an element of the heap still means its timer.

@@ -1,6 +1,6 @@
 //! The wheel by itself, then against a model: a `BTreeMap` in the order that is promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 use std::task::Waker;
 
@@ -9,8 +9,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 
 use super::slab::RETIRED;
 use super::{
-    Due, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place, ROOM_KEPT_MAX, SLOTS,
-    TimerKey, Wheel, digit_of,
+    Due, EXACT_WAKES_MAX, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place,
+    ROOM_KEPT_MAX, SLOTS, STRETCH_BITS, TimerKey, Wheel, digit_of,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -367,6 +367,110 @@ fn a_cancelled_timer_wakes_a_loop_in_vain_at_most_once() {
     }
 }
 
+/// A wheel whose time is that of the first stretch after the start of a level's slots, with a timer in
+/// each of its first `granules` granules; also its time, the deadlines, and the stretch's last
+/// nanosecond.
+fn crowd(granules: u64) -> (Wheel<u64>, u64, Vec<u64>, u64) {
+    let start = 3 * span_of(2);
+    let deadlines = (0..granules).map(|granule| start + granule * span_of(0) + 10);
+    let mut wheel = Wheel::new();
+    assert_eq!(wheel.pop_due(start, ALL), None);
+    for deadline in deadlines.clone() {
+        wheel.insert(deadline, deadline);
+    }
+    let end = start + (1 << STRETCH_BITS) - 1;
+    (wheel, start, deadlines.collect(), end)
+}
+
+#[test]
+fn few_timers_of_a_stretch_are_met_exactly() {
+    let (mut wheel, mut now, deadlines, _) = crowd(u64::from(EXACT_WAKES_MAX));
+    for deadline in deadlines {
+        assert_eq!(wheel.next_wake(now), Some(deadline));
+        now = deadline;
+        assert_eq!(fire(&mut wheel, now), [deadline]);
+    }
+    assert_eq!(wheel.next_wake(now), None);
+}
+
+#[test]
+fn many_timers_of_a_stretch_end_one_wait() {
+    let (mut wheel, now, deadlines, end) = crowd(u64::from(EXACT_WAKES_MAX) + 1);
+
+    assert_eq!(wheel.next_wake(now), Some(end));
+    assert_eq!(wheel.next_deadline(), Some(deadlines[0]));
+
+    assert_eq!(fire(&mut wheel, end), deadlines);
+}
+
+#[test]
+fn timers_of_one_moment_are_not_many() {
+    let (mut wheel, now, deadlines, _) = crowd(1);
+    for _ in 0..1000 {
+        wheel.insert(deadlines[0], deadlines[0]);
+    }
+
+    assert_eq!(wheel.next_wake(now), Some(deadlines[0]));
+}
+
+#[test]
+fn what_is_due_is_not_put_off_by_what_is_to_come() {
+    let (wheel, _, deadlines, end) = crowd(16);
+
+    assert_eq!(wheel.next_wake(deadlines[0] - 1), Some(end));
+    assert_eq!(wheel.next_wake(deadlines[0]), Some(deadlines[0]));
+}
+
+#[test]
+fn timers_of_other_stretches_do_not_make_many() {
+    let (mut wheel, start, deadlines, _) = crowd(1);
+    for stretch in 1..4 {
+        for granule in 0..16 {
+            wheel.insert(start + (16 * stretch + granule) * span_of(0), 0);
+        }
+    }
+
+    assert_eq!(wheel.next_wake(start), Some(deadlines[0]));
+}
+
+#[test]
+fn cancelled_timers_do_not_make_many() {
+    let (mut wheel, now, deadlines, end) = crowd(1);
+    let granules = (1..16).map(|granule| deadlines[0] + granule * span_of(0));
+    let keys: Vec<_> = granules.map(|at| wheel.insert(at, at)).collect();
+    assert_eq!(wheel.next_wake(now), Some(end));
+
+    keys.into_iter().for_each(|key| {
+        wheel.remove(key);
+    });
+
+    assert_eq!(wheel.next_wake(now), Some(deadlines[0]));
+}
+
+#[test]
+fn a_hundred_thousand_timers_of_a_second_end_little_more_than_a_thousand_waits() {
+    let mut wheel = Wheel::new();
+    for n in 0..100_000_u64 {
+        let deadline = YEAR + n * 7919 % 100_000 * 10_000;
+        wheel.insert(deadline, deadline);
+    }
+    let (mut waits, mut last) = (0, 0);
+    while let Some(now) = wheel.next_wake(wheel.now) {
+        waits += 1;
+        for deadline in fire(&mut wheel, now) {
+            assert!((last..=now).contains(&deadline), "in order and not early");
+            assert!(
+                now - deadline < 1 << STRETCH_BITS,
+                "late by {}",
+                now - deadline
+            );
+            last = deadline;
+        }
+    }
+    assert!(wheel.is_empty());
+    assert!(waits <= 1250, "{waits} waits");
+}
+
 /// A moment, as seen from the present one.
 #[derive(Clone, Copy, Debug)]
 enum When {
@@ -611,6 +715,26 @@ impl Pair {
         assert!(promised <= truth);
         assert!(self.blurred || promised == truth);
         check_structure(&self.wheel);
+        self.compare_wake(promised);
+    }
+
+    /// A loop sleeps until the next deadline or, if timers of more than so many granules of its stretch
+    /// wait on the lowest level, until that is over.
+    fn compare_wake(&self, promised: Option<u64>) {
+        let wake = self.wheel.next_wake(self.now);
+        let Some(first) = promised else {
+            assert_eq!(wake, None);
+            return;
+        };
+        let stretch = first >> STRETCH_BITS;
+        let deadlines = self.waiting.keys().map(|&(deadline, _)| deadline);
+        let near = deadlines.filter(|deadline| deadline >> STRETCH_BITS == stretch);
+        let granules: BTreeSet<u64> = near.map(|deadline| deadline >> GRANULE_BITS).collect();
+        let is_told_apart = first / span_of(1) == self.wheel.now / span_of(1);
+        let is_put_off =
+            first > self.now && is_told_apart && granules.len() > EXACT_WAKES_MAX as usize;
+        let end = first | ((1 << STRETCH_BITS) - 1);
+        assert_eq!(wake, Some(if is_put_off { end } else { first }));
     }
 
     /// Sleeps from deadline to deadline until nothing is left, as an idle loop does.
