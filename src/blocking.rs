@@ -1,14 +1,14 @@
 //! `spawn_blocking`: a closure as a task whose queue is the pool.
 //!
-//! On the loop's own thread a job has a slot like any task. The slot polls the job's result once
-//! before the job is queued, so that the result always arrives as a wake from the worker: the poll
-//! phase stores it in the slot, and the join handle answers from there.
+//! On the loop's own thread a job has a slot like any task. The slot's waker travels with the job, so
+//! the result always arrives as a wake from the worker: the poll phase stores it in the slot, and the
+//! join handle answers from there.
 
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::context;
 use crate::event_loop::{EventLoop, KeepAlive, Shared};
@@ -118,11 +118,11 @@ where
 {
     let pool = &event_loop.shared.pool;
     let f = move || context::outside(f);
-    let (queued, job) = Pool::job(label(class, &identity.origin), f);
+    let (mut queued, job) = pool.job_of_loop(label(class, &identity.origin), f);
     let id = identity.id;
     let ticket = Arc::clone(job.ticket());
     let spawned = event_loop.insert(AnyWork::new(JobWork { job }), identity);
-    event_loop.tasks.poll_first(spawned.header.key());
+    queued.tell(Waker::from(Arc::clone(&spawned.header)));
     match pool.push(queued) {
         Ok(()) => {
             // Under a seed the loop itself does the job.

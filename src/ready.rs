@@ -238,11 +238,10 @@ pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
 /// Calls `poll`, which polls the task `key`, whose waker has this data pointer.
 #[inline]
 pub(crate) fn polling<R>(key: Key, waker_data: *const (), poll: impl FnOnce() -> R) -> R {
-    let polled = Polled { key, waker_data };
-    // A task that spawns a blocking job polls that job's task within its own poll.
-    let outer = HOME.with(|home| home.polled.replace(polled));
+    HOME.with(|home| home.polled.set(Polled { key, waker_data }));
     let result = poll();
-    HOME.with(|home| home.polled.set(outer));
+    // No task is polled within another's poll, unless it is another loop's: see `start`.
+    HOME.with(|home| home.polled.set(Polled::NONE));
     result
 }
 

@@ -331,11 +331,6 @@ impl Tasks {
             Waiter::Foreign(foreign) => wake_contained(foreign.waker),
         }
     }
-
-    /// Polls a task that has just been spawned, outside of any queue. See `blocking`.
-    pub(crate) fn poll_first(&self, key: Key) {
-        self.run(key, Cause::Event);
-    }
 }
 
 impl Task {

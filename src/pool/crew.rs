@@ -17,7 +17,11 @@
 //! worker idles" and "a thread is starting" for "a call is out", unless the OS refuses a thread.
 //! This is why:
 //!
-//! - A push queues its job and summons a worker in one critical section.
+//! - A push queues its job and summons a worker in one critical section; or it finds that a worker
+//!   is looking, with no other job before it, and leaves the job to that one. A worker says that it is
+//!   looking before it tells the result of the job that it has run, so the next of a chain of jobs
+//!   costs no call. Once it has searched the queue it says so, and summons another if it sees work in
+//!   that critical section: the pushes that counted on it were before.
 //! - A worker begins to idle in a critical section in which it sees the whole queue empty. A push
 //!   is either before it, and its job is seen, or after it, and sees the idle worker.
 //! - Whoever answers a call (`called = false`) searches the queue next. So does a new thread.
@@ -62,6 +66,9 @@ pub(super) struct State {
     idle: usize,
     /// Set when an idle worker is called; cleared by the idle worker that comes, whichever it is.
     called: bool,
+    /// Workers that are about to search the queue: they have said so, and not yet that they have
+    /// done it.
+    looking: usize,
     /// Set when a thread is started; cleared when it arrives.
     starting: bool,
     /// The seats without a thread; the last is given away next.
@@ -81,6 +88,7 @@ impl Crew {
             config,
             idle: 0,
             called: false,
+            looking: 0,
             starting: false,
             vacant: (0..workers).rev().collect(),
             waiting_for_end: 0,
@@ -139,7 +147,7 @@ impl Crew {
             gate.keep(job);
             return Ok(());
         }
-        let notify = match self.summon(&mut state) {
+        let notify = match self.summon_for_push(&mut state) {
             Ok(notify) => notify,
             // A worker that lives comes for it when it is done with what it does.
             Err(_) if self.threads(&state) > 0 => false,
@@ -155,6 +163,17 @@ impl Crew {
         drop(state);
         self.notify(notify);
         Ok(())
+    }
+
+    /// The same as `summon`, for a job that is about to be pushed.
+    ///
+    /// One that finds the queue empty can be left to a worker that is about to look there. Not so a
+    /// second one: it is not to wait until it has been found behind the first.
+    fn summon_for_push(self: &Arc<Self>, state: &mut State) -> io::Result<bool> {
+        if state.looking > 0 && !self.queue.has_untouched() {
+            return Ok(false);
+        }
+        self.summon(state)
     }
 
     /// Sees to it that a worker comes to search the queue. True: the caller must `notify` when it
@@ -213,6 +232,25 @@ impl Crew {
         debug_assert!(was_starting);
     }
 
+    /// A worker is through with what it had, and searches the queue next, without running anything of
+    /// users' before. Until it says that it `has_looked`, it is counted on.
+    pub(super) fn is_looking(&self) {
+        self.lock().looking += 1;
+    }
+
+    /// A worker that was counted on has searched the queue. What was pushed since, or is left, is
+    /// another's: this one may have found a job that takes for ever.
+    pub(super) fn has_looked(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.looking -= 1;
+        if self.queue.is_empty() {
+            return;
+        }
+        let notify = self.summon(&mut state).unwrap_or(false);
+        drop(state);
+        self.notify(notify);
+    }
+
     /// A worker has taken from the shared queue: summons the next if there is more. It must be
     /// called before the job is run, since that may take for ever.
     pub(super) fn pass_on(self: &Arc<Self>) {
@@ -248,18 +286,21 @@ impl Crew {
         if !state.shut_down && !self.queue.is_empty() {
             return true;
         }
-        let deadline = Instant::now().checked_add(state.config.keep_alive);
+        let keep_alive = state.config.keep_alive;
         state.idle += 1;
         let stays = loop {
             if state.shut_down {
                 break false;
             }
-            state = wait_until(&self.call, state, deadline);
-            // Before the deadline: one that is called stays, even if its time is up.
+            // If it returns for nothing, the time begins anew: so nobody need look at the clock.
+            let waited = self.call.wait_timeout(state, keep_alive);
+            let timeout;
+            (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            // Before the time: one that is called stays, even if its time is up.
             if mem::take(&mut state.called) {
                 break true;
             }
-            if is_past(deadline) {
+            if timeout.timed_out() {
                 break false;
             }
         };

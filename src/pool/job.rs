@@ -7,13 +7,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use async_task::{FallibleTask, Runnable};
+use async_task::{Runnable, Task};
 
 use super::contained::Contained;
 use crate::panics::{Payload, contain};
@@ -54,7 +55,8 @@ pub(crate) enum JobError {
 /// ```
 ///
 /// 1. `start`, by the worker; 2. `finish`, by the worker when the closure has returned or
-///    panicked; 3. `cancel`, by the owner of the `Job`, or by the pool when it shuts down.
+///    panicked; 3. `cancel`, by the owner of the `Job`, by the pool when it shuts down, or by
+///    whoever drops the job unrun.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     /// One of the four constants below. All its operations are relaxed: they only need the one
@@ -76,6 +78,14 @@ const FINISHED: u8 = 2;
 const CANCELLED: u8 = 3;
 
 impl Ticket {
+    pub(super) fn new(label: Label) -> Ticket {
+        Ticket {
+            progress: AtomicU8::new(QUEUED),
+            unref: AtomicBool::new(false),
+            label,
+        }
+    }
+
     pub(super) fn label(&self) -> &Label {
         &self.label
     }
@@ -125,16 +135,6 @@ impl Ticket {
     fn has_started(&self) -> bool {
         matches!(self.progress.load(Ordering::Relaxed), STARTED | FINISHED)
     }
-
-    /// Runs the closure, unless the job was cancelled before.
-    fn run<T>(&self, closure: Contained<impl FnOnce() -> T>) -> Result<T, JobError> {
-        if !self.start() {
-            return Err(JobError::Cancelled);
-        }
-        let result = contain(closure.into_inner());
-        self.finish();
-        result.map_err(JobError::Panicked)
-    }
 }
 
 /// The worker's end of a job: run it or drop it, both are safe and neither panics.
@@ -142,23 +142,69 @@ impl Ticket {
 /// Dropped before it ran, it drops its closure and its [`Job`] answers [`JobError::Cancelled`].
 #[derive(Debug)]
 pub(crate) struct QueuedJob {
-    runnable: Runnable,
-    ticket: Arc<Ticket>,
+    /// Absent when it is being run.
+    runnable: Option<Runnable<Arc<Ticket>>>,
+    tidings: Tidings,
 }
 
 impl QueuedJob {
+    /// Lets `waker` be woken when the job has come to its end, unless by [`Ticket::cancel`]: whoever
+    /// cancels knows. Whoever does this before the push need not poll the [`Job`] for it.
+    ///
+    /// The waker must not panic, and must run no users' code.
+    pub(crate) fn tell(&mut self, waker: Waker) {
+        self.tidings = Tidings(Some(waker));
+    }
+
     /// Runs the closure on this thread, unless the job was cancelled, and wakes whoever awaits the
     /// [`Job`].
     pub(crate) fn run(self) {
-        self.runnable.run();
+        drop(self.run_untold());
+    }
+
+    /// The same, but leaves it to the caller to tell of it. All that is the user's has been run and
+    /// dropped by then.
+    pub(super) fn run_untold(mut self) -> Tidings {
+        if self.ticket().start()
+            && let Some(runnable) = self.runnable.take()
+        {
+            runnable.run();
+            return mem::take(&mut self.tidings);
+        }
+        // Dropped here, and whoever cancelled it knows already.
+        Tidings::default()
     }
 
     pub(super) fn class(&self) -> Class {
-        self.ticket.label.class
+        self.ticket().label.class
     }
 
     pub(super) fn ticket(&self) -> &Arc<Ticket> {
-        &self.ticket
+        let runnable = self.runnable.as_ref();
+        runnable.expect("it is there until it is run").metadata()
+    }
+}
+
+impl Drop for QueuedJob {
+    fn drop(&mut self) {
+        let Some(runnable) = self.runnable.take() else {
+            return;
+        };
+        if !runnable.metadata().leave_queue_for(CANCELLED) {
+            self.tidings.0 = None;
+        }
+    }
+}
+
+/// That a job has come to its end: told when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Tidings(Option<Waker>);
+
+impl Drop for Tidings {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
     }
 }
 
@@ -173,36 +219,32 @@ impl QueuedJob {
 #[must_use = "a job whose `Job` is dropped before it began does not run"]
 pub(crate) struct Job<T> {
     /// Its drop is the one promised above: `async-task` does not run a closed task.
-    task: FallibleTask<Contained<Result<T, JobError>>>,
-    ticket: Arc<Ticket>,
+    task: Task<Contained<Result<T, Payload>>, Arc<Ticket>>,
 }
 
 /// Makes both ends of a job that will run `f`.
-pub(super) fn make<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
+pub(super) fn make<T, F>(ticket: Arc<Ticket>, f: F) -> (QueuedJob, Job<T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let ticket = Arc::new(Ticket {
-        progress: AtomicU8::new(QUEUED),
-        unref: AtomicBool::new(false),
-        label,
-    });
     let closure = Contained::new(f);
     let shared = Arc::clone(&ticket);
-    let work = async move { Contained::new(shared.run(closure)) };
+    let work = async move {
+        let result = contain(closure.into_inner());
+        shared.finish();
+        Contained::new(result)
+    };
     // The future is ready at its first poll and shows its waker to nobody, so there is no second
     // time at which it could be scheduled.
-    let (runnable, task) = async_task::spawn(work, drop);
+    let (runnable, task) = async_task::Builder::new()
+        .metadata(ticket)
+        .spawn(|_| work, drop);
     let queued = QueuedJob {
-        runnable,
-        ticket: Arc::clone(&ticket),
+        runnable: Some(runnable),
+        tidings: Tidings::default(),
     };
-    let job = Job {
-        task: task.fallible(),
-        ticket,
-    };
-    (queued, job)
+    (queued, Job { task })
 }
 
 impl<T> Job<T> {
@@ -210,40 +252,42 @@ impl<T> Job<T> {
     /// later, and this future answers [`JobError::Cancelled`] from now on. False: it runs or has
     /// run, and nothing has changed.
     pub(crate) fn cancel(&mut self) -> bool {
-        self.ticket.cancel()
+        self.ticket().cancel()
     }
 
     /// For whoever may keep the job from starting while others await it.
     pub(crate) fn ticket(&self) -> &Arc<Ticket> {
-        &self.ticket
+        self.task.metadata()
     }
 
     /// Whether a worker has begun with the closure, be it finished by now or not.
     #[cfg(test)]
     pub(crate) fn has_started(&self) -> bool {
-        self.ticket.has_started()
+        self.ticket().has_started()
     }
 }
 
 impl<T> Future for Job<T> {
     type Output = Result<T, JobError>;
 
-    /// Answers once: polled after its result was taken, it says `Cancelled`.
+    /// # Panics
+    ///
+    /// When it has answered before.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The closure of a cancelled job may stay in the queue for long: not waited for.
-        if self.ticket.is_cancelled() {
+        // The closure of a cancelled job may stay in the queue for long: not waited for. And a
+        // runnable that was dropped has cancelled its job before.
+        if self.ticket().is_cancelled() {
             return Poll::Ready(Err(JobError::Cancelled));
         }
         let result = ready!(Pin::new(&mut self.task).poll(cx));
-        // No result: the runnable was dropped before it ran.
-        Poll::Ready(result.map_or(Err(JobError::Cancelled), Contained::into_inner))
+        Poll::Ready(result.into_inner().map_err(JobError::Panicked))
     }
 }
 
 impl<T> fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job")
-            .field("ticket", &self.ticket)
+            .field("ticket", self.ticket())
             .finish_non_exhaustive()
     }
 }

@@ -63,6 +63,11 @@ impl Queue {
         others.find_map(|other| insist(|| other.steal_batch_with_limit_and_pop(own_end, BATCH_MAX)))
     }
 
+    /// Whether there are jobs that no worker has taken along.
+    pub(super) fn has_untouched(&self) -> bool {
+        !self.injector.is_empty()
+    }
+
     /// Whether nothing can be seen in it. A batch that is on its way from one end to another is
     /// not seen; the crew's rule of waking reckons with that.
     pub(super) fn is_empty(&self) -> bool {

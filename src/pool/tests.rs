@@ -6,7 +6,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{self, Location};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::Hands;
 use super::crew::Crew;
+use super::tickets::Tickets;
 use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob};
 
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
@@ -59,6 +60,70 @@ fn a_result_arrives_as_one_wake_from_the_worker() {
         panic!("the wake came before the result");
     };
     assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
+}
+
+#[test]
+fn a_waker_given_beforehand_hears_of_the_result_without_a_poll() {
+    let pool = pool_of(1);
+    let witness = Arc::new(Witness::default());
+    let (mut queued, mut job) = Pool::job(here(), || thread::current().id());
+
+    queued.tell(Waker::from(Arc::clone(&witness)));
+    pool.push(queued).unwrap();
+    until(|| !witness.woken_by.lock().unwrap().is_empty());
+
+    let Poll::Ready(Ok(worker)) = poll_with(&mut job, Waker::noop()) else {
+        panic!("the wake came before the result");
+    };
+    assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
+}
+
+#[test]
+fn a_waker_given_beforehand_hears_of_a_drop_but_not_of_a_cancel() {
+    for (cancels, wakes) in [(false, 1), (true, 0)] {
+        let witness = Arc::new(Witness::default());
+        let (mut queued, mut job) = Pool::job(here(), || ());
+        queued.tell(Waker::from(Arc::clone(&witness)));
+
+        assert!(!cancels || job.cancel());
+        drop(queued);
+
+        assert_eq!(witness.woken_by.lock().unwrap().len(), wakes);
+        assert!(is_cancelled(wait(job)));
+        assert_eq!(Arc::strong_count(&witness), 1);
+    }
+}
+
+#[test]
+fn a_cancelled_job_that_a_worker_comes_to_wakes_nobody() {
+    let witness = Arc::new(Witness::default());
+    let (mut queued, mut job) = Pool::job(here(), || ());
+    queued.tell(Waker::from(Arc::clone(&witness)));
+
+    assert!(job.cancel());
+    queued.run();
+
+    assert!(witness.woken_by.lock().unwrap().is_empty());
+    assert_eq!(Arc::strong_count(&witness), 1);
+}
+
+#[test]
+fn a_ticket_is_used_again_when_nobody_holds_it() {
+    let tickets = Tickets::default();
+    let first = tickets.issue(here());
+    let second = tickets.issue(here());
+    assert!(!Arc::ptr_eq(&first, &second));
+    let address = Arc::as_ptr(&second);
+    second.set_ref(false);
+    assert!(second.cancel());
+
+    drop(second);
+    let again: Vec<_> = (0..3).map(|_| tickets.issue(dns())).collect();
+
+    let again = again.iter().find(|ticket| Arc::as_ptr(ticket) == address);
+    let again = again.expect("it is found, though an older one is held");
+    assert!(again.is_ref() && !again.is_running());
+    assert_eq!(again.label().class, Class::Dns);
 }
 
 #[test]
@@ -222,6 +287,142 @@ fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
     held.release();
 
     wait(job).unwrap();
+}
+
+// ---- who comes for a job that is pushed by a wake
+
+#[test]
+fn a_worker_that_is_about_to_look_is_counted_on() {
+    let pool = Arc::new(pool_of(2));
+
+    wait_for_last(&pool, 50);
+
+    assert_eq!(pool.load().threads, 1);
+}
+
+#[test]
+fn one_who_looked_too_early_sends_another() {
+    let pool = pool_of(1);
+    // In place of a worker, which finds nothing.
+    crew(&pool).is_looking();
+    let job = submit(&pool, || ());
+    assert_eq!(pool.load().threads, 0);
+
+    crew(&pool).has_looked();
+
+    assert_eq!(pool.load().threads, 1);
+    wait(job).unwrap();
+}
+
+#[test]
+fn a_second_job_does_not_wait_for_the_one_who_looks() {
+    let pool = pool_of(1);
+    crew(&pool).is_looking();
+
+    let jobs = [(); 2].map(|()| submit(&pool, || ()));
+
+    assert_eq!(pool.load().threads, 1);
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+    crew(&pool).has_looked();
+}
+
+#[test]
+fn two_jobs_pushed_at_the_end_of_a_third_run_at_once() {
+    for _ in 0..50 {
+        let pool = Arc::new(pool_of(2));
+        let meeting = Arc::new(Barrier::new(2));
+        let (told, jobs) = mpsc::channel();
+        let theirs = Arc::clone(&pool);
+        push_then(&pool, move || {
+            for _ in 0..2 {
+                told.send(meet(&theirs, here(), &meeting)).unwrap();
+            }
+        });
+
+        jobs.iter().for_each(|job| wait(job).unwrap());
+    }
+}
+
+#[test]
+fn a_job_pushed_just_when_a_worker_has_looked_is_not_left_behind() {
+    let pool = pool_of(2);
+    let begin = Instant::now();
+    for number in 0..100_000 {
+        let meeting = Arc::new(Barrier::new(2));
+        let ended = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&ended);
+        push_then(&pool, move || theirs.store(true, Ordering::Relaxed));
+        until(|| ended.load(Ordering::Relaxed));
+
+        // One may be taken before the other is there, and then waits for it on its worker.
+        let first = meet(&pool, here(), &meeting);
+        for _ in 0..number % 64 {
+            std::hint::spin_loop();
+        }
+        let second = meet(&pool, here(), &meeting);
+
+        wait(first).unwrap();
+        wait(second).unwrap();
+        if begin.elapsed() > ATTEMPTS_TIME_MAX {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_worker_with_a_job_at_hand_is_not_counted_on() {
+    let pool = pool_of(2);
+    let (first, second) = (hold(&pool), hold(&pool));
+    first.wait_for_start();
+    second.wait_for_start();
+    // Whoever is free first takes half of them along.
+    let short = submit(&pool, || ());
+    let long = hold(&pool);
+    let others = [(); 2].map(|()| submit(&pool, || ()));
+    first.release();
+    wait(short).unwrap();
+    long.wait_for_start();
+    second.release();
+    others.into_iter().for_each(|job| wait(job).unwrap());
+    until(|| pool.load().idle == 1);
+
+    wait(submit(&pool, || ())).unwrap();
+
+    long.release();
+}
+
+/// Pushes a job and calls `then` on its worker, when that has run it and looks for the next.
+fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
+    struct Then(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+    impl Wake for Then {
+        fn wake(self: Arc<Self>) {
+            let then = self.0.lock().unwrap().take();
+            then.expect("it is woken once")();
+        }
+    }
+    let (mut queued, job) = Pool::job(here(), || ());
+    let then = move || {
+        // Dropped any earlier, it would keep the job from running.
+        drop(job);
+        then();
+    };
+    let then = Then(Mutex::new(Some(Box::new(then))));
+    queued.tell(Waker::from(Arc::new(then)));
+    pool.push(queued).unwrap();
+}
+
+/// Waits for the last of a chain of jobs, each of which is pushed when the one before has ended.
+fn wait_for_last(pool: &Arc<Pool>, jobs: usize) {
+    fn push(pool: &Arc<Pool>, left: usize, end: mpsc::Sender<()>) {
+        let theirs = Arc::clone(pool);
+        push_then(pool, move || match left {
+            0 => end.send(()).unwrap(),
+            _ => push(&theirs, left - 1, end),
+        });
+    }
+    let (end, ended) = mpsc::channel();
+    push(pool, jobs, end);
+    ended.recv_timeout(PATIENCE).unwrap();
 }
 
 // ---- order

@@ -2,10 +2,11 @@
 //!
 //! The crew starts it and tells it when to end. No panic of a job reaches it.
 
+use std::cell::Cell;
 use std::sync::{Arc, MutexGuard};
 
 use super::crew::Crew;
-use super::job::QueuedJob;
+use super::job::{QueuedJob, Tidings};
 use super::queue::OwnEnd;
 
 /// What a worker thread has at hand.
@@ -14,6 +15,8 @@ struct Worker<'crew> {
     /// Which seat is its own.
     seat: usize,
     own_end: MutexGuard<'crew, OwnEnd>,
+    /// Whether it has said that it is about to search the queue.
+    is_looking: Cell<bool>,
 }
 
 /// The whole life of the thread on `seat`.
@@ -23,6 +26,7 @@ pub(super) fn run(crew: &Arc<Crew>, seat: usize) {
         crew,
         seat,
         own_end: crew.seat(seat).sit_down(),
+        is_looking: Cell::new(false),
     };
     loop {
         while let Some(job) = worker.next() {
@@ -41,19 +45,30 @@ impl Worker<'_> {
         if let Some(job) = self.own_end.pop() {
             return Some(job);
         }
-        let job = self.crew.queue().take(self.seat, &self.own_end)?;
-        self.crew.pass_on();
-        Some(job)
+        let job = self.crew.queue().take(self.seat, &self.own_end);
+        if self.is_looking.take() {
+            self.crew.has_looked();
+        } else if job.is_some() {
+            self.crew.pass_on();
+        }
+        job
     }
 
     /// Runs a job, or drops it if the pool has been shut down.
     fn work(&self, job: QueuedJob) {
         let class = job.class();
+        let mut tidings = Tidings::default();
         if self.crew.seat(self.seat).begin(&job) {
-            job.run();
+            tidings = job.run_untold();
         } else {
             drop(job);
         }
         self.crew.job_ended(class);
+        // Before the result is told: who hears of it may have the next job at once.
+        if self.own_end.is_empty() {
+            self.crew.is_looking();
+            self.is_looking.set(true);
+        }
+        drop(tidings);
     }
 }
