@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::dice::Dice;
+use crate::page_cache::PageCache;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
 use crate::phase::close::Close;
@@ -126,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) auto_advance: bool,
     /// Whether the time of each poll is taken.
     pub(crate) is_measuring: bool,
+    /// Whether files are read here if the kernel has them in memory.
+    pub(crate) cached_reads: bool,
     pub(crate) unhandled_panic: UnhandledPanic,
 }
 
@@ -142,6 +145,7 @@ pub(crate) struct EventLoop {
     pub(crate) poll: poll::Poll,
     pub(crate) check: Check,
     pub(crate) close: Close,
+    pub(crate) page_cache: RefCell<PageCache>,
     /// The ready queue while the loop does not run.
     parked: RefCell<VecDeque<Key>>,
     phase_budget: u32,
@@ -200,6 +204,8 @@ impl EventLoop {
             poll: poll::Poll::new(door, dice.clone()),
             check: Check::new(),
             close: Close::new(),
+            // What is in memory is not for a seed to say.
+            page_cache: RefCell::new(PageCache::new(settings.cached_reads && dice.is_none())),
             parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,

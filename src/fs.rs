@@ -2,7 +2,8 @@
 //!
 //! The names and the meaning are those of [`std::fs`]. What may wait for a disk runs on a worker
 //! thread, so the loop goes on meanwhile. A function of this module is *one* job there, however
-//! many system calls it takes: [`read`] opens, reads and closes in one go.
+//! many system calls it takes: [`read`] opens, reads and closes in one go. What the kernel has in
+//! memory is [read without a worker](#cached-files).
 //!
 //! # Which to use
 //!
@@ -34,6 +35,27 @@
 //! ([`read`] and [`read_to_string`] stop early.) The operations on the cursor of a [`File`]
 //! differ in this: see there.
 //!
+//! # Cached files
+//!
+//! [`read`], [`read_to_string`], [`try_exists`], [`File::open`] and the reading of an open [`File`] first
+//! ask the kernel for what it has in its caches, which it tells without waiting. Then they answer
+//! at once, several times as fast, and need no worker. Where it is not all there, a worker goes on
+//! from where they came to. The results are the same, and so are the errors.
+//!
+//! - One read takes up to 256 KiB in this way, and all reads of a tick together 4 MiB; what is more is
+//!   done by workers. Like every operation that is ready, they are charged to the task's
+//!   [budget](crate::task::coop).
+//! - The file system must be able to do it. Ext4, XFS, Btrfs and others are; tmpfs, overlayfs (so the
+//!   files of most containers) and network file systems are not. That is remembered for each
+//!   directory, and costs next to nothing.
+//! - The kernel must have `openat2` with `RESOLVE_CACHED`, which is of Linux 5.12, and must be allowed
+//!   to be asked: some filters of system calls do not know it. In Linux 5.10 it is not used, as reads
+//!   from the cache take gaps for the end of the file there.
+//! - A file system may still do something in the moment in which a file is opened. The first one in a
+//!   directory of FUSE or NFS asks its server, on the loop.
+//!
+//! [`Builder::cached_reads`](crate::runtime::Builder::cached_reads) switches it off.
+//!
 //! # What blocks a worker
 //!
 //! There are few workers (4, unless set otherwise), and an operation has one for as long as the OS
@@ -42,6 +64,7 @@
 //! opened, look at their [`metadata`], or open them with the `O_NONBLOCK` flag
 //! ([`custom_flags`](OpenOptions::custom_flags)).
 
+mod cached;
 mod contents;
 mod desk;
 mod dir_builder;

@@ -90,6 +90,7 @@ mod clock;
 mod coop;
 mod dice;
 mod inbox;
+mod page_cache;
 mod panics;
 mod pool;
 mod primitive;

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "coop",
             "dice",
             "inbox",
+            "page_cache",
             "panics",
             "pool",
             "primitive",

@@ -1,14 +1,17 @@
 //! Whole files.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags};
 
 use super::failure::{cannot, cannot_both};
 use super::job::{self, Wanted};
-use super::retry;
+use super::{cached, retry};
+use crate::page_cache::{Attempt, Begun, Kernel, Linux, NotFound};
 
 /// The most that is allocated on the mere word of a file's metadata. Some files say more than they
 /// have: those of `/proc`, or sparse ones.
@@ -17,7 +20,8 @@ const TRUSTED_LEN: usize = 16 << 20;
 /// Room for what a file says nothing about: those of `/proc` have the length 0.
 const MIN_ROOM: usize = 8 << 10;
 
-/// Reads a whole file.
+/// Reads a whole file: at once if the kernel has it in memory, see [cached
+/// files](super#cached-files), and on a worker otherwise.
 ///
 /// A file without end, `/dev/zero` say, is read until memory runs out; for files that strangers
 /// have named use [`File`](super::File), and read as much as you are willing to.
@@ -42,8 +46,7 @@ const MIN_ROOM: usize = 8 << 10;
 /// # }).unwrap();
 /// ```
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let path = path.as_ref().to_owned();
-    job::run_wanted(move |wanted| read_now(&path, wanted)).await
+    read_as(path, |_, contents| Ok(contents)).await
 }
 
 /// Reads a whole file of UTF-8 text; see [`read`].
@@ -66,26 +69,67 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # }).unwrap();
 /// ```
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    let text = |path: &Path, contents| {
+        String::from_utf8(contents).map_err(|_| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8");
+            cannot("read", path)(error)
+        })
+    };
+    read_as(path, text).await
+}
+
+/// Reads a whole file and makes something of it: here, if it is in memory, or else on a worker.
+async fn read_as<T: Send + 'static>(
+    path: impl AsRef<Path>,
+    make: fn(&Path, Vec<u8>) -> io::Result<T>,
+) -> io::Result<T> {
+    poll_fn(cached::poll_proceed).await;
+    let begun = match cached::read(path.as_ref()) {
+        Attempt::Read(contents) => return make(path.as_ref(), contents),
+        Attempt::NotFound => return Err(cannot("open", path.as_ref())(NotFound.into())),
+        Attempt::Begun(begun) => Some(begun),
+        Attempt::NotTried => None,
+    };
     let path = path.as_ref().to_owned();
     let work = move |wanted: &Wanted| {
-        String::from_utf8(read_now(&path, wanted)?).map_err(|_| {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8");
-            cannot("read", &path)(error)
-        })
+        let contents = match begun {
+            Some(begun) => go_on(begun, wanted).map_err(cannot("read", &path))?,
+            None => read_now(&path, wanted)?,
+        };
+        make(&path, contents)
     };
     job::run_wanted(work).await
 }
 
 fn read_now(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
     let file = File::open(path).map_err(cannot("open", path))?;
-    read_to_end(&file, wanted).map_err(cannot("read", path))
+    let stated = file.metadata().map_or(0, |metadata| metadata.len());
+    read_to_end(&file, Vec::new(), stated, wanted).map_err(cannot("read", path))
 }
 
-fn read_to_end(file: &File, wanted: &Wanted) -> io::Result<Vec<u8>> {
-    let stated = file.metadata().map_or(0, |metadata| metadata.len());
+/// Reads on what was begun without waiting. From here on it waits.
+fn go_on(begun: Begun<File>, wanted: &Wanted) -> io::Result<Vec<u8>> {
+    let file = begun.file;
+    if begun.is_fifo {
+        // Opening it would have waited for a writer. Until the first one has come it has neither data
+        // nor an end to tell of.
+        retry(|| {
+            let mut end = [PollFd::new(&file, PollFlags::IN)];
+            Ok(rustix::event::poll(&mut end, None)?)
+        })?;
+    }
+    Linux.let_wait(&file)?;
+    read_to_end(&file, begun.contents, begun.stated, wanted)
+}
+
+/// Reads what follows `contents`, of a file that states a length.
+fn read_to_end(
+    file: &File,
+    mut contents: Vec<u8>,
+    stated: u64,
+    wanted: &Wanted,
+) -> io::Result<Vec<u8>> {
     let stated = usize::try_from(stated).unwrap_or(usize::MAX);
-    let mut contents = Vec::new();
-    contents.try_reserve_exact(room(0, stated))?;
     loop {
         if contents.len() == contents.capacity() {
             contents.try_reserve_exact(room(contents.len(), stated))?;

@@ -15,7 +15,9 @@ use std::time::SystemTime;
 
 use self::cursor::Cursor;
 use super::desk::Desk;
-use super::{OpenOptions, job};
+use super::failure::cannot;
+use super::{OpenOptions, cached, job};
+use crate::page_cache::Suitability;
 
 /// An open file.
 ///
@@ -29,8 +31,9 @@ use super::{OpenOptions, job};
 /// [`AsyncSeek`](crate::io::AsyncSeek). One operation follows the other:
 ///
 /// - *Reading* takes up to 64 KiB from a regular file in advance, so that small reads need not all
-///   go to a worker, as if a [`BufReader`](std::io::BufReader) were built in. From a pipe, a
-///   terminal or a device it takes what is asked for, since there is no putting back.
+///   go to a worker, as if a [`BufReader`](std::io::BufReader) were built in. (What is
+///   [cached](super#cached-files) is read in advance for reads of less than 4 KiB only.) From a pipe,
+///   a terminal or a device it takes what is asked for, since there is no putting back.
 /// - *Writing* has no buffer. A write that has answered is written, and an error is that of the
 ///   write that answers it. Many small writes want a [`BufWriter`](crate::io::BufWriter).
 /// - All other methods take into account what was read in advance. Only what is changed through
@@ -87,9 +90,33 @@ pub struct File {
 struct Open {
     file: std::fs::File,
     is_regular: OnceLock<bool>,
+    /// Whether it is worth an attempt to read it without a worker.
+    suitability: Suitability,
 }
 
 impl Open {
+    fn unknown(file: std::fs::File) -> Self {
+        Open {
+            file,
+            is_regular: OnceLock::new(),
+            suitability: Suitability::default(),
+        }
+    }
+
+    /// One that was found to be a regular file.
+    fn regular(file: std::fs::File, suitability: Suitability) -> Self {
+        Open {
+            file,
+            is_regular: OnceLock::from(true),
+            suitability,
+        }
+    }
+
+    /// What need not wait is read from it by this, on the loop.
+    fn as_cached(&self) -> (&std::fs::File, &Suitability) {
+        (&self.file, &self.suitability)
+    }
+
     /// Whether it has contents of its own, which stay the same until somebody changes them, and a
     /// cursor that goes back. For workers.
     fn is_regular(&self) -> bool {
@@ -101,7 +128,8 @@ impl Open {
 }
 
 impl File {
-    /// Opens a file for reading.
+    /// Opens a file for reading: at once if the kernel has its name in memory, see
+    /// [cached files](super#cached-files), and on a worker otherwise.
     ///
     /// # Errors
     ///
@@ -119,6 +147,15 @@ impl File {
     /// # }).unwrap();
     /// ```
     pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        poll_fn(cached::poll_proceed).await;
+        if let Some(opened) = cached::open(path.as_ref()) {
+            return match opened {
+                Ok((file, suitability)) => {
+                    Ok(File::new(Open::regular(file, suitability), Cursor::new))
+                }
+                Err(error) => Err(cannot("open", path.as_ref())(error)),
+            };
+        }
         OpenOptions::new().read(true).open(path).await
     }
 
@@ -151,14 +188,11 @@ impl File {
 
     /// Takes over a file of the standard library, with its cursor where it is.
     pub fn from_std(file: std::fs::File) -> Self {
-        File::with_cursor(file, Cursor::new)
+        File::new(Open::unknown(file), Cursor::new)
     }
 
-    fn with_cursor(file: std::fs::File, cursor: fn(Arc<Open>) -> Cursor) -> Self {
-        let open = Arc::new(Open {
-            file,
-            is_regular: OnceLock::new(),
-        });
+    fn new(open: Open, cursor: fn(Arc<Open>) -> Cursor) -> Self {
+        let open = Arc::new(open);
         File {
             cursor: Desk::new(cursor(Arc::clone(&open))),
             open,
@@ -270,7 +304,7 @@ impl File {
             open.file.try_clone()
         };
         let file = job::run(work).await?;
-        Ok(File::with_cursor(file, Cursor::without_read_ahead))
+        Ok(File::new(Open::unknown(file), Cursor::without_read_ahead))
     }
 
     /// Runs `f` on a worker.

@@ -1,11 +1,12 @@
 //! Operations on names: files, directories and links as a whole.
 
 use std::fs::{Metadata, Permissions};
+use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failure::{cannot, cannot_both};
-use super::{DirBuilder, job};
+use super::{DirBuilder, cached, job};
 
 /// Runs `f` on a worker with a copy of the path.
 async fn on_path<T: Send + 'static>(
@@ -298,7 +299,8 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     on_path(path.as_ref(), "read the metadata of", stat).await
 }
 
-/// Returns whether there is something of this name. Symbolic links are followed.
+/// Returns whether there is something of this name. Symbolic links are followed. What the kernel has
+/// in memory is answered at once, see [cached files](super#cached-files).
 ///
 /// What was true is perhaps not true any more: to create a file only if there is none, open it with
 /// [`create_new`](super::File::create_new).
@@ -316,6 +318,10 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # }).unwrap();
 /// ```
 pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
+    poll_fn(cached::poll_proceed).await;
+    if let Some(exists) = cached::exists(path.as_ref()) {
+        return Ok(exists);
+    }
     on_path(path.as_ref(), "look for", Path::try_exists).await
 }
 

@@ -82,6 +82,7 @@ impl Builder {
                 start_paused: false,
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
+                cached_reads: true,
                 unhandled_panic: UnhandledPanic::default().into(),
             },
             grace: GRACE_DEFAULT,
@@ -201,6 +202,28 @@ impl Builder {
     /// clock a poll, some 50 ns.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
+        self
+    }
+
+    /// Sets whether files that the kernel has in memory are read on the loop's thread, without a trip
+    /// to a worker; they are without this. See [`fs`](crate::fs#cached-files).
+    ///
+    /// To be switched off where opening a file may wait for this very process: if one of its own
+    /// threads serves a FUSE file system, or answers fanotify's permission events. Under a
+    /// [seed](Builder::seed) it is off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = quintet::runtime::Builder::new().cached_reads(false).build()?;
+    /// let manifest = runtime.block_on(quintet::fs::read("Cargo.toml"))?;
+    /// assert!(!manifest.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cached_reads(&mut self, cached_reads: bool) -> &mut Self {
+        self.settings.cached_reads = cached_reads;
         self
     }
 

@@ -9,11 +9,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Open;
-use crate::fs::{CHUNK_MAX, retry};
+use crate::fs::{CHUNK_MAX, cached, retry};
 
 /// How much is read where less is asked for. A worker's reading it takes about as long as the trip
 /// there and back.
 const READ_AHEAD: usize = 64 << 10;
+
+/// The same for what is read from memory, on the loop. It is less, for the loop's sake.
+const READ_AHEAD_CACHED: usize = 16 << 10;
+
+/// From this size on a system call is no more than a second copy would be.
+const READ_AT_ONCE: usize = 4 << 10;
 
 pub(super) struct Cursor {
     open: Arc<Open>,
@@ -79,6 +85,27 @@ impl Cursor {
         Some(Ok(n))
     }
 
+    /// Reads what is in the kernel's memory, after [`take_read`](Cursor::take_read) said that there is
+    /// nothing here.
+    pub(super) fn read_cached(&mut self, out: &mut [u8]) -> Option<usize> {
+        // Where the cursor is shared, another reader may hold it and wait for the disk.
+        if !self.reads_ahead {
+            return None;
+        }
+        let file = self.open.as_cached();
+        if out.len() >= READ_AT_ONCE {
+            return cached::read_at_cursor(file, out);
+        }
+        if !cached::may_read(file, READ_AHEAD_CACHED) {
+            return None;
+        }
+        self.make_room(READ_AHEAD_CACHED);
+        let buf = &mut self.buf[..READ_AHEAD_CACHED];
+        let n = cached::read_at_cursor(self.open.as_cached(), buf)?;
+        self.note_read(n);
+        self.take_read(out)?.ok()
+    }
+
     /// Answers a write of `bufs`, if that is what the last job has done.
     ///
     /// Whoever dropped its future, and writes something else now, must not be told that it is
@@ -134,21 +161,29 @@ impl Cursor {
         );
         let ahead = self.reads_ahead && self.open.is_regular();
         let len = if ahead { len.max(READ_AHEAD) } else { len }.min(CHUNK_MAX);
+        self.make_room(len);
+        let buf = &mut self.buf[..len];
+        match retry(|| (&self.open.file).read(buf)) {
+            Ok(n) => self.note_read(n),
+            Err(error) => self.outcome = Some(Outcome::ReadFailed(error)),
+        }
+    }
+
+    fn make_room(&mut self, len: usize) {
         if self.buf.len() < len {
             // In two steps, so that there are never two buffers.
             self.buf = Vec::new();
             self.buf = vec![0; len];
         }
-        let buf = &mut self.buf[..len];
-        match retry(|| (&self.open.file).read(buf)) {
-            Ok(0) => {
-                // Files are often kept open at their end. A growing one gets its memory again.
-                self.buf = Vec::new();
-                self.outcome = Some(Outcome::End);
-            }
-            Ok(n) => self.unread = 0..n,
-            Err(error) => self.outcome = Some(Outcome::ReadFailed(error)),
+    }
+
+    fn note_read(&mut self, n: usize) {
+        if n == 0 {
+            // Files are often kept open at their end. A growing one gets its memory again.
+            self.buf = Vec::new();
+            self.outcome = Some(Outcome::End);
         }
+        self.unread = 0..n;
     }
 
     /// Writes what was put down.

@@ -1,19 +1,21 @@
 //! Reading and writing at an offset.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
 
 use super::File;
-use crate::fs::{CHUNK_MAX, retry};
+use crate::coop;
+use crate::fs::{CHUNK_MAX, cached, retry};
 
 /// By offset. The cursor stays where it is.
 impl File {
     /// Reads from `offset` on into `buf`, and returns how much; 0 means that the file ends there, or
     /// that `buf` is empty.
     ///
-    /// One call reads at most 1 MiB.
+    /// One call reads at most 1 MiB. What is [cached](crate::fs#cached-files) is read at once.
     ///
     /// # Errors
     ///
@@ -38,9 +40,29 @@ impl File {
     /// # }).unwrap();
     /// ```
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let chunk = self.read_chunk_at(Vec::new(), buf.len(), offset).await?;
-        buf[..chunk.len()].copy_from_slice(&chunk);
-        Ok(chunk.len())
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        poll_fn(cached::poll_proceed).await;
+        let mut n = 0;
+        if let Some(part) = cached::read_at(self.open.as_cached(), buf, offset) {
+            n = part.len;
+            if part.is_whole() {
+                coop::charge(n);
+                return Ok(n);
+            }
+        }
+        let rest = buf.len() - n;
+        let rest = self.read_by_worker(Vec::new(), rest, offset + n as u64);
+        match rest.await {
+            Ok(rest) => {
+                buf[n..][..rest.len()].copy_from_slice(&rest);
+                Ok(n + rest.len())
+            }
+            // The OS, too, tells of an error only where there is nothing else to tell.
+            Err(_) if n > 0 => Ok(n),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads from `offset` on exactly as much as `buf` holds.
@@ -107,10 +129,31 @@ impl File {
         len: usize,
         offset: u64,
     ) -> io::Result<Vec<u8>> {
-        buf.clear();
         if len == 0 {
+            buf.clear();
             return Ok(buf);
         }
+        poll_fn(cached::poll_proceed).await;
+        match cached::read_chunk(self.open.as_cached(), &mut buf, len, offset) {
+            Some(part) if part.is_whole() => {
+                coop::charge(part.len);
+                Ok(buf)
+            }
+            Some(_) => self.read_by_worker(buf, len, offset).await,
+            None => {
+                buf.clear();
+                self.read_by_worker(buf, len, offset).await
+            }
+        }
+    }
+
+    /// Reads up to `len` bytes from `offset` on, of which `buf` has the first ones already.
+    async fn read_by_worker(
+        &self,
+        mut buf: Vec<u8>,
+        len: usize,
+        offset: u64,
+    ) -> io::Result<Vec<u8>> {
         let work = move |file: &std::fs::File| {
             fill_at(file, &mut buf, len.min(CHUNK_MAX), offset)?;
             Ok(buf)
@@ -177,16 +220,54 @@ impl File {
     }
 }
 
-/// Reads up to `len` bytes, more than none, into an empty buffer.
+/// Reads from `offset` on up to `len` bytes, of which `buf` has the first ones already, and not all.
 fn fill_at(file: &std::fs::File, buf: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
-    buf.try_reserve_exact(len)?;
+    let front = buf.len();
+    match fill_rest_at(file, buf, len, offset + front as u64) {
+        // The OS, too, tells of an error only where there is nothing else to tell.
+        Err(_) if front > 0 => Ok(()),
+        result => result,
+    }
+}
+
+/// Reads at `offset` until `buf` has `len` bytes. After an error it has what it had.
+fn fill_rest_at(
+    file: &std::fs::File,
+    buf: &mut Vec<u8>,
+    len: usize,
+    offset: u64,
+) -> io::Result<()> {
+    let front = buf.len();
+    buf.try_reserve_exact(len - front)?;
     if buf.capacity() == len {
         // The OS may use all that there is, so it need not be cleared first.
         retry(|| Ok(rustix::io::pread(file, spare_capacity(buf), offset)?))?;
     } else {
         buf.resize(len, 0);
-        let n = retry(|| file.read_at(buf, offset))?;
-        buf.truncate(n);
+        let read = retry(|| file.read_at(&mut buf[front..], offset));
+        buf.truncate(front + read.as_ref().copied().unwrap_or(0));
+        read?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::fill_at;
+
+    #[test]
+    fn an_error_is_told_only_where_nothing_was_read() {
+        // It cannot be read, which an error tells.
+        let file = File::options().write(true).open("/dev/null").unwrap();
+        for capacity in [10, 11] {
+            let mut buf = Vec::with_capacity(capacity);
+            fill_at(&file, &mut buf, 10, 0).unwrap_err();
+            assert!(buf.is_empty());
+            buf.extend_from_slice(b"abc");
+            fill_at(&file, &mut buf, 10, 0).unwrap();
+            assert_eq!(buf, b"abc");
+        }
+    }
 }

@@ -138,8 +138,13 @@ impl File {
                 charge(&result);
                 return Poll::Ready(result);
             }
+            let cached = cursor.read_cached(buf);
             drop(cursor);
             self.is_writing = false;
+            if let Some(n) = cached {
+                coop::charge(n);
+                return Poll::Ready(Ok(n));
+            }
             self.cursor.start(move |cursor| cursor.read(len))?;
         }
     }
