@@ -321,14 +321,27 @@ impl<'a> Turn<'a> {
             }
             Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
             Callback::Source(source) => {
-                if let Some(waiter) = l.poll.take_ready_waiters(source, &mut self.waiters) {
-                    l.tasks.tell(waiter);
-                } else if !self.waiters.is_empty() {
-                    let waiters = self.waiters.drain(..);
-                    waiters.for_each(|waiter| l.tasks.tell(waiter));
-                }
+                let single = l.poll.take_ready_waiters(source, &mut self.waiters);
+                self.tell_all(single);
             }
         }
+    }
+
+    /// Tells who waits for a source. A task that waits alone has its turn at once, for nothing else
+    /// is ready: to be told and then polled is the same.
+    fn tell_source(&mut self, source: Key) {
+        let poll = &self.event_loop.poll;
+        match poll.take_ready_waiters(source, &mut self.waiters) {
+            Some(Waiter::Task(key)) => self.run(key, Cause::Event),
+            single => self.tell_all(single),
+        }
+    }
+
+    /// Tells one, and those who were collected.
+    fn tell_all(&mut self, single: Option<Waiter>) {
+        let tasks = &self.event_loop.tasks;
+        let waiters = single.into_iter().chain(self.waiters.drain(..));
+        waiters.for_each(|waiter| tasks.tell(waiter));
     }
 
     /// Ends the run of a root.
@@ -350,6 +363,7 @@ impl Deliver for Turn<'_> {
         self.record(0);
         match callback {
             Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
+            Callback::Source(source) => self.tell_source(source),
             callback => self.carry_out(callback),
         }
         self.checkpoint();

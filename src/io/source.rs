@@ -262,7 +262,9 @@ impl<T: AsFd> Source<T> {
             if !would_block {
                 if let Some(key) = key {
                     note(event_loop, key, direction, &result);
-                    event_loop.poll.forget_task(key, direction, waiter);
+                    if waiter.has_waited() {
+                        event_loop.poll.forget_task(key, direction, waiter);
+                    }
                 }
                 return Attempt::Done(result);
             }

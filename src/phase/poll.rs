@@ -312,6 +312,7 @@ impl Poll {
     }
 
     /// Whether an operation may succeed.
+    #[inline]
     pub(crate) fn is_ready(&self, source: Key, direction: Direction) -> bool {
         self.sources.borrow().is_ready(source, direction)
     }
@@ -323,11 +324,10 @@ impl Poll {
 
     /// An operation moved less than it could have: the same, unless the other end has closed, for
     /// then there will be no further event.
+    #[inline]
     pub(crate) fn clear_ready_unless_closed(&self, source: Key, direction: Direction) {
         let mut sources = self.sources.borrow_mut();
-        if !sources.is_closed(source, direction) {
-            sources.clear_ready(source, direction);
-        }
+        sources.clear_ready_unless_closed(source, direction);
     }
 
     /// An operation would block: lets `own`, the task that polls it, be told when it may succeed, if
@@ -376,12 +376,9 @@ impl Poll {
         }
     }
 
-    /// The operation has answered: if its task is on the list it is taken off, and `id` says so.
-    #[inline]
+    /// The operation has answered, after it had waited: if its task is on the list it is taken off, and
+    /// `id` says so.
     pub(crate) fn forget_task(&self, source: Key, direction: Direction, id: &mut WaiterId) {
-        if matches!(*id, WaiterId::UNNUMBERED | WaiterId::POLLER) {
-            return;
-        }
         let mut sources = self.sources.borrow_mut();
         if sources.forget_task(source, direction, *id) {
             *id = WaiterId::UNNUMBERED;

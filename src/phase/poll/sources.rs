@@ -27,6 +27,12 @@ impl WaiterId {
     /// A caller of a `poll_*` method, known by its waiter alone.
     pub(crate) const POLLER: WaiterId = WaiterId(1);
 
+    /// Whether it is that of a future which may be on the list.
+    #[inline]
+    pub(crate) fn has_waited(self) -> bool {
+        self != WaiterId::UNNUMBERED && self != WaiterId::POLLER
+    }
+
     /// A future, which takes itself off the list when it is dropped.
     pub(super) fn operation(number: u64) -> Self {
         WaiterId(number + 2)
@@ -193,6 +199,7 @@ impl Sources {
         Some(source.kind)
     }
 
+    #[inline]
     pub(super) fn is_ready(&self, key: Key, direction: Direction) -> bool {
         self.slots.get(key).is_none_or(|source| match direction {
             Direction::Read => source.read.ready,
@@ -206,9 +213,13 @@ impl Sources {
         }
     }
 
-    pub(super) fn is_closed(&mut self, key: Key, direction: Direction) -> bool {
-        let source = self.slots.get_mut(key);
-        source.is_none_or(|source| source.side(direction).closed)
+    /// The same, unless the side is closed.
+    #[inline]
+    pub(super) fn clear_ready_unless_closed(&mut self, key: Key, direction: Direction) {
+        if let Some(source) = self.slots.get_mut(key) {
+            let side = source.side(direction);
+            side.ready &= side.closed;
+        }
     }
 
     /// Whether `asker` is to be added for `id`, which gets its number here. False if it stands on
