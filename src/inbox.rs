@@ -130,6 +130,9 @@ impl<M> Inbox<M> {
             let mut state = self.lock();
             state.asleep = false;
             self.pending.store(false, Ordering::Relaxed);
+            if state.queue.is_empty() {
+                return;
+            }
             mem::take(&mut state.queue)
         };
         queue.drain(..).for_each(take);

@@ -9,6 +9,7 @@ use crate::ready;
 
 impl EventLoop {
     /// Whether something stands in a queue: then poll does not wait.
+    #[inline]
     pub(super) fn has_work(&self) -> bool {
         !ready::is_empty()
             || !self.pending.is_empty()
@@ -42,7 +43,7 @@ impl EventLoop {
     /// Whether something may happen from outside, or by itself, referenced or not. If nothing may,
     /// only a waker on another thread can help.
     pub(super) fn may_hear(&self) -> bool {
-        self.may_time_help() || self.poll.has_waiters() || self.is_helped_by_others()
+        self.poll.has_waiters() || self.may_time_help() || self.is_helped_by_others()
     }
 
     /// Whether a timer waits that is due, or will be as time goes on.

@@ -303,6 +303,7 @@ impl<T: AsFd> Drop for Source<T> {
 
 impl Link {
     /// The slot of a source that is registered.
+    #[inline]
     fn key(&self) -> Option<Key> {
         self.registration.get().map(|registration| registration.key)
     }
@@ -360,21 +361,24 @@ impl Link {
         }
     }
 
+    #[inline]
     fn check_open(&self) -> io::Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(io::Error::new(
-                io::ErrorKind::NotConnected,
-                "the socket has been closed",
-            ));
+            return Err(closed());
         }
         Ok(())
     }
 
     /// Registers the descriptor, unless it is.
+    #[inline]
     fn register(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
-        if let Some(key) = self.key() {
-            return Ok(key);
+        match self.key() {
+            Some(key) => Ok(key),
+            None => self.register_first(event_loop, fd),
         }
+    }
+
+    fn register_first(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
         let key = event_loop.poll.register(fd, self.kind, self.is_ref())?;
         let registration = Registration {
             shared: Arc::clone(&event_loop.shared),
@@ -457,6 +461,11 @@ fn wake_waiters(event_loop: &EventLoop, key: Key) {
     for waiter in waiters {
         event_loop.tasks.tell(waiter);
     }
+}
+
+#[cold]
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the socket has been closed")
 }
 
 /// Waits for a loop's close phase to come to a ticket.

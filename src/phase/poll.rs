@@ -173,7 +173,9 @@ impl Poll {
             self.inbox
                 .fetch(|message| fetched.push_back(Callback::Message(message)));
         }
-        fetched.extend(signals);
+        if !signals.is_empty() {
+            fetched.extend(signals);
+        }
         Ok(may_sleep)
     }
 

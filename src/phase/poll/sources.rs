@@ -52,7 +52,7 @@ pub(crate) enum Kind {
 pub(super) struct Sources {
     slots: Slots<Source>,
     next_waiter: u64,
-    /// Where a source was last found that keeps the loop alive: most likely it still does.
+    /// Where a source was last found that somebody waits for: most likely it still is one.
     witness: Cell<usize>,
 }
 
@@ -141,22 +141,25 @@ impl Sources {
     /// Whether somebody waits for a source who keeps the loop alive: one who `counts`, for a
     /// referenced source.
     pub(super) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
-        let found = self
-            .slots
-            .iter_from(self.witness.get())
-            .find(|(_, source)| {
-                source.is_ref && source.waiters().any(|(_, waiter)| counts(waiter))
-            });
-        if let Some((key, _)) = &found {
-            self.witness.set(key.index());
-        }
-        found.is_some()
+        self.find(|source| source.is_ref && source.waiters().any(|(_, waiter)| counts(waiter)))
     }
 
     /// Whether anybody waits for any source.
     pub(super) fn has_waiters(&self) -> bool {
+        let has_waiters = |side: &Side| !side.waiters.is_empty();
+        self.find(|source| has_waiters(&source.read) || has_waiters(&source.write))
+    }
+
+    /// Whether there is such a source. It is looked for where one was last found.
+    fn find(&self, is_such: impl Fn(&Source) -> bool) -> bool {
         let mut sources = self.slots.iter_from(self.witness.get());
-        sources.any(|(_, source)| source.waiters().next().is_some())
+        match sources.find(|(_, source)| is_such(source)) {
+            Some((key, _)) => {
+                self.witness.set(key.index());
+                true
+            }
+            None => false,
+        }
     }
 
     /// Tells who waits for which descriptor, and to do what.
