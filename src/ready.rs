@@ -34,8 +34,8 @@ impl LoopId {
         LoopId(id)
     }
 
-    pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.0)
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
     }
 }
 

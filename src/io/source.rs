@@ -5,11 +5,13 @@
 //! its operations is first polled. It is closed where it is dropped, on any thread: the descriptor
 //! is deregistered and closed at once, and the slot is sent home, to be freed in the close phase.
 
+mod operation;
+
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +25,7 @@ use crate::phase::poll::{Direction, Kind, WaiterId};
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Asker;
+use operation::{Operation, OperationUntilDone, Place};
 
 /// What a successful operation says about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,17 @@ impl<R> Done<R> {
     }
 }
 
+impl<R> Done<R> {
+    /// The same with another result.
+    pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> Done<S> {
+        Done {
+            result: f(self.result),
+            bytes: self.bytes,
+            outlook: self.outlook,
+        }
+    }
+}
+
 impl Done<usize> {
     /// A read or write of a stream that could have moved `wanted` bytes.
     pub(crate) fn moved(bytes: usize, wanted: usize) -> Self {
@@ -80,7 +94,7 @@ pub(crate) struct Source<T: AsFd> {
 /// The way from a source to its loop.
 struct Link {
     /// The loop that it belongs to, or zero: bound once, by the first operation.
-    home: AtomicU64,
+    home: AtomicU32,
     registration: OnceLock<Registration>,
     /// Set when it was closed while operations still wait.
     closed: AtomicBool,
@@ -109,7 +123,7 @@ impl<T: AsFd> Source<T> {
         Source {
             io: Some(io),
             link: Link {
-                home: AtomicU64::new(0),
+                home: AtomicU32::new(0),
                 registration: OnceLock::new(),
                 closed: AtomicBool::new(false),
                 kind,
@@ -175,12 +189,25 @@ impl<T: AsFd> Source<T> {
     where
         F: FnMut(&T) -> io::Result<Done<R>>,
     {
-        Operation {
-            source: self,
-            direction,
-            waiter: WaiterId::UNNUMBERED,
-            operation,
-        }
+        Operation::new(Place::new(self, direction), operation)
+    }
+
+    /// Awaits `operation` again and again, until it answers that all is done; not at all if it `is_done`
+    /// already.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: what it has done is known to `operation` alone.
+    pub(crate) fn operate_until_done<F>(
+        &self,
+        direction: Direction,
+        is_done: bool,
+        operation: F,
+    ) -> OperationUntilDone<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<Done<bool>>,
+    {
+        OperationUntilDone::new(Place::new(self, direction), is_done, operation)
     }
 
     /// Polls `operation` for a caller of an I/O trait.
@@ -389,6 +416,17 @@ impl Link {
         Ok(key)
     }
 
+    /// A future is dropped that may be on the list.
+    #[cold]
+    fn forget_waiter(&self, direction: Direction, waiter: WaiterId) {
+        if let Some(Registration { shared, key }) = self.registration.get() {
+            let key = *key;
+            at_home(shared, move |event_loop| {
+                event_loop.poll.forget_waiter(key, direction, waiter);
+            });
+        }
+    }
+
     /// Tells the poller that the descriptor is about to be closed, or to leave.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Option<Registration> {
         let registration = self.registration.take()?;
@@ -520,45 +558,6 @@ fn note<R>(event_loop: &EventLoop, key: Key, direction: Direction, result: &io::
             event_loop.poll.clear_ready(key, direction);
         }
         _ => {}
-    }
-}
-
-/// The future of [`Source::operate`].
-#[must_use = "futures do nothing unless they are awaited"]
-pub(crate) struct Operation<'a, T: AsFd, F> {
-    source: &'a Source<T>,
-    direction: Direction,
-    waiter: WaiterId,
-    operation: F,
-}
-
-// The operation is called through a mutable reference; nothing in here is pinned.
-impl<T: AsFd, F> Unpin for Operation<'_, T, F> {}
-
-impl<T: AsFd, F, R> Future for Operation<'_, T, F>
-where
-    F: FnMut(&T) -> io::Result<Done<R>>,
-{
-    type Output = io::Result<R>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        let this = &mut *self;
-        this.source
-            .poll_with(cx, this.direction, &mut this.waiter, &mut this.operation)
-    }
-}
-
-impl<T: AsFd, F> Drop for Operation<'_, T, F> {
-    fn drop(&mut self) {
-        if self.waiter == WaiterId::UNNUMBERED {
-            return;
-        }
-        if let Some(Registration { shared, key }) = self.source.link.registration.get() {
-            let (key, direction, waiter) = (*key, self.direction, self.waiter);
-            at_home(shared, move |event_loop| {
-                event_loop.poll.forget_waiter(key, direction, waiter);
-            });
-        }
     }
 }
 

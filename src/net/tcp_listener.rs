@@ -59,8 +59,8 @@ impl TcpListener {
     /// # Cancel safety
     ///
     /// Dropping the future loses no connection.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.source.operate(Direction::Read, accept).await
+    pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
+        self.source.operate(Direction::Read, accept)
     }
 
     /// Polls for a connection; see [`accept`](TcpListener::accept).

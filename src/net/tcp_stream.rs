@@ -120,10 +120,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future loses no data.
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         self.source
             .operate(Direction::Read, |stream| read(stream, buf))
-            .await
     }
 
     /// Reads into several buffers, one after the other; see [`read`](TcpStream::read).
@@ -131,10 +130,12 @@ impl TcpStream {
     /// # Errors
     ///
     /// The OS's.
-    pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub fn read_vectored(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = io::Result<usize>> {
         self.source
             .operate(Direction::Read, |stream| read_vectored(stream, bufs))
-            .await
     }
 
     /// Reads exactly as much as `buf` holds.
@@ -146,15 +147,18 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: what was read is lost with the future.
-    pub async fn read_exact(&self, mut buf: &mut [u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            let n = self.read(buf).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            buf = &mut buf[n..];
-        }
-        Ok(())
+    pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+        let wanted = buf.len();
+        let mut filled = 0;
+        self.source
+            .operate_until_done(Direction::Read, wanted == 0, move |stream| {
+                let done = read(stream, &mut buf[filled..])?;
+                if done.result == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                filled += done.result;
+                Ok(done.map(|_| filled == wanted))
+            })
     }
 
     /// Reads what is there and leaves it there.
@@ -166,10 +170,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future loses no data.
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+    pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         self.source
             .operate(Direction::Read, |stream| stream.peek(buf).map(Done::new))
-            .await
     }
 
     /// Writes as much of `buf` as the OS takes, and returns how much.
@@ -181,10 +184,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future before it has answered has written nothing.
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
+    pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
         self.source
             .operate(Direction::Write, |stream| write(stream, buf))
-            .await
     }
 
     /// Writes from several buffers, one after the other; see [`write`](TcpStream::write).
@@ -192,10 +194,9 @@ impl TcpStream {
     /// # Errors
     ///
     /// The OS's.
-    pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
         self.source
             .operate(Direction::Write, |stream| write_vectored(stream, bufs))
-            .await
     }
 
     /// Writes all of `buf`.
@@ -207,15 +208,16 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// None: how much was written is lost with the future.
-    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            let n = self.write(buf).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            buf = &buf[n..];
-        }
-        Ok(())
+    pub fn write_all(&self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.source
+            .operate_until_done(Direction::Write, buf.is_empty(), move |stream| {
+                let done = write(stream, buf)?;
+                if done.result == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                buf = &buf[done.result..];
+                Ok(done.map(|_| buf.is_empty()))
+            })
     }
 
     /// Waits until there may be something to read, or the other end has finished.
@@ -229,9 +231,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
         let probe = |stream: &std::net::TcpStream| stream.peek(&mut [0]).map(|_| Done::new(()));
-        self.source.operate(Direction::Read, probe).await
+        self.source.operate(Direction::Read, probe)
     }
 
     /// Waits until something may be written.
@@ -245,8 +247,8 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source.operate(Direction::Write, is_writable).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.source.operate(Direction::Write, is_writable)
     }
 
     /// Reads if there is something to read.
