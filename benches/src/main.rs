@@ -1,107 +1,49 @@
-//! Measures quintet beside its peers, in one run on one machine.
+//! Quintet beside its peers.
 //!
-//! ```text
-//! cargo run --release -p quintet-benches
-//! ```
-//!
-//! Each workload runs on each runtime in turn, several rounds of it; what is shown is the best round,
-//! in nanoseconds per operation, and its ratio to tokio. Read the ratios: the nanoseconds are those of
-//! this machine on this day. Not measured here: latency, and anything across processes.
+//! See the README beside this package's manifest.
 
+mod args;
+mod child;
+mod compare;
+mod counts;
+mod growth;
+mod load;
+mod machine;
+mod measure;
+mod progress;
+mod report;
+mod run;
 mod runtimes;
+mod server;
 mod workloads;
 
-use std::time::{Duration, Instant};
+use std::env;
+use std::process::ExitCode;
 
-use runtimes::{OnQuintet, OnSmol, OnTokio, Runtime};
+use args::{Args, USAGE};
 
-/// Rounds of each pair of workload and runtime, interleaved so that what else the machine does hits
-/// all of them.
-const ROUNDS: usize = 7;
-
-/// One workload on one runtime.
-type Run = fn() -> Duration;
-
-/// A workload: its name, how many operations it does, and how each runtime does them.
-struct Workload {
-    name: &'static str,
-    operations: u32,
-    runs: [Run; 3],
-}
-
-/// Times `work` from inside the runtime, so that making and ending it does not count.
-fn time<R: Runtime, F: Future<Output = ()> + 'static>(work: fn() -> F) -> Duration {
-    R::block_on(async move {
-        let start = Instant::now();
-        work().await;
-        start.elapsed()
-    })
-}
-
-macro_rules! workload {
-    ($name:literal, $operations:expr, $work:ident) => {
-        Workload {
-            name: $name,
-            operations: $operations,
-            runs: [
-                || time::<OnQuintet, _>(workloads::$work::<OnQuintet>),
-                || time::<OnTokio, _>(workloads::$work::<OnTokio>),
-                || time::<OnSmol, _>(workloads::$work::<OnSmol>),
-            ],
-        }
-    };
-}
-
-fn main() {
-    let names = [OnQuintet::NAME, OnTokio::NAME, OnSmol::NAME];
-    print!("{:<34}", "ns per operation (ratio to tokio)");
-    for name in names {
-        print!("{name:>18}");
-    }
-    println!();
-    for workload in [
-        workload!(
-            "spawn and join, one by one",
-            workloads::TASKS,
-            spawn_one_by_one
-        ),
-        workload!(
-            "spawn and join, 1000 in flight",
-            workloads::TASKS,
-            spawn_many
-        ),
-        workload!("a task that wakes itself", workloads::WAKES, wake_itself),
-        workload!("two tasks over a channel", workloads::MESSAGES, ping_pong),
-        workload!("sleep made and dropped", workloads::SLEEPS, sleep_cancelled),
-        workload!(
-            "spawn_blocking, one by one",
-            workloads::JOBS,
-            blocking_one_by_one
-        ),
-        workload!(
-            "spawn_blocking, 1000 in flight",
-            workloads::JOBS,
-            blocking_many
-        ),
-        workload!("TCP echo, 64 bytes", workloads::ECHOES, echo),
-    ] {
-        report(&workload);
-    }
-}
-
-fn report(workload: &Workload) {
-    let mut best = [Duration::MAX; 3];
-    for _ in 0..ROUNDS {
-        for (best, run) in best.iter_mut().zip(workload.runs) {
-            *best = run().min(*best);
+fn main() -> ExitCode {
+    let outcome = Args::parse(env::args().skip(1)).and_then(obey);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => {
+            eprintln!("{}", complaint.trim_end());
+            ExitCode::FAILURE
         }
     }
-    let tokio = best[1].as_secs_f64();
-    print!("{:<34}", workload.name);
-    for time in best {
-        let nanos = time.as_nanos() / u128::from(workload.operations);
-        let ratio = time.as_secs_f64() / tokio;
-        print!("{:>18}", format!("{nanos} ({ratio:.2})"));
+}
+
+fn obey(mut args: Args) -> Result<(), String> {
+    measure::raise_open_files();
+    let command = args.words.front().cloned().unwrap_or_default();
+    match &*command {
+        _ if args.help => print!("{USAGE}"),
+        "compare" => compare::compare(&args)?,
+        "counts" => counts::counts(&args)?,
+        "growth" => growth::growth(&args)?,
+        "list" => print!("{}", compare::list()),
+        "run" | "serve" => run::run(&mut args)?,
+        _ => return Err(USAGE.to_owned()),
     }
-    println!();
+    Ok(())
 }

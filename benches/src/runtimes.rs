@@ -1,27 +1,81 @@
 //! What the workloads need of a runtime, and each runtime's way to do it.
+//!
+//! Each adapter is written as that runtime's documentation would have it: its own buffers, its own
+//! file API, no setting but the number of blocking threads, which is four for all.
 
-mod on_quintet;
-mod on_smol;
-mod on_tokio;
+#[cfg(feature = "peers")]
+mod compio;
+mod floor;
+#[cfg(feature = "glommio")]
+mod glommio;
+#[cfg(feature = "peers")]
+mod monoio;
+mod quintet;
+#[cfg(feature = "peers")]
+mod smol;
+#[cfg(feature = "peers")]
+mod tokio;
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::io;
-use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-pub(crate) use on_quintet::OnQuintet;
-pub(crate) use on_smol::OnSmol;
-pub(crate) use on_tokio::OnTokio;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+
+use crate::measure::Sample;
+use crate::server::Service;
+use crate::workloads::{Amount, Task, one_loop, read_plainly, run_here};
+
+/// Threads that every runtime may have for what blocks.
+#[cfg_attr(
+    not(feature = "peers"),
+    expect(dead_code, reason = "quintet has four of itself")
+)]
+const BLOCKING_THREADS: usize = 4;
+
+/// The one that is measured.
+pub(crate) const QUINTET: &str = "quintet";
+/// The one that others are compared with.
+pub(crate) const TOKIO: &str = "tokio";
+/// Plain system calls: what a runtime cannot go below.
+pub(crate) const FLOOR: &str = "floor";
+/// Not in this program: JavaScript files, run by `node`.
+pub(crate) const NODE: &str = "node";
+
+/// All of them, in the order of the columns.
+pub(crate) const NAMES: &[&str] = &[
+    QUINTET,
+    #[cfg(feature = "peers")]
+    TOKIO,
+    #[cfg(feature = "peers")]
+    "smol",
+    #[cfg(feature = "peers")]
+    "monoio",
+    #[cfg(feature = "peers")]
+    "monoio-uring",
+    #[cfg(feature = "peers")]
+    "compio",
+    #[cfg(feature = "glommio")]
+    "glommio",
+    NODE,
+    FLOOR,
+];
+
+/// The packages behind the columns, for their versions.
+pub(crate) const PACKAGES: &[&str] = &["quintet", "tokio", "smol", "monoio", "compio", "glommio"];
 
 /// A runtime on one thread.
 pub(crate) trait Runtime: 'static {
-    /// What it is called in the table.
-    const NAME: &str;
-    /// A connection.
-    type Stream: Stream;
-    /// A listening socket.
-    type Listener: Listener<Stream = Self::Stream>;
+    /// What it has nothing for.
+    const LACKS: &'static [Lack] = &[];
 
-    /// Runs `future` on a new runtime.
+    /// Runs `future`, as a spawned task, on a new runtime.
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T;
     /// Spawns a task; the result awaits its output.
     fn spawn<T: 'static>(
@@ -33,25 +87,86 @@ pub(crate) trait Runtime: 'static {
     ) -> impl Future<Output = T> + 'static;
     /// Waits for a time.
     fn sleep(duration: Duration) -> impl Future<Output = ()>;
+    /// Lets others run.
+    fn yield_now() -> impl Future<Output = ()>;
+    /// Opens a file, reads all of it, closes it; says how long it was.
+    fn read_file(path: &Path) -> impl Future<Output = io::Result<usize>>;
+    /// Reads a file from start to end, so many bytes at a time; says how many it were.
+    fn read_large(path: &Path, chunk: usize) -> impl Future<Output = io::Result<usize>>;
+    /// Serves for ever, a task for each connection.
+    fn serve(service: Service) -> impl Future<Output = io::Result<()>> + 'static;
 }
 
-/// A listening socket.
-pub(crate) trait Listener: Sized + 'static {
-    /// What it accepts.
-    type Stream;
-
-    /// Listens on a free port of the loopback interface.
-    async fn bind() -> io::Result<(Self, SocketAddr)>;
-    /// Accepts one connection.
-    async fn accept(&mut self) -> io::Result<Self::Stream>;
+/// What a runtime may not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// A function by which a task lets others run.
+    #[cfg_attr(
+        not(feature = "peers"),
+        expect(dead_code, reason = "some peers lack it")
+    )]
+    YieldNow,
 }
 
-/// A connection.
-pub(crate) trait Stream: Sized + 'static {
-    /// Connects.
-    async fn connect(addr: SocketAddr) -> io::Result<Self>;
-    /// Reads some bytes.
-    async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
-    /// Writes all of `buf`.
-    async fn write_all(&mut self, buf: &[u8]) -> io::Result<()>;
+/// Runs a workload on the runtime of that name, inside this process. `None` if it has nothing for
+/// it.
+pub(crate) fn run(name: &str, task: Task, amount: Amount) -> Option<Sample> {
+    match name {
+        QUINTET => {
+            one_loop::run(task, amount).or_else(|| run_here::<quintet::Quintet>(task, amount))
+        }
+        FLOOR => read_plainly(task, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => run_here::<tokio::Tokio>(task, amount),
+        #[cfg(feature = "peers")]
+        "smol" => run_here::<smol::Smol>(task, amount),
+        #[cfg(feature = "peers")]
+        "monoio" => run_here::<monoio::Monoio>(task, amount),
+        #[cfg(feature = "peers")]
+        "monoio-uring" => run_here::<monoio::MonoioUring>(task, amount),
+        #[cfg(feature = "peers")]
+        "compio" => run_here::<compio::Compio>(task, amount),
+        #[cfg(feature = "glommio")]
+        "glommio" => run_here::<glommio::Glommio>(task, amount),
+        _ => None,
+    }
+}
+
+/// Serves for ever. `None` if the runtime has no such server.
+pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
+    Some(match name {
+        QUINTET => serve_on::<quintet::Quintet>(service),
+        FLOOR => return floor::serve(service),
+        #[cfg(feature = "peers")]
+        TOKIO => serve_on::<tokio::Tokio>(service),
+        #[cfg(feature = "peers")]
+        "smol" => serve_on::<smol::Smol>(service),
+        #[cfg(feature = "peers")]
+        "monoio" => serve_on::<monoio::Monoio>(service),
+        #[cfg(feature = "peers")]
+        "monoio-uring" => serve_on::<monoio::MonoioUring>(service),
+        #[cfg(feature = "peers")]
+        "compio" => serve_on::<compio::Compio>(service),
+        #[cfg(feature = "glommio")]
+        "glommio" => serve_on::<glommio::Glommio>(service),
+        _ => return None,
+    })
+}
+
+fn serve_on<R: Runtime>(service: Service) -> io::Result<()> {
+    R::block_on(R::serve(service))
+}
+
+/// A connection by hyper until the client ends it. No timer: so there are no timeouts, for any.
+async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
+    // A client that goes away is no failure.
+    let _ = http1::Builder::new()
+        .serve_connection(io, service_fn(hello))
+        .await;
+}
+
+fn hello(_request: Request<Incoming>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
+    ready(Ok(Response::new(Full::new(Bytes::from_static(
+        b"Hello, World!\n",
+    )))))
 }

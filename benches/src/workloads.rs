@@ -1,117 +1,521 @@
-//! The workloads, each once for all runtimes.
+//! What is measured: the list of workloads.
+//!
+//! Most run inside one process, the same generic code for each runtime (`tasks`, `waiting`,
+//! `files`). Those with a server start one as a process of its own and put load on it from this one
+//! (`traffic`).
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
+mod files;
+mod local_channel;
+pub(crate) mod one_loop;
+mod tasks;
+mod traffic;
+mod waiting;
 
-use futures::channel::mpsc;
-use futures::{SinkExt, StreamExt};
+use crate::measure::Sample;
+use crate::runtimes::{Lack, Runtime};
 
-use crate::runtimes::{Listener, Runtime, Stream};
+pub(crate) use files::read_plainly;
+pub(crate) use traffic::{Traffic, run as run_traffic};
 
-pub(crate) const TASKS: u32 = 100_000;
-pub(crate) const WAKES: u32 = 500_000;
-pub(crate) const MESSAGES: u32 = 100_000;
-pub(crate) const SLEEPS: u32 = 100_000;
-pub(crate) const JOBS: u32 = 5_000;
-pub(crate) const ECHOES: u32 = 10_000;
+/// One workload.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    /// How it is called on the command line and in files.
+    pub(crate) id: &'static str,
+    /// How it is called in tables.
+    pub(crate) title: &'static str,
+    /// What it does.
+    pub(crate) work: Work,
+    /// How many operations a run does.
+    pub(crate) operations: u64,
+    /// How many with `--quick`.
+    pub(crate) quick: u64,
+    /// The rows it has in the table.
+    pub(crate) metrics: &'static [Metric],
+}
 
-/// Tasks or jobs that are there at a time.
-const IN_FLIGHT: u32 = 1000;
+/// Where a workload runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    /// In the process that measures.
+    Here(Task),
+    /// In a server's process, under load from the one that measures.
+    Server(Traffic),
+}
 
-pub(crate) async fn spawn_one_by_one<R: Runtime>() {
-    for _ in 0..TASKS {
-        R::spawn(async {}).await;
+/// What a row of the table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    /// CPU time per operation.
+    Cpu,
+    /// Time that passes per operation.
+    Wall,
+    /// The median of the latencies.
+    Median,
+    /// Resident memory per operation.
+    Bytes,
+    /// CPU time per second.
+    Load,
+}
+
+impl Workload {
+    /// Whether it runs inside the process that measures.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self.work, Work::Here(_))
     }
 }
 
-pub(crate) async fn spawn_many<R: Runtime>() {
-    for _ in 0..TASKS / IN_FLIGHT {
-        let tasks: Vec<_> = (0..IN_FLIGHT).map(|_| R::spawn(async {})).collect();
-        for task in tasks {
-            task.await;
+impl Metric {
+    /// The unit of [`value`](Self::value), for the table.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Metric::Cpu => "ns CPU",
+            Metric::Wall => "ns",
+            Metric::Median => "µs p50",
+            Metric::Bytes => "bytes",
+            Metric::Load => "µs CPU/s",
+        }
+    }
+
+    /// How files call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Metric::Cpu => "cpu_ns",
+            Metric::Wall => "wall_ns",
+            Metric::Median => "p50_us",
+            Metric::Bytes => "bytes",
+            Metric::Load => "cpu_us_per_s",
+        }
+    }
+
+    /// What a sample says for this row. `None` if that was not measured.
+    pub(crate) fn value(self, sample: &Sample) -> Option<f64> {
+        let operations = sample.operations.max(1) as f64;
+        Some(match self {
+            Metric::Cpu => sample.cpu_ns as f64 / operations,
+            Metric::Wall => sample.wall_ns as f64 / operations,
+            Metric::Median => sample.latency.as_ref()?.p50 as f64 / 1e3,
+            Metric::Bytes => sample.bytes as f64 / operations,
+            Metric::Load => sample.cpu_ns as f64 / 1e3 / (sample.wall_ns.max(1) as f64 / 1e9),
+        })
+    }
+}
+
+/// A workload inside one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    SpawnOne,
+    SpawnMany,
+    SelfWake {
+        tasks: u64,
+    },
+    YieldNow {
+        tasks: u64,
+    },
+    PingPong,
+    Ring,
+    Fire,
+    Cancel,
+    Sleep {
+        micros: u64,
+    },
+    SleepZero,
+    BlockingOne,
+    BlockingMany,
+    BlockingQueued,
+    ThreadWake,
+    ReadSmall {
+        tasks: u64,
+    },
+    ReadLarge,
+    IdleTasks,
+    /// Server and client in one loop; only for the counts.
+    EchoLoop,
+    /// Connections in one loop; only for the counts.
+    ChurnLoop,
+    /// A loop that has something to wait for and nothing to do; only for the counts.
+    Idle,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amount {
+    /// How many operations.
+    pub(crate) operations: u64,
+    /// How many tasks, timers or connections are there meanwhile. Otherwise the workload's own
+    /// number.
+    pub(crate) live: Option<u64>,
+    /// Whether a twentieth is done before the clocks are started. Not for counting: there the
+    /// difference of two runs is taken.
+    pub(crate) warm_up: bool,
+}
+
+const CPU: &[Metric] = &[Metric::Cpu];
+const BOTH: &[Metric] = &[Metric::Cpu, Metric::Wall];
+const LATE: &[Metric] = &[Metric::Median];
+const BYTES: &[Metric] = &[Metric::Bytes];
+const LOAD: &[Metric] = &[Metric::Load];
+
+/// A short form for the list below.
+const fn here(
+    id: &'static str,
+    title: &'static str,
+    task: Task,
+    (operations, quick): (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    Workload {
+        id,
+        title,
+        work: Work::Here(task),
+        operations,
+        quick,
+        metrics,
+    }
+}
+
+/// A short form for the list below.
+const fn server(
+    id: &'static str,
+    title: &'static str,
+    traffic: Traffic,
+    (operations, quick): (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    Workload {
+        id,
+        title,
+        work: Work::Server(traffic),
+        operations,
+        quick,
+        metrics,
+    }
+}
+
+/// A short form for the list below.
+const fn echo(connections: u64, size: usize) -> Traffic {
+    Traffic::Echo { connections, size }
+}
+
+/// Everything that `compare` measures, in the order of the table.
+pub(crate) const ALL: &[Workload] = &[
+    here(
+        "spawn-join",
+        "spawn and join, one by one",
+        Task::SpawnOne,
+        (400_000, 60_000),
+        CPU,
+    ),
+    here(
+        "spawn-join-1000",
+        "spawn and join, 1000 in flight",
+        Task::SpawnMany,
+        (600_000, 100_000),
+        CPU,
+    ),
+    here(
+        "self-wake-1",
+        "self-wake, 1 task",
+        Task::SelfWake { tasks: 1 },
+        (2_000_000, 300_000),
+        CPU,
+    ),
+    here(
+        "self-wake-100",
+        "self-wake, 100 tasks",
+        Task::SelfWake { tasks: 100 },
+        (2_000_000, 300_000),
+        CPU,
+    ),
+    here(
+        "yield-1",
+        "yield_now, 1 task",
+        Task::YieldNow { tasks: 1 },
+        (1_000_000, 100_000),
+        CPU,
+    ),
+    here(
+        "yield-100",
+        "yield_now, 100 tasks",
+        Task::YieldNow { tasks: 100 },
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    here(
+        "ping-pong",
+        "ping-pong over a channel",
+        Task::PingPong,
+        (500_000, 100_000),
+        CPU,
+    ),
+    here(
+        "ring",
+        "wake ring of 100 tasks",
+        Task::Ring,
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    here(
+        "timers-100k",
+        "100 thousand timers firing",
+        Task::Fire,
+        (100_000, 100_000),
+        CPU,
+    ),
+    here(
+        "timers-1m",
+        "1 million timers firing",
+        Task::Fire,
+        (1_000_000, 300_000),
+        CPU,
+    ),
+    here(
+        "timer-cancel",
+        "timer set and cancelled, 10k live",
+        Task::Cancel,
+        (400_000, 60_000),
+        CPU,
+    ),
+    here(
+        "sleep-1ms",
+        "sleep of 1 ms: late by",
+        Task::Sleep { micros: 1000 },
+        (300, 50),
+        LATE,
+    ),
+    here(
+        "sleep-100us",
+        "sleep of 100 µs: late by",
+        Task::Sleep { micros: 100 },
+        (1000, 200),
+        LATE,
+    ),
+    here(
+        "blocking-1",
+        "spawn_blocking, one by one",
+        Task::BlockingOne,
+        (30_000, 5_000),
+        BOTH,
+    ),
+    here(
+        "blocking-1000",
+        "spawn_blocking, 1000 in flight",
+        Task::BlockingMany,
+        (100_000, 20_000),
+        BOTH,
+    ),
+    here(
+        "thread-wake",
+        "round trip with a thread",
+        Task::ThreadWake,
+        (30_000, 5_000),
+        BOTH,
+    ),
+    server(
+        "echo-1-64",
+        "echo, 1 connection, 64 B",
+        echo(1, 64),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1-1k",
+        "echo, 1 connection, 1 KiB",
+        echo(1, 1024),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1-16k",
+        "echo, 1 connection, 16 KiB",
+        echo(1, 16_384),
+        (20_000, 3_000),
+        CPU,
+    ),
+    server(
+        "echo-64-64",
+        "echo, 64 connections, 64 B",
+        echo(64, 64),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-64-1k",
+        "echo, 64 connections, 1 KiB",
+        echo(64, 1024),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-64-16k",
+        "echo, 64 connections, 16 KiB",
+        echo(64, 16_384),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-64",
+        "echo, 1000 connections, 64 B",
+        echo(1000, 64),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-1k",
+        "echo, 1000 connections, 1 KiB",
+        echo(1000, 1024),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-16k",
+        "echo, 1000 connections, 16 KiB",
+        echo(1000, 16_384),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "churn",
+        "connect, echo 64 B, close",
+        Traffic::Churn,
+        (8_000, 1_500),
+        CPU,
+    ),
+    server(
+        "http-1",
+        "HTTP hello, 1 connection",
+        Traffic::Http { connections: 1 },
+        (20_000, 4_000),
+        CPU,
+    ),
+    server(
+        "http-64",
+        "HTTP hello, 64 connections",
+        Traffic::Http { connections: 64 },
+        (50_000, 10_000),
+        CPU,
+    ),
+    here(
+        "read-4k",
+        "read a cached file of 4 KiB",
+        Task::ReadSmall { tasks: 1 },
+        (20_000, 4_000),
+        BOTH,
+    ),
+    here(
+        "read-4k-64",
+        "the same, 64 in flight",
+        Task::ReadSmall { tasks: 64 },
+        (40_000, 8_000),
+        BOTH,
+    ),
+    here(
+        "read-256m",
+        "read a cached file of 256 MiB, per MiB",
+        Task::ReadLarge,
+        (256, 64),
+        BOTH,
+    ),
+    here(
+        "idle-task",
+        "memory of an idle task",
+        Task::IdleTasks,
+        (500_000, 100_000),
+        BYTES,
+    ),
+    server(
+        "idle-connection",
+        "memory of an idle connection",
+        Traffic::IdleMemory,
+        (5000, 1000),
+        BYTES,
+    ),
+    server(
+        "idle-server",
+        "CPU of a server with 1000 idle connections",
+        Traffic::IdleCpu,
+        (2000, 500),
+        LOAD,
+    ),
+];
+
+/// The workload of that name, also those that only count or grow.
+pub(crate) fn find(id: &str) -> Option<&'static Workload> {
+    let more = one_loop::ALL.iter().chain(crate::growth::ALL);
+    ALL.iter().chain(more).find(|workload| workload.id == id)
+}
+
+/// Runs a workload inside this process. `None` if the runtime has nothing for it.
+pub(crate) fn run_here<R: Runtime>(task: Task, amount: Amount) -> Option<Sample> {
+    if R::LACKS.iter().any(|lack| lack.covers(task)) {
+        return None;
+    }
+    let sample = match task {
+        Task::SpawnOne => tasks::spawn_one::<R>(amount),
+        Task::SpawnMany => tasks::spawn_many::<R>(amount),
+        Task::SelfWake { tasks } => tasks::self_wake::<R>(tasks, amount),
+        Task::YieldNow { tasks } => tasks::yield_now::<R>(tasks, amount),
+        Task::PingPong => tasks::ping_pong::<R>(amount),
+        Task::Ring => tasks::ring::<R>(amount),
+        Task::IdleTasks => tasks::idle::<R>(amount),
+        Task::Fire => waiting::fire::<R>(amount),
+        Task::Cancel => waiting::cancel::<R>(amount),
+        Task::Sleep { micros } => waiting::late::<R>(micros, amount),
+        Task::SleepZero => waiting::sleep_zero::<R>(amount),
+        Task::BlockingOne => waiting::blocking_one::<R>(amount),
+        Task::BlockingMany => waiting::blocking_many::<R>(amount),
+        Task::BlockingQueued => waiting::blocking_queued::<R>(amount),
+        Task::ThreadWake => waiting::thread_wake::<R>(amount),
+        Task::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
+        Task::ReadLarge => files::read_large::<R>(amount),
+        Task::EchoLoop | Task::ChurnLoop | Task::Idle => return None,
+    };
+    Some(sample)
+}
+
+impl Lack {
+    /// Whether a runtime with this lack cannot do `task`.
+    fn covers(self, task: Task) -> bool {
+        match self {
+            Lack::YieldNow => matches!(task, Task::YieldNow { .. }),
         }
     }
 }
 
-pub(crate) async fn wake_itself<R: Runtime>() {
-    let mut left = WAKES;
-    let wakes = poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    });
-    R::spawn(wakes).await;
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-pub(crate) async fn ping_pong<R: Runtime>() {
-    let (mut ping, mut pings) = mpsc::channel::<u32>(0);
-    let (mut pong, mut pongs) = mpsc::channel::<u32>(0);
-    let other = R::spawn(async move {
-        while let Some(n) = pings.next().await {
-            if pong.send(n).await.is_err() {
-                return;
-            }
-        }
-    });
-    for n in 0..MESSAGES {
-        if ping.send(n).await.is_err() {
-            break;
-        }
-        pongs.next().await;
-    }
-    drop(ping);
-    other.await;
-}
+    use super::{ALL, Metric, find};
+    use crate::measure::{Percentiles, Sample};
 
-pub(crate) async fn sleep_cancelled<R: Runtime>() {
-    for _ in 0..SLEEPS {
-        let mut sleep = pin!(R::sleep(Duration::from_secs(10)));
-        // Polled once, so that it is armed.
-        poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx).is_ready())).await;
-    }
-}
+    #[test]
+    fn every_name_is_found_and_stands_for_one_workload() {
+        let ids: BTreeSet<_> = ALL.iter().map(|workload| workload.id).collect();
 
-pub(crate) async fn blocking_one_by_one<R: Runtime>() {
-    for _ in 0..JOBS {
-        R::spawn_blocking(|| ()).await;
+        assert_eq!(ids.len(), ALL.len());
+        for id in ids {
+            assert_eq!(find(id).map(|workload| workload.id), Some(id));
+        }
+        assert!(find("nothing").is_none());
     }
-}
 
-pub(crate) async fn blocking_many<R: Runtime>() {
-    for _ in 0..JOBS / IN_FLIGHT {
-        let jobs: Vec<_> = (0..IN_FLIGHT).map(|_| R::spawn_blocking(|| ())).collect();
-        for job in jobs {
-            job.await;
-        }
-    }
-}
+    #[test]
+    fn a_metric_is_per_operation_in_its_unit() {
+        let sample = Sample {
+            operations: 4,
+            wall_ns: 2_000_000_000,
+            cpu_ns: 1_000_000,
+            bytes: 1024,
+            latency: Percentiles::of(&mut [5_000]),
+        };
 
-/// Client and server on one loop.
-pub(crate) async fn echo<R: Runtime>() {
-    let (mut listener, addr) = R::Listener::bind().await.expect("a port is free");
-    let server = R::spawn(async move {
-        let mut stream = listener.accept().await.expect("the client connects");
-        let mut buf = [0; 1024];
-        while let Ok(n @ 1..) = stream.read(&mut buf).await {
-            if stream.write_all(&buf[..n]).await.is_err() {
-                return;
-            }
-        }
-    });
-    let mut client = R::Stream::connect(addr).await.expect("the server listens");
-    let mut buf = [0; 64];
-    for _ in 0..ECHOES {
-        client.write_all(&[7; 64]).await.expect("the server reads");
-        let mut left = buf.len();
-        while left > 0 {
-            left -= client.read(&mut buf).await.expect("the server answers");
-        }
+        let value = |metric: Metric| metric.value(&sample).unwrap();
+        assert_eq!(value(Metric::Cpu), 250_000.0);
+        assert_eq!(value(Metric::Wall), 500_000_000.0);
+        assert_eq!(value(Metric::Median), 5.0);
+        assert_eq!(value(Metric::Bytes), 256.0);
+        assert_eq!(value(Metric::Load), 500.0);
+        assert_eq!(Metric::Median.value(&Sample::default()), None);
     }
-    drop(client);
-    server.await;
 }

@@ -1,0 +1,35 @@
+// A server on Node. Prints its port, answers each line of input with what it has used, and ends
+// with its input.
+//
+//     node serve.js echo <bytes>
+//     node serve.js http 0
+
+'use strict';
+
+const http = require('node:http');
+const net = require('node:net');
+const { cpuNanos } = require('./measure.js');
+
+function echo() {
+  return net.createServer({ noDelay: true }, (socket) => {
+    socket.on('data', (data) => socket.write(data));
+    // A client that goes away is no failure.
+    socket.on('error', () => socket.destroy());
+  });
+}
+
+function hello() {
+  return http.createServer((request, response) => {
+    response.end('Hello, World!\n');
+  });
+}
+
+const server = process.argv[2] === 'http' ? hello() : echo();
+server.listen(0, '127.0.0.1', () => console.log(`port=${server.address().port}`));
+
+process.stdin.on('data', (data) => {
+  for (const byte of data) {
+    if (byte === 10) console.log(`cpu=${cpuNanos()} resident=${process.memoryUsage.rss()}`);
+  }
+});
+process.stdin.on('end', () => process.exit(0));

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::collections::VecDeque;
+
+/// What `--help` prints.
+pub(crate) const USAGE: &str = "\
+Measures quintet beside its peers.
+
+  compare              every workload on every runtime, in turn; prints a table
+    --only TEXT          only workloads whose name contains TEXT; may be repeated
+    --runtime NAME       only this runtime; may be repeated
+    --quick              smaller amounts and fewer rounds
+    --rounds N           how often each workload runs on each runtime (5; 3 with --quick)
+    --pin                server and load on a CPU each
+    --json FILE          everything that was measured, for programs
+    --svg FILE           a chart of some of it
+  list                 the names of workloads and runtimes
+  counts               instructions and system calls per operation of quintet
+    --check              compare with counts.toml; fail where one is 10 % higher
+    --write              write counts.toml
+    --only TEXT          only workloads whose name contains TEXT; may be repeated
+  growth               cost per operation as more tasks, timers, connections, jobs are there
+    --only TEXT, --runtime NAME, --quick, --rounds N, --json FILE, --svg FILE
+                         as above; quintet and tokio if no runtime is named
+";
+
+/// A command line, read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Args {
+    /// What stands there without a name, in order.
+    pub(crate) words: VecDeque<String>,
+    pub(crate) only: Vec<String>,
+    pub(crate) runtimes: Vec<String>,
+    pub(crate) quick: bool,
+    pub(crate) pin: bool,
+    pub(crate) check: bool,
+    pub(crate) write: bool,
+    pub(crate) help: bool,
+    pub(crate) cold: bool,
+    pub(crate) rounds: Option<u64>,
+    pub(crate) operations: Option<u64>,
+    pub(crate) live: Option<u64>,
+    pub(crate) json: Option<String>,
+    pub(crate) svg: Option<String>,
+}
+
+impl Args {
+    /// Reads a command line, without the program's name.
+    ///
+    /// # Errors
+    ///
+    /// An unknown option, one without its value, or a value that is no number where it must be.
+    pub(crate) fn parse(line: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut args = Args::default();
+        let mut line = line.into_iter();
+        while let Some(word) = line.next() {
+            if !word.starts_with('-') {
+                args.words.push_back(word);
+                continue;
+            }
+            // Both `--name value` and `--name=value`.
+            let (name, given) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (&*word, None),
+            };
+            if let Some(flag) = args.flag(name) {
+                if given.is_some() {
+                    return Err(format!("{name} takes no value"));
+                }
+                *flag = true;
+                continue;
+            }
+            let mut value = || {
+                let value = given.clone().or_else(|| line.next());
+                value.ok_or_else(|| format!("{name} needs a value"))
+            };
+            match name {
+                "--only" => args.only.push(value()?),
+                "--runtime" => args.runtimes.push(value()?),
+                "--json" => args.json = Some(value()?),
+                "--svg" => args.svg = Some(value()?),
+                "--rounds" => args.rounds = Some(number(name, &value()?)?.max(1)),
+                "--operations" => args.operations = Some(number(name, &value()?)?.max(1)),
+                "--live" => args.live = Some(number(name, &value()?)?),
+                _ => return Err(format!("there is no option {name}")),
+            }
+        }
+        Ok(args)
+    }
+
+    fn flag(&mut self, name: &str) -> Option<&mut bool> {
+        Some(match name {
+            "--quick" => &mut self.quick,
+            "--pin" => &mut self.pin,
+            "--check" => &mut self.check,
+            "--write" => &mut self.write,
+            "--cold" => &mut self.cold,
+            "--help" | "-h" => &mut self.help,
+            _ => return None,
+        })
+    }
+
+    /// Whether a workload of this name was asked for.
+    pub(crate) fn wants(&self, id: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| id.contains(&**text))
+    }
+}
+
+fn number(name: &str, value: &str) -> Result<u64, String> {
+    let digits = value.replace('_', "");
+    digits
+        .parse()
+        .map_err(|_| format!("{name} needs a number, not `{value}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        Args::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_stand_anywhere_and_in_both_forms() {
+        let args = parse("compare --only echo --rounds=3 --quick --only=http x").unwrap();
+
+        assert_eq!(args.words, ["compare", "x"]);
+        assert_eq!(args.only, ["echo", "http"]);
+        assert_eq!(args.rounds, Some(3));
+        assert!(args.quick);
+        assert!(!args.pin);
+        assert!(args.wants("echo-1-64"));
+        assert!(args.wants("an-echo"));
+        assert!(!args.wants("churn"));
+    }
+
+    #[test]
+    fn without_only_everything_is_wanted() {
+        assert!(parse("compare").unwrap().wants("churn"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(parse("--fast").unwrap_err(), "there is no option --fast");
+        assert_eq!(parse("--only").unwrap_err(), "--only needs a value");
+        assert_eq!(parse("--quick=1").unwrap_err(), "--quick takes no value");
+        assert!(parse("--rounds many").unwrap_err().contains("`many`"));
+        assert_eq!(parse("--operations 1_000").unwrap().operations, Some(1000));
+    }
+}

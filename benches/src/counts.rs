@@ -1,0 +1,223 @@
+//! Instructions and system calls per operation of quintet: figures that a second run repeats, on a
+//! busy machine as on an idle one. `counts.toml` keeps them, so that a change which costs more is
+//! seen.
+//!
+//! A figure is the difference between a run of 3 n operations and one of n, divided by 2 n. So what
+//! it takes to start and end a process, and a runtime, does not count.
+
+mod kept;
+mod tools;
+
+use std::fs;
+use std::path::PathBuf;
+
+use self::kept::{Kept, Verdict};
+use self::tools::Tool;
+use crate::args::Args;
+use crate::machine;
+use crate::progress::Progress;
+use crate::report::Table;
+
+/// What is counted: the workload, how many operations n are (0 where that count means nothing), for
+/// instructions and for system calls.
+///
+/// Whole batches where there are batches. Few, since under the tools everything is slow.
+const COUNTED: &[(&str, u64, u64)] = &[
+    ("spawn-join", 2000, 500),
+    ("spawn-join-1000", 2000, 1000),
+    ("self-wake-1", 5000, 500),
+    ("yield-1", 5000, 500),
+    ("ping-pong", 5000, 500),
+    ("ring", 5000, 500),
+    ("sleep-0", 2000, 500),
+    ("timer-cancel", 2000, 500),
+    ("echo-loop", 500, 200),
+    ("churn-loop", 200, 100),
+    ("read-4k", 0, 200),
+    ("idle", 0, 50),
+];
+
+/// What is shown and kept, but depends on the machine: on a file system that cannot answer from its
+/// cache at once, and so on how worker threads meet.
+const NOT_JUDGED: &[&str] = &["read-4k"];
+
+/// The command `counts`.
+pub(crate) fn counts(args: &Args) -> Result<(), String> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/counts.toml"));
+    let stored = match fs::read_to_string(&path) {
+        Ok(text) => Kept::parse(&text)?,
+        Err(_) => Kept::default(),
+    };
+    let measured = measure(args)?;
+    let table = table(&stored, &measured);
+    if !table.is_empty() {
+        print!("{table}");
+    }
+    if args.write {
+        if !args.only.is_empty() {
+            return Err("counts.toml holds all of them: --write goes without --only".to_owned());
+        }
+        let text = measured.to_string();
+        return fs::write(&path, text)
+            .map_err(|error| format!("cannot write counts.toml: {error}"));
+    }
+    if args.check {
+        return check(&stored, &measured);
+    }
+    Ok(())
+}
+
+/// Fails where something costs clearly more than it did.
+fn check(stored: &Kept, measured: &Kept) -> Result<(), String> {
+    let mut verdicts = kept::compare(stored, measured);
+    verdicts.retain(|(_, id, _)| !NOT_JUDGED.contains(&&**id));
+    let name = |(tool, id, _): &(Tool, String, Verdict)| {
+        let figure = |kept: &Kept| {
+            kept.get(*tool, id)
+                .map_or("–".to_owned(), |it| tool.shown(it))
+        };
+        let (before, now) = (figure(stored), figure(measured));
+        format!("{} of {id} ({before} before, {now} here)", tool.unit())
+    };
+    let named = |wanted: Verdict| -> Vec<String> {
+        verdicts
+            .iter()
+            .filter(|verdict| verdict.2 == wanted)
+            .map(name)
+            .collect()
+    };
+    let fewer = named(Verdict::Fewer);
+    if !fewer.is_empty() {
+        println!(
+            "\nfewer than counts.toml says, renew it with `counts --write`: {}",
+            fewer.join(", ")
+        );
+    }
+    let missing = named(Verdict::New);
+    if !missing.is_empty() {
+        println!(
+            "\nnot in counts.toml, renew it with `counts --write`: {}",
+            missing.join(", ")
+        );
+    }
+    let more = named(Verdict::More);
+    if more.is_empty() {
+        return Ok(());
+    }
+    let complaint = format!("\n10 % more than counts.toml says: {}", more.join(", "));
+    if stored.rustc != measured.rustc {
+        println!(
+            "{complaint}\nThis does not fail: it was counted with {}, and this is {}.",
+            stored.rustc, measured.rustc
+        );
+        return Ok(());
+    }
+    Err(complaint)
+}
+
+fn measure(args: &Args) -> Result<Kept, String> {
+    let mut measured = Kept::of(&machine::version_of("rustc").unwrap_or_default());
+    let wanted: Vec<_> = COUNTED.iter().filter(|(id, ..)| args.wants(id)).collect();
+    if wanted.is_empty() {
+        let names: Vec<_> = COUNTED.iter().map(|(id, ..)| *id).collect();
+        return Err(format!(
+            "nothing that is counted is called so: {}",
+            names.join(" ")
+        ));
+    }
+    let mut progress = Progress::new(2 * wanted.len());
+    for tool in [Tool::Callgrind, Tool::Strace] {
+        if let Err(why) = tool.probe() {
+            println!("{} are LEFT OUT: {why}", tool.unit());
+            continue;
+        }
+        for (id, instructions, system_calls) in &wanted {
+            let operations = match tool {
+                Tool::Callgrind => *instructions,
+                Tool::Strace => *system_calls,
+            };
+            progress.next(&format!("{} of {id}", tool.unit()));
+            if operations > 0 {
+                let few = tool.count(id, operations)?;
+                let many = tool.count(id, 3 * operations)?;
+                measured.insert(tool, id, per_operation(few, many, operations));
+            }
+        }
+    }
+    Ok(measured)
+}
+
+fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
+    many.saturating_sub(few) as f64 / (2 * operations) as f64
+}
+
+fn table(stored: &Kept, measured: &Kept) -> Table {
+    let mut table = Table::new(["per operation", "what"]);
+    for column in ["counts.toml", "measured", "ratio"] {
+        table.column(column);
+    }
+    for (tool, id, value) in measured.all() {
+        let before = stored.get(tool, id);
+        table.row(vec![
+            id.to_owned(),
+            tool.unit().to_owned(),
+            before.map_or("–".to_owned(), |before| tool.shown(before)),
+            tool.shown(value),
+            match before {
+                Some(before) if before > 0.0 => format!("{:.3}", value / before),
+                _ => "–".to_owned(),
+            },
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTED, Kept, Tool, check, per_operation};
+    use crate::workloads::find;
+
+    fn kept(rustc: &str, value: f64) -> Kept {
+        let mut kept = Kept::of(rustc);
+        kept.insert(Tool::Callgrind, "ring", value);
+        kept
+    }
+
+    #[test]
+    fn what_is_counted_exists() {
+        for (id, ..) in COUNTED {
+            assert!(find(id).is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_start_does_not_count() {
+        assert!((per_operation(1_000_100, 1_000_300, 10) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn more_fails_and_is_named_but_not_with_another_compiler() {
+        let stored = kept("rustc 1", 100.0);
+
+        let failure = check(&stored, &kept("rustc 1", 111.0)).unwrap_err();
+
+        assert!(
+            failure.contains("instructions of ring (100 before, 111 here)"),
+            "{failure}"
+        );
+        assert_eq!(check(&stored, &kept("rustc 1", 109.0)), Ok(()));
+        assert_eq!(check(&stored, &kept("rustc 2", 200.0)), Ok(()));
+        assert_eq!(check(&stored, &kept("rustc 1", 50.0)), Ok(()));
+    }
+
+    #[test]
+    fn what_depends_on_the_machine_does_not_fail() {
+        let reads = |value| {
+            let mut kept = Kept::of("rustc 1");
+            kept.insert(Tool::Strace, "read-4k", value);
+            kept
+        };
+
+        assert_eq!(check(&reads(4.0), &reads(9.0)), Ok(()));
+    }
+}

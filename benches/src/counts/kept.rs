@@ -1,0 +1,184 @@
+//! The file `counts.toml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::tools::Tool;
+
+const HEAD: &str = "\
+# What an operation costs in instructions (callgrind) and system calls (strace), per operation:
+# (count of 3 n operations - count of n operations) / 2 n. Only quintet, release profile.
+# Made by `cargo run --release -p quintet-benches --no-default-features -- counts --write`;
+# `counts --check` fails where one is more than 10 % higher. The figures depend on the compiler.
+";
+
+/// How much more is too much, and how much less is worth a word.
+const TOLERANCE: f64 = 0.10;
+
+/// What the file holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Kept {
+    /// The compiler that they were counted with.
+    pub(super) rustc: String,
+    counts: BTreeMap<(Tool, String), f64>,
+}
+
+impl Kept {
+    /// Nothing yet, counted with that compiler.
+    pub(super) fn of(rustc: &str) -> Self {
+        Kept {
+            rustc: rustc.to_owned(),
+            ..Kept::default()
+        }
+    }
+
+    pub(super) fn insert(&mut self, tool: Tool, id: &str, value: f64) {
+        self.counts.insert((tool, id.to_owned()), value);
+    }
+
+    pub(super) fn get(&self, tool: Tool, id: &str) -> Option<f64> {
+        self.counts.get(&(tool, id.to_owned())).copied()
+    }
+
+    /// All of them, sorted.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Tool, &str, f64)> {
+        self.counts
+            .iter()
+            .map(|((tool, id), value)| (*tool, &**id, *value))
+    }
+
+    /// Reads the file: the few forms of TOML that [`Display`](fmt::Display) writes.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut kept = Kept::default();
+        let mut tool = None;
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            let wrong = || format!("counts.toml:{number}: `{line}` is not understood");
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(section) = line
+                .strip_prefix('[')
+                .and_then(|line| line.strip_suffix(']'))
+            {
+                tool = Some(Tool::of_section(section).ok_or_else(wrong)?);
+                continue;
+            }
+            let (name, value) = line.split_once('=').ok_or_else(wrong)?;
+            let (name, value) = (name.trim(), value.trim());
+            match tool {
+                None if name == "rustc" => value.trim_matches('"').clone_into(&mut kept.rustc),
+                None => return Err(wrong()),
+                Some(tool) => kept.insert(tool, name, value.parse().map_err(|_| wrong())?),
+            }
+        }
+        Ok(kept)
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{HEAD}\nrustc = \"{}\"\n", self.rustc)?;
+        for tool in [Tool::Callgrind, Tool::Strace] {
+            writeln!(f, "\n[{}]", tool.section())?;
+            for (_, id, value) in self.all().filter(|(of, ..)| *of == tool) {
+                writeln!(f, "{id} = {}", tool.shown(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a count stands to the one that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Same,
+    More,
+    Fewer,
+    /// There was none.
+    New,
+}
+
+/// Each count that was measured beside the one that was kept.
+pub(super) fn compare(stored: &Kept, measured: &Kept) -> Vec<(Tool, String, Verdict)> {
+    let verdict = |tool, id: &str, value: f64| match stored.get(tool, id) {
+        None => Verdict::New,
+        Some(before) => {
+            let slack = (before * TOLERANCE).max(tool.slack());
+            if value > before + slack {
+                Verdict::More
+            } else if value < before - slack {
+                Verdict::Fewer
+            } else {
+                Verdict::Same
+            }
+        }
+    };
+    measured
+        .all()
+        .map(|(tool, id, value)| (tool, id.to_owned(), verdict(tool, id, value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kept, Tool, Verdict, compare};
+
+    fn kept(counts: &[(Tool, &str, f64)]) -> Kept {
+        let mut kept = Kept::of("rustc 1.0 (x)");
+        for (tool, id, value) in counts {
+            kept.insert(*tool, id, *value);
+        }
+        kept
+    }
+
+    #[test]
+    fn the_file_brings_the_counts_back() {
+        let counts = kept(&[
+            (Tool::Strace, "echo-loop", 5.5),
+            (Tool::Callgrind, "ring", 260.0),
+            (Tool::Callgrind, "echo-loop", 1700.0),
+        ]);
+
+        let text = counts.to_string();
+
+        assert_eq!(Kept::parse(&text), Ok(counts));
+        assert!(text.find("echo-loop = 1700").unwrap() < text.find("ring = 260").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_file_is_named_by_its_line() {
+        let cases = [
+            "[cycles]",
+            "ring = 3",
+            "[instructions]\nring = many",
+            "nonsense",
+        ];
+        for text in cases {
+            let complaint = Kept::parse(text).unwrap_err();
+            assert!(complaint.contains("counts.toml:"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn ten_per_cent_either_way_is_the_same() {
+        let stored = kept(&[
+            (Tool::Callgrind, "ring", 1000.0),
+            (Tool::Strace, "idle", 0.0),
+        ]);
+        let verdicts = |ring, idle| {
+            let measured = kept(&[
+                (Tool::Callgrind, "ring", ring),
+                (Tool::Strace, "idle", idle),
+            ]);
+            let verdicts = compare(&stored, &measured);
+            (verdicts[0].2, verdicts[1].2)
+        };
+
+        assert_eq!(verdicts(1099.0, 0.04), (Verdict::Same, Verdict::Same));
+        assert_eq!(verdicts(1101.0, 0.06), (Verdict::More, Verdict::More));
+        assert_eq!(verdicts(899.0, 0.0), (Verdict::Fewer, Verdict::Same));
+        let new = kept(&[(Tool::Callgrind, "other", 1.0)]);
+        assert_eq!(compare(&stored, &new)[0].2, Verdict::New);
+    }
+}

@@ -1,0 +1,179 @@
+//! The tools that count: callgrind for instructions, strace for system calls.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{self, Command, Stdio};
+
+use crate::child::Run;
+use crate::runtimes::QUINTET;
+use crate::workloads::find;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tool {
+    Callgrind,
+    Strace,
+}
+
+impl Tool {
+    /// What it counts.
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Tool::Callgrind => "instructions",
+            Tool::Strace => "system calls",
+        }
+    }
+
+    /// Its part of the file.
+    pub(super) fn section(self) -> &'static str {
+        match self {
+            Tool::Callgrind => "instructions",
+            Tool::Strace => "system_calls",
+        }
+    }
+
+    pub(super) fn of_section(name: &str) -> Option<Self> {
+        [Tool::Callgrind, Tool::Strace]
+            .into_iter()
+            .find(|tool| tool.section() == name)
+    }
+
+    /// A count to as many places as it repeats.
+    pub(super) fn shown(self, value: f64) -> String {
+        match self {
+            Tool::Callgrind => format!("{value:.0}"),
+            Tool::Strace => format!("{value:.2}"),
+        }
+    }
+
+    /// What does not matter even where it is more than ten per cent.
+    pub(super) fn slack(self) -> f64 {
+        match self {
+            Tool::Callgrind => 5.0,
+            Tool::Strace => 0.05,
+        }
+    }
+
+    /// Whether it works here.
+    pub(super) fn probe(self) -> Result<(), String> {
+        let mut command = match self {
+            Tool::Callgrind => Command::new("valgrind"),
+            Tool::Strace => Command::new("strace"),
+        };
+        if self == Tool::Strace {
+            // There may be a program and no permission.
+            command.args(["-c", "-o", "/dev/null"]);
+        }
+        let output = command.arg("true").stdin(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => {
+                let program = command.get_program().to_string_lossy().into_owned();
+                Err(format!("cannot run {program}: {error}"))
+            }
+        }
+    }
+
+    /// How much a run of so many operations takes, from the start of its process to the end.
+    pub(super) fn count(self, id: &str, operations: u64) -> Result<u64, String> {
+        let run = Run {
+            runtime: QUINTET,
+            workload: find(id).ok_or_else(|| format!("no workload is called {id}"))?,
+            operations,
+            live: None,
+            pin: false,
+        };
+        let program = run.command().map_err(|error| error.to_string())?;
+        let file = report_file();
+        let mut command = self.command(&file);
+        command
+            .arg(program.get_program())
+            .args(program.get_args())
+            .arg("--cold");
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report = fs::read_to_string(&file).unwrap_or_default();
+        // Nobody needs it any more.
+        let _ = fs::remove_file(&file);
+        let count = match self {
+            Tool::Callgrind => collected(&errors),
+            Tool::Strace => calls(&report),
+        };
+        count
+            .filter(|_| output.status.success())
+            .ok_or_else(|| format!("{id} was not counted: {}\n{errors}", output.status))
+    }
+
+    fn command(self, file: &PathBuf) -> Command {
+        match self {
+            Tool::Callgrind => {
+                let mut command = Command::new("valgrind");
+                let file = format!("--callgrind-out-file={}", file.display());
+                command.args(["--tool=callgrind", &file]);
+                command
+            }
+            Tool::Strace => {
+                let mut command = Command::new("strace");
+                command.args(["-f", "-c", "-o"]).arg(file);
+                command
+            }
+        }
+    }
+}
+
+fn report_file() -> PathBuf {
+    env::temp_dir().join(format!("quintet-counts-{}", process::id()))
+}
+
+/// The sum that callgrind prints at the end.
+fn collected(errors: &str) -> Option<u64> {
+    let line = errors
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("Collected :"));
+    line?.1.trim().parse().ok()
+}
+
+/// The sum in the table that strace writes: per cent, seconds, µs per call, calls, errors, "total".
+fn calls(report: &str) -> Option<u64> {
+    let line = report
+        .lines()
+        .rev()
+        .find(|line| line.trim_end().ends_with(" total"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{calls, collected};
+
+    #[test]
+    fn the_sum_is_read_from_what_callgrind_prints() {
+        let errors = "==7== Events    : Ir\n==7== Collected : 2310187\n==7== \n";
+
+        assert_eq!(collected(errors), Some(2_310_187));
+        assert_eq!(collected("valgrind: no such file"), None);
+    }
+
+    #[test]
+    fn the_sum_is_read_from_what_strace_writes() {
+        let report = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.000003           1         3           read
+ 40.00    0.000002           2         1         1 openat
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000005           1         4         1 total
+";
+        assert_eq!(calls(report), Some(4));
+        let without_errors =
+            report.replace("         4         1 total", "         4           total");
+        assert_eq!(calls(&without_errors), Some(4));
+        assert_eq!(calls("strace: no"), None);
+    }
+}

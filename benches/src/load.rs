@@ -1,0 +1,242 @@
+//! The load generator: one thread, plain sockets and epoll, the same for every server.
+//!
+//! Each connection has one request under way: it sends, waits for the whole reply, and sends the
+//! next (a closed loop). So a server that is slow is asked less often, and the latencies are those
+//! of a server that is busy but not overrun.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
+
+use crate::measure::nanos;
+
+/// Where a reply ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply {
+    /// After so many bytes.
+    Bytes(usize),
+    /// Where its header says so.
+    Http,
+}
+
+/// Connections to a server.
+pub(crate) struct Load {
+    epoll: rustix::fd::OwnedFd,
+    connections: Vec<Connection>,
+    request: Vec<u8>,
+    reply: usize,
+    buffer: Vec<u8>,
+}
+
+/// What one of them is at.
+struct Connection {
+    stream: TcpStream,
+    sent: Instant,
+    received: usize,
+}
+
+impl Load {
+    /// Connects, and sends one request on each connection, so that the server has accepted them
+    /// all.
+    pub(crate) fn connect(
+        addr: SocketAddr,
+        connections: u64,
+        request: Vec<u8>,
+        reply: Reply,
+    ) -> io::Result<Self> {
+        let mut load = Load {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            connections: Vec::new(),
+            request,
+            reply: 0,
+            buffer: vec![0; 64 * 1024],
+        };
+        for number in 0..connections {
+            let mut stream = TcpStream::connect(addr)?;
+            stream.set_nodelay(true)?;
+            stream.write_all(&load.request)?;
+            load.reply = match reply {
+                Reply::Bytes(count) => {
+                    stream.read_exact(&mut load.buffer[..count])?;
+                    count
+                }
+                Reply::Http => read_http(&mut stream)?,
+            };
+            let data = epoll::EventData::new_u64(number);
+            epoll::add(&load.epoll, &stream, data, epoll::EventFlags::IN)?;
+            load.connections.push(Connection {
+                stream,
+                sent: Instant::now(),
+                received: 0,
+            });
+        }
+        Ok(load)
+    }
+
+    /// Sends so many requests, and says how long each took, in nanoseconds.
+    pub(crate) fn drive(&mut self, requests: u64) -> io::Result<Vec<u64>> {
+        let mut latencies = Vec::new();
+        let mut to_send = requests;
+        for connection in &mut self.connections {
+            if to_send > 0 {
+                to_send -= 1;
+                connection.send(&self.request)?;
+            }
+        }
+        let mut events = Vec::with_capacity(256);
+        while (latencies.len() as u64) < requests {
+            events.clear();
+            epoll::wait(&self.epoll, spare_capacity(&mut events), None)?;
+            for event in &events {
+                let data = event.data;
+                let index = usize::try_from(data.u64()).expect("an index fits");
+                let connection = &mut self.connections[index];
+                if !connection.receive(&mut self.buffer, self.reply)? {
+                    continue;
+                }
+                latencies.push(nanos(connection.sent.elapsed()));
+                if to_send > 0 {
+                    to_send -= 1;
+                    connection.send(&self.request)?;
+                }
+            }
+        }
+        Ok(latencies)
+    }
+}
+
+impl Connection {
+    /// Sends a request. The socket blocks: the server reads while it waits for nothing else.
+    fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.sent = Instant::now();
+        self.received = 0;
+        self.stream.write_all(request)
+    }
+
+    /// Reads once, which does not block, since there is something. Whether that was the rest.
+    fn receive(&mut self, buffer: &mut [u8], reply: usize) -> io::Result<bool> {
+        let count = self.stream.read(buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.received += count;
+        Ok(self.received >= reply)
+    }
+}
+
+/// Connects, sends one message, reads it back, closes: so often, one after the other.
+pub(crate) fn churn(addr: SocketAddr, message: &[u8], count: u64) -> io::Result<Vec<u64>> {
+    let mut latencies = Vec::new();
+    let mut reply = vec![0; message.len()];
+    for _ in 0..count {
+        let start = Instant::now();
+        let mut stream = TcpStream::connect(addr)?;
+        stream.write_all(message)?;
+        stream.read_exact(&mut reply)?;
+        drop(stream);
+        latencies.push(nanos(start.elapsed()));
+    }
+    Ok(latencies)
+}
+
+/// Reads one HTTP reply and says how long it is. All others are of the same length.
+fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
+    let mut reply = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let count = stream.read(&mut chunk)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        reply.extend_from_slice(&chunk[..count]);
+        if let Some(length) = http_length(&reply)
+            && reply.len() >= length
+        {
+            return Ok(length);
+        }
+    }
+}
+
+/// The length of the reply that begins here, when its header is complete.
+fn http_length(reply: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(reply);
+    let header = &text[..text.find("\r\n\r\n")? + 4];
+    let body = header.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
+    })?;
+    Some(header.len() + body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+    use std::time::Instant;
+
+    use super::{Connection, Load, Reply, churn, http_length};
+
+    /// Echoes what comes on every connection.
+    fn echo_server() -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut buffer = [0; 1024];
+                    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                        stream.write_all(&buffer[..count]).unwrap();
+                    }
+                });
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn every_request_has_its_latency() {
+        let addr = echo_server();
+        let mut load = Load::connect(addr, 3, vec![7; 5000], Reply::Bytes(5000)).unwrap();
+
+        assert_eq!(load.drive(10).unwrap().len(), 10);
+        // Fewer than there are connections.
+        assert_eq!(load.drive(2).unwrap().len(), 2);
+        assert_eq!(churn(addr, &[7; 64], 4).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_reply_that_comes_in_parts_is_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut connection = Connection {
+            stream,
+            sent: Instant::now(),
+            received: 0,
+        };
+        let mut receive = || connection.receive(&mut [0; 16], 3).unwrap();
+
+        server.write_all(&[7]).unwrap();
+        assert!(!receive());
+        server.write_all(&[7; 2]).unwrap();
+        // Both at once, or one by one.
+        assert!(receive() || receive());
+        drop(server);
+        assert!(connection.receive(&mut [0; 16], 3).is_err());
+    }
+
+    #[test]
+    fn a_reply_is_as_long_as_its_header_says() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+
+        assert_eq!(http_length(head.as_bytes()), Some(head.len() + 5));
+        assert_eq!(http_length(&head.as_bytes()[..head.len() - 1]), None);
+        assert_eq!(http_length(b"HTTP/1.1 200 OK\r\n\r\n"), None);
+    }
+}

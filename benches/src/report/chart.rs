@@ -1,0 +1,162 @@
+//! A bar chart for the README: CPU time per operation, on a logarithmic scale.
+
+use super::svg::{ACCENT, Anchor, FAINT, Picture, Scale};
+use super::table::number;
+use crate::compare::{Line, Results};
+use crate::machine;
+use crate::runtimes::{FLOOR, QUINTET, TOKIO};
+use crate::workloads::Metric;
+
+/// What is shown, in this order, if it was measured.
+const SHOWN: &[&str] = &[
+    "spawn-join",
+    "self-wake-100",
+    "ping-pong",
+    "timer-cancel",
+    "blocking-1000",
+    "thread-wake",
+    "read-4k",
+    "echo-64-64",
+    "http-64",
+];
+
+const WIDTH: f64 = 800.0;
+const LABELS: f64 = 110.0;
+const FIGURES: f64 = 60.0;
+const HEAD: f64 = 56.0;
+const FOOT: f64 = 30.0;
+const BAR: f64 = 14.0;
+const GROUP_HEAD: f64 = 24.0;
+
+const TOKIO_BAR: &str = "#57606a";
+const PEER_BAR: &str = "#8c959f";
+const FLOOR_BAR: &str = "#afb8c1";
+
+/// The chart, as SVG.
+pub(crate) fn chart(results: &Results) -> String {
+    let groups: Vec<Group<'_>> = SHOWN.iter().filter_map(|id| group(results, id)).collect();
+    let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
+    let height = HEAD + FOOT + GROUP_HEAD * length(groups.len()) + BAR * length(bars);
+    let title = "CPU time per operation, ns, logarithmic scale; shorter is better";
+    let mut picture = Picture::new(WIDTH, height, title);
+    picture.text((16.0, 22.0), Anchor::Start, true, title);
+    let values = groups
+        .iter()
+        .flat_map(|group| group.bars.iter().map(|bar| bar.1));
+    let Some(scale) = Scale::around(values, LABELS, WIDTH - FIGURES) else {
+        return picture.to_string();
+    };
+    for mark in scale.marks() {
+        let x = scale.place(mark);
+        picture.text((x, HEAD - 12.0), Anchor::Middle, false, &number(mark));
+    }
+    let mut y = HEAD;
+    for group in &groups {
+        picture.text(
+            (16.0, y + 17.0),
+            Anchor::Start,
+            true,
+            group.line.workload.title,
+        );
+        y += GROUP_HEAD;
+        let bottom = y + BAR * length(group.bars.len());
+        for mark in scale.marks() {
+            let x = scale.place(mark);
+            picture.line((x, y), (x, bottom), FAINT);
+        }
+        for (runtime, value) in &group.bars {
+            let (fill, bold) = match *runtime {
+                QUINTET => (ACCENT, true),
+                TOKIO => (TOKIO_BAR, false),
+                FLOOR => (FLOOR_BAR, false),
+                _ => (PEER_BAR, false),
+            };
+            let end = scale.place(*value);
+            picture.text((LABELS - 6.0, y + 11.0), Anchor::End, bold, runtime);
+            picture.rectangle(LABELS, y + 1.5, end - LABELS, BAR - 3.0, fill);
+            picture.text((end + 5.0, y + 11.0), Anchor::Start, bold, &number(*value));
+            y += BAR;
+        }
+    }
+    picture.text(
+        (16.0, height - 10.0),
+        Anchor::Start,
+        false,
+        &machine::describe(),
+    );
+    picture.to_string()
+}
+
+struct Group<'a> {
+    line: &'a Line,
+    bars: Vec<(&'static str, f64)>,
+}
+
+/// The bars of one workload. `None` if nobody has done it.
+fn group<'a>(results: &'a Results, id: &str) -> Option<Group<'a>> {
+    let line = results.lines.iter().find(|line| line.workload.id == id)?;
+    let bars: Vec<_> = results
+        .runtimes
+        .iter()
+        .zip(&line.cells)
+        .filter_map(|(runtime, cell)| Some((*runtime, cell.figure(Metric::Cpu)?)))
+        .collect();
+    (!bars.is_empty()).then_some(Group { line, bars })
+}
+
+fn length(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN, chart};
+    use crate::compare::Results;
+    use crate::report::svg::tests::well_formed;
+    use crate::report::tests::results;
+    use crate::runtimes::NAMES;
+    use crate::workloads::find;
+
+    #[test]
+    fn the_chart_is_well_formed_and_names_its_bars() {
+        let chart = chart(&results());
+
+        assert!(well_formed(&chart), "{chart}");
+        assert!(chart.contains(">quintet</text>"), "{chart}");
+        assert!(chart.contains(">tokio</text>"), "{chart}");
+        assert!(!chart.contains(">monoio</text>"), "it did nothing: {chart}");
+    }
+
+    #[test]
+    fn a_chart_of_nothing_is_a_chart() {
+        let empty = Results {
+            lines: Vec::new(),
+            ..results()
+        };
+
+        assert!(well_formed(&chart(&empty)));
+    }
+
+    #[test]
+    fn what_is_shown_exists_and_stays_below_30_kib() {
+        let mut full = results();
+        let mut line = full.lines[0].clone();
+        full.runtimes = ["quintet"]
+            .into_iter()
+            .chain(NAMES.iter().copied())
+            .cycle()
+            .take(9)
+            .collect();
+        line.cells = vec![line.cells[0].clone(); 9];
+        full.lines = SHOWN
+            .iter()
+            .map(|id| {
+                let mut line = line.clone();
+                line.workload = find(id).unwrap();
+                line
+            })
+            .collect();
+
+        assert!(chart(&full).len() <= 30 * 1024);
+    }
+}

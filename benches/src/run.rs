@@ -1,0 +1,70 @@
+//! What a child process does: one run of a workload, or one server. What it prints is for its
+//! parent.
+
+use std::{io, process};
+
+use crate::args::Args;
+use crate::child::UNSUPPORTED;
+use crate::compare::list;
+use crate::measure::Sample;
+use crate::runtimes;
+use crate::server::Service;
+use crate::workloads::{Amount, Work, Workload, find, run_traffic};
+
+/// The hidden commands: one run, or one server. Their output is for the parent.
+pub(crate) fn run(args: &mut Args) -> Result<(), String> {
+    let mut word = |what: &str| {
+        let word = args.words.pop_front();
+        word.ok_or_else(|| format!("which {what}?"))
+    };
+    let (command, runtime) = (word("command")?, word("runtime")?);
+    let name = word("workload")?;
+    if command == "serve" {
+        let service = Service::parse(&name, &word("size")?)
+            .ok_or_else(|| format!("there is no service {name}"))?;
+        if args.pin {
+            pin(0)?;
+        }
+        return match runtimes::serve(&runtime, service) {
+            Some(ended) => ended.map_err(|error| error.to_string()),
+            None => {
+                println!("{}", UNSUPPORTED);
+                Ok(())
+            }
+        };
+    }
+    let workload =
+        find(&name).ok_or_else(|| format!("no workload is called {name}\n{}", list()))?;
+    let sample = run_here(workload, &runtime, args).map_err(|error| error.to_string())?;
+    match sample {
+        Some(sample) => println!("{}", sample.to_line()),
+        None => println!("{}", UNSUPPORTED),
+    }
+    // Without taking the runtime down: a million tasks take long to drop.
+    process::exit(0);
+}
+
+fn run_here(workload: &Workload, runtime: &str, args: &Args) -> io::Result<Option<Sample>> {
+    let amount = Amount {
+        operations: args.operations.unwrap_or(workload.operations),
+        live: args.live,
+        warm_up: !args.cold,
+    };
+    match workload.work {
+        Work::Here(task) => Ok(runtimes::run(runtime, task, amount)),
+        Work::Server(traffic) => {
+            if args.pin {
+                pin(1).map_err(io::Error::other)?;
+            }
+            run_traffic(runtime, traffic, amount, args.pin)
+        }
+    }
+}
+
+/// Keeps this process to one CPU, if the machine has it.
+fn pin(cpu: usize) -> Result<(), String> {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(cpu % cpus);
+    rustix::thread::sched_setaffinity(None, &set).map_err(|error| error.to_string())
+}

@@ -1,0 +1,78 @@
+//! Quintet.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use quintet::net::{TcpListener, TcpStream};
+
+use super::{Runtime, serve_http};
+use crate::server::{Service, listen};
+
+/// See the module.
+pub(crate) struct Quintet;
+
+impl Runtime for Quintet {
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        quintet::block_on(future)
+    }
+
+    fn spawn<T: 'static>(
+        future: impl Future<Output = T> + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        let task = quintet::spawn(future);
+        async { task.await.expect("the task does not panic") }
+    }
+
+    fn spawn_blocking<T: Send + 'static>(
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        let job = quintet::spawn_blocking(f);
+        async { job.await.expect("the job does not panic") }
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> {
+        quintet::time::sleep(duration)
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        quintet::task::yield_now()
+    }
+
+    async fn read_file(path: &Path) -> io::Result<usize> {
+        Ok(quintet::fs::read(path).await?.len())
+    }
+
+    async fn read_large(path: &Path, chunk: usize) -> io::Result<usize> {
+        let mut file = quintet::fs::File::open(path).await?;
+        let mut buffer = vec![0; chunk];
+        let mut total = 0;
+        loop {
+            match file.read(&mut buffer).await? {
+                0 => return Ok(total),
+                count => total += count,
+            }
+        }
+    }
+
+    async fn serve(service: Service) -> io::Result<()> {
+        let listener = TcpListener::from_std(listen()?)?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            match service {
+                Service::Echo { size } => drop(quintet::spawn(echo(stream, size))),
+                Service::Http => drop(quintet::spawn(serve_http(stream))),
+            }
+        }
+    }
+}
+
+async fn echo(stream: TcpStream, size: usize) {
+    let mut buffer = vec![0; size];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        if stream.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! smol: a `LocalExecutor` under async-io's `block_on`.
+//!
+//! Its threads for what blocks are set by `BLOCKING_MAX_THREADS`, which whoever starts this process
+//! has done.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::LocalExecutor;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::{TcpListener, TcpStream};
+use smol_hyper::rt::FuturesIo;
+
+use super::{Runtime, serve_http};
+use crate::server::{Service, listen};
+
+/// See the module.
+pub(crate) struct Smol;
+
+thread_local! {
+    static EXECUTOR: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
+}
+
+fn executor() -> Rc<LocalExecutor<'static>> {
+    EXECUTOR.with(Rc::clone)
+}
+
+impl Runtime for Smol {
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        let executor = executor();
+        let task = executor.spawn(future);
+        smol::block_on(executor.run(task))
+    }
+
+    fn spawn<T: 'static>(
+        future: impl Future<Output = T> + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        executor().spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static>(
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        smol::unblock(f)
+    }
+
+    async fn sleep(duration: Duration) {
+        smol::Timer::after(duration).await;
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        smol::future::yield_now()
+    }
+
+    async fn read_file(path: &Path) -> io::Result<usize> {
+        Ok(smol::fs::read(path).await?.len())
+    }
+
+    async fn read_large(path: &Path, chunk: usize) -> io::Result<usize> {
+        let mut file = smol::fs::File::open(path).await?;
+        let mut buffer = vec![0; chunk];
+        let mut total = 0;
+        loop {
+            match file.read(&mut buffer).await? {
+                0 => return Ok(total),
+                count => total += count,
+            }
+        }
+    }
+
+    async fn serve(service: Service) -> io::Result<()> {
+        let listener = TcpListener::try_from(listen()?)?;
+        let executor = executor();
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            match service {
+                Service::Echo { size } => executor.spawn(echo(stream, size)).detach(),
+                Service::Http => executor.spawn(serve_http(FuturesIo::new(stream))).detach(),
+            }
+        }
+    }
+}
+
+async fn echo(mut stream: TcpStream, size: usize) {
+    let mut buffer = vec![0; size];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        if stream.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}

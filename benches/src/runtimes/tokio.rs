@@ -1,0 +1,96 @@
+//! tokio's `LocalRuntime`: one thread, tasks that need not be `Send`.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{BLOCKING_THREADS, Runtime, serve_http};
+use crate::server::{Service, listen};
+
+/// See the module.
+pub(crate) struct Tokio;
+
+impl Runtime for Tokio {
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build_local(tokio::runtime::LocalOptions::default())
+            .expect("a runtime can be built");
+        // From within a task: the future of `block_on` is treated differently there.
+        runtime.block_on(async { spawn(future).await })
+    }
+
+    fn spawn<T: 'static>(
+        future: impl Future<Output = T> + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static>(
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        let job = tokio::task::spawn_blocking(f);
+        async { job.await.expect("the job does not panic") }
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> {
+        tokio::time::sleep(duration)
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        tokio::task::yield_now()
+    }
+
+    async fn read_file(path: &Path) -> io::Result<usize> {
+        Ok(tokio::fs::read(path).await?.len())
+    }
+
+    async fn read_large(path: &Path, chunk: usize) -> io::Result<usize> {
+        let mut file = tokio::fs::File::open(path).await?;
+        let mut buffer = vec![0; chunk];
+        let mut total = 0;
+        loop {
+            match file.read(&mut buffer).await? {
+                0 => return Ok(total),
+                count => total += count,
+            }
+        }
+    }
+
+    async fn serve(service: Service) -> io::Result<()> {
+        let listener = listen()?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            match service {
+                Service::Echo { size } => drop(tokio::task::spawn_local(echo(stream, size))),
+                Service::Http => {
+                    drop(tokio::task::spawn_local(serve_http(TokioIo::new(stream))));
+                }
+            }
+        }
+    }
+}
+
+fn spawn<T: 'static>(
+    future: impl Future<Output = T> + 'static,
+) -> impl Future<Output = T> + 'static {
+    let task = tokio::task::spawn_local(future);
+    async { task.await.expect("the task does not panic") }
+}
+
+async fn echo(mut stream: TcpStream, size: usize) {
+    let mut buffer = vec![0; size];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        if stream.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}
