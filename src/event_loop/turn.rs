@@ -140,7 +140,6 @@ impl<'a> Turn<'a> {
             return Wait::Not;
         }
         ready::trim();
-        l.pending.trim();
         if self.patience.ends_with_life && !l.is_alive() {
             return Wait::Until(0);
         }
@@ -214,6 +213,7 @@ impl<'a> Turn<'a> {
             while let Some(key) = ready::pop() {
                 self.event_loop.pending.push(Callback::LeftOver(key));
             }
+            ready::trim();
         }
     }
 

@@ -38,6 +38,7 @@ impl Pending {
     /// Delivers what is there now. Unlike in the other phases there is no checkpoint between two
     /// entries: what they make ready is younger than all of them, and is drained at the end.
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
+        self.trim();
         let there = self.queue.borrow().len();
         for _ in 0..there {
             if !turn.may_go_on() {
@@ -51,16 +52,45 @@ impl Pending {
         turn.checkpoint();
     }
 
-    /// Gives the memory of a past burst back, when nothing is there.
-    pub(crate) fn trim(&self) {
+    /// Gives the memory of a past burst back, as it is worked off: by halves, so that this costs as
+    /// little as it did to grow.
+    fn trim(&self) {
         let mut queue = self.queue.borrow_mut();
-        if queue.is_empty() && queue.capacity() > ROOM_KEPT_MAX {
-            *queue = VecDeque::new();
+        let room = queue.capacity();
+        if room > ROOM_KEPT_MAX && queue.len() < room / 4 {
+            queue.shrink_to(room / 2);
         }
     }
 
     /// Empties the queue, for shutdown.
     pub(crate) fn take_all(&self) -> VecDeque<Callback> {
         self.queue.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::Key;
+
+    #[test]
+    fn the_memory_of_a_burst_goes_as_it_is_worked_off() {
+        let pending = Pending::new();
+        let room = || pending.queue.borrow().capacity();
+        for n in 0..100_000 {
+            pending.push(Callback::LeftOver(Key::from_bits(n)));
+        }
+        pending.trim();
+        assert!(room() >= 100_000, "all of it is needed");
+        while !pending.is_empty() {
+            pending.queue.borrow_mut().drain(..1000);
+            pending.trim();
+            assert!(room() < 8 * pending.queue.borrow().len().max(ROOM_KEPT_MAX));
+        }
+        pending.push(Callback::LeftOver(Key::from_bits(7)));
+        pending.trim();
+        assert!(
+            matches!(pending.take_all().pop_front(), Some(Callback::LeftOver(key)) if key.to_bits() == 7)
+        );
     }
 }
