@@ -54,10 +54,19 @@ impl Clock {
         now
     }
 
-    /// The later of `deadline` and the present.
+    /// `deadline` as nanoseconds, or the present if that is later.
     #[inline]
-    pub(crate) fn not_before_now(&self, deadline: u64) -> u64 {
-        deadline.max(self.now())
+    pub(crate) fn not_before_now(&self, deadline: Instant) -> u64 {
+        if is_any_virtual() {
+            return self.nanos_at(deadline).max(self.now());
+        }
+        let now = Instant::now();
+        if deadline > now {
+            return self.nanos_at(deadline);
+        }
+        let now = self.nanos_at(now);
+        self.recent.set(now);
+        now
     }
 
     /// What the clock showed when it was last read: for what need not be exact.
@@ -160,15 +169,17 @@ mod tests {
         let clock = Clock::new();
         let start = clock.now();
 
-        let past = clock.not_before_now(0);
+        let past = clock.not_before_now(clock.origin);
 
         assert!((start..=clock.now()).contains(&past));
-        assert_eq!(clock.not_before_now(NEVER), NEVER);
-        clock.pause();
+        assert!(clock.recent() >= past, "it was a reading");
         let hour = 3600 * NANOS_PER_SECOND;
+        let (before, after) = (start + hour - 1, start + hour + 1);
+        assert_eq!(clock.not_before_now(clock.instant_at(after)), after);
+        clock.pause();
         clock.advance_to(start + hour);
-        assert_eq!(clock.not_before_now(start + hour - 1), start + hour);
-        assert_eq!(clock.not_before_now(start + hour + 1), start + hour + 1);
+        assert_eq!(clock.not_before_now(clock.instant_at(before)), start + hour);
+        assert_eq!(clock.not_before_now(clock.instant_at(after)), after);
     }
 
     #[test]

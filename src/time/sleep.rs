@@ -167,9 +167,7 @@ impl Sleep {
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         if let State::Armed(shared, key) = &self.state {
             with_own_loop(shared, |event_loop| {
-                let clock = &event_loop.clock;
-                let nanos = clock.nanos_at(deadline.into_std());
-                let time = clock.not_before_now(nanos);
+                let time = event_loop.clock.not_before_now(deadline.into_std());
                 event_loop.timers.rearm(*key, time);
                 event_loop.touch();
             });
@@ -191,9 +189,8 @@ impl Sleep {
         let time = if self.is_endless {
             NEVER
         } else {
-            let clock = &event_loop.clock;
-            let deadline = clock.nanos_at(self.deadline.into_std());
-            clock.not_before_now(deadline)
+            let deadline = self.deadline.into_std();
+            event_loop.clock.not_before_now(deadline)
         };
         let key = event_loop.timers.arm(time, waiter);
         if !self.has_ref() {
