@@ -1,6 +1,6 @@
 //! `spawn_blocking`: a closure as a task whose queue is the pool.
 //!
-//! On the loop's own thread a job has a slot like any task. The slot's waker travels with the job, so
+//! On the loop's own thread a job has a slot like any task. The slot's header is the job's ticket, so
 //! the result always arrives as a wake from the worker: the poll phase stores it in the slot, and the
 //! join handle answers from there.
 
@@ -8,14 +8,14 @@ use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::context;
 use crate::event_loop::{EventLoop, KeepAlive, Shared};
 use crate::panics;
-use crate::pool::{Class, Job, JobError, Label, Pool};
+use crate::pool::{Class, Job, JobError, JobResult, Label, Pool, Ticket};
 use crate::task::{Builder, Cancel, JoinHandle, promise};
-use crate::tasks::{AnyWork, Failure, Identity, Origin, Outcome, Work};
+use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
 
 /// Runs `f` on a worker thread and returns a handle that awaits its result.
 ///
@@ -116,18 +116,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let pool = &event_loop.shared.pool;
     let f = move || context::outside(f);
-    let (mut queued, job) = pool.job_of_loop(label(class, &identity.origin), f);
+    let (job, result) = Pool::job_without_ticket(label(class, &identity.origin), f);
     let id = identity.id;
-    let ticket = Arc::clone(job.ticket());
-    let spawned = event_loop.insert(AnyWork::new(JobWork { job }), identity);
-    queued.tell(Waker::from(Arc::clone(&spawned.header)));
-    match pool.push(queued) {
+    let work = event_loop.tasks.box_work(JobWork { result });
+    let spawned = event_loop.insert(work, identity);
+    let ticket = Arc::clone(&spawned.header);
+    match event_loop.shared.pool.push(job.with_ticket(ticket)) {
         Ok(()) => {
             // Under a seed the loop itself does the job.
             event_loop.touch();
-            JoinHandle::job(spawned, ticket)
+            JoinHandle::local(spawned)
         }
         Err(error) => {
             // The slot ends by itself: its job says cancelled, and nobody asks.
@@ -215,7 +214,7 @@ where
 
 /// A job as work of a slot.
 struct JobWork<T> {
-    job: Job<T>,
+    result: JobResult<T>,
 }
 
 impl<T: Send + 'static> Work for JobWork<T> {
@@ -223,16 +222,35 @@ impl<T: Send + 'static> Work for JobWork<T> {
     const IS_JOB: bool = true;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        Pin::new(&mut self.job)
+        Pin::new(&mut self.result)
             .poll(cx)
             .map_err(|error| match error {
                 JobError::Panicked(payload) => Failure::Panicked(payload),
                 JobError::Cancelled => Failure::Cancelled,
             })
     }
+}
 
-    fn may_cancel(mut self: Pin<&mut Self>) -> bool {
-        self.job.cancel()
+impl Ticket for Header {
+    fn start(&self) -> bool {
+        self.start_job()
+    }
+
+    fn give_up(&self) -> bool {
+        !self.is_aborted()
+    }
+
+    /// The loop does not ask for the result before it is told, and the task may end before its job.
+    fn is_running(&self) -> bool {
+        true
+    }
+
+    fn is_ref(&self) -> bool {
+        self.is_awaited_at_end()
+    }
+
+    fn tell(self: Arc<Self>) {
+        Header::tell_end(&self);
     }
 }
 
@@ -242,6 +260,6 @@ impl<T: Send> Cancel for Job<T> {
     }
 
     fn set_ref(&self, is_ref: bool) {
-        self.ticket().set_ref(is_ref);
+        Job::set_ref(self, is_ref);
     }
 }

@@ -1,9 +1,9 @@
 //! The worker pool: a few threads for what would block the event loop.
 //!
-//! The loop makes a job of a closure, gives the [`QueuedJob`] the waker of the task that wants the
-//! result, and only then pushes it. So the waker is in place before a worker can have the job, and
-//! the result always arrives as a wake from a worker. The pool knows nothing of the loop, and
-//! imports nothing else of this crate.
+//! The loop makes a job of a closure, gives it a [`Ticket`] that will wake the task which wants the
+//! result, and only then pushes the [`QueuedJob`]. So the ticket is in place before a worker can have
+//! the job, and the result always arrives as a wake from a worker. The pool knows nothing of the loop,
+//! and imports nothing else of this crate.
 //!
 //! ```text
 //! crew      who works, who sleeps, who wakes whom: push, rest, shut down
@@ -12,7 +12,6 @@
 //! queue     where jobs wait, first in, first out
 //! gate      holds back jobs that may fill only part of the pool
 //! job       a closure and the future of its result
-//! tickets   what is known of jobs, used again
 //! contained a value whose destructor cannot unwind
 //! inline    no workers: the loop runs the jobs itself, for runs that repeat
 //! ```
@@ -32,14 +31,12 @@ mod inline;
 mod job;
 mod queue;
 mod seat;
-mod tickets;
 mod worker;
 
-pub(crate) use job::{Class, Job, JobError, Label, QueuedJob, Ticket};
+pub(crate) use job::{Class, Job, JobError, JobResult, Label, NewJob, QueuedJob, Ticket};
 
 use crew::Crew;
 use inline::Inline;
-use tickets::Tickets;
 
 /// How many workers a pool has unless it is told otherwise: libuv's number. They are for waiting
 /// on disks and name servers, not for using all processors.
@@ -89,7 +86,6 @@ pub(crate) struct Load {
 /// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
 pub(crate) struct Pool {
     hands: Hands,
-    tickets: Tickets,
 }
 
 /// Who does the work.
@@ -112,7 +108,6 @@ impl Pool {
         );
         Pool {
             hands: Hands::Crew(Arc::new(Crew::new(config))),
-            tickets: Tickets::default(),
         }
     }
 
@@ -120,7 +115,6 @@ impl Pool {
     pub(crate) fn inline() -> Pool {
         Pool {
             hands: Hands::Inline(Inline::new()),
-            tickets: Tickets::default(),
         }
     }
 
@@ -150,16 +144,16 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        job::make(Arc::new(Ticket::new(label)), f)
+        job::make_with_ticket(label, f)
     }
 
-    /// The same for the pool's loop, which makes many.
-    pub(crate) fn job_of_loop<T, F>(&self, label: Label, f: F) -> (QueuedJob, Job<T>)
+    /// The same for whoever has a ticket for it.
+    pub(crate) fn job_without_ticket<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        job::make(self.tickets.issue(label), f)
+        job::make(label, f)
     }
 
     /// Queues a job. Takes no longer than the queue does, but for starting a thread now and then.

@@ -113,7 +113,12 @@ enum First {
 /// Spawns work onto the current loop.
 #[track_caller]
 fn spawn_work<W: Work>(work: W, origin: Origin, first: First) -> JoinHandle<W::Output> {
-    match spawn_any(AnyWork::new(work), origin, first) {
+    let mut work = Some(work);
+    let boxed = context::with(|event_loop| Some(event_loop.tasks.box_work(work.take()?)));
+    let Some(Some(boxed)) = boxed else {
+        panic!("{}", context::NO_LOOP);
+    };
+    match spawn_any(boxed, origin, first) {
         Ok(spawned) => JoinHandle::local(spawned),
         Err(id) => JoinHandle::cancelled(id),
     }
@@ -186,7 +191,7 @@ where
             return Some(work);
         }
         let promise = Arc::clone(work.promise());
-        let spawned = event_loop.spawn(AnyWork::new(work), identity);
+        let spawned = event_loop.spawn(event_loop.tasks.box_work(work), identity);
         promise.set_header(&spawned.header);
         event_loop.tasks.detach(spawned.header);
         None

@@ -61,6 +61,7 @@ pub(crate) struct Tasks {
     /// How many tasks have been spawned, ever.
     spawned: Cell<u64>,
     jobs: Cell<Jobs>,
+    spare_boxes: work::SpareBoxes,
     unhandled_panic: UnhandledPanic,
     /// Under the policy that such a panic ends the loop: the first one.
     fatal_panic: RefCell<Option<Payload>>,
@@ -177,6 +178,7 @@ impl Tasks {
             ids: Cell::new((0, 0)),
             spawned: Cell::new(0),
             jobs: Cell::default(),
+            spare_boxes: work::SpareBoxes::default(),
             unhandled_panic,
             fatal_panic: RefCell::new(None),
             has_fatal_panic: Cell::new(false),
@@ -198,6 +200,12 @@ impl Tasks {
         task.work = Some(work.erased);
         task.is_job = work.is_job;
         task.move_in(key, identity, vars, self.next_sequence(), now)
+    }
+
+    /// Boxes what a task is to do. Runs nothing of users.
+    #[inline]
+    pub(crate) fn box_work<W: Work>(&self, work: W) -> AnyWork {
+        self.spare_boxes.fill(work)
     }
 
     /// Adds the task that stands for a future which lives on the stack of `block_on`, and returns
@@ -273,9 +281,12 @@ impl Tasks {
     #[cold]
     fn run_specially(&self, key: Key, body: &mut Body, aborted: bool) -> bool {
         let mut vars = self.take_vars(key);
-        // What cannot be cancelled any more is polled: this turn may be that of its result.
-        let finished =
-            vars.with(|| aborted && self.cancel(key, body.work.as_mut()) || body.poll(key));
+        let finished = vars.with(|| {
+            if aborted {
+                body.work.as_mut().end();
+            }
+            aborted || body.poll(key)
+        });
         self.keep_vars(key, vars);
         finished
     }
@@ -294,15 +305,6 @@ impl Tasks {
         let body = task.take_body()?;
         task.begin_poll();
         Some((body, task.header.is_aborted()))
-    }
-
-    /// Drops an aborted task's future. A blocking job that has begun goes on.
-    fn cancel(&self, key: Key, work: Pin<&mut dyn work::Erased>) -> bool {
-        let cancelled = work.cancel();
-        if !cancelled && let Some(task) = self.slots.borrow().get(key) {
-            task.header.clear_abort();
-        }
-        cancelled
     }
 
     fn take_vars(&self, key: Key) -> Vars {
@@ -403,6 +405,16 @@ impl Wake for Header {
     fn wake_by_ref(self: &Arc<Self>) {
         if !ready::push(self.home(), || self.enqueue()) {
             Header::wake_remote(self);
+        }
+    }
+}
+
+/// For tasks that are jobs.
+impl Header {
+    /// Wakes the task for the end of its job, of which it is told once.
+    pub(crate) fn tell_end(this: &Arc<Self>) {
+        if !ready::push(this.home(), || this.enqueue()) {
+            Header::send_wake(this);
         }
     }
 }

@@ -99,6 +99,26 @@ fn a_task_that_wakes_itself_misses_no_wake_of_another_thread() {
 }
 
 #[test]
+fn of_an_abort_and_the_start_of_a_job_one_wins() {
+    check(|| {
+        let (_, ring) = Bell::new();
+        let header = Arc::new(Header::new(LoopId, Arc::new(Inbox::new(ring))));
+        let theirs = Arc::clone(&header);
+        let worker = thread::spawn(move || theirs.start_job());
+
+        let unref = Arc::clone(&header);
+        let other = thread::spawn(move || unref.set_awaited_at_end(false));
+        let was_aborted = header.abort();
+
+        let has_started = worker.join().unwrap();
+        other.join().unwrap();
+        assert_ne!(was_aborted, has_started);
+        assert_eq!(header.is_aborted(), was_aborted);
+        assert!(!header.is_awaited_at_end() && header.is_ref());
+    });
+}
+
+#[test]
 fn a_wake_after_the_end_is_given_back_and_nothing_stays_behind() {
     check(|| {
         let (bell, ring) = Bell::new();

@@ -322,8 +322,8 @@ impl Crew {
         self.stop();
         self.wait_for_end(deadline);
         let running = self.seats.iter().filter_map(Seat::running);
-        let missed = running.filter(|ticket| ticket.is_ref());
-        missed.map(|ticket| ticket.label().clone()).collect()
+        let missed = running.filter(|running| running.ticket.is_ref());
+        missed.map(|running| running.label).collect()
     }
 
     /// Refuses jobs, lets none begin, and sends the idle workers home.
@@ -345,7 +345,7 @@ impl Crew {
     /// How many workers run jobs that nobody wants to wait for.
     fn unreferenced(&self) -> usize {
         let running = self.seats.iter().filter_map(Seat::running);
-        running.filter(|ticket| !ticket.is_ref()).count()
+        running.filter(|running| !running.ticket.is_ref()).count()
     }
 
     /// Waits until all threads have left but those with unreferenced jobs. A worker, whose job shuts the pool down, does not wait

@@ -1,20 +1,19 @@
 //! A job: a closure on its way to a worker, and the future of its result.
 //!
 //! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, the event loop
-//! awaits the [`Job`]. Between them stand an `async-task`, which carries the result and the waker,
-//! and a [`Ticket`], on which both ends decide whether the closure runs at all. Queues and threads
-//! are not known here.
+//! awaits the [`JobResult`]. Between them stand an `async-task`, which carries the result and the
+//! waker, and a [`Ticket`], on which both ends decide whether the closure runs at all. Queues and
+//! threads are not known here.
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
-use async_task::{Runnable, Task};
+use async_task::{FallibleTask, Runnable};
 
 use super::contained::Contained;
 use crate::panics::{Payload, contain};
@@ -47,7 +46,29 @@ pub(crate) enum JobError {
     Cancelled,
 }
 
-/// What the two ends of a job share: its label and how far it has come.
+/// What decides whether a job runs, and hears of its end.
+///
+/// Whoever asks for the job brings it. All of this is called on any thread, and under the pool's locks:
+/// it must not panic, and must run no users' code.
+pub(crate) trait Ticket: Send + Sync {
+    /// Claims the job for a worker. False: it was cancelled before, and never runs.
+    fn start(&self) -> bool;
+
+    /// The job is dropped unrun. True: nobody has cancelled it, so it is to be told.
+    fn give_up(&self) -> bool;
+
+    /// Whether nobody can have the result of this job, which was started, as yet.
+    fn is_running(&self) -> bool;
+
+    /// Whether shutdown waits for it.
+    fn is_ref(&self) -> bool;
+
+    /// The job has come to its end, unless by being cancelled: whoever cancels knows. All that is
+    /// the user's has been run and dropped.
+    fn tell(self: Arc<Self>);
+}
+
+/// The ticket of a job that is no task of a loop: how far it has come.
 ///
 /// ```text
 /// QUEUED ──1──> STARTED ──2──> FINISHED
@@ -55,17 +76,15 @@ pub(crate) enum JobError {
 /// ```
 ///
 /// 1. `start`, by the worker; 2. `finish`, by the worker when the closure has returned or
-///    panicked; 3. `cancel`, by the owner of the `Job`, by the pool when it shuts down, or by
-///    whoever drops the job unrun.
+///    panicked; 3. `cancel`, by the owner of the `Job`, or by whoever drops the job unrun.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+struct OwnTicket {
     /// One of the four constants below. All its operations are relaxed: they only need the one
     /// order that all changes of a single atomic have. What the closure reads and what it returns
     /// are published by the queue and by `async-task`.
     progress: AtomicU8,
     /// Whether shutdown does not wait for it.
     unref: AtomicBool,
-    label: Label,
 }
 
 /// Nobody has decided yet whether the closure runs.
@@ -77,27 +96,17 @@ const FINISHED: u8 = 2;
 /// The closure did not run and never will.
 const CANCELLED: u8 = 3;
 
-impl Ticket {
-    pub(super) fn new(label: Label) -> Ticket {
-        Ticket {
+impl OwnTicket {
+    fn new() -> OwnTicket {
+        OwnTicket {
             progress: AtomicU8::new(QUEUED),
             unref: AtomicBool::new(false),
-            label,
         }
-    }
-
-    pub(super) fn label(&self) -> &Label {
-        &self.label
-    }
-
-    /// Claims the job for a worker. Competes with `cancel`: one of the two wins.
-    fn start(&self) -> bool {
-        self.leave_queue_for(STARTED)
     }
 
     /// Keeps the job from starting. Competes with `start`: one of the two wins. True for a job
     /// that is cancelled already, too.
-    pub(crate) fn cancel(&self) -> bool {
+    fn cancel(&self) -> bool {
         self.leave_queue_for(CANCELLED) || self.is_cancelled()
     }
 
@@ -105,26 +114,6 @@ impl Ticket {
         self.progress
             .compare_exchange(QUEUED, next, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
-    }
-
-    /// Says that the closure is through. This comes before the result is published, so whoever
-    /// has the result finds the job no longer running.
-    fn finish(&self) {
-        debug_assert!(self.is_running());
-        self.progress.store(FINISHED, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_running(&self) -> bool {
-        self.progress.load(Ordering::Relaxed) == STARTED
-    }
-
-    /// Says whether shutdown waits for the job.
-    pub(crate) fn set_ref(&self, is_ref: bool) {
-        self.unref.store(!is_ref, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_ref(&self) -> bool {
-        !self.unref.load(Ordering::Relaxed)
     }
 
     fn is_cancelled(&self) -> bool {
@@ -137,114 +126,183 @@ impl Ticket {
     }
 }
 
+impl Ticket for OwnTicket {
+    fn start(&self) -> bool {
+        self.leave_queue_for(STARTED)
+    }
+
+    fn give_up(&self) -> bool {
+        self.leave_queue_for(CANCELLED)
+    }
+
+    fn is_running(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) == STARTED
+    }
+
+    fn is_ref(&self) -> bool {
+        !self.unref.load(Ordering::Relaxed)
+    }
+
+    /// Whoever polls the `Job` has left a waker there.
+    fn tell(self: Arc<Self>) {}
+}
+
+/// Says that a closure is through, however it ended, when this is dropped. That comes before the
+/// result is published, so whoever has the result finds the job no longer running.
+struct Finish(Arc<OwnTicket>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        debug_assert!(self.0.is_running());
+        self.0.progress.store(FINISHED, Ordering::Relaxed);
+    }
+}
+
+/// A job that has no ticket yet. Dropped, it drops its closure, and its [`JobResult`] answers
+/// [`JobError::Cancelled`].
+#[derive(Debug)]
+#[must_use = "a job that is dropped does not run"]
+pub(crate) struct NewJob(Runnable<Label>);
+
+impl NewJob {
+    /// Makes it ready to be queued.
+    pub(crate) fn with_ticket(self, ticket: Arc<dyn Ticket>) -> QueuedJob {
+        QueuedJob {
+            runnable: Some(self.0),
+            ticket: Some(ticket),
+        }
+    }
+}
+
 /// The worker's end of a job: run it or drop it, both are safe and neither panics.
 ///
-/// Dropped before it ran, it drops its closure and its [`Job`] answers [`JobError::Cancelled`].
-#[derive(Debug)]
+/// Dropped before it ran, it drops its closure and its [`JobResult`] answers
+/// [`JobError::Cancelled`].
 pub(crate) struct QueuedJob {
     /// Absent when it is being run.
-    runnable: Option<Runnable<Arc<Ticket>>>,
-    tidings: Tidings,
+    runnable: Option<Runnable<Label>>,
+    /// Absent when whoever has claimed the job has it.
+    ticket: Option<Arc<dyn Ticket>>,
 }
 
 impl QueuedJob {
-    /// Lets `waker` be woken when the job has come to its end, unless by [`Ticket::cancel`]: whoever
-    /// cancels knows. Whoever does this before the push need not poll the [`Job`] for it.
-    ///
-    /// The waker must not panic, and must run no users' code.
-    pub(crate) fn tell(&mut self, waker: Waker) {
-        self.tidings = Tidings(Some(waker));
-    }
-
-    /// Runs the closure on this thread, unless the job was cancelled, and wakes whoever awaits the
-    /// [`Job`].
-    pub(crate) fn run(self) {
-        drop(self.run_untold());
-    }
-
-    /// The same, but leaves it to the caller to tell of it. All that is the user's has been run and
-    /// dropped by then.
-    pub(super) fn run_untold(mut self) -> Tidings {
-        if self.ticket().start()
-            && let Some(runnable) = self.runnable.take()
-        {
-            runnable.run();
-            return mem::take(&mut self.tidings);
+    /// Runs the closure on this thread, unless the job was cancelled, and tells of it.
+    pub(crate) fn run(mut self) {
+        if let Some(ticket) = self.claim() {
+            self.run_claimed();
+            ticket.tell();
         }
-        // Dropped here, and whoever cancelled it knows already.
-        Tidings::default()
+    }
+
+    /// Claims the job and gives out its ticket, to be told when it has been run. None: it was
+    /// cancelled, and is to be dropped.
+    pub(super) fn claim(&mut self) -> Option<Arc<dyn Ticket>> {
+        self.ticket.take_if(|ticket| ticket.start())
+    }
+
+    /// Runs the closure of a job that was claimed.
+    pub(super) fn run_claimed(mut self) {
+        debug_assert!(self.ticket.is_none(), "it runs when it was claimed");
+        if let Some(runnable) = self.runnable.take() {
+            runnable.run();
+        }
+    }
+
+    pub(super) fn label(&self) -> &Label {
+        let runnable = self.runnable.as_ref();
+        runnable.expect("it is there until it is run").metadata()
     }
 
     pub(super) fn class(&self) -> Class {
-        self.ticket().label.class
-    }
-
-    pub(super) fn ticket(&self) -> &Arc<Ticket> {
-        let runnable = self.runnable.as_ref();
-        runnable.expect("it is there until it is run").metadata()
+        self.label().class
     }
 }
 
 impl Drop for QueuedJob {
     fn drop(&mut self) {
-        let Some(runnable) = self.runnable.take() else {
+        let Some(ticket) = self.ticket.take() else {
             return;
         };
-        if !runnable.metadata().leave_queue_for(CANCELLED) {
-            self.tidings.0 = None;
+        let is_told = ticket.give_up();
+        drop(self.runnable.take());
+        if is_told {
+            ticket.tell();
         }
     }
 }
 
-/// That a job has come to its end: told when this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Tidings(Option<Waker>);
-
-impl Drop for Tidings {
-    fn drop(&mut self) {
-        if let Some(waker) = self.0.take() {
-            waker.wake();
-        }
+impl fmt::Debug for QueuedJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueuedJob")
+            .field("runnable", &self.runnable)
+            .finish_non_exhaustive()
     }
 }
 
-/// The event loop's end of a job: a future of the closure's result.
+/// The other end: a future of the closure's result.
 ///
 /// Its waker is called on the worker, and must not panic: `async-task` would abort the process. So
-/// it is polled with the loop's own wakers only.
+/// it is polled with the loop's own wakers only. Whoever hears of the job's end by its ticket need not
+/// poll it before.
 ///
 /// Dropped before the job began, it keeps it from running; dropped later, it lets the job go on,
 /// and the result is dropped on the worker. Either way it lets go of its waker at once, by waking
 /// it a last time.
-#[must_use = "a job whose `Job` is dropped before it began does not run"]
-pub(crate) struct Job<T> {
+#[must_use = "a job whose result is dropped before it began does not run"]
+pub(crate) struct JobResult<T> {
     /// Its drop is the one promised above: `async-task` does not run a closed task.
-    task: Task<Contained<Result<T, Payload>>, Arc<Ticket>>,
+    task: FallibleTask<Contained<Result<T, Payload>>, Label>,
 }
 
-/// Makes both ends of a job that will run `f`.
-pub(super) fn make<T, F>(ticket: Arc<Ticket>, f: F) -> (QueuedJob, Job<T>)
+impl<T> Future for JobResult<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(Pin::new(&mut self.task).poll(cx));
+        // None: its other end was dropped.
+        let result = result.ok_or(JobError::Cancelled)?;
+        Poll::Ready(result.into_inner().map_err(JobError::Panicked))
+    }
+}
+
+/// The same for a job with a ticket of its own, by which it can be cancelled.
+#[must_use = "a job whose `Job` is dropped before it began does not run"]
+pub(crate) struct Job<T> {
+    result: JobResult<T>,
+    ticket: Arc<OwnTicket>,
+}
+
+/// Makes both ends of a job that will run `f`, but for its ticket.
+pub(super) fn make<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let closure = Contained::new(f);
-    let shared = Arc::clone(&ticket);
-    let work = async move {
-        let result = contain(closure.into_inner());
-        shared.finish();
-        Contained::new(result)
-    };
+    let work = async move { Contained::new(contain(closure.into_inner())) };
     // The future is ready at its first poll and shows its waker to nobody, so there is no second
     // time at which it could be scheduled.
     let (runnable, task) = async_task::Builder::new()
-        .metadata(ticket)
+        .metadata(label)
         .spawn(|_| work, drop);
-    let queued = QueuedJob {
-        runnable: Some(runnable),
-        tidings: Tidings::default(),
-    };
-    (queued, Job { task })
+    let task = task.fallible();
+    (NewJob(runnable), JobResult { task })
+}
+
+/// Makes both ends of a job that will run `f`, with a ticket of its own.
+pub(super) fn make_with_ticket<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let ticket = Arc::new(OwnTicket::new());
+    let theirs = Arc::clone(&ticket);
+    let (job, result) = make(label, move || {
+        let _finish = Finish(theirs);
+        f()
+    });
+    let own = Arc::clone(&ticket);
+    (job.with_ticket(own), Job { result, ticket })
 }
 
 impl<T> Job<T> {
@@ -252,42 +310,37 @@ impl<T> Job<T> {
     /// later, and this future answers [`JobError::Cancelled`] from now on. False: it runs or has
     /// run, and nothing has changed.
     pub(crate) fn cancel(&mut self) -> bool {
-        self.ticket().cancel()
+        self.ticket.cancel()
     }
 
-    /// For whoever may keep the job from starting while others await it.
-    pub(crate) fn ticket(&self) -> &Arc<Ticket> {
-        self.task.metadata()
+    /// Says whether shutdown waits for the job.
+    pub(crate) fn set_ref(&self, is_ref: bool) {
+        self.ticket.unref.store(!is_ref, Ordering::Relaxed);
     }
 
     /// Whether a worker has begun with the closure, be it finished by now or not.
     #[cfg(test)]
     pub(crate) fn has_started(&self) -> bool {
-        self.ticket().has_started()
+        self.ticket.has_started()
     }
 }
 
 impl<T> Future for Job<T> {
     type Output = Result<T, JobError>;
 
-    /// # Panics
-    ///
-    /// When it has answered before.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The closure of a cancelled job may stay in the queue for long: not waited for. And a
-        // runnable that was dropped has cancelled its job before.
-        if self.ticket().is_cancelled() {
+        // The closure of a cancelled job may stay in the queue for long: not waited for.
+        if self.ticket.is_cancelled() {
             return Poll::Ready(Err(JobError::Cancelled));
         }
-        let result = ready!(Pin::new(&mut self.task).poll(cx));
-        Poll::Ready(result.into_inner().map_err(JobError::Panicked))
+        Pin::new(&mut self.result).poll(cx)
     }
 }
 
 impl<T> fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job")
-            .field("ticket", self.ticket())
+            .field("ticket", &self.ticket)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use super::job::{QueuedJob, Ticket};
+use super::job::{Label, QueuedJob, Ticket};
 use super::queue::OwnEnd;
 
 /// One worker's place.
@@ -21,11 +21,18 @@ pub(super) struct Seat {
 /// What of a worker the others may see.
 struct Desk {
     thread: Option<ThreadId>,
-    /// The job that was begun last.
-    ticket: Option<Arc<Ticket>>,
+    /// The job that was begun and has not been ended.
+    running: Option<Running>,
     /// Set once, when the pool shuts down: no job begins here any more. It shares a lock with
-    /// `ticket`, so a job is either seen by whoever sets this, or does not begin.
+    /// `running`, so a job is either seen by whoever sets this, or does not begin.
     closed: bool,
+}
+
+/// A job that is being run.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub(super) label: Label,
+    pub(super) ticket: Arc<dyn Ticket>,
 }
 
 impl Seat {
@@ -34,7 +41,7 @@ impl Seat {
             own_end: Mutex::new(own_end),
             desk: Mutex::new(Desk {
                 thread: None,
-                ticket: None,
+                running: None,
                 closed: false,
             }),
         }
@@ -52,38 +59,43 @@ impl Seat {
     pub(super) fn get_up(&self, own_end: MutexGuard<'_, OwnEnd>) {
         assert!(own_end.is_empty(), "a worker leaves nothing behind");
         let mut desk = self.desk();
+        debug_assert!(desk.running.is_none(), "a worker ends its job");
         desk.thread = None;
-        desk.ticket = None;
         // Its lock last: the next thread may sit down as soon as it is free.
         drop(desk);
         drop(own_end);
     }
 
-    /// Shows that `job` is about to be run here. False: it must not, the pool is shut down.
-    pub(super) fn begin(&self, job: &QueuedJob) -> bool {
+    /// Claims `job` and shows that it is about to be run here. False: it must not be; it was
+    /// cancelled, or the pool is shut down.
+    pub(super) fn begin(&self, job: &mut QueuedJob) -> bool {
+        // Not under the lock: a name takes an allocation.
+        let label = job.label().clone();
         let mut desk = self.desk();
         if desk.closed {
             return false;
         }
-        desk.ticket = Some(Arc::clone(job.ticket()));
-        true
+        desk.running = job.claim().map(|ticket| Running { label, ticket });
+        desk.running.is_some()
     }
 
-    /// Lets no further job begin, not even the one that is on the desk but has not begun.
+    /// Ends what `begin` began, and gives out the ticket, to be told.
+    pub(super) fn end(&self) -> Option<Arc<dyn Ticket>> {
+        let running = self.desk().running.take();
+        running.map(|running| running.ticket)
+    }
+
+    /// Lets no further job begin.
     pub(super) fn close(&self) {
-        let mut desk = self.desk();
-        desk.closed = true;
-        if let Some(ticket) = &desk.ticket {
-            ticket.cancel();
-        }
+        self.desk().closed = true;
     }
 
     /// The job that is being run here.
-    pub(super) fn running(&self) -> Option<Arc<Ticket>> {
+    pub(super) fn running(&self) -> Option<Running> {
         self.desk()
-            .ticket
+            .running
             .clone()
-            .filter(|ticket| ticket.is_running())
+            .filter(|running| running.ticket.is_running())
     }
 
     pub(super) fn is_of(&self, thread: ThreadId) -> bool {

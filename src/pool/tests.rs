@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::Hands;
 use super::crew::Crew;
-use super::tickets::Tickets;
-use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob};
+use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob, Ticket};
 
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,67 +62,82 @@ fn a_result_arrives_as_one_wake_from_the_worker() {
 }
 
 #[test]
-fn a_waker_given_beforehand_hears_of_the_result_without_a_poll() {
+fn a_ticket_hears_of_the_result_without_a_poll() {
     let pool = pool_of(1);
     let witness = Arc::new(Witness::default());
-    let (mut queued, mut job) = Pool::job(here(), || thread::current().id());
+    let (job, mut result) = Pool::job_without_ticket(here(), || thread::current().id());
 
-    queued.tell(Waker::from(Arc::clone(&witness)));
-    pool.push(queued).unwrap();
+    pool.push(job.with_ticket(Punched::of(&witness))).unwrap();
     until(|| !witness.woken_by.lock().unwrap().is_empty());
 
-    let Poll::Ready(Ok(worker)) = poll_with(&mut job, Waker::noop()) else {
-        panic!("the wake came before the result");
+    let Poll::Ready(Ok(worker)) = poll_with(&mut result, Waker::noop()) else {
+        panic!("the ticket was told before the result was there");
     };
     assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
 }
 
 #[test]
-fn a_waker_given_beforehand_hears_of_a_drop_but_not_of_a_cancel() {
-    for (cancels, wakes) in [(false, 1), (true, 0)] {
+fn a_ticket_hears_of_a_drop_but_not_of_a_cancel() {
+    for (cancels, told) in [(false, 1), (true, 0)] {
         let witness = Arc::new(Witness::default());
-        let (mut queued, mut job) = Pool::job(here(), || ());
-        queued.tell(Waker::from(Arc::clone(&witness)));
+        let ticket = Punched::of(&witness);
+        let (job, result) = Pool::job_without_ticket(here(), || ());
+        let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
 
-        assert!(!cancels || job.cancel());
+        ticket.is_cancelled.store(cancels, Ordering::Relaxed);
         drop(queued);
 
-        assert_eq!(witness.woken_by.lock().unwrap().len(), wakes);
-        assert!(is_cancelled(wait(job)));
-        assert_eq!(Arc::strong_count(&witness), 1);
+        assert_eq!(witness.woken_by.lock().unwrap().len(), told);
+        assert!(is_cancelled(wait(result)));
+        assert_eq!(Arc::strong_count(&ticket), 1);
     }
 }
 
 #[test]
-fn a_cancelled_job_that_a_worker_comes_to_wakes_nobody() {
+fn a_cancelled_job_that_is_run_tells_nobody_and_does_not_run() {
     let witness = Arc::new(Witness::default());
-    let (mut queued, mut job) = Pool::job(here(), || ());
-    queued.tell(Waker::from(Arc::clone(&witness)));
+    let ticket = Punched::of(&witness);
+    let (job, result) = Pool::job_without_ticket(here(), || panic!("it runs"));
+    let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
 
-    assert!(job.cancel());
+    ticket.is_cancelled.store(true, Ordering::Relaxed);
     queued.run();
 
     assert!(witness.woken_by.lock().unwrap().is_empty());
-    assert_eq!(Arc::strong_count(&witness), 1);
+    let result: Result<(), _> = wait(result);
+    assert!(is_cancelled(result));
+    assert_eq!(Arc::strong_count(&ticket), 1);
 }
 
 #[test]
-fn a_ticket_is_used_again_when_nobody_holds_it() {
-    let tickets = Tickets::default();
-    let first = tickets.issue(here());
-    let second = tickets.issue(here());
-    assert!(!Arc::ptr_eq(&first, &second));
-    let address = Arc::as_ptr(&second);
-    second.set_ref(false);
-    assert!(second.cancel());
+fn a_worker_has_let_go_of_the_ticket_that_is_told() {
+    struct Counting(mpsc::Sender<usize>);
+    impl Ticket for Counting {
+        fn start(&self) -> bool {
+            true
+        }
+        fn give_up(&self) -> bool {
+            true
+        }
+        fn is_running(&self) -> bool {
+            true
+        }
+        fn is_ref(&self) -> bool {
+            true
+        }
+        fn tell(self: Arc<Self>) {
+            self.0.send(Arc::strong_count(&self)).unwrap();
+        }
+    }
+    let pool = pool_of(1);
+    let (count, counted) = mpsc::channel();
+    let (job, _result) = Pool::job_without_ticket(here(), || ());
 
-    drop(second);
-    let again: Vec<_> = (0..3).map(|_| tickets.issue(dns())).collect();
+    pool.push(job.with_ticket(Arc::new(Counting(count))))
+        .unwrap();
 
-    let again = again.iter().find(|ticket| Arc::as_ptr(ticket) == address);
-    let again = again.expect("it is found, though an older one is held");
-    assert!(again.is_ref() && !again.is_running());
-    assert_eq!(again.label().class, Class::Dns);
+    assert_eq!(counted.recv_timeout(PATIENCE).unwrap(), 1);
+    assert!(pool.shut_down(Duration::ZERO).is_empty());
 }
 
 #[test]
@@ -400,15 +414,15 @@ fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
             then.expect("it is woken once")();
         }
     }
-    let (mut queued, job) = Pool::job(here(), || ());
+    let (queued, job) = Pool::job_without_ticket(here(), || ());
     let then = move || {
         // Dropped any earlier, it would keep the job from running.
         drop(job);
         then();
     };
     let then = Then(Mutex::new(Some(Box::new(then))));
-    queued.tell(Waker::from(Arc::new(then)));
-    pool.push(queued).unwrap();
+    pool.push(queued.with_ticket(Punched::of(&Arc::new(then))))
+        .unwrap();
 }
 
 /// Waits for the last of a chain of jobs, each of which is pushed when the one before has ended.
@@ -930,17 +944,32 @@ fn a_closed_seat_begins_no_job() {
 }
 
 #[test]
-fn closing_a_seat_keeps_the_job_on_it_from_starting() {
+fn a_seat_shows_its_job_from_the_claim_to_the_end() {
     let pool = pool_of(1);
     let seat = crew(&pool).seat(0);
-    let (queued, job) = Pool::job(here(), || ());
+    let (mut queued, mut job) = Pool::job(here(), || ());
 
-    assert!(seat.begin(&queued));
+    assert!(seat.begin(&mut queued));
+    assert!(job.has_started() && !job.cancel());
+    assert!(seat.running().is_some());
+    queued.run_claimed();
+
+    assert!(seat.running().is_none(), "its result can be had");
+    assert!(seat.end().is_some() && seat.end().is_none());
+    wait(job).unwrap();
+}
+
+#[test]
+fn a_closed_seat_claims_nothing() {
+    let pool = pool_of(1);
+    let seat = crew(&pool).seat(0);
+    let (mut queued, mut job) = Pool::job(here(), || ());
+
     seat.close();
-    queued.run();
+    assert!(!seat.begin(&mut queued));
 
-    assert!(is_cancelled(wait(job)));
-    assert!(seat.running().is_none());
+    assert!(!job.has_started() && seat.running().is_none());
+    assert!(job.cancel());
 }
 
 #[test]
@@ -1165,7 +1194,7 @@ fn submit_as<T: Send + 'static>(
 }
 
 /// Waits for a job's result as a thread that parks.
-fn wait<T>(job: Job<T>) -> Result<T, JobError> {
+fn wait<T>(job: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
     struct Unparker(Thread);
     impl Wake for Unparker {
         fn wake(self: Arc<Self>) {
@@ -1184,7 +1213,7 @@ fn wait<T>(job: Job<T>) -> Result<T, JobError> {
     }
 }
 
-fn poll_with<T>(job: &mut Job<T>, waker: &Waker) -> Poll<Result<T, JobError>> {
+fn poll_with<J: Future + Unpin>(job: &mut J, waker: &Waker) -> Poll<J::Output> {
     Pin::new(job).poll(&mut Context::from_waker(waker))
 }
 
@@ -1296,6 +1325,44 @@ struct DoubleBomb(mpsc::Sender<ThreadId>);
 impl Drop for DoubleBomb {
     fn drop(&mut self) {
         panic::panic_any(Bomb(self.0.clone()));
+    }
+}
+
+/// A ticket that wakes a waker when it is told.
+struct Punched {
+    is_cancelled: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Punched {
+    fn of<W: Wake + Send + Sync + 'static>(wake: &Arc<W>) -> Arc<Self> {
+        Arc::new(Punched {
+            is_cancelled: AtomicBool::new(false),
+            waker: Mutex::new(Some(Waker::from(Arc::clone(wake)))),
+        })
+    }
+}
+
+impl Ticket for Punched {
+    fn start(&self) -> bool {
+        !self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    fn give_up(&self) -> bool {
+        !self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    fn is_running(&self) -> bool {
+        true
+    }
+
+    fn is_ref(&self) -> bool {
+        true
+    }
+
+    fn tell(self: Arc<Self>) {
+        let waker = self.waker.lock().unwrap().take();
+        waker.expect("it is told once").wake();
     }
 }
 

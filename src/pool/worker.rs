@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::sync::{Arc, MutexGuard};
 
 use super::crew::Crew;
-use super::job::{QueuedJob, Tidings};
+use super::job::QueuedJob;
 use super::queue::OwnEnd;
 
 /// What a worker thread has at hand.
@@ -55,11 +55,13 @@ impl Worker<'_> {
     }
 
     /// Runs a job, or drops it if the pool has been shut down.
-    fn work(&self, job: QueuedJob) {
+    fn work(&self, mut job: QueuedJob) {
         let class = job.class();
-        let mut tidings = Tidings::default();
-        if self.crew.seat(self.seat).begin(&job) {
-            tidings = job.run_untold();
+        let seat = self.crew.seat(self.seat);
+        let mut ended = None;
+        if seat.begin(&mut job) {
+            job.run_claimed();
+            ended = seat.end();
         } else {
             drop(job);
         }
@@ -69,6 +71,8 @@ impl Worker<'_> {
             self.crew.is_looking();
             self.is_looking.set(true);
         }
-        drop(tidings);
+        if let Some(ticket) = ended {
+            ticket.tell();
+        }
     }
 }

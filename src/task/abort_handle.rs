@@ -6,7 +6,6 @@ use std::task::Wake;
 
 use super::Id;
 use super::promise::Awaited;
-use crate::pool::Ticket;
 use crate::tasks::Header;
 
 /// Aborts a task from anywhere; made by [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
@@ -22,17 +21,16 @@ pub struct AbortHandle {
 /// What is aborted.
 #[derive(Clone)]
 pub(super) enum Target {
-    /// A task of a loop, and if it is a blocking job, what keeps it from beginning.
-    Local(Arc<Header>, Option<Arc<Ticket>>),
+    /// A task of a loop.
+    Local(Arc<Header>),
     Shared(Arc<dyn Awaited>),
 }
 
 impl Target {
     pub(super) fn abort(&self) {
         match self {
-            Target::Local(header, ticket) => {
-                let can_be_aborted = ticket.as_ref().is_none_or(|ticket| ticket.cancel());
-                if can_be_aborted && !header.is_finished() {
+            Target::Local(header) => {
+                if !header.is_finished() {
                     abort_local(header);
                 }
             }
@@ -42,16 +40,18 @@ impl Target {
 
     pub(super) fn is_finished(&self) -> bool {
         match self {
-            Target::Local(header, _) => header.is_finished(),
+            Target::Local(header) => header.is_finished(),
             Target::Shared(cell) => cell.is_finished(),
         }
     }
 }
 
-/// Marks a task and wakes it: it is dropped where it next stands in the queue.
+/// Marks a task and wakes it: it is dropped where it next stands in the queue. A blocking job that
+/// has begun goes on.
 pub(super) fn abort_local(header: &Arc<Header>) {
-    header.abort();
-    header.wake_by_ref();
+    if header.abort() {
+        header.wake_by_ref();
+    }
 }
 
 impl AbortHandle {

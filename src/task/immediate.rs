@@ -55,8 +55,4 @@ impl<F: FnOnce() -> T + 'static, T: 'static> Work for Immediate<F> {
         let f = self.0.take().expect("an immediate is called once");
         Poll::Ready(panics::contain(f).map_err(Failure::Panicked))
     }
-
-    fn may_cancel(self: Pin<&mut Self>) -> bool {
-        true
-    }
 }

@@ -16,7 +16,6 @@ use super::{AbortHandle, Id, JoinError};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
-use crate::pool::Ticket;
 use crate::tasks::{Failure, Header, Outcome, Spawned};
 
 /// Awaits the end of a task.
@@ -47,8 +46,6 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 /// ```
 pub struct JoinHandle<T> {
     link: Link,
-    /// Of a blocking job: what keeps it from beginning.
-    ticket: Option<Arc<Ticket>>,
     id: Id,
     _output: PhantomData<fn() -> T>,
 }
@@ -70,7 +67,6 @@ impl<T> JoinHandle<T> {
     fn new(link: Link, id: u64) -> Self {
         JoinHandle {
             link,
-            ticket: None,
             id: Id(id),
             _output: PhantomData,
         }
@@ -78,12 +74,6 @@ impl<T> JoinHandle<T> {
 
     pub(crate) fn local(spawned: Spawned) -> Self {
         JoinHandle::new(Link::Local(spawned.header), spawned.id)
-    }
-
-    pub(crate) fn job(spawned: Spawned, ticket: Arc<Ticket>) -> Self {
-        let mut handle = JoinHandle::local(spawned);
-        handle.ticket = Some(ticket);
-        handle
     }
 
     pub(super) fn shared(cell: Arc<dyn Awaited>, id: u64) -> Self {
@@ -117,7 +107,7 @@ impl<T> JoinHandle<T> {
 
     fn target(&self) -> Option<Target> {
         match &self.link {
-            Link::Local(header) => Some(Target::Local(Arc::clone(header), self.ticket.clone())),
+            Link::Local(header) => Some(Target::Local(Arc::clone(header))),
             Link::Shared(cell) => Some(Target::Shared(Arc::clone(cell))),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
         }
@@ -165,8 +155,8 @@ impl<T> JoinHandle<T> {
     }
 
     fn change_ref(&self, is_ref: bool) {
-        if let Some(ticket) = &self.ticket {
-            ticket.set_ref(is_ref);
+        if let Link::Local(header) = &self.link {
+            header.set_awaited_at_end(is_ref);
         }
         self.count_in(is_ref);
     }

@@ -350,8 +350,4 @@ impl<W: Work<Output: Send>> Work for Promised<W> {
             Poll::Pending => Poll::Pending,
         }
     }
-
-    fn may_cancel(self: Pin<&mut Self>) -> bool {
-        self.project().work.may_cancel()
-    }
 }

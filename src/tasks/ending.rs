@@ -112,6 +112,7 @@ impl Tasks {
         vacate(&mut slots, key);
         drop(slots);
         work.as_mut().take(out);
+        self.spare_boxes.keep(work);
     }
 
     /// The handle is gone: the task goes on by itself, and frees its slot when it ends.
@@ -157,8 +158,9 @@ impl Tasks {
             return;
         }
         let mut next = Some(work);
-        while let Some(work) = next {
-            panics::drop_contained(work, "the destructor of a task's output");
+        while let Some(mut work) = next {
+            work.as_mut().drop_outcome();
+            self.spare_boxes.keep(work);
             next = self.released.borrow_mut().pop_front();
         }
         self.is_releasing.set(false);

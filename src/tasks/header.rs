@@ -32,7 +32,7 @@ pub(crate) struct Header {
     /// Whether a wake is on its way through the inbox. Set by the first waker on another thread,
     /// cleared at home *before* the task is polled: a wake after that sends a new message.
     remote: AtomicBool,
-    /// What was asked for, by whomever: `ABORTED` and `UNREF`.
+    /// What was asked for, by whomever: `ABORTED`, `UNREF`, `UNAWAITED`; and by a worker: `STARTED`.
     wishes: AtomicU8,
 }
 
@@ -45,6 +45,10 @@ const FINISHED: u8 = 2;
 const ABORTED: u8 = 1;
 /// The task does not keep its loop alive.
 const UNREF: u8 = 2;
+/// The task is a job, and shutdown does not wait for it.
+const UNAWAITED: u8 = 4;
+/// The task is a job, and a worker has begun with it. Never together with `ABORTED`.
+const STARTED: u8 = 8;
 
 impl Header {
     pub(crate) fn new(home: LoopId, inbox: Arc<Inbox<Message>>) -> Self {
@@ -120,22 +124,37 @@ impl Header {
         // Release pairs with the acquire in `begin_poll`; acquire so that a wake which finds the
         // flag set is ordered before the poll that will clear it.
         if !this.remote.swap(true, Ordering::AcqRel) {
-            let _refused = this.inbox.push(Message::Wake(Arc::clone(this)));
+            Header::send_wake(this);
         }
     }
 
-    pub(crate) fn abort(&self) {
-        self.wishes.fetch_or(ABORTED, Ordering::Release);
+    /// The same whether or not one is on its way: for what happens once in the life of a task, which
+    /// spares it the flag. At home a wake too many finds nothing to do, or polls for nothing.
+    pub(crate) fn send_wake(this: &Arc<Self>) {
+        let _refused = this.inbox.push(Message::Wake(Arc::clone(this)));
+    }
+
+    /// Marks the task as aborted; false if it is a job that has been started.
+    pub(crate) fn abort(&self) -> bool {
+        self.add_wish(ABORTED, STARTED, Ordering::Release)
+    }
+
+    /// Claims a job for a worker; false if it has been aborted before.
+    pub(crate) fn start_job(&self) -> bool {
+        self.add_wish(STARTED, ABORTED, Ordering::Relaxed)
+    }
+
+    /// Adds `wish`, unless `other` has come before it: of two that compete, one wins.
+    fn add_wish(&self, wish: u8, other: u8, success: Ordering) -> bool {
+        let added = |wishes| (wishes & other == 0).then_some(wishes | wish);
+        self.wishes
+            .fetch_update(success, Ordering::Relaxed, added)
+            .is_ok()
     }
 
     #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
         self.wishes.load(Ordering::Acquire) & ABORTED != 0
-    }
-
-    /// At home: the abort has been seen and could not be done.
-    pub(crate) fn clear_abort(&self) {
-        self.wishes.fetch_and(!ABORTED, Ordering::Relaxed);
     }
 
     /// At home: the task has an outcome.
@@ -157,10 +176,24 @@ impl Header {
 
     /// Says whether the task keeps its loop alive. The loop must then be told to count anew.
     pub(crate) fn set_ref(&self, is_ref: bool) {
-        if is_ref {
-            self.wishes.fetch_and(!UNREF, Ordering::Relaxed);
+        self.set_wish(UNREF, !is_ref);
+    }
+
+    /// Whether shutdown waits for the job.
+    pub(crate) fn is_awaited_at_end(&self) -> bool {
+        self.wishes.load(Ordering::Relaxed) & UNAWAITED == 0
+    }
+
+    /// Says whether shutdown waits for the job.
+    pub(crate) fn set_awaited_at_end(&self, is_awaited: bool) {
+        self.set_wish(UNAWAITED, !is_awaited);
+    }
+
+    fn set_wish(&self, wish: u8, is_set: bool) {
+        if is_set {
+            self.wishes.fetch_or(wish, Ordering::Relaxed);
         } else {
-            self.wishes.fetch_or(UNREF, Ordering::Relaxed);
+            self.wishes.fetch_and(!wish, Ordering::Relaxed);
         }
     }
 }

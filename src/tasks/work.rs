@@ -1,6 +1,7 @@
 //! What a task does, and later what came of it, in one box.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,9 +21,6 @@ pub(crate) trait Work: 'static {
 
     /// Goes on with it. Does not unwind.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<Self::Output>>;
-
-    /// Whether it can still be kept from happening by being dropped.
-    fn may_cancel(self: Pin<&mut Self>) -> bool;
 }
 
 pin_project! {
@@ -48,10 +46,6 @@ impl<F: Future<Output: 'static> + 'static> Work for FutureWork<F> {
             Err(payload) => Poll::Ready(Err(Failure::Panicked(payload))),
         }
     }
-
-    fn may_cancel(self: Pin<&mut Self>) -> bool {
-        true
-    }
 }
 
 /// Work in a box, without its types: what a slot holds.
@@ -70,19 +64,70 @@ impl AnyWork {
     }
 }
 
+/// The boxes of tasks that have ended, for later ones.
+///
+/// A burst of tasks is a burst of allocations. Most tasks of a program are of a few kinds, so the box
+/// on top mostly fits.
+#[derive(Default)]
+pub(super) struct SpareBoxes {
+    boxes: RefCell<Vec<Pin<Box<dyn Erased>>>>,
+}
+
+/// How many boxes are kept.
+const SPARE_MAX: usize = 1024;
+
+/// Larger boxes than this, in bytes, are not kept: moving so much into one costs what a new one does,
+/// and memory that may never be used again should be little.
+const SPARE_BYTES_MAX: usize = 256;
+
+impl SpareBoxes {
+    /// Boxes `work`, in the box of an earlier task if the last one was of its kind.
+    #[inline]
+    pub(super) fn fill<W: Work>(&self, work: W) -> AnyWork {
+        if size_of::<Stage<W>>() > SPARE_BYTES_MAX {
+            return AnyWork::new(work);
+        }
+        let spare = self.boxes.borrow_mut().pop();
+        let mut work = Some(work);
+        if let Some(mut erased) = spare
+            && erased.as_mut().refill(&mut work)
+        {
+            return AnyWork {
+                erased,
+                is_job: W::IS_JOB,
+            };
+        }
+        AnyWork::new(work.expect("only a box that fits takes it"))
+    }
+
+    /// Keeps a box whose outcome has been taken or dropped.
+    #[inline]
+    pub(super) fn keep(&self, erased: Pin<Box<dyn Erased>>) {
+        let mut boxes = self.boxes.borrow_mut();
+        if boxes.len() < SPARE_MAX && size_of_val(&*erased) <= SPARE_BYTES_MAX {
+            boxes.push(erased);
+        }
+    }
+}
+
 /// The body of a task, without its types. No method unwinds.
 pub(super) trait Erased {
     /// Polls the work; when it is done, drops it and keeps its outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Drops the work and keeps "cancelled" as the outcome; false if it cannot be cancelled.
-    fn cancel(self: Pin<&mut Self>) -> bool;
-
-    /// The same, without asking.
+    /// Drops the work and keeps "cancelled" as the outcome.
     fn end(self: Pin<&mut Self>);
 
-    /// Moves the outcome to `out`, an `Option<Outcome<T>>`. What is left is to be dropped.
+    /// Begins anew with the work in `work`, an `Option<W>`, after the outcome was taken. False, with
+    /// nothing done, if that is of another kind.
+    fn refill(self: Pin<&mut Self>, work: &mut dyn Any) -> bool;
+
+    /// Moves the outcome to `out`, an `Option<Outcome<T>>`. What is left is to be dropped, or filled
+    /// again.
     fn take(self: Pin<&mut Self>, out: &mut dyn Any);
+
+    /// Drops the outcome; a panic in that is reported. What is left is as after `take`.
+    fn drop_outcome(self: Pin<&mut Self>);
 
     /// The payload of a panic that nobody has taken.
     fn take_panic(self: Pin<&mut Self>) -> Option<Payload>;
@@ -145,24 +190,25 @@ impl<W: Work> Erased for Stage<W> {
         }
     }
 
-    fn cancel(mut self: Pin<&mut Self>) -> bool {
-        let may_cancel = match self.as_mut().project() {
-            StageProjection::Working { work } => work.may_cancel(),
-            StageProjection::Done { .. } => false,
-        };
-        if may_cancel {
-            self.end();
-        }
-        may_cancel
-    }
-
     fn end(self: Pin<&mut Self>) {
         self.finish(Err(Failure::Cancelled));
+    }
+
+    fn refill(mut self: Pin<&mut Self>, work: &mut dyn Any) -> bool {
+        let work = work.downcast_mut::<Option<W>>().and_then(Option::take);
+        work.map(|work| self.set(Stage::Working { work })).is_some()
     }
 
     fn take(self: Pin<&mut Self>, out: &mut dyn Any) {
         *out.downcast_mut::<Option<Outcome<W::Output>>>()
             .expect("a handle and its slot agree on the type of the output") = self.take_outcome();
+    }
+
+    fn drop_outcome(self: Pin<&mut Self>) {
+        let outcome = self.take_outcome();
+        if mem::needs_drop::<W::Output>() {
+            panics::drop_contained(outcome, "the destructor of a task's output");
+        }
     }
 
     fn take_panic(self: Pin<&mut Self>) -> Option<Payload> {
@@ -179,5 +225,72 @@ impl<W: Work> Erased for Stage<W> {
             Some(Err(Failure::Panicked(payload))) => Some(payload),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+    use std::ptr;
+    use std::task::Waker;
+
+    use super::*;
+
+    fn work<T: Unpin + 'static>(value: T) -> impl Work<Output = T> {
+        FutureWork::new(future::ready(value))
+    }
+
+    fn address(work: &Pin<Box<dyn Erased>>) -> *const () {
+        ptr::from_ref(&**work).cast()
+    }
+
+    /// The outcome of `work`, which ends in its first poll. It is spare after that.
+    fn outcome<T: 'static>(work: &mut Pin<Box<dyn Erased>>) -> Option<T> {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(work.as_mut().poll(&mut cx).is_ready());
+        let mut out: Option<Outcome<T>> = None;
+        work.as_mut().take(&mut out);
+        out.and_then(Result::ok)
+    }
+
+    /// So many boxes with the work of `make`, whose outcomes have been taken.
+    fn spare<W: Work>(count: usize, make: impl Fn() -> W) -> SpareBoxes {
+        let spare = SpareBoxes::default();
+        for _ in 0..count {
+            let mut work = AnyWork::new(make()).erased;
+            let _: Option<W::Output> = outcome(&mut work);
+            spare.keep(work);
+        }
+        spare
+    }
+
+    #[test]
+    fn a_spare_box_takes_work_of_its_kind() {
+        let spare = spare(1, || work(1_u32));
+        let address_before = address(&spare.boxes.borrow()[0]);
+
+        let mut again = spare.fill(work(2_u32)).erased;
+
+        assert_eq!(address(&again), address_before);
+        assert_eq!(outcome(&mut again), Some(2_u32));
+        assert!(spare.boxes.borrow().is_empty());
+    }
+
+    #[test]
+    fn work_of_another_kind_gets_a_box_of_its_own() {
+        let spare = spare(1, || work(1_u32));
+
+        let mut other = spare.fill(work('x')).erased;
+
+        assert_eq!(outcome(&mut other), Some('x'));
+    }
+
+    #[test]
+    fn neither_large_boxes_nor_too_many_are_kept() {
+        let large = spare(1, || work([0_u8; SPARE_BYTES_MAX]));
+        let many = spare(SPARE_MAX + 1, || work(1_u32));
+
+        assert!(large.boxes.borrow().is_empty());
+        assert_eq!(many.boxes.borrow().len(), SPARE_MAX);
     }
 }
