@@ -77,7 +77,7 @@ struct Jobs {
 }
 
 /// One task. What a task leaves in its slot serves the next one there: a header that nobody else
-/// holds, with three references to it, so that to spawn costs one allocation and touches no counter.
+/// holds, with three references to it, so that to spawn costs at most one allocation and touches no counter.
 struct Task {
     header: Arc<Header>,
     /// The future, later the outcome. Absent while the task is being polled, and for the root.
