@@ -744,6 +744,30 @@ fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
 }
 
 #[test]
+fn an_unreferenced_job_that_runs_gets_no_grace() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let runtime = builder.shutdown_grace(Duration::MAX).build().unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let job = runtime.spawn_blocking(move || {
+            begun.send(()).unwrap();
+            let _ended = may_end.recv();
+        });
+        let handle = job.abort_handle();
+        has_begun.recv().unwrap();
+        job.ref_();
+        job.unref();
+
+        // Would wait for years.
+        drop(runtime);
+
+        assert!(handle.is_finished(), "its task has ended with the runtime");
+        drop(end);
+    });
+}
+
+#[test]
 fn a_grace_of_years_is_no_wait_when_nothing_runs() {
     in_time(|| {
         let mut builder = Runtime::builder();
