@@ -80,7 +80,7 @@ struct Jobs {
 /// holds, with three references to it, so that to spawn costs at most one allocation and touches no counter.
 struct Task {
     header: Arc<Header>,
-    /// The future, later the outcome. Absent while the task is being polled, and for the root.
+    /// The future, later, when the header says finished, the outcome. Absent while the task is being polled, and for the root.
     work: Option<Pin<Box<dyn work::Erased>>>,
     /// Absent while the task is being polled, and for the root.
     waker: Option<Waker>,
@@ -96,8 +96,6 @@ struct Task {
     note: Option<Note>,
     extras: Option<Box<Extras>>,
     polls: u32,
-    /// Whether `work` is the outcome.
-    finished: bool,
     /// Whether the pool does it.
     is_job: bool,
     /// Whether it is counted among the referenced ones.
@@ -246,7 +244,6 @@ impl Tasks {
             note: None,
             extras: None,
             polls: 0,
-            finished: false,
             is_job: false,
             is_counted: false,
         }
@@ -358,7 +355,6 @@ impl Task {
         self.spawned_at = now;
         self.note = None;
         self.polls = 0;
-        self.finished = false;
         self.is_counted = true;
         Spawned { header: handle, id }
     }

@@ -43,7 +43,7 @@ impl Tasks {
     pub(crate) fn is_ref(&self, key: Key) -> bool {
         let slots = self.slots.borrow();
         let task = slots.get(key);
-        task.is_some_and(|task| !task.finished && task.header.is_ref())
+        task.is_some_and(|task| !task.header.is_finished() && task.header.is_ref())
     }
 
     /// Counts a task anew after it was said whether it keeps the loop alive.
@@ -53,7 +53,7 @@ impl Tasks {
             return;
         };
         let is_ref = header.is_ref();
-        if task.is_job && !task.finished && task.is_counted != is_ref {
+        if task.is_job && !header.is_finished() && task.is_counted != is_ref {
             task.is_counted = is_ref;
             self.count_jobs(|jobs| {
                 jobs.referenced = if is_ref {
@@ -111,7 +111,7 @@ impl Tasks {
     /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
     pub(crate) fn census(&self, polled: Key) -> Vec<Person> {
         let slots = self.slots.borrow();
-        let unfinished = slots.iter().filter(|(_, task)| !task.finished);
+        let unfinished = slots.iter().filter(|(_, task)| !task.header.is_finished());
         let mut people: Vec<Person> = unfinished
             .map(|(key, task)| task.person(key, key == polled))
             .collect();

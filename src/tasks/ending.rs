@@ -37,7 +37,6 @@ impl Tasks {
         let Some(task) = slots.get_mut(key) else {
             return;
         };
-        task.finished = true;
         task.header.set_finished();
         if task.is_job {
             let is_counted = task.is_counted;
@@ -123,7 +122,7 @@ impl Tasks {
             return;
         };
         let claim = mem::replace(&mut task.claim, Claim::Returned(handle));
-        if task.finished {
+        if task.header.is_finished() {
             self.discard(slots, key);
         } else {
             drop(slots);
@@ -172,7 +171,7 @@ impl Tasks {
     pub(crate) fn cancel_all(&self) {
         let mut live: Vec<(u64, Key)> = {
             let slots = self.slots.borrow();
-            let live = slots.iter().filter(|(_, task)| !task.finished);
+            let live = slots.iter().filter(|(_, task)| !task.header.is_finished());
             live.map(|(key, task)| (task.sequence, key)).collect()
         };
         live.sort_unstable_by_key(|&(sequence, _)| sequence);
