@@ -517,7 +517,7 @@ impl Future for Closed {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Where its loop is not the current one there is nobody to ask; the descriptor is closed.
-        let Some(event_loop) = context::current().filter(|l| l.id() == self.home) else {
+        let Some(event_loop) = context::home(self.home) else {
             return Poll::Ready(());
         };
         let asker = Asker::new(self.home, cx.waker());

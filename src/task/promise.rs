@@ -182,7 +182,7 @@ impl<T> Cell<T> {
     /// Drops an outcome that nobody wants; a panic in it is reported.
     fn discard(&self, outcome: Option<Outcome<T>>) {
         if let Some(Err(Failure::Panicked(payload))) = outcome {
-            match context::current().filter(|event_loop| event_loop.id() == self.shared.id) {
+            match context::home(self.shared.id) {
                 Some(event_loop) => event_loop.tasks.panic_unhandled(&self.identity, payload),
                 None => self.shared.panic_unhandled(&self.identity, payload),
             }
