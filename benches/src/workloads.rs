@@ -161,17 +161,10 @@ const fn here(
     id: &'static str,
     title: &'static str,
     task: Task,
-    (operations, quick): (u64, u64),
+    amounts: (u64, u64),
     metrics: &'static [Metric],
 ) -> Workload {
-    Workload {
-        id,
-        title,
-        work: Work::Here(task),
-        operations,
-        quick,
-        metrics,
-    }
+    entry(id, title, Work::Here(task), amounts, metrics)
 }
 
 /// A short form for the list below.
@@ -179,13 +172,23 @@ const fn server(
     id: &'static str,
     title: &'static str,
     traffic: Traffic,
+    amounts: (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    entry(id, title, Work::Server(traffic), amounts, metrics)
+}
+
+const fn entry(
+    id: &'static str,
+    title: &'static str,
+    work: Work,
     (operations, quick): (u64, u64),
     metrics: &'static [Metric],
 ) -> Workload {
     Workload {
         id,
         title,
-        work: Work::Server(traffic),
+        work,
         operations,
         quick,
         metrics,

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use futures::channel::oneshot;
-use quintet::runtime::{Builder, Handle};
+use quintet::runtime::{Builder, Handle, Runtime};
 use quintet::time::{
     self, Duration, Instant, advance, advance_to_next, interval, interval_at, sleep, sleep_until,
     timeout,
@@ -17,14 +17,19 @@ use super::{LONG, in_time, new, panic_of, paused, poll_once};
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
+/// A runtime whose time stands still unless it is moved.
+fn moved_by_hand() -> Runtime {
+    let built = Builder::new()
+        .start_paused(true)
+        .auto_advance(false)
+        .build();
+    built.expect("descriptors for a runtime")
+}
+
 #[test]
 fn without_auto_advance_time_may_be_moved_again_and_again() {
     in_time(|| {
-        let runtime = Builder::new()
-            .start_paused(true)
-            .auto_advance(false)
-            .build()
-            .unwrap();
+        let runtime = moved_by_hand();
         runtime.block_on(async {
             let start = Instant::now();
             for _ in 0..10 {
@@ -43,11 +48,7 @@ fn without_auto_advance_time_may_be_moved_again_and_again() {
 #[test]
 fn what_is_due_fires_though_time_stands_still_and_a_socket_is_waited_for() {
     in_time(|| {
-        let runtime = Builder::new()
-            .start_paused(true)
-            .auto_advance(false)
-            .build()
-            .unwrap();
+        let runtime = moved_by_hand();
         runtime.block_on(async {
             let listener = quintet::net::TcpListener::bind("127.0.0.1:0")
                 .await
