@@ -92,16 +92,18 @@ impl TaskTracker {
 
     /// Waits until the tracker is closed and empty.
     ///
-    /// If that happens after this call, the future ends, even if the tracker has been opened or
-    /// used again before the future is polled.
+    /// If it is so at this call, or becomes so later, the future ends, even if the tracker has been
+    /// opened or used again before the future is polled.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses its place among those who wait, and no more.
     pub fn wait(&self) -> TaskTrackerWaitFuture<'_> {
+        let state = self.state();
         TaskTrackerWaitFuture {
             tracker: self,
-            rounds: self.state().rounds,
+            rounds: state.rounds,
+            is_over: state.is_done(),
             place: Place::default(),
         }
     }
@@ -266,6 +268,8 @@ pub struct TaskTrackerWaitFuture<'a> {
     tracker: &'a TaskTracker,
     /// The tracker's rounds when the wait began.
     rounds: u64,
+    /// Whether the tracker was closed and empty when the wait began.
+    is_over: bool,
     place: Place,
 }
 
@@ -274,11 +278,11 @@ impl Future for TaskTrackerWaitFuture<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let rounds = this.rounds;
+        let (rounds, is_over) = (this.rounds, this.is_over);
         let what = &"the end of tracked tasks (TaskTracker)";
         let crowd = &this.tracker.crowd;
         crowd.poll(cx, what, &mut this.place, |state| {
-            let is_over = state.is_done() || state.rounds != rounds;
+            let is_over = is_over || state.is_done() || state.rounds != rounds;
             is_over.then_some(())
         })
     }

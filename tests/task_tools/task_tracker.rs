@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use futures::poll;
+use futures::{FutureExt, poll};
 use quintet::runtime::Handle;
 use quintet::task::{TaskTracker, yield_now};
 use quintet::{spawn, spawn_blocking};
@@ -59,6 +59,17 @@ fn a_wait_that_missed_the_moment_ends_all_the_same() {
         assert!(poll!(polled).is_ready());
         assert!(poll!(pin!(late)).is_pending());
     });
+}
+
+#[test]
+fn a_wait_that_began_at_the_moment_ends_all_the_same() {
+    let tracker = TaskTracker::new();
+    tracker.close();
+    let wait = tracker.wait();
+    tracker.reopen();
+    let _token = tracker.token();
+    assert_eq!(wait.now_or_never(), Some(()));
+    assert_eq!(tracker.wait().now_or_never(), None, "it is open and used");
 }
 
 #[test]
