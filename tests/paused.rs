@@ -170,6 +170,62 @@ fn intervals_and_timeouts_follow_paused_time() {
     });
 }
 
+/// When the ticks of an interval are due, and when they are taken, since its start; the second one
+/// is taken `late` after it is due.
+fn ticks_after_a_late_one(
+    behavior: MissedTickBehavior,
+    period: Duration,
+    late: Duration,
+) -> [(Duration, Duration); 3] {
+    block_on(async {
+        let start = Instant::now();
+        let mut beat = interval(period);
+        beat.set_missed_tick_behavior(behavior);
+        beat.tick().await;
+        sleep(period + late).await;
+        let mut ticks = [(Duration::ZERO, Duration::ZERO); 3];
+        for tick in &mut ticks {
+            *tick = (beat.tick().await - start, start.elapsed());
+        }
+        ticks
+    })
+}
+
+#[test]
+fn a_tick_is_missed_when_it_is_more_than_five_milliseconds_late() {
+    use MissedTickBehavior::{Burst, Delay, Skip};
+    let ms = |millis: [u64; 3]| millis.map(Duration::from_millis);
+    let cases = [
+        // The period, how late it is; when ticks are due, and when they are taken.
+        (Delay, 100, 5, [100, 200, 300], [105, 200, 300]),
+        (Delay, 100, 6, [100, 206, 306], [106, 206, 306]),
+        (Delay, 100, 60, [100, 260, 360], [160, 260, 360]),
+        (Delay, 100, 100, [100, 300, 400], [200, 300, 400]),
+        (Delay, 100, 250, [100, 450, 550], [350, 450, 550]),
+        (Skip, 100, 5, [100, 200, 300], [105, 200, 300]),
+        (Skip, 100, 60, [100, 200, 300], [160, 200, 300]),
+        (Skip, 100, 100, [100, 300, 400], [200, 300, 400]),
+        (Skip, 100, 250, [100, 400, 500], [350, 400, 500]),
+        (Burst, 100, 60, [100, 200, 300], [160, 200, 300]),
+        (Burst, 100, 250, [100, 200, 300], [350, 350, 350]),
+        // Where the period is shorter than that, a whole period is late.
+        (Delay, 2, 1, [2, 4, 6], [3, 4, 6]),
+        (Delay, 2, 3, [2, 7, 9], [5, 7, 9]),
+        (Skip, 2, 3, [2, 6, 8], [5, 6, 8]),
+        (Burst, 2, 3, [2, 4, 6], [5, 5, 6]),
+    ];
+    for (behavior, period, late, due, taken) in cases {
+        let [period, late, _] = ms([period, late, 0]);
+        let ticks = ticks_after_a_late_one(behavior, period, late);
+        assert_eq!(ticks.map(|(due, _)| due), ms(due), "{behavior:?} {late:?}");
+        assert_eq!(
+            ticks.map(|(_, taken)| taken),
+            ms(taken),
+            "{behavior:?} {late:?}"
+        );
+    }
+}
+
 #[test]
 fn time_does_not_move_while_a_job_is_under_way() {
     block_on(async {

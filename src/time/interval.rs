@@ -53,13 +53,22 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// What an [`Interval`] does about ticks that nobody awaited in time.
+/// A tick that is taken later than this after it was due is late, however long the period is. The
+/// number is tokio's: small beside the periods that people use, large beside what a busy loop adds.
+const LATE: Duration = Duration::from_millis(5);
+
+/// What an [`Interval`] does when a tick was missed.
+///
+/// A tick is missed if it is taken more than 5 ms after it was due, or a whole period after that if
+/// the period is shorter. A tick that is less late changes nothing: the next one is due a period
+/// after this one was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// All missed ticks come at once, one after the other, until it has caught up. This is tokio's
     /// default.
     Burst,
-    /// The next tick comes a period after the late one; ticks are no longer aligned to the start.
+    /// The next tick comes a period after the missed one was taken; ticks are no longer aligned to
+    /// the start.
     Delay,
     /// Missed ticks never come; the next one is the next that is aligned to the start.
     #[default]
@@ -97,14 +106,15 @@ impl Interval {
 
     fn next_tick(&self, due: Instant, now: Instant) -> Instant {
         let next = due.saturating_add(self.period);
-        if now < next {
+        let late = now.duration_since(due);
+        if late <= LATE && late < self.period {
             return next;
         }
         match self.missed {
             MissedTickBehavior::Burst => next,
             MissedTickBehavior::Delay => now.saturating_add(self.period),
             MissedTickBehavior::Skip => {
-                let behind = now.duration_since(due).as_nanos() % self.period.as_nanos();
+                let behind = late.as_nanos() % self.period.as_nanos();
                 now.saturating_add(self.period.saturating_sub(from_nanos(behind)))
             }
         }
