@@ -4,9 +4,10 @@ mod tree;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::coop;
 use crate::sync::crowd::Place;
@@ -120,10 +121,9 @@ impl CancellationToken {
         }
     }
 
-    /// Runs `future` until it ends, or until the token is cancelled; the answer is `None` then.
+    /// Runs `future` until it ends, or until the token is cancelled; resolves to `None` then.
     ///
-    /// A token that is cancelled is noticed first: the future is not polled any more, even if it
-    /// could end.
+    /// A cancelled token is noticed first: the future is not polled again, even if it could end.
     ///
     /// # Cancel safety
     ///
@@ -145,13 +145,22 @@ impl CancellationToken {
     pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut cancelled = self.cancelled();
         let mut future = pin!(future);
+        let mut has_waited = false;
         poll_fn(|cx| {
-            // To look at the token is no operation, so it is not refused either.
-            let cancelled = coop::without_budget(|| Pin::new(&mut cancelled).poll(cx));
-            if cancelled.is_ready() {
-                return Poll::Ready(None);
+            // To find the token not cancelled is no operation: the future is polled whatever is left
+            // of the budget, and charges what it does.
+            let waits = coop::without_budget(|| Pin::new(&mut cancelled).poll(cx)).is_pending();
+            let is_first = !mem::replace(&mut has_waited, true);
+            if waits {
+                return future.as_mut().poll(cx).map(Some);
             }
-            future.as_mut().poll(cx).map(Some)
+            // Refused only once: what spends the whole budget in each poll of the task, before this
+            // is polled, must not keep a cancel from being noticed.
+            if is_first {
+                ready!(coop::poll_proceed(cx));
+            }
+            coop::charge(0);
+            Poll::Ready(None)
         })
         .await
     }

@@ -370,10 +370,11 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        ready!(coop::poll_proceed(cx));
         if self.is_empty() {
+            coop::charge(0);
             return Poll::Ready(None);
         }
-        ready!(coop::poll_proceed(cx));
         loop {
             let Poll::Ready(key) = self.ended.poll_pop(cx) else {
                 context::waits_for(&"the end of a task of a set (JoinSet)");

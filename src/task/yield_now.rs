@@ -1,9 +1,10 @@
 //! `yield_now`: a turn for everybody else.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::context;
+use crate::coop;
 use crate::event_loop::EventLoop;
 use crate::ready::LoopId;
 use crate::tasks::{Asker, Waiter};
@@ -67,7 +68,11 @@ impl Future for YieldNow {
                     return Poll::Ready(());
                 }
             }
-            State::Done => {}
+            State::Done => {
+                ready!(coop::poll_proceed(cx));
+                coop::charge(0);
+                return Poll::Ready(());
+            }
         }
         self.poll_for_another(cx)
     }

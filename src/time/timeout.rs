@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -38,6 +38,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout {
         future,
         sleep: sleep(duration),
+        has_elapsed: false,
     }
 }
 
@@ -50,6 +51,7 @@ pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
     Timeout {
         future,
         sleep: sleep_until(deadline),
+        has_elapsed: false,
     }
 }
 
@@ -65,6 +67,8 @@ pin_project! {
         #[pin]
         future: F,
         sleep: Sleep,
+        // Whether it has resolved to `Elapsed`. Polled again, it is an operation like others.
+        has_elapsed: bool,
     }
 }
 
@@ -90,6 +94,9 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if *this.has_elapsed {
+            ready!(coop::poll_proceed(cx));
+        }
         if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
@@ -100,7 +107,10 @@ impl<F: Future> Future for Timeout<F> {
         }
         match coop::with_own_budget(|| coop::insist(|| this.future.poll(cx))) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => Poll::Ready(Err(Elapsed(()))),
+            Poll::Pending => {
+                *this.has_elapsed = true;
+                Poll::Ready(Err(Elapsed(())))
+            }
         }
     }
 }

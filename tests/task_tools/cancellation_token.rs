@@ -4,7 +4,7 @@ use std::future::pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::thread;
 
 use futures::poll;
@@ -331,14 +331,28 @@ fn a_run_ends_with_its_future_or_with_the_cancel() {
 }
 
 #[test]
-fn a_run_notices_a_cancel_without_budget_and_charges_nothing() {
+fn a_run_notices_a_cancel_without_budget() {
     on_a_loop(async || {
         let token = CancellationToken::new();
         in_check().await;
-        assert_eq!(token.run_until_cancelled(async { 5 }).await, Some(5));
+        let mut run = pin!(token.run_until_cancelled(pending::<()>()));
+        assert!(poll!(&mut run).is_pending());
         assert_eq!(units_left().await, 128);
         token.cancel();
-        assert!(poll!(pin!(token.run_until_cancelled(pending::<()>()))).is_ready());
+        assert_eq!(poll!(&mut run), Poll::Ready(None));
+    });
+}
+
+#[test]
+fn a_run_with_a_cancelled_token_is_refused_once() {
+    on_a_loop(async || {
+        let token = CancellationToken::new();
+        token.cancel();
+        in_check().await;
+        spend(128).await;
+        let mut run = pin!(token.run_until_cancelled(pending::<()>()));
+        assert_eq!(poll!(&mut run), Poll::Pending);
+        assert_eq!(poll!(&mut run), Poll::Ready(None));
     });
 }
 

@@ -1,7 +1,7 @@
 //! The budget of 128 units, seen by those who spend it.
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures::poll;
 use quintet::spawn;
 use quintet::task::coop::{consume_budget, cooperative, has_budget_remaining};
-use quintet::task::{CancellationToken, unconstrained};
+use quintet::task::{CancellationToken, JoinSet, TaskTracker, unconstrained, yield_now};
 use quintet::time::{Duration, Instant, sleep, timeout};
 
 use crate::support::{
@@ -128,7 +128,7 @@ fn a_cooperative_future_costs_a_unit_when_it_ends() {
     on_a_loop(async || {
         in_check().await;
         assert_eq!(cooperative(std::future::ready(5)).await, 5);
-        assert!(poll!(pin!(cooperative(std::future::pending::<()>()))).is_pending());
+        assert!(poll!(pin!(cooperative(pending::<()>()))).is_pending());
         assert_eq!(units_left().await, UNITS - 1);
         let mut ready = pin!(cooperative(async { log("polled") }));
         assert!(poll!(&mut ready).is_pending());
@@ -137,5 +137,88 @@ fn a_cooperative_future_costs_a_unit_when_it_ends() {
         ready.await;
         sleep(Duration::ZERO).await;
         assert_eq!(take_log(), ["polled"]);
+    });
+}
+
+/// Asserts that `operation`, which resolves at once, costs a unit, and waits where none is left.
+async fn costs_a_unit(name: &str, mut operation: impl AsyncFnMut()) {
+    in_check().await;
+    operation().await;
+    assert_eq!(units_left().await, UNITS - 1, "{name}");
+    assert!(poll!(pin!(operation())).is_pending(), "{name}");
+}
+
+#[test]
+fn what_resolves_at_once_costs_a_unit() {
+    on_a_loop(async || {
+        let token = CancellationToken::new();
+        token.cancel();
+        costs_a_unit("cancelled", async || token.cancelled().await).await;
+        costs_a_unit("cancelled_owned", async || {
+            token.clone().cancelled_owned().await;
+        })
+        .await;
+        costs_a_unit("run_until_cancelled", async || {
+            assert_eq!(token.run_until_cancelled(async {}).await, None);
+        })
+        .await;
+        costs_a_unit("run_until_cancelled_owned", async || {
+            let owned = token.clone();
+            assert_eq!(owned.run_until_cancelled_owned(async {}).await, None);
+        })
+        .await;
+
+        let mut set = JoinSet::<()>::new();
+        costs_a_unit("join_next", async || {
+            assert!(set.join_next().await.is_none());
+        })
+        .await;
+        costs_a_unit("join_next_with_id", async || {
+            assert!(set.join_next_with_id().await.is_none());
+        })
+        .await;
+        costs_a_unit("shutdown", async || set.shutdown().await).await;
+        costs_a_unit("join_all", async || {
+            assert!(JoinSet::<()>::new().join_all().await.is_empty());
+        })
+        .await;
+
+        let tracker = TaskTracker::new();
+        tracker.close();
+        costs_a_unit("wait", async || tracker.wait().await).await;
+    });
+}
+
+#[test]
+fn what_has_ended_costs_a_unit_whenever_it_is_asked_again() {
+    on_a_loop(async || {
+        let mut yielded = yield_now();
+        (&mut yielded).await;
+        costs_a_unit("yield_now", async || (&mut yielded).await).await;
+
+        let mut slept = sleep(Duration::ZERO);
+        (&mut slept).await;
+        costs_a_unit("sleep", async || (&mut slept).await).await;
+
+        let mut late = pin!(timeout(Duration::ZERO, pending::<()>()));
+        late.as_mut().await.unwrap_err();
+        costs_a_unit("timeout", async || {
+            late.as_mut().await.unwrap_err();
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_token_that_is_not_cancelled_costs_nothing_and_holds_up_nothing() {
+    on_a_loop(async || {
+        let token = CancellationToken::new();
+        in_check().await;
+        let ended = token.run_until_cancelled(async { 5 }).await;
+        assert_eq!(ended, Some(5));
+        assert_eq!(units_left().await, UNITS);
+        assert!(!has_budget_remaining());
+        let ended = token.run_until_cancelled(async { 6 }).await;
+        assert_eq!(ended, Some(6));
     });
 }
