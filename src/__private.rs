@@ -9,6 +9,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+use crate::report;
 use crate::runtime::{Builder, Handle, Runtime, Stalled};
 use crate::task::{self, LocalKey};
 use crate::time;
@@ -53,7 +54,7 @@ where
     match live(build_or_exit(build), body) {
         Ok(output) => output,
         Err(Some(stalled)) => {
-            eprintln!("quintet: {stalled}");
+            report::print(format_args!("{stalled}"));
             process::exit(EXIT_STALLED);
         }
         // The program asked its runtime to stop.
@@ -110,7 +111,7 @@ fn build_or_exit(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Run
     match build(&mut Builder::new()) {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("quintet: the runtime could not be built: {error}");
+            report::print(format_args!("the runtime could not be built: {error}"));
             process::exit(1);
         }
     }
@@ -252,6 +253,7 @@ fn chosen_seed() -> Option<u64> {
 fn report_seed(seed: u64) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("");
+    // Unlike `report::print`, this is captured with what else the test writes.
     eprintln!(
         "quintet: the test failed with seed {seed}; to run it again with this seed alone: \
          {SEED_VARIABLE}={seed} cargo test {name}"

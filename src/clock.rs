@@ -5,6 +5,8 @@
 //! stands still until it is moved on by hand, and when it is resumed it goes on from there. Nothing
 //! else in the crate reads the time.
 
+pub(crate) mod instant;
+
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::event_loop::EventLoop;
 use crate::ready::{self, LoopId, Outer};
+use crate::report;
 use crate::tasks::{Message, Note, TaskInbox};
 
 thread_local! {
@@ -44,10 +45,7 @@ impl Entered {
         match before.get_mut(index) {
             // A later guard lives: what it will restore is what was before this one.
             Some((_, own)) => std::mem::replace(own, previous),
-            None => CURRENT
-                .try_with(|current| current.replace(previous))
-                .ok()
-                .flatten(),
+            None => replace_current(previous),
         }
     }
 }
@@ -58,16 +56,26 @@ pub(crate) fn enter(event_loop: &Rc<EventLoop>) -> Entered {
 
 fn make_current(event_loop: Option<Rc<EventLoop>>) -> Entered {
     // A runtime that stands in a thread-local may end when these are gone.
-    let previous = CURRENT.try_with(|current| current.replace(event_loop));
+    let previous = replace_current(event_loop);
     let number = BEFORE.try_with(|before| {
         let mut before = before.borrow_mut();
         let number = before.last().map_or(0, |(number, _)| number + 1);
-        before.push((number, previous.ok().flatten()));
+        before.push((number, previous));
         number
     });
     Entered {
         number: number.unwrap_or(u64::MAX),
     }
+}
+
+/// Sets which loop is current, and with it where reports of this thread go; returns the one before.
+fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
+    let reporter = event_loop
+        .as_ref()
+        .map(|event_loop| event_loop.shared.reporter.clone());
+    let previous = CURRENT.try_with(|current| current.replace(event_loop));
+    drop(report::make_current(reporter));
+    previous.ok().flatten()
 }
 
 /// Makes a loop current and running while it lives.

@@ -29,6 +29,7 @@ use crate::phase::poll::{self, Door};
 use crate::phase::timers::Timers;
 use crate::pool::Pool;
 use crate::ready::{self, LoopId};
+use crate::report::{JobMeta, Report, Reporter};
 use crate::slots::Key;
 use crate::tasks::{
     AnyWork, Header, Identity, Message, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     order: AtomicU64,
     pub(crate) is_seeded: bool,
     pub(crate) unhandled_panic: UnhandledPanic,
+    pub(crate) reporter: Reporter,
 }
 
 impl Shared {
@@ -75,7 +77,10 @@ impl Shared {
 
     /// Deals with the panic of a task that comes from elsewhere, of which no join handle tells.
     pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
-        if let Some(fatal) = self.unhandled_panic.deal_with(identity, payload) {
+        if let Some(fatal) = self
+            .unhandled_panic
+            .deal_with(&self.reporter, identity, payload)
+        {
             let fatal = Message::Panic(fatal);
             if let Err(refused) = self.inbox.push(fatal) {
                 refused.discard();
@@ -130,6 +135,8 @@ pub(crate) struct Settings {
     /// Whether files are read here if the kernel has them in memory.
     pub(crate) cached_reads: bool,
     pub(crate) unhandled_panic: UnhandledPanic,
+    /// Where what no result carries is said.
+    pub(crate) reporter: Reporter,
 }
 
 /// What belongs to one loop. Stays on its thread.
@@ -192,13 +199,19 @@ impl EventLoop {
             order: AtomicU64::new(0),
             is_seeded: dice.is_some(),
             unhandled_panic: settings.unhandled_panic,
+            reporter: settings.reporter.clone(),
         };
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
             spare: Cell::new(None),
             clock,
-            tasks: Tasks::new(id, Arc::clone(&door.inbox), settings.unhandled_panic),
+            tasks: Tasks::new(
+                id,
+                Arc::clone(&door.inbox),
+                settings.unhandled_panic,
+                settings.reporter,
+            ),
             timers: Timers::new(),
             pending: Pending::new(),
             poll: poll::Poll::new(door, dice.clone()),
@@ -347,12 +360,9 @@ impl EventLoop {
         self.tasks.release_all();
         self.drop_waiters();
         for job in self.shared.pool.shut_down(grace) {
-            let name = job.name.as_deref().unwrap_or("unnamed");
-            panics::report(format_args!(
-                "shutdown leaves a blocking job behind that did not end within {grace:?}: {name}, \
-                 spawned at {}",
-                job.location
-            ));
+            let job = JobMeta::new(job.name, job.location);
+            let report = Report::JobLeftBehind { job, grace };
+            self.shared.reporter.report(&report);
         }
     }
 }

@@ -89,12 +89,14 @@ mod tasks;
 mod clock;
 mod coop;
 mod dice;
+mod identity;
 mod inbox;
 mod page_cache;
 mod panics;
 mod pool;
 mod primitive;
 mod ready;
+mod report;
 mod slots;
 mod vars;
 

@@ -4,10 +4,10 @@
 //! is called through here, so that nothing else that is queued is lost.
 
 use std::any::Any;
-use std::fmt;
-use std::io::{self, Write};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
+
+use crate::report::{self, Report};
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
@@ -21,11 +21,24 @@ pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 }
 
 /// Drops `value`; a panic of its destructor is reported.
-pub(crate) fn drop_contained<T>(value: T, what: &str) {
-    if let Err(payload) = contain(|| drop(value)) {
-        report(format_args!("{what} panicked: {}", message(&*payload)));
-        discard(payload);
+#[inline]
+pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
+    if mem::needs_drop::<T>()
+        && let Err(payload) = contain(|| drop(value))
+    {
+        report_destructor(what, payload);
     }
+}
+
+/// Reports the panic of a destructor that cannot be told otherwise.
+#[cold]
+pub(crate) fn report_destructor(what: &'static str, payload: Payload) {
+    report::report(&Report::DestructorPanicked {
+        what,
+        task: None,
+        message: message(&*payload).to_owned(),
+    });
+    discard(payload);
 }
 
 /// How many payloads in a row are dropped before one is leaked. Arbitrary: one is usual, two are
@@ -53,11 +66,4 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     } else {
         "(the payload is not a string)"
     }
-}
-
-/// Says one line on standard error: for what nobody is there to be told by a result.
-///
-/// Where nothing can be written, nothing is said: `eprintln!` would panic there.
-pub(crate) fn report(line: fmt::Arguments<'_>) {
-    let _unheard = writeln!(io::stderr(), "quintet: {line}");
 }

@@ -25,8 +25,8 @@ use crate::panics;
 use crate::task::{self, JoinHandle};
 use crate::tasks::{Name, Origin};
 
+pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, Wait};
 pub use builder::{Builder, UnhandledPanic};
-pub use dump::{Dump, TaskDump, Wait};
 pub use enter_guard::EnterGuard;
 pub use exit::{before_exit, exit, on_exit};
 pub use handle::{Handle, TryCurrentError};
@@ -95,8 +95,8 @@ impl Runtime {
     /// in the next `block_on`.
     ///
     /// While nothing is to be done the thread sleeps and uses no CPU, for ever if need be: another
-    /// thread may hold a waker. If nothing of the loop's own can ever end that sleep, it says so once
-    /// on standard error, with the tasks that wait and what they wait for.
+    /// thread may hold a waker. If nothing of the loop's own can ever end that sleep, it
+    /// [reports](Report::Stalled) so once, with the tasks that wait and what they wait for.
     ///
     /// # Panics
     ///
@@ -134,11 +134,8 @@ impl Runtime {
 
     /// Says that only another thread can end a sleep that has begun.
     fn tell_of_silence(&self) {
-        panics::report(format_args!(
-            "nothing can wake this loop but another thread: no timer is armed, no socket is waited \
-             for, no job is under way; {}",
-            self.dump()
-        ));
+        let report = Report::Stalled { dump: self.dump() };
+        self.event_loop.shared.reporter.report(&report);
     }
 
     /// Spawns a task onto this runtime; see [`quintet::spawn`](crate::spawn). It is first polled by
@@ -193,10 +190,12 @@ impl Runtime {
         let hooks = std::mem::take(&mut self.event_loop.hooks.borrow_mut().on_exit);
         for hook in hooks {
             if let Err(payload) = panics::contain(|| hook(code)) {
-                panics::report(format_args!(
-                    "an `on_exit` hook panicked: {}",
-                    panics::message(&*payload)
-                ));
+                self.event_loop
+                    .shared
+                    .reporter
+                    .report(&Report::HookPanicked {
+                        message: panics::message(&*payload).to_owned(),
+                    });
                 panics::discard(payload);
             }
         }
@@ -208,7 +207,7 @@ impl Runtime {
 
     /// Ends the runtime like dropping it, but waits at most `grace` for running blocking jobs.
     ///
-    /// Jobs that go on after that are named on standard error; their threads end with them.
+    /// Jobs that go on after that are [reported](Report::JobLeftBehind); their threads end with them.
     pub fn shutdown_timeout(mut self, grace: Duration) {
         self.grace = grace;
     }

@@ -24,16 +24,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+pub(crate) use crate::identity::{Identity, Name, Origin};
 use crate::inbox::Inbox;
 use crate::panics::{self, Payload};
 use crate::ready::{self, LoopId};
+use crate::report::{self, Report, Reporter};
 use crate::slots::{Key, Slots};
 use crate::vars::{self, Vars};
 
 pub(crate) use census::{Note, Person};
 use ending::vacate;
 pub(crate) use header::{Header, Message};
-pub(crate) use identity::{Failure, Identity, Name, Origin, Outcome, UnhandledPanic};
+pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
 pub(crate) use waiter::{Asker, Waiter};
 pub(crate) use work::{AnyWork, FutureWork, Work};
 
@@ -63,6 +65,7 @@ pub(crate) struct Tasks {
     jobs: Cell<Jobs>,
     spare_boxes: work::SpareBoxes,
     unhandled_panic: UnhandledPanic,
+    reporter: Reporter,
     /// Under the policy that such a panic ends the loop: the first one.
     fatal_panic: RefCell<Option<Payload>>,
     has_fatal_panic: Cell<bool>,
@@ -166,6 +169,7 @@ impl Tasks {
         home: LoopId,
         inbox: Arc<TaskInbox>,
         unhandled_panic: UnhandledPanic,
+        reporter: Reporter,
     ) -> Self {
         Tasks {
             home,
@@ -178,6 +182,7 @@ impl Tasks {
             jobs: Cell::default(),
             spare_boxes: work::SpareBoxes::default(),
             unhandled_panic,
+            reporter,
             fatal_panic: RefCell::new(None),
             has_fatal_panic: Cell::new(false),
         }
@@ -426,11 +431,19 @@ impl fmt::Debug for Header {
 
 /// Wakes; a panic of a foreign waker is reported.
 pub(crate) fn wake_contained(waker: Waker) {
+    wake_reporting(waker, report::report);
+}
+
+/// The same on behalf of a loop that need not be the current one.
+pub(crate) fn wake_contained_for(reporter: &Reporter, waker: Waker) {
+    wake_reporting(waker, |report| reporter.report(report));
+}
+
+fn wake_reporting(waker: Waker, report: impl FnOnce(&Report)) {
     if let Err(payload) = panics::contain(|| waker.wake()) {
-        panics::report(format_args!(
-            "a waker panicked: {}",
-            panics::message(&*payload)
-        ));
+        report(&Report::WakerPanicked {
+            message: panics::message(&*payload).to_owned(),
+        });
         panics::discard(payload);
     }
 }

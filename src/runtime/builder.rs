@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Runtime;
 use crate::event_loop::{EventLoop, Settings};
 use crate::pool;
+use crate::report::{Report, Reporter};
 use crate::tasks;
 
 /// More workers than this are a mistake (libuv has the same limit).
@@ -44,13 +45,14 @@ pub struct Builder {
     grace: Duration,
 }
 
-/// What becomes of a panic of a task that nobody awaits.
+/// What becomes of a panic of a task whose join handle is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnhandledPanic {
-    /// The runtime says nothing; the panic hook has spoken already.
+    /// The runtime reports no panic at all; the panic hook has been called already. That includes
+    /// panics of destructors, of wakers and of hooks.
     Ignore,
-    /// The runtime says on standard error which task it was, and where that was spawned.
+    /// The runtime [reports](Report) which task it was, and where that was spawned.
     #[default]
     Report,
     /// The same, and then the runtime ends: all tasks are dropped, and
@@ -62,8 +64,7 @@ pub enum UnhandledPanic {
 impl From<UnhandledPanic> for tasks::UnhandledPanic {
     fn from(policy: UnhandledPanic) -> Self {
         match policy {
-            UnhandledPanic::Ignore => tasks::UnhandledPanic::Ignore,
-            UnhandledPanic::Report => tasks::UnhandledPanic::Report,
+            UnhandledPanic::Ignore | UnhandledPanic::Report => tasks::UnhandledPanic::Report,
             UnhandledPanic::ShutdownRuntime => tasks::UnhandledPanic::Shutdown,
         }
     }
@@ -84,6 +85,7 @@ impl Builder {
                 is_measuring: cfg!(debug_assertions),
                 cached_reads: true,
                 unhandled_panic: UnhandledPanic::default().into(),
+                reporter: Reporter::default(),
             },
             grace: GRACE_DEFAULT,
         }
@@ -227,9 +229,57 @@ impl Builder {
         self
     }
 
-    /// Sets what becomes of a panic of a task that nobody awaits.
+    /// Sets what becomes of a panic of a task whose join handle is gone.
     pub fn unhandled_panic(&mut self, policy: UnhandledPanic) -> &mut Self {
         self.settings.unhandled_panic = policy.into();
+        let ignores_panics = policy == UnhandledPanic::Ignore;
+        self.settings.reporter.set_ignores_panics(ignores_panics);
+        self
+    }
+
+    /// Calls `function` with each [`Report`] of this runtime, in place of writing it to standard
+    /// error.
+    ///
+    /// The function is called where something happens: mostly on the loop's thread, but also on worker
+    /// threads, and on any other that drops a handle. It is called under no lock. Until it returns,
+    /// that thread does nothing else; so it must not wait for the runtime. It may spawn tasks and use
+    /// the [`Handle`](super::Handle). If it panics, this and the report are written to standard error.
+    /// The same becomes of reports that it causes itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::runtime::{Builder, Report};
+    /// use std::sync::mpsc;
+    ///
+    /// # std::panic::set_hook(Box::new(|_| ()));
+    /// # fn main() -> std::io::Result<()> {
+    /// let (reports, received) = mpsc::channel();
+    /// let runtime = Builder::new()
+    ///     .on_report(move |report| {
+    ///         let _closed = reports.send(report.clone());
+    ///     })
+    ///     .build()?;
+    /// runtime.spawn(async { panic!("out of order") });
+    /// runtime.run().unwrap();
+    ///
+    /// let report = received.recv().unwrap();
+    /// assert!(matches!(report, Report::TaskPanicked { message, .. } if message == "out of order"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_report(&mut self, function: impl Fn(&Report) + Send + Sync + 'static) -> &mut Self {
+        self.settings.reporter.set_function(Box::new(function));
+        self
+    }
+
+    /// Writes no [`Report`] to standard error.
+    ///
+    /// A function given to [`on_report`](Builder::on_report) is called all the same. The environment
+    /// variable `QUINTET_REPORTS=off` does this for all runtimes of a process, and also for what is
+    /// reported where no runtime is current: the panic of a waker that a channel calls there.
+    pub fn quiet(&mut self) -> &mut Self {
+        self.settings.reporter.set_quiet();
         self
     }
 

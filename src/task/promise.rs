@@ -18,8 +18,7 @@ use super::abort_handle::abort_local;
 use super::join_handle;
 use crate::context;
 use crate::event_loop::{KeepAlive, Shared};
-use crate::panics;
-use crate::tasks::{Failure, Header, Identity, Outcome, Work, wake_contained};
+use crate::tasks::{Failure, Header, Identity, Outcome, Work, wake_contained_for};
 
 /// The awaiting side of a cell, without its type.
 pub(super) trait Awaited: Send + Sync {
@@ -157,7 +156,7 @@ impl<T> Cell<T> {
         let mut state = self.lock();
         if !matches!(state.stage, Stage::Empty) {
             drop(state);
-            panics::drop_contained(outcome, "the destructor of an output");
+            self.drop_outcome(outcome);
             return;
         }
         let unwanted = if state.detached {
@@ -174,9 +173,15 @@ impl<T> Cell<T> {
         drop(task);
         drop(hold);
         if let Some(waker) = waker {
-            wake_contained(waker);
+            wake_contained_for(&self.shared.reporter, waker);
         }
         self.discard(unwanted);
+    }
+
+    fn drop_outcome<O>(&self, outcome: O) {
+        let what = "the destructor of an output";
+        let reporter = &self.shared.reporter;
+        reporter.drop_contained(outcome, what, &self.identity);
     }
 
     /// Drops an outcome that nobody wants; a panic in it is reported.
@@ -187,7 +192,7 @@ impl<T> Cell<T> {
                 None => self.shared.panic_unhandled(&self.identity, payload),
             }
         } else {
-            panics::drop_contained(outcome, "the destructor of an output");
+            self.drop_outcome(outcome);
         }
     }
 }

@@ -1,16 +1,9 @@
-//! Who a task is, and how it can end.
-
-use std::fmt;
-use std::ops::Deref;
-use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! How a task can end, and what becomes of a panic that no join handle receives.
 
 use super::Tasks;
+use crate::identity::{self, Identity, Origin};
 use crate::panics::{self, Payload};
-
-/// Task ids are taken from the process's counter in blocks of this size, so that spawning does not
-/// touch memory shared with other loops.
-const ID_BLOCK: u64 = 1024;
+use crate::report::{Report, Reporter, TaskMeta};
 
 /// How a task ended.
 pub(crate) type Outcome<T> = Result<T, Failure>;
@@ -26,77 +19,10 @@ pub(crate) enum Failure {
     NoWorker(std::io::Error),
 }
 
-/// The name of a task. A thin pointer, for few tasks have one and all have room for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Name(Box<Box<str>>);
-
-impl Name {
-    pub(crate) fn new(name: String) -> Self {
-        Name(Box::new(name.into_boxed_str()))
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
-    }
-}
-
-/// Where a task comes from: for messages, dumps and the order of shutdown.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) name: Option<Name>,
-    pub(crate) location: &'static Location<'static>,
-}
-
-/// Who a task is.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(crate) id: u64,
-    pub(crate) origin: Origin,
-}
-
-/// The process's counter of task ids. They begin with 1.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-impl Identity {
-    /// The identity of a task that is spawned from another thread.
-    pub(crate) fn from_elsewhere(origin: Origin) -> Self {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Identity { id, origin }
-    }
-
-    /// Says that the task panicked, for nobody awaits it.
-    fn report_panic(&self, payload: &Payload) {
-        panics::report(format_args!(
-            "{self} panicked, and nobody awaits it: {}",
-            panics::message(&**payload)
-        ));
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("task ")?;
-        if let Some(name) = &self.origin.name {
-            write!(f, "`{name}` ")?;
-        }
-        write!(f, "(id {}, spawned at {})", self.id, self.origin.location)
-    }
-}
-
-/// What becomes of a panic that nobody is told of by a join handle.
+/// What becomes of a panic that no join handle receives. Whether it is reported is the reporter's
+/// business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnhandledPanic {
-    Ignore,
     Report,
     /// It is reported, and ends the loop.
     Shutdown,
@@ -104,10 +30,16 @@ pub(crate) enum UnhandledPanic {
 
 impl UnhandledPanic {
     /// Deals with the panic of a task. One that is to end the loop is returned.
-    pub(crate) fn deal_with(self, identity: &Identity, payload: Payload) -> Option<Payload> {
-        if self != UnhandledPanic::Ignore {
-            identity.report_panic(&payload);
-        }
+    pub(crate) fn deal_with(
+        self,
+        reporter: &Reporter,
+        identity: &Identity,
+        payload: Payload,
+    ) -> Option<Payload> {
+        reporter.report(&Report::TaskPanicked {
+            task: TaskMeta::new(identity.clone()),
+            message: panics::message(&*payload).to_owned(),
+        });
         if self == UnhandledPanic::Shutdown {
             return Some(payload);
         }
@@ -121,16 +53,16 @@ impl Tasks {
     pub(crate) fn identify(&self, origin: Origin) -> Identity {
         let (mut next, mut end) = self.ids.get();
         if next == end {
-            next = NEXT_ID.fetch_add(ID_BLOCK, Ordering::Relaxed);
-            end = next + ID_BLOCK;
+            (next, end) = identity::next_block();
         }
         self.ids.set((next + 1, end));
         Identity { id: next, origin }
     }
 
-    /// Deals with a panic of which no join handle tells.
+    /// Deals with a panic that no join handle receives.
     pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
-        if let Some(fatal) = self.unhandled_panic.deal_with(identity, payload) {
+        let policy = self.unhandled_panic;
+        if let Some(fatal) = policy.deal_with(&self.reporter, identity, payload) {
             self.end_by(fatal);
         }
     }

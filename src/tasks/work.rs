@@ -152,7 +152,7 @@ impl<W: Work> Stage<W> {
         }
         let dropped = panics::contain(|| self.set(Stage::Done { outcome }));
         if let Err(payload) = dropped {
-            report_destructor(payload);
+            panics::report_destructor("the destructor of a task's future", payload);
         }
     }
 
@@ -165,15 +165,6 @@ impl<W: Work> Stage<W> {
             StageProjection::Working { .. } => None,
         }
     }
-}
-
-#[cold]
-fn report_destructor(payload: Payload) {
-    panics::report(format_args!(
-        "the destructor of a task's future panicked: {}",
-        panics::message(&*payload)
-    ));
-    panics::discard(payload);
 }
 
 impl<W: Work> Erased for Stage<W> {

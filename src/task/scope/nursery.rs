@@ -142,11 +142,7 @@ where
 /// Drops the body; a panic of its destructor is reported.
 fn drop_body<B>(body: &mut Pin<&mut Option<B>>) {
     if let Err(payload) = panics::contain(|| body.set(None)) {
-        let message = panics::message(&*payload);
-        panics::report(format_args!(
-            "the destructor of a scope's body panicked: {message}"
-        ));
-        panics::discard(payload);
+        panics::report_destructor("the destructor of a scope's body", payload);
     }
 }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use crate::panics;
+use crate::report::{self, Report, TaskMeta};
 use crate::tasks::{Identity, wake_contained};
 
 /// The place for one output.
@@ -108,8 +109,11 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Err(payload) = panics::contain(|| this.future.set(None)) {
-                let (child, message) = (this.identity, panics::message(&*payload));
-                panics::report(format_args!("the destructor of {child} panicked: {message}"));
+                report::report(&Report::DestructorPanicked {
+                    what: "the destructor of a scope's task",
+                    task: Some(TaskMeta::new(this.identity.clone())),
+                    message: panics::message(&*payload).to_owned(),
+                });
                 panics::discard(payload);
             }
             this.packet.fill(this.output.take());

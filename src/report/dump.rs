@@ -1,0 +1,206 @@
+//! What each task of a runtime waits for, as users see it.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::clock::instant::Instant;
+use crate::identity::{Id, Name};
+
+/// A look at the live tasks of a runtime; made by [`Runtime::dump`](crate::runtime::Runtime::dump).
+///
+/// It prints well.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use quintet::time::{Duration, sleep};
+///
+/// let runtime = quintet::runtime::Runtime::new()?;
+/// quintet::task::Builder::new(); // tasks may have names
+/// runtime.spawn(async { sleep(Duration::from_secs(60)).await });
+/// runtime.run_until_stalled();
+///
+/// let dump = runtime.dump();
+/// assert_eq!(dump.tasks().len(), 1);
+/// println!("{dump}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dump {
+    /// Which runtime it is.
+    pub(crate) title: String,
+    pub(crate) tasks: Vec<TaskDump>,
+}
+
+/// One live task.
+#[derive(Clone, Debug)]
+pub struct TaskDump {
+    pub(crate) id: Id,
+    pub(crate) name: Option<Name>,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) age: Duration,
+    pub(crate) polls: u32,
+    pub(crate) busy: Option<Duration>,
+    pub(crate) is_ref: bool,
+    pub(crate) waits: Vec<Wait>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wait {
+    /// Nothing: it is being polled.
+    Running,
+    /// Its turn: it stands in a queue.
+    Ready,
+    /// The next check phase.
+    Check,
+    /// The next close phase.
+    Close,
+    /// A point in time.
+    Timer {
+        /// The time.
+        deadline: Instant,
+        /// How long it is until then; `None` if that is for ever.
+        left: Option<Duration>,
+    },
+    /// A socket or another descriptor.
+    Source {
+        /// The descriptor.
+        fd: RawFd,
+        /// Whether it is to be read or written.
+        is_read: bool,
+        /// What it is, as far as can be told.
+        description: String,
+    },
+    /// A worker thread: the task is a blocking job.
+    Worker,
+    /// The end of another task.
+    Join(Id),
+    /// What a primitive of this crate says: a lock, a channel.
+    Other(&'static str),
+    /// Nobody knows: a waker that was given away, or none at all.
+    Unknown,
+}
+
+impl Dump {
+    /// Returns the tasks, in the order in which they were spawned.
+    pub fn tasks(&self) -> &[TaskDump] {
+        &self.tasks
+    }
+
+    pub(crate) fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for task in &self.tasks {
+            write!(f, "\n  {task}")?;
+        }
+        Ok(())
+    }
+}
+
+impl TaskDump {
+    /// Returns the task's id.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Returns its name, if it was given one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns where it was spawned.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// Returns how long ago it was spawned.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Returns how often it was polled.
+    pub fn polls(&self) -> u32 {
+        self.polls
+    }
+
+    /// Returns how long its polls took together, if that is
+    /// [measured](crate::runtime::Builder::measure_tasks).
+    pub fn busy(&self) -> Option<Duration> {
+        self.busy
+    }
+
+    /// Returns whether it keeps the runtime alive.
+    pub fn is_referenced(&self) -> bool {
+        self.is_ref
+    }
+
+    /// Returns what it waits for; it may be several things at once.
+    pub fn waits(&self) -> &[Wait] {
+        &self.waits
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.tasks.len();
+        let noun = if count == 1 { "task" } else { "tasks" };
+        write!(f, "{}: {count} {noun}", self.title)?;
+        self.fmt_tasks(f)
+    }
+}
+
+impl fmt::Display for TaskDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " `{name}`")?;
+        }
+        let polls = if self.polls == 1 { "poll" } else { "polls" };
+        write!(
+            f,
+            ", spawned at {}, {:.1?} ago, {} {polls}",
+            self.location, self.age, self.polls
+        )?;
+        if let Some(busy) = self.busy {
+            write!(f, ", busy for {busy:.1?}")?;
+        }
+        if !self.is_ref {
+            f.write_str(", unreferenced")?;
+        }
+        for wait in &self.waits {
+            write!(f, "\n    {wait}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Running => f.write_str("is running"),
+            Wait::Ready => f.write_str("is ready to run"),
+            Wait::Check => f.write_str("waits for the check phase"),
+            Wait::Close => f.write_str("waits for the close phase"),
+            Wait::Timer { left: None, .. } => f.write_str("waits for a timer that never fires"),
+            Wait::Timer {
+                left: Some(left), ..
+            } => write!(f, "waits for a timer, due in {left:.1?}"),
+            Wait::Source {
+                fd,
+                is_read,
+                description,
+            } => {
+                let what = if *is_read { "read" } else { "write" };
+                write!(f, "waits to {what} descriptor {fd} ({description})")
+            }
+            Wait::Worker => f.write_str("waits for a worker thread"),
+            Wait::Join(id) => write!(f, "waits for the end of task {id}"),
+            Wait::Other(what) => write!(f, "waits for {what}"),
+            Wait::Unknown => f.write_str("waits for something that the runtime does not know of"),
+        }
+    }
+}

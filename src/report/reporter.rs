@@ -1,0 +1,149 @@
+//! The way of a report to the function that the user gave, or to standard error.
+//!
+//! A loop has a reporter. What happens on a thread and belongs to no loop in particular, the panic of
+//! a waker say, goes to the reporter of the thread's current loop, or else to standard error.
+
+use std::cell::{Cell, RefCell};
+use std::env;
+use std::fmt;
+use std::io::{self, Write};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use super::{Report, TaskMeta};
+use crate::identity::Identity;
+use crate::panics;
+
+/// The environment variable that keeps reports from standard error.
+const REPORTS_VARIABLE: &str = "QUINTET_REPORTS";
+
+/// Where the reports of a loop go.
+#[derive(Clone, Default)]
+pub(crate) struct Reporter {
+    function: Option<Arc<Function>>,
+    /// Without a function, or where that fails: whether standard error gets nothing.
+    is_quiet: bool,
+    /// Whether panics are not reported.
+    ignores_panics: bool,
+}
+
+type AnyFunction = Box<dyn Fn(&Report) + Send + Sync>;
+
+/// The function that the user gave. The last reference to it may go anywhere, so its destructor must
+/// not unwind.
+struct Function(Option<AnyFunction>);
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        panics::drop_contained(self.0.take(), "the destructor of an `on_report` function");
+    }
+}
+
+// A panic of the function is contained where it is called.
+impl UnwindSafe for Function {}
+impl RefUnwindSafe for Function {}
+
+thread_local! {
+    /// The reporter of this thread's current loop.
+    static CURRENT: RefCell<Option<Reporter>> = const { RefCell::new(None) };
+    /// Whether a user's function is being called on this thread.
+    static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Reporter {
+    pub(crate) fn set_function(&mut self, function: AnyFunction) {
+        self.function = Some(Arc::new(Function(Some(function))));
+    }
+
+    pub(crate) fn set_quiet(&mut self) {
+        self.is_quiet = true;
+    }
+
+    pub(crate) fn set_ignores_panics(&mut self, ignores_panics: bool) {
+        self.ignores_panics = ignores_panics;
+    }
+
+    /// Hands over a report. Runs users' code, but does not unwind.
+    #[cold]
+    pub(crate) fn report(&self, report: &Report) {
+        if self.ignores_panics && report.is_panic() {
+            return;
+        }
+        // What goes wrong within the function cannot be told by calling it again.
+        let was_reporting = IS_REPORTING.try_with(|is_reporting| is_reporting.replace(true));
+        match self.function() {
+            Some(function) if was_reporting == Ok(false) => self.call(function, report),
+            _ => self.print(format_args!("{report}")),
+        }
+        if was_reporting == Ok(false) {
+            IS_REPORTING.set(false);
+        }
+    }
+
+    /// Drops `value`, which the task `owner` has made or used; a panic of its destructor is reported.
+    pub(crate) fn drop_contained<T>(&self, value: T, what: &'static str, owner: &Identity) {
+        if let Err(payload) = panics::contain(|| drop(value)) {
+            self.report(&Report::DestructorPanicked {
+                what,
+                task: Some(TaskMeta::new(owner.clone())),
+                message: panics::message(&*payload).to_owned(),
+            });
+            panics::discard(payload);
+        }
+    }
+
+    fn function(&self) -> Option<&AnyFunction> {
+        self.function
+            .as_ref()
+            .and_then(|function| function.0.as_ref())
+    }
+
+    fn call(&self, function: &AnyFunction, report: &Report) {
+        if let Err(payload) = panics::contain(|| function(report)) {
+            let message = panics::message(&*payload);
+            self.print(format_args!(
+                "the function given to `Builder::on_report` panicked: {message}; it was called \
+                 with this: {report}"
+            ));
+            panics::discard(payload);
+        }
+    }
+
+    fn print(&self, text: fmt::Arguments<'_>) {
+        let is_off = env::var_os(REPORTS_VARIABLE).is_some_and(|value| value == "off");
+        if !self.is_quiet && !is_off {
+            print(text);
+        }
+    }
+}
+
+/// Hands over a report that belongs to no loop in particular.
+#[cold]
+pub(crate) fn report(report: &Report) {
+    let reporter = CURRENT.try_with(|current| current.borrow().clone());
+    reporter.ok().flatten().unwrap_or_default().report(report);
+}
+
+/// Makes `reporter` that of this thread, and returns the one before.
+pub(crate) fn make_current(reporter: Option<Reporter>) -> Option<Reporter> {
+    // In a destructor of another thread-local this one may be gone.
+    let before = CURRENT.try_with(|current| current.replace(reporter));
+    before.ok().flatten()
+}
+
+/// Writes a line to standard error in the form of all that the runtime says there.
+///
+/// Where nothing can be written, nothing is said: `eprintln!` would panic there.
+pub(crate) fn print(text: fmt::Arguments<'_>) {
+    let _closed = writeln!(io::stderr().lock(), "quintet: {text}");
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter")
+            .field("has_function", &self.function.is_some())
+            .field("is_quiet", &self.is_quiet)
+            .field("ignores_panics", &self.ignores_panics)
+            .finish()
+    }
+}

@@ -1,0 +1,476 @@
+//! Reports: what a runtime has to say that no result carries, and where it goes.
+
+use std::fs::OpenOptions;
+use std::future::pending;
+use std::panic::Location;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use quintet::runtime::{Builder, Handle, Report, Runtime, UnhandledPanic, Wait, on_exit};
+use quintet::sync::oneshot;
+use quintet::task::{self, JoinHandle};
+use quintet::{spawn, spawn_blocking};
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/turns.rs"]
+mod turns;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use child::{child, in_a_child};
+use drops::{OnDrop, PanicsWhenDropped};
+use patience::in_time;
+use reports::Reports;
+use turns::settle;
+use wakers::{hooked_waker, poll_with};
+
+/// Runs `test` on a runtime, and returns what was reported until that has ended.
+fn reported(test: impl AsyncFnOnce()) -> Vec<Report> {
+    reported_on(&mut Builder::new(), test)
+}
+
+fn reported_on(builder: &mut Builder, test: impl AsyncFnOnce()) -> Vec<Report> {
+    in_time(|| {
+        let reports = Reports::of(builder);
+        let runtime = builder.build().expect("descriptors for a runtime");
+        runtime.block_on(test());
+        drop(runtime);
+        reports.take()
+    })
+}
+
+#[track_caller]
+fn only<T: std::fmt::Debug>(list: Vec<T>) -> T {
+    let [one] = <[T; 1]>::try_from(list).expect("one report");
+    one
+}
+
+#[test]
+fn a_panic_of_a_task_without_a_handle_is_reported_with_the_task() {
+    let line = line!() + 4;
+    let mut id = None;
+    let reports = reported(async || {
+        let named = task::Builder::new().name("the named one");
+        let task: JoinHandle<()> = named.spawn(async { panic!("message") });
+        id = Some(task.id());
+        drop(task);
+        settle().await;
+    });
+    let Report::TaskPanicked { task, message, .. } = only(reports) else {
+        panic!("it was a task that panicked");
+    };
+    assert_eq!(Some(task.id()), id);
+    assert_eq!(task.name(), Some("the named one"));
+    assert_eq!(
+        (task.location().file(), task.location().line()),
+        (file!(), line)
+    );
+    assert_eq!(message, "message");
+}
+
+#[test]
+fn a_panic_of_a_job_without_a_handle_is_reported_on_its_worker() {
+    in_time(|| {
+        let (reports, reported) = mpsc::channel();
+        let runtime = Builder::new()
+            .on_report(move |report| {
+                let _test_is_over = reports.send((report.clone(), thread::current().id()));
+            })
+            .build()
+            .unwrap();
+        let job = runtime.handle().spawn_blocking(|| panic!("of a job"));
+        let id = job.id();
+        drop::<JoinHandle<()>>(job);
+
+        let (report, thread) = reported.recv().unwrap();
+
+        assert_ne!(thread, thread::current().id());
+        assert!(
+            matches!(&report, Report::TaskPanicked { task, message, .. }
+                if task.id() == id && message == "of a job"),
+            "{report:?}"
+        );
+    });
+}
+
+#[test]
+fn a_panic_of_a_destructor_is_reported() {
+    let reports = reported(async || {
+        let task = spawn(async {
+            let _guard = PanicsWhenDropped("of a future");
+            pending::<()>().await;
+        });
+        settle().await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        drop(spawn(async { PanicsWhenDropped("of an output") }));
+        settle().await;
+    });
+    let texts: Vec<String> = reports.iter().map(Report::to_string).collect();
+    assert_eq!(reports.len(), 2, "{texts:?}");
+    for (report, (what, text)) in reports.iter().zip([
+        ("the destructor of a task's future", "of a future"),
+        ("the destructor of a task's output", "of an output"),
+    ]) {
+        assert!(
+            matches!(report, Report::DestructorPanicked { what: found, message, .. }
+                if *found == what && message == text),
+            "{report:?}"
+        );
+        assert!(report.to_string().contains(&format!("panicked: {text}")));
+    }
+}
+
+#[test]
+fn a_panic_of_an_output_that_a_worker_drops_goes_to_the_runtime_of_the_job() {
+    in_time(|| {
+        let (reports, reported) = mpsc::channel();
+        let runtime = Builder::new()
+            .on_report(move |report| {
+                let _test_is_over = reports.send(report.clone());
+            })
+            .build()
+            .unwrap();
+        let job = runtime
+            .handle()
+            .spawn_blocking(|| PanicsWhenDropped("of an output"));
+        let id = job.id();
+        drop(job);
+
+        let report = reported.recv().unwrap();
+
+        assert!(
+            matches!(&report, Report::DestructorPanicked { task: Some(task), message, .. }
+                if task.id() == id && message == "of an output"),
+            "{report:?}"
+        );
+    });
+}
+
+#[test]
+fn a_panic_of_a_waker_is_reported_to_the_runtime_that_calls_it() {
+    let reports = reported(async || {
+        let waker = hooked_waker(|| panic!("of a waker"), || ());
+        let (sender, mut receiver) = oneshot::channel::<()>();
+        assert!(poll_with(&mut receiver, &waker).is_pending());
+        sender.send(()).unwrap();
+    });
+    let report = only(reports);
+    assert!(
+        matches!(&report, Report::WakerPanicked { message, .. } if message == "of a waker"),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_panic_of_a_hook_is_reported() {
+    let reports = reported(async || on_exit(|_| panic!("of a hook")));
+    let report = only(reports);
+    assert!(
+        matches!(&report, Report::HookPanicked { message, .. } if message == "of a hook"),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_wait_that_nothing_of_the_loop_can_end_is_reported_with_the_tasks() {
+    in_time(|| {
+        let (reports, reported) = mpsc::channel();
+        let runtime = Builder::new()
+            .on_report(move |report| {
+                let _test_is_over = reports.send(report.clone());
+            })
+            .build()
+            .unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let other = thread::spawn(move || {
+            let report = reported.recv().unwrap();
+            end.send(()).unwrap();
+            report
+        });
+        runtime.block_on(ended).unwrap();
+
+        let Report::Stalled { dump, .. } = other.join().unwrap() else {
+            panic!("it waited in vain");
+        };
+        let [root] = dump.tasks() else {
+            panic!("{dump}");
+        };
+        assert_eq!(root.name(), Some("root"));
+        assert!(matches!(root.waits(), [Wait::Other(_)]), "{dump}");
+    });
+}
+
+#[test]
+fn a_job_that_outlasts_the_grace_is_reported() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        builder.shutdown_grace(Duration::from_millis(1));
+        let (release, released) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel();
+        let line = line!() + 2;
+        let reports = reported_on(&mut builder, async || {
+            drop(task::Builder::new().name("slow").spawn_blocking(move || {
+                begin.send(()).unwrap();
+                let _released = released.recv();
+            }));
+            begun.recv().unwrap();
+        });
+        drop(release);
+        let Report::JobLeftBehind { job, grace, .. } = only(reports) else {
+            panic!("a job was left behind");
+        };
+        assert_eq!(job.name(), Some("slow"));
+        assert_eq!(
+            (job.location().file(), job.location().line()),
+            (file!(), line)
+        );
+        assert_eq!(grace, Duration::from_millis(1));
+    });
+}
+
+#[test]
+fn no_panic_is_reported_where_panics_are_ignored() {
+    let mut builder = Builder::new();
+    builder.unhandled_panic(UnhandledPanic::Ignore);
+    let reports = reported_on(&mut builder, async || {
+        drop::<JoinHandle<()>>(spawn(async { panic!("of a task") }));
+        drop(spawn(async { PanicsWhenDropped("of an output") }));
+        let guard = PanicsWhenDropped("of a future");
+        drop(spawn(async move {
+            let _guard = guard;
+        }));
+        drop(Handle::current().spawn(async { PanicsWhenDropped("of an output") }));
+        on_exit(|_| panic!("of a hook"));
+        let waker = hooked_waker(|| panic!("of a waker"), || ());
+        let mut task = spawn(async {});
+        assert!(poll_with(&mut task, &waker).is_pending());
+        settle().await;
+    });
+    assert!(reports.is_empty(), "{reports:?}");
+}
+
+#[test]
+fn the_function_may_use_the_runtime() {
+    in_time(|| {
+        let (outcomes, outcome) = mpsc::channel();
+        let runtime = Builder::new()
+            .on_report(move |_| {
+                let handle = Handle::current();
+                let task = spawn(async { 1 });
+                let from_handle = handle.spawn(async { 2 });
+                outcomes.send((handle.dump(), task, from_handle)).unwrap();
+            })
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            drop::<JoinHandle<()>>(spawn(async { panic!("of a task") }));
+            settle().await;
+            let (dump, task, from_handle) = outcome.recv().unwrap();
+            assert_eq!(dump.tasks().len(), 3, "{dump}");
+            assert_eq!((task.await.unwrap(), from_handle.await.unwrap()), (1, 2));
+        });
+    });
+}
+
+#[test]
+fn the_function_is_dropped_with_its_runtime_and_its_destructor_may_panic() {
+    in_time(|| {
+        let (dropped, is_dropped) = mpsc::channel();
+        let guard = OnDrop::new(move || {
+            dropped.send(()).unwrap();
+            panic!("of the function");
+        });
+        let mut builder = Builder::new();
+        builder.on_report(move |_| {
+            let _captured = &guard.0;
+        });
+        let runtime = builder.build().unwrap();
+        drop(builder);
+        runtime.block_on(async {});
+        assert!(is_dropped.try_recv().is_err());
+
+        let mut other = Builder::new();
+        let reports = Reports::of(&mut other);
+        let other = other.build().unwrap();
+        let guard = other.enter();
+        drop(runtime);
+        drop(guard);
+
+        is_dropped.try_recv().unwrap();
+        assert!(only(reports.take_texts()).ends_with("panicked: of the function"));
+    });
+}
+
+// ---- Standard error --------------------------------------------------------------------------
+
+fn panic_in_a_task(builder: &mut Builder) {
+    let runtime = builder.build().expect("descriptors for a runtime");
+    drop::<JoinHandle<()>>(runtime.spawn(async { panic!("of a task") }));
+    runtime.run_until_stalled();
+}
+
+fn panic_in_a_waker() {
+    let waker = hooked_waker(|| panic!("of a waker"), || ());
+    let (sender, mut receiver) = oneshot::channel::<()>();
+    assert!(poll_with(&mut receiver, &waker).is_pending());
+    sender.send(()).expect("the receiver is there");
+}
+
+/// What is written by the program `test`, with `QUINTET_REPORTS` set to `variable`.
+fn written(test: &str, variable: Option<&str>, body: impl FnOnce()) -> Option<Vec<String>> {
+    let mut child = child(test);
+    match variable {
+        Some(value) => child.env("QUINTET_REPORTS", value),
+        None => child.env_remove("QUINTET_REPORTS"),
+    };
+    in_a_child(child, body).map(|output| reports::reports(&output))
+}
+
+#[test]
+fn without_a_function_reports_are_lines_on_standard_error() {
+    let test = "without_a_function_reports_are_lines_on_standard_error";
+    let lines = written(test, None, || {
+        panic_in_a_task(&mut Builder::new());
+        // Of no loop.
+        panic_in_a_waker();
+    });
+    let Some(lines) = lines else { return };
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("quintet: task (id "), "{lines:?}");
+    assert!(lines[0].ends_with("of a task"), "{lines:?}");
+    assert_eq!(lines[1], "quintet: a waker panicked: of a waker");
+}
+
+#[test]
+fn a_quiet_runtime_writes_nothing() {
+    let test = "a_quiet_runtime_writes_nothing";
+    let lines = written(test, None, || panic_in_a_task(Builder::new().quiet()));
+    let Some(lines) = lines else { return };
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn the_environment_can_keep_reports_from_standard_error() {
+    let test = "the_environment_can_keep_reports_from_standard_error";
+    let lines = written(test, Some("off"), || {
+        panic_in_a_task(&mut Builder::new());
+        panic_in_a_waker();
+        // But not from a function.
+        let mut builder = Builder::new();
+        let reports = Reports::of(&mut builder);
+        panic_in_a_task(&mut builder);
+        assert_eq!(reports.take().len(), 1);
+    });
+    let Some(lines) = lines else { return };
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_function_that_panics_loses_no_report() {
+    let test = "a_function_that_panics_loses_no_report";
+    let lines = written(test, None, || {
+        let mut builder = Builder::new();
+        builder.on_report(|_| panic!("of the function"));
+        panic_in_a_task(&mut builder);
+    });
+    let Some(lines) = lines else { return };
+    let line = only(lines);
+    assert!(
+        line.contains("`Builder::on_report` panicked: of the function"),
+        "{line}"
+    );
+    assert!(line.ends_with("of a task"), "{line}");
+}
+
+#[test]
+fn a_report_that_the_function_causes_does_not_call_it_again() {
+    let test = "a_report_that_the_function_causes_does_not_call_it_again";
+    let lines = written(test, None, || {
+        let mut builder = Builder::new();
+        let (calls, called) = mpsc::channel();
+        builder.on_report(move |_| {
+            calls.send(()).unwrap();
+            panic_in_a_waker();
+        });
+        panic_in_a_task(&mut builder);
+        // It is called again for the next one.
+        panic_in_a_task(&mut builder);
+        assert_eq!(called.try_iter().count(), 2);
+    });
+    let Some(lines) = lines else { return };
+    assert_eq!(lines, ["quintet: a waker panicked: of a waker"; 2]);
+}
+
+#[test]
+fn where_standard_error_takes_nothing_reports_are_lost_and_nothing_else() {
+    let test = "where_standard_error_takes_nothing_reports_are_lost_and_nothing_else";
+    let mut child = child(test);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    child.stderr(Stdio::from(full));
+    if child::is_child() {
+        // The usual hook ignores errors, too.
+        in_time(|| {
+            panic_in_a_task(&mut Builder::new());
+            panic_in_a_task(Builder::new().on_report(|_| panic!("of the function")));
+        });
+        return;
+    }
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_task_is_named_as_in_other_messages() {
+    let location = Location::caller();
+    let reports = reported(async || {
+        drop::<JoinHandle<()>>(spawn(async { panic!("of a task") }));
+        drop::<JoinHandle<()>>(spawn_blocking(|| panic!("of a job")));
+        spawn_blocking(|| ()).await.unwrap();
+        settle().await;
+    });
+    assert!(!reports.is_empty());
+    for report in reports {
+        let text = report.to_string();
+        assert!(
+            text.contains(&format!("spawned at {}:", location.file())),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn reports_of_an_entered_runtime_are_its_own() {
+    in_time(|| {
+        let [mut one, mut other] = [Builder::new(), Builder::new()];
+        let [of_one, of_other] = [&mut one, &mut other].map(Reports::of);
+        let [one, other] = [one, other].map(|builder: Builder| -> Runtime {
+            let mut builder = builder;
+            builder.build().unwrap()
+        });
+
+        let first = one.enter();
+        let second = other.enter();
+        panic_in_a_waker();
+        assert_eq!((of_one.take().len(), of_other.take().len()), (0, 1));
+        drop(first);
+        panic_in_a_waker();
+        assert_eq!((of_one.take().len(), of_other.take().len()), (0, 1));
+        drop(second);
+
+        let first = one.enter();
+        drop(other.enter());
+        panic_in_a_waker();
+        assert_eq!((of_one.take().len(), of_other.take().len()), (1, 0));
+        drop(first);
+    });
+}
