@@ -6,14 +6,25 @@ use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::FutureExt;
 use quintet::signal::ctrl_c;
 use quintet::signal::unix::{SignalKind, signal};
+use signal_hook::low_level;
 
 const ROLE: &str = "QUINTET_TEST_ROLE";
 
+/// For roles: which signal they are about.
+const NUMBER: &str = "QUINTET_TEST_SIGNAL";
+
 /// Starts this test binary again, as `role`.
 fn start(role: &str) -> Child {
+    start_about(role, 0)
+}
+
+fn start_about(role: &str, number: i32) -> Child {
     // With the default action of each signal: a shell starts what runs in the background with SIGINT
     // ignored, and that is inherited.
     Command::new("env")
@@ -21,6 +32,7 @@ fn start(role: &str) -> Child {
         .arg(env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env(ROLE, role)
+        .env(NUMBER, number.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
@@ -87,9 +99,68 @@ fn child() {
                 say("ready");
                 users.recv().await.unwrap();
             }
+            "refused" => {
+                let refused = |number: &i32| signal(SignalKind::from_raw(*number)).is_err();
+                let refused: Vec<i32> = (-1..=70).filter(refused).collect();
+                say(&format!("refused: {refused:?}"));
+            }
+            "own handler first" => own_handler_first(number()).await,
+            "own handler later" => {
+                let stream = signal(SignalKind::from_raw(number())).unwrap();
+                let own = watch(number());
+                low_level::raise(number()).unwrap();
+                assert!(own.load(Ordering::SeqCst), "its own handler");
+                drop(stream);
+                say("dropped");
+                low_level::raise(number()).unwrap();
+                say("lives");
+            }
+            "by default" => {
+                for _ in 0..2 {
+                    let mut stream = signal(SignalKind::from_raw(number())).unwrap();
+                    low_level::raise(number()).unwrap();
+                    stream.recv().await.unwrap();
+                }
+                say("dropped");
+                low_level::raise(number()).unwrap();
+                say("lives");
+            }
             other => panic!("no such role: {other}"),
         }
     });
+}
+
+fn number() -> i32 {
+    env::var(NUMBER).unwrap().parse().unwrap()
+}
+
+/// Installs a handler of the program's own, which sets a flag.
+fn watch(number: i32) -> Arc<AtomicBool> {
+    let seen = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(number, Arc::clone(&seen)).unwrap();
+    seen
+}
+
+/// Streams come and go, and the program's own handler is called as before.
+async fn own_handler_first(number: i32) {
+    let own = watch(number);
+    let raise = || {
+        low_level::raise(number).unwrap();
+        assert!(own.swap(false, Ordering::SeqCst), "its own handler");
+    };
+    raise();
+    for _ in 0..2 {
+        let mut stream = signal(SignalKind::from_raw(number)).unwrap();
+        let mut other = signal(SignalKind::from_raw(number)).unwrap();
+        assert!(other.recv().now_or_never().is_none());
+        raise();
+        stream.recv().await.unwrap();
+        drop(stream);
+        other.recv().await.unwrap();
+        raise();
+        drop(other);
+        raise();
+    }
 }
 
 /// Lets the child say the rest and end.
@@ -138,13 +209,78 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     assert!(finish(child, output).success());
 }
 
+/// The exit code that says that the emulated default action of a signal without a name ended it.
+const EXIT_BY_SIGNAL: i32 = 128;
+
+/// Starts `role`, waits until it has dropped its last stream, and then for its end. Returns whether
+/// it lived on until then.
+fn end_of(role: &str, number: i32) -> (ExitStatus, bool) {
+    let mut child = start_about(role, number);
+    let mut output = wait_for(&mut child, "dropped");
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    (child.wait().unwrap(), rest.contains("lives"))
+}
+
 #[test]
-fn some_signals_cannot_be_taken() {
-    for number in [9, 19, 11, 4] {
+fn some_signals_cannot_be_awaited() {
+    for number in [9, 19, 11, 8, 4, -1, 0, 1000, i32::MIN, i32::MAX] {
         let error = signal(SignalKind::from_raw(number)).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{number}");
     }
-    for number in [-1, 0, 1000] {
-        assert!(signal(SignalKind::from_raw(number)).is_err());
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+fn all_other_signals_can_be_awaited() {
+    let mut child = start("refused");
+    // KILL, STOP, the faults ILL, FPE and SEGV, and the two that the C library needs.
+    let expected = "refused: [-1, 0, 4, 8, 9, 11, 19, 32, 33, 65, 66, 67, 68, 69, 70]";
+    let output = wait_for(&mut child, expected);
+    assert!(finish(child, output).success());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_handler_of_the_program_outlives_all_streams() {
+    // HUP, USR1, CHLD, TSTP and two real-time signals.
+    for number in [1, 10, 17, 20, 34, 64] {
+        let child = start_about("own handler first", number);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{number}: {output:?}");
+    }
+}
+
+/// As the documentation says: such a handler cannot be seen.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_handler_that_comes_behind_the_streams_does_not_keep_the_default_action_off() {
+    let (status, has_lived) = end_of("own handler later", 10);
+    assert_eq!((status.signal(), has_lived), (Some(10), false));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_a_handler_the_default_action_comes_back() {
+    // HUP, USR1, TERM and PROF end a process: it dies of them.
+    for number in [1, 10, 15, 27] {
+        let (status, has_lived) = end_of("by default", number);
+        assert_eq!((status.signal(), has_lived), (Some(number), false));
+    }
+    // CHLD, CONT, URG and WINCH do nothing.
+    for number in [17, 18, 23, 28] {
+        let (status, has_lived) = end_of("by default", number);
+        assert!(status.success() && has_lived, "{number}: {status}");
+    }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn signals_without_an_emulation_of_their_own_end_the_process_by_an_exit_code() {
+    // STKFLT, IO and PWR, and real-time signals.
+    for number in [16, 29, 30, 35, 50, 64] {
+        let (status, has_lived) = end_of("by default", number);
+        let expected = Some(EXIT_BY_SIGNAL + number);
+        assert_eq!((status.code(), has_lived), (expected, false), "{number}");
     }
 }

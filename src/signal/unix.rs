@@ -52,12 +52,12 @@ impl SignalKind {
         SignalKind(consts::SIGQUIT)
     }
 
-    /// SIGUSR1: for what the program likes.
+    /// SIGUSR1: has no meaning but the one that the program gives it.
     pub const fn user_defined1() -> Self {
         SignalKind(consts::SIGUSR1)
     }
 
-    /// SIGUSR2: for what the program likes.
+    /// SIGUSR2: has no meaning but the one that the program gives it.
     pub const fn user_defined2() -> Self {
         SignalKind(consts::SIGUSR2)
     }
@@ -88,12 +88,19 @@ impl SignalKind {
     }
 }
 
-/// Takes a signal over: from now on it does what the returned stream's owner likes, and nothing
-/// else.
+/// Makes a stream of a signal, in place of the signal's default action.
+///
+/// Any signal can be awaited, by its number also the real-time signals (on Linux 34 to 64 with glibc,
+/// 35 to 64 with musl), except for SIGKILL, SIGSTOP, the faults SIGILL, SIGFPE and SIGSEGV, and those
+/// that the C library keeps for itself.
+///
+/// What the signal does when its last stream is dropped is described in the
+/// [module](crate::signal#when-the-last-stream-is-dropped).
 ///
 /// # Errors
 ///
-/// The OS's. SIGKILL, SIGSTOP and the signals of program faults cannot be taken.
+/// Returns an error of kind `InvalidInput` if the signal cannot be awaited, and the error of the
+/// system call if the stream cannot get its two descriptors.
 ///
 /// # Examples
 ///
@@ -112,7 +119,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     if consts::FORBIDDEN.contains(&kind.0) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("signal {} cannot be taken over", kind.0),
+            format!("signal {} cannot be awaited", kind.0),
         ));
     }
     let claim = Claim::new(kind.0)?;
@@ -128,12 +135,12 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 
 /// A stream of one kind of signal; made by [`signal`]. It never ends.
 ///
-/// Its events are the last of a tick's poll phase.
+/// Its events come last in a tick's poll phase.
 pub struct Signal {
     /// Gets a byte for each signal.
     receiver: Source<UnixStream>,
     registration: Registration,
-    // After the registration: the default action comes back when nobody listens any more.
+    // Behind the registration: the default action comes back when no stream is registered.
     _claim: Claim,
 }
 
@@ -147,7 +154,7 @@ impl Drop for Registration {
 }
 
 impl Signal {
-    /// Waits for the next signal. `None` is not answered at present.
+    /// Waits for the next signal. It always returns `Some`: a stream of signals does not end.
     ///
     /// # Cancel safety
     ///
@@ -156,15 +163,15 @@ impl Signal {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
-    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    /// Undoes [`unref`](Signal::unref): it keeps its runtime alive while a task waits for it, as it
+    /// does from the start; see [`Runtime::run`](crate::runtime::Runtime::run).
     ///
-    /// Like `unref` this may be called on any thread, and any number of times.
+    /// This may be called on any thread, and any number of times.
     pub fn ref_(&self) {
         self.receiver.set_ref(true);
     }
 
-    /// Lets the runtime end though a task waits for this.
+    /// Lets the runtime end even while a task waits for this.
     pub fn unref(&self) {
         self.receiver.set_ref(false);
     }

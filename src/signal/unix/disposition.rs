@@ -1,9 +1,14 @@
-//! What a signal does while nobody awaits it: what it did before.
+//! What a signal does when no stream for it is left: what it did before.
 //!
-//! Once a signal has a handler in this process it keeps it; the OS's own default action cannot be
-//! put back from safe code. So the first handler of each signal emulates it while a flag is set, and
-//! the flag is set whenever no stream is left. A signal that was ignored when the process started
-//! (as `nohup` does) stays ignored.
+//! Once a signal has a handler in this process it keeps it: safe code cannot put the OS's default
+//! action back. So the first handler of each signal *emulates* that action while a flag is set, and
+//! the flag is set while there is no stream. What the signal did before is read from
+//! `/proc/self/status` when its first stream is made:
+//!
+//! - its default action: this is emulated;
+//! - nothing, as under `nohup`: it stays ignored;
+//! - it called a handler of the program: that one is still called, always, and nothing is emulated;
+//! - unknown, because there is no `/proc`: nothing is emulated, so a handler of the program lives on.
 //!
 //! This is the one place with state of the whole process, because signals are that.
 
@@ -14,31 +19,63 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use signal_hook::SigId;
+use signal_hook::consts::SIGIO;
 use signal_hook::flag;
+use signal_hook::low_level;
+
+/// What shells add to the number of the signal that ended a program.
+const EXIT_BY_SIGNAL: i32 = 128;
 
 /// What is known of each signal that was ever taken over.
 static SIGNALS: Mutex<Option<HashMap<i32, Disposition>>> = Mutex::new(None);
 
 struct Disposition {
-    /// Whether the default action is in force.
+    /// Set while the default action is emulated.
     by_default: Arc<AtomicBool>,
-    /// Whether the process was started with the signal ignored.
-    was_ignored: bool,
+    before: Before,
     claims: usize,
+}
+
+/// What a signal did before its first stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Default,
+    Ignored,
+    Caught,
+    Unknown,
 }
 
 impl Disposition {
     /// Installs the handler that emulates the default action.
     fn install(signal: i32) -> io::Result<Self> {
         let by_default = Arc::new(AtomicBool::new(false));
-        let was_ignored = is_ignored(signal);
-        // Registered before any stream's handler, so it runs before them.
-        flag::register_conditional_default(signal, Arc::clone(&by_default))?;
+        // Before the handler of ours, which would be seen as well.
+        let status = fs::read_to_string("/proc/self/status");
+        let before = Before::read(status.as_deref().unwrap_or_default(), signal);
+        // Before any stream's handler, so that it runs before them.
+        register_default(signal, Arc::clone(&by_default))?;
         Ok(Disposition {
             by_default,
-            was_ignored,
+            before,
             claims: 0,
         })
+    }
+}
+
+/// Registers the action that does what the OS does by default, while `condition` is set.
+///
+/// signal-hook knows the default actions of the signals that have a name in POSIX. The others are
+/// the real-time signals, and SIGSTKFLT and SIGPWR on Linux; by default each ends the process. The
+/// emulation calls `_exit`: it cannot die of the signal itself, for that needs the OS's default
+/// action. SIGIO ends the process on Linux as well, and does nothing elsewhere.
+fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId> {
+    let ends_on_linux = cfg!(any(target_os = "linux", target_os = "android")) && signal == SIGIO;
+    if low_level::signal_name(signal).is_some() && !ends_on_linux {
+        flag::register_conditional_default(signal, condition)
+    } else {
+        let status = EXIT_BY_SIGNAL.saturating_add(signal);
+        flag::register_conditional_shutdown(signal, status, condition)
     }
 }
 
@@ -51,7 +88,8 @@ pub(super) struct Claim {
 impl Claim {
     /// # Errors
     ///
-    /// The OS's, of installing a handler.
+    /// Returns the error of installing a handler: `InvalidInput` where there is no such signal, or
+    /// where the C library keeps it for itself.
     pub(super) fn new(signal: i32) -> io::Result<Self> {
         let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
         let signals = signals.get_or_insert_default();
@@ -73,23 +111,73 @@ impl Drop for Claim {
             .and_then(|signals| signals.get_mut(&self.signal))
             .expect("a claim is for a signal that was taken over");
         disposition.claims -= 1;
-        if disposition.claims == 0 && !disposition.was_ignored {
+        if disposition.claims == 0 && disposition.before == Before::Default {
             disposition.by_default.store(true, Ordering::SeqCst);
         }
     }
 }
 
-/// Whether the process ignores the signal now, by the kernel's word.
-fn is_ignored(signal: i32) -> bool {
-    if !(1..=64).contains(&signal) {
-        return false;
+impl Before {
+    /// Reads it from the text of `/proc/self/status`, which has a mask of each kind.
+    fn read(status: &str, signal: i32) -> Self {
+        let Some(bit) = signal.checked_sub(1).filter(|bit| (0..128).contains(bit)) else {
+            return Before::Unknown;
+        };
+        let is_in = |mask: &str| {
+            let mut lines = status.lines();
+            let mask = lines.find_map(|line| line.strip_prefix(mask)?.strip_prefix(':'))?;
+            let mask = u128::from_str_radix(mask.trim(), 16).ok()?;
+            Some(mask >> bit & 1 == 1)
+        };
+        match (is_in("SigIgn"), is_in("SigCgt")) {
+            (_, Some(true)) => Before::Caught,
+            (Some(true), _) => Before::Ignored,
+            (Some(false), Some(false)) => Before::Default,
+            _ => Before::Unknown,
+        }
     }
-    let Ok(status) = fs::read_to_string("/proc/self/status") else {
-        return false;
-    };
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SIGHUP is ignored, SIGUSR1 and the signals 34 and 64 are caught.
+    const STATUS: &str = "\
+        Name:\tprogram\n\
+        SigBlk:\tffffffffffffffff\n\
+        SigIgn:\t0000000000000001\n\
+        SigCgt:\t8000000200000200\n\
+        CapInh:\t0000000000000000\n";
+
+    #[test]
+    fn the_masks_say_what_a_signal_did() {
+        for (signal, before) in [
+            (1, Before::Ignored),
+            (2, Before::Default),
+            (10, Before::Caught),
+            (33, Before::Default),
+            (34, Before::Caught),
+            (63, Before::Default),
+            (64, Before::Caught),
+            (128, Before::Default),
+            (129, Before::Unknown),
+            (0, Before::Unknown),
+            (-1, Before::Unknown),
+            (i32::MIN, Before::Unknown),
+        ] {
+            assert_eq!(Before::read(STATUS, signal), before, "signal {signal}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_known() {
+        let cut = STATUS.split_inclusive('\n').take(3).collect::<String>();
+        let odd = STATUS.replace("SigCgt:\t8", "SigCgt:\tx");
+        for status in ["", "SigIgn:\n", &cut, &odd] {
+            assert_eq!(Before::read(status, 2), Before::Unknown, "{status:?}");
+        }
+        // That much is certain.
+        assert_eq!(Before::read(&cut, 1), Before::Ignored);
+    }
 }
