@@ -1,5 +1,5 @@
 //! What `#[quintet::main]` and `#[quintet::test]` make of functions, as their callers see it.
-//! What they refuse is in `macros_ui`.
+//! What they refuse is in `ui`.
 
 use std::{
     cell::Cell,

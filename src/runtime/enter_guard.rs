@@ -24,3 +24,9 @@ impl EnterGuard<'_> {
         }
     }
 }
+
+// Without it the compiler would take the borrow as unused at the guard's end, and let the runtime be
+// dropped before.
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {}
+}

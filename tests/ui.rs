@@ -1,5 +1,5 @@
-//! What the compiler says where `#[quintet::main]` and `#[quintet::test]` are used wrongly, and
-//! where what they are used on is wrong: one error for one mistake, at its place.
+//! What the compiler says where the crate is used wrongly: one error for one mistake, at its place.
+//! What it must accept, however odd it is, is in `hygiene`.
 //!
 //! After a change of the words, `TRYBUILD=overwrite` writes them down anew.
 
@@ -8,16 +8,16 @@ use std::process::Command;
 
 #[test]
 fn what_the_attributes_refuse() {
-    trybuild::TestCases::new().compile_fail("tests/macros_ui/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/ui/macros/*.rs");
 }
 
-/// The version of the compiler whose words are written down in `tests/macros_ui/compiler`.
+/// The version of the compiler whose words are written down in `tests/ui/compiler`.
 const COMPILER: &str = "rustc 1.95.";
 
 /// These words are the compiler's own, and differ from one version to the next; what matters is that
 /// they are about the user's code. So they are compared where they were written down.
 #[test]
-fn what_the_compiler_refuses_behind_them() {
+fn what_the_compiler_refuses() {
     let rustc = env::var_os("RUSTC").unwrap_or("rustc".into());
     let version = Command::new(rustc).arg("--version").output();
     let version = version.expect("a compiler has built this");
@@ -25,5 +25,5 @@ fn what_the_compiler_refuses_behind_them() {
         println!("the compiler is not {COMPILER}x: its words are not compared");
         return;
     }
-    trybuild::TestCases::new().compile_fail("tests/macros_ui/compiler/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/ui/compiler/*.rs");
 }
