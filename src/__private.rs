@@ -125,8 +125,19 @@ fn build_or_panic(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Ru
     }
 }
 
+/// For `task_local!`: it is used in crates without std, too.
+pub use std::thread_local;
+
+/// What stands in the thread-local that `task_local!` declares.
+pub type TaskLocalValue<T> = RefCell<Option<T>>;
+
+/// What a task-local is outside of its scopes.
+pub const fn no_value<T>() -> TaskLocalValue<T> {
+    RefCell::new(None)
+}
+
 /// For `task_local!`: a key over the thread-local that it declares.
-pub const fn local_key<T>(value: thread::LocalKey<RefCell<Option<T>>>) -> LocalKey<T> {
+pub const fn local_key<T>(value: thread::LocalKey<TaskLocalValue<T>>) -> LocalKey<T> {
     LocalKey::new(value)
 }
 

@@ -25,11 +25,12 @@ const OUTER: &str = "$attributes $visibility $fn $name $parameters $output $bloc
 /// The block of [`OUTER`].
 ///
 /// The runtime's crate is named once, so that a wrong name is one error. The future stays on its
-/// thread, so it matters to nobody whether it is `Send`.
+/// thread, so it matters to nobody whether it is `Send`. The closure's parameter is hygienic as a
+/// variable is, but not as a pattern is: a constant of its name would be taken for it.
 const BLOCK: &str = "
     #[allow(clippy::future_not_send)]
     async fn $name $parameters $output $body
-    $crate::__private::$run(|builder| builder $calls.build(), $future)
+    $crate::__private::$run(|__quintet_builder| __quintet_builder $calls.build(), $future)
 ";
 
 /// How a test is run: by what is planned for it.

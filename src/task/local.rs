@@ -46,11 +46,12 @@ macro_rules! task_local {
     ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty) => {
         $(#[$attribute])*
         $visibility static $name: $crate::task::LocalKey<$type> = {
-            ::std::thread_local! {
-                static VALUE: ::std::cell::RefCell<::std::option::Option<$type>> =
-                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+            // `$type` is in the sight of this name, so it is one that no type has in it.
+            $crate::__private::thread_local! {
+                static __QUINTET_TASK_LOCAL_VALUE: $crate::__private::TaskLocalValue<$type> =
+                    const { $crate::__private::no_value() };
             }
-            $crate::__private::local_key(VALUE)
+            $crate::__private::local_key(__QUINTET_TASK_LOCAL_VALUE)
         };
     };
 }
