@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::context;
+use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, KeepAlive, Shared};
 use crate::panics;
 use crate::pool::{Class, Job, JobError, JobResult, Label, Pool, Ticket};
@@ -102,7 +102,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let event_loop = context::expect_current();
+    let Some(event_loop) = context::current() else {
+        // A job spawns another one.
+        return match context::current_shared() {
+            Some(shared) => spawn_from_elsewhere(&shared, f, origin),
+            None => panic!("{}", context::no_loop()),
+        };
+    };
     let identity = event_loop.tasks.identify(origin);
     if event_loop.is_closed() {
         panics::drop_contained(f, "the destructor of a job that came too late");
@@ -116,9 +122,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let f = move || context::outside(f);
-    let (job, result) = Pool::job_without_ticket(label(class, &identity.origin), f);
     let id = identity.id;
+    let running = RunningJob {
+        shared: Arc::clone(&event_loop.shared),
+        id,
+    };
+    let f = move || context::run_job(running, f);
+    let (job, result) = Pool::job_without_ticket(label(class, &identity.origin), f);
     let work = event_loop.tasks.box_work(JobWork { result });
     let spawned = event_loop.insert(work, identity);
     let ticket = Arc::clone(&spawned.header);
@@ -155,8 +165,12 @@ where
     let cell = Arc::clone(promise.cell());
     // Nothing else tells the loop that the job is under way.
     cell.hold(KeepAlive::new(Arc::clone(shared)));
+    let running = RunningJob {
+        shared: Arc::clone(shared),
+        id: identity.id,
+    };
     let run = move || {
-        let result = panics::contain(|| context::outside(f));
+        let result = panics::contain(|| context::run_job(running, f));
         promise.fill(result.map_err(Failure::Panicked));
     };
     let (queued, job) = Pool::job(label(Class::Plain, &identity.origin), run);
@@ -206,7 +220,7 @@ where
         }
     }
     if context::with(|_| ()).is_none() {
-        return Err(io::Error::other(context::NO_LOOP));
+        return Err(io::Error::other(context::no_loop()));
     }
     let mut job = AbortOnDrop(spawn_helper(f, class));
     (&mut job.0).await?

@@ -8,6 +8,7 @@
 pub(crate) mod instant;
 
 use std::cell::Cell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A deadline that never comes.
@@ -16,7 +17,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 thread_local! {
-    /// Whether some loop of this thread has ever had a clock of its own.
+    /// Whether some loop of this thread, or of a job of this thread, may have a clock of its own.
     static IS_ANY_VIRTUAL: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -30,6 +31,45 @@ pub(crate) struct Clock {
     paused_at: Cell<Option<u64>>,
     /// What it showed when it was last read.
     recent: Cell<u64>,
+    dial: Arc<Dial>,
+}
+
+/// What a clock shows to other threads.
+#[derive(Debug, Default)]
+pub(crate) struct Dial(Mutex<Shown>);
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Shown {
+    /// The system's time.
+    #[default]
+    System,
+    /// The clock stands still.
+    Paused(Instant),
+    /// It goes again, since the first of these instants, when it showed the second.
+    Going(Instant, Instant),
+}
+
+impl Dial {
+    /// What the clock shows at present, if that may be another time than the system's.
+    pub(crate) fn virtual_now(&self) -> Option<Instant> {
+        match *self.lock() {
+            Shown::System => None,
+            Shown::Paused(now) => Some(now),
+            Shown::Going(since, shown) => Some(shown + since.elapsed()),
+        }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        matches!(*self.lock(), Shown::Paused(_))
+    }
+
+    fn set(&self, shown: Shown) {
+        *self.lock() = shown;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Clock {
@@ -40,7 +80,13 @@ impl Clock {
             going_since: Cell::new((origin, 0)),
             paused_at: Cell::new(None),
             recent: Cell::new(0),
+            dial: Arc::default(),
         }
+    }
+
+    /// What other threads see of it.
+    pub(crate) fn dial(&self) -> &Arc<Dial> {
+        &self.dial
     }
 
     /// Nanoseconds since the origin.
@@ -107,12 +153,15 @@ impl Clock {
     pub(crate) fn pause(&self) {
         IS_ANY_VIRTUAL.set(true);
         self.paused_at.set(Some(self.now()));
+        self.dial.set(Shown::Paused(self.instant()));
     }
 
     /// Sets the clock going from where it stands.
     pub(crate) fn resume(&self) {
         if let Some(now) = self.paused_at.take() {
-            self.going_since.set((Instant::now(), now));
+            let since = Instant::now();
+            self.going_since.set((since, now));
+            self.dial.set(Shown::Going(since, self.instant_at(now)));
         }
     }
 
@@ -122,8 +171,13 @@ impl Clock {
         debug_assert!(self.is_paused(), "only a paused clock is moved");
         // One tick before never: a clock that shows `NEVER` would fire what is never to fire.
         self.paused_at.set(Some(nanos.clamp(now, NEVER - 1)));
-        self.now();
+        self.dial.set(Shown::Paused(self.instant()));
     }
+}
+
+/// Says that this thread runs a job, whose loop may show another time than the system's.
+pub(crate) fn expect_virtual() {
+    IS_ANY_VIRTUAL.set(true);
 }
 
 /// Whether a clock of this thread's loops may show another time than the system's.

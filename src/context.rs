@@ -2,23 +2,47 @@
 //!
 //! Entering a runtime makes its loop current; leaving restores what was there. A loop is *running*
 //! only while it goes round: then its ready queue stands in this thread's place for it.
+//!
+//! A blocking job has no current loop, but a home: what other threads may hold of its loop.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::event_loop::EventLoop;
+use crate::clock;
+use crate::event_loop::{EventLoop, Shared};
 use crate::ready::{self, LoopId, Outer};
 use crate::report;
 use crate::tasks::{Message, Note, TaskInbox};
+use crate::vars;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
     /// For each guard that lives: its number, and what was current before it.
     static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
+    /// The job that this thread runs.
+    static JOB: RefCell<Option<RunningJob>> = const { RefCell::new(None) };
 }
 
-/// What a user is told who calls something that needs a loop where there is none.
-pub(crate) const NO_LOOP: &str = "no quintet runtime is current on this thread; call this inside \
+/// What a blocking job knows of itself while it runs.
+#[derive(Clone)]
+pub(crate) struct RunningJob {
+    /// Of the loop that it belongs to.
+    pub(crate) shared: Arc<Shared>,
+    /// The job's id as a task.
+    pub(crate) id: u64,
+}
+
+/// The message where something needs a current loop and there is none.
+pub(crate) fn no_loop() -> &'static str {
+    with_job(|_| IN_A_JOB).unwrap_or(NO_LOOP)
+}
+
+const IN_A_JOB: &str = "a blocking job has no event loop on its thread; run async code on its \
+     runtime with `Handle::current().block_on(…)` or `Handle::current().spawn(…)`, or block the \
+     thread with `std::thread::sleep` and the sockets and files of the standard library";
+
+const NO_LOOP: &str = "no quintet runtime is current on this thread; call this inside \
      `Runtime::block_on` or `#[quintet::main]`, or while a guard of `Runtime::enter` lives";
 
 /// Makes a loop current, or none, while it lives. Guards may end in any order.
@@ -156,7 +180,7 @@ pub(crate) fn at_home(id: LoopId, inbox: &TaskInbox, f: impl FnOnce(&EventLoop) 
 pub(crate) fn expect_current() -> Rc<EventLoop> {
     match current() {
         Some(event_loop) => event_loop,
-        None => panic!("{NO_LOOP}"),
+        None => panic!("{}", no_loop()),
     }
 }
 
@@ -192,11 +216,31 @@ pub(crate) fn waits_for(what: Note) {
     });
 }
 
-/// Calls `f`, a blocking job, as if this were a worker's thread: without a current loop.
-pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
-    if with(|_| ()).is_none() {
-        return f();
+/// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and
+/// without values of context variables.
+pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<RunningJob>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let ended = JOB.try_with(|running| running.replace(self.0.take()));
+            drop(ended);
+        }
     }
-    let _outside = make_current(None);
-    f()
+    clock::expect_virtual();
+    let _no_loop = with(|_| ()).map(|()| make_current(None));
+    let _restore = Restore(JOB.with(|running| running.replace(Some(job))));
+    vars::without(f)
+}
+
+/// Calls `f` with the job that runs on this thread, if there is one. `f` must not run users' code.
+pub(crate) fn with_job<R>(f: impl FnOnce(&RunningJob) -> R) -> Option<R> {
+    JOB.try_with(|running| running.borrow().as_ref().map(f))
+        .ok()
+        .flatten()
+}
+
+/// What other threads may hold of the current loop, or of the loop whose job runs here.
+pub(crate) fn current_shared() -> Option<Arc<Shared>> {
+    with(|event_loop| Arc::clone(&event_loop.shared))
+        .or_else(|| with_job(|job| Arc::clone(&job.shared)))
 }

@@ -16,9 +16,10 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Dial};
 use crate::dice::Dice;
 use crate::page_cache::PageCache;
 use crate::panics::{self, Payload};
@@ -47,6 +48,10 @@ pub(crate) struct Shared {
     pub(crate) name: Option<String>,
     pub(crate) inbox: Arc<TaskInbox>,
     pub(crate) registry: Arc<mio::Registry>,
+    /// The thread that the loop runs on.
+    pub(crate) thread: ThreadId,
+    /// The loop's clock.
+    pub(crate) dial: Arc<Dial>,
     pub(crate) pool: Pool,
     /// Set once, when the loop shuts down: nothing is spawned any more.
     closed: AtomicBool,
@@ -193,6 +198,8 @@ impl EventLoop {
             name: settings.name,
             inbox: Arc::clone(&door.inbox),
             registry: Arc::clone(&door.registry),
+            thread: thread::current().id(),
+            dial: Arc::clone(clock.dial()),
             pool,
             closed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),

@@ -55,6 +55,8 @@ mod set_once;
 mod wait_list;
 pub mod watch;
 
+pub(crate) use blocking::wait;
+
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
 pub use notify::{Notified, Notify, OwnedNotified};

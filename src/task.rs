@@ -116,7 +116,7 @@ fn spawn_work<W: Work>(work: W, origin: Origin, first: First) -> JoinHandle<W::O
     let mut work = Some(work);
     let boxed = context::with(|event_loop| Some(event_loop.tasks.box_work(work.take()?)));
     let Some(Some(boxed)) = boxed else {
-        panic!("{}", context::NO_LOOP);
+        panic!("{}", context::no_loop());
     };
     match spawn_any(boxed, origin, first) {
         Ok(spawned) => JoinHandle::local(spawned),
@@ -149,7 +149,7 @@ fn spawn_any(work: AnyWork, origin: Origin, first: First) -> Result<Spawned, u64
             refuse(work);
             Err(id)
         }
-        None => panic!("{}", context::NO_LOOP),
+        None => panic!("{}", context::no_loop()),
     }
 }
 

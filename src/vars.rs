@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::rc::Rc;
 
+use crate::panics;
+
 /// The values of a task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vars(Option<Rc<Values>>);
@@ -79,6 +81,30 @@ impl Vars {
         let _restore = Restore { own: self, outer };
         f()
     }
+}
+
+/// Calls `f` without values, and drops what it sets: for what begins without any.
+pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Vars);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if IS_USED.get() {
+                let outer = mem::take(&mut self.0);
+                // Twice: the destructor of a value may set another one.
+                for vars in [Vars(None), outer] {
+                    let own = replace(vars);
+                    panics::drop_contained(own, "the destructor of a context variable's value");
+                }
+            }
+        }
+    }
+    let outer = if IS_USED.get() {
+        replace(Vars(None))
+    } else {
+        Vars(None)
+    };
+    let _restore = Restore(outer);
+    f()
 }
 
 /// Puts `vars` in place, and returns what was there.

@@ -67,6 +67,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "panics",
         "the user's function is called where its panic is contained",
     ),
+    (
+        "vars",
+        "panics",
+        "the destructors of values that a job has set are called there",
+    ),
     ("blocking", "task", "a job has a join handle"),
     ("fs", "blocking", "file operations are jobs"),
     (

@@ -120,7 +120,7 @@ impl<S: Send + 'static> Desk<S> {
 }
 
 fn current() -> io::Result<LoopId> {
-    context::with(|event_loop| event_loop.id()).ok_or_else(|| io::Error::other(context::NO_LOOP))
+    context::with(|event_loop| event_loop.id()).ok_or_else(|| io::Error::other(context::no_loop()))
 }
 
 fn spawn<S: Send + 'static>(

@@ -250,7 +250,7 @@ impl<T: AsFd> Source<T> {
             self.attempt(event_loop, cx, direction, waiter, &mut operation)
         });
         match attempt {
-            None => Poll::Ready(Err(io::Error::other(context::NO_LOOP))),
+            None => Poll::Ready(Err(io::Error::other(context::no_loop()))),
             Some(Attempt::Done(result)) => {
                 let bytes = result.as_ref().map_or(0, |done| done.bytes);
                 coop::charge(bytes);

@@ -2,13 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{self, Location};
 use std::sync::{Arc, mpsc};
+use std::thread;
 
 use crate::blocking;
 use crate::context;
 use crate::event_loop::Shared;
-use crate::task::{self, JoinHandle};
+use crate::ready;
+use crate::sync;
+use crate::task::{self, JoinError, JoinHandle};
 use crate::tasks::Origin;
 
 use super::{Dump, KeepAlive};
@@ -40,7 +43,7 @@ impl Handle {
         Handle { shared }
     }
 
-    /// Returns the handle of the current runtime.
+    /// Returns the handle of the current runtime; in a blocking job that of the job's runtime.
     ///
     /// # Panics
     ///
@@ -53,14 +56,14 @@ impl Handle {
         }
     }
 
-    /// Returns the handle of the current runtime.
+    /// Returns the handle of the current runtime; in a blocking job that of the job's runtime.
     ///
     /// # Errors
     ///
     /// If no runtime is current on this thread.
     pub fn try_current() -> Result<Self, TryCurrentError> {
-        context::with(|event_loop| Handle::new(Arc::clone(&event_loop.shared)))
-            .ok_or(TryCurrentError(()))
+        let shared = context::current_shared();
+        shared.map(Handle::new).ok_or(TryCurrentError(()))
     }
 
     /// Spawns a task from any thread.
@@ -96,6 +99,83 @@ impl Handle {
             location: Location::caller(),
         };
         blocking::spawn_from_elsewhere(&self.shared, f, origin)
+    }
+
+    /// Runs `future` on the runtime's thread, as a task, and blocks this thread until it is done:
+    /// the way from a blocking job, or from any other thread, to async code.
+    ///
+    /// The runtime must be running, in [`block_on`](super::Runtime::block_on) or
+    /// [`run`](super::Runtime::run), or begin to: this waits for as long as it does not. A job that
+    /// waits here occupies its worker.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of the future, if it panics. If the runtime has ended, or ends before the
+    /// future is done; the future is dropped then. On the runtime's own thread, which is to run the
+    /// future, and where another runtime runs: a task cannot block its thread. Under a
+    /// [seed](super::Builder::seed) jobs run on the runtime's own thread, so they cannot call this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::runtime::Handle;
+    /// use quintet::time::{Duration, sleep};
+    ///
+    /// # quintet::block_on(async {
+    /// let job = quintet::spawn_blocking(|| {
+    ///     Handle::current().block_on(async {
+    ///         sleep(Duration::from_millis(1)).await;
+    ///         42
+    ///     })
+    /// });
+    /// assert_eq!(job.await.unwrap(), 42);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        self.check_may_block();
+        let origin = Origin {
+            name: None,
+            location: Location::caller(),
+        };
+        let task = task::spawn_from_elsewhere(&self.shared, future, origin);
+        match sync::wait(task).map_err(JoinError::try_into_panic) {
+            Ok(output) => output,
+            Err(Ok(payload)) => panic::resume_unwind(payload),
+            Err(Err(_cancelled)) => panic!(
+                "{} has ended, so the future that `Handle::block_on` waits for never will; end such \
+                 threads and jobs before their runtime",
+                context::describe(self.shared.id)
+            ),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If this thread must not wait for the loop.
+    #[track_caller]
+    fn check_may_block(&self) {
+        let is_home = thread::current().id() == self.shared.thread;
+        assert!(
+            !(is_home && self.shared.is_seeded && context::with_job(|_| ()).is_some()),
+            "`Handle::block_on` in a blocking job would wait for ever under a seed: such jobs run on \
+             the runtime's own thread, which is to run the future; await it in a task, and give the \
+             job its output"
+        );
+        assert!(
+            !is_home,
+            "`Handle::block_on` would wait for ever on the runtime's own thread, which is to run the \
+             future; await it in a task, or call `Runtime::block_on` outside of one, or this inside \
+             `spawn_blocking`"
+        );
+        assert!(
+            !ready::is_any_running(),
+            "`Handle::block_on` would block the quintet loop that runs on this thread; await the \
+             handle of `Handle::spawn`, or call this inside `spawn_blocking`"
+        );
     }
 
     /// Makes [`Runtime::run`](super::Runtime::run), [`turn`](super::Runtime::turn) or
@@ -153,7 +233,7 @@ pub struct TryCurrentError(());
 
 impl fmt::Display for TryCurrentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(context::NO_LOOP)
+        f.write_str(context::no_loop())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Waiting for a future where no loop runs: the thread is parked.
 //!
-//! For the `blocking_` functions of this module alone.
+//! For the `blocking_` functions of this module, and for `Handle::block_on`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,6 +42,11 @@ pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
         "`{name}` would block the quintet loop that runs on this thread; await the function without \
          `blocking` in its name, or call this inside `spawn_blocking`"
     );
+    wait(future)
+}
+
+/// Waits for `future`. No loop must run on this thread.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let parked = Arc::new(Parked {
         thread: thread::current(),

@@ -6,12 +6,12 @@ pub use crate::identity::Id;
 
 /// Returns the id of the task that is being polled.
 ///
-/// The future of [`block_on`](crate::block_on) is a task too.
+/// The future of [`block_on`](crate::block_on) is a task too, and so is a blocking job.
 ///
 /// # Panics
 ///
-/// Where no task is being polled: outside of a runtime, in a blocking job, in the destructor of a
-/// task's future that is dropped by an abort.
+/// Where no task is being polled: outside of a runtime, in the destructor of a task's future that is
+/// dropped by an abort.
 ///
 /// # Examples
 ///
@@ -30,7 +30,8 @@ pub fn id() -> Id {
     }
 }
 
-/// Returns the id of the task that is being polled, if there is one.
+/// Returns the id of the task that is being polled, or of the blocking job that runs on this thread,
+/// if there is one.
 ///
 /// # Examples
 ///
@@ -41,5 +42,6 @@ pub fn id() -> Id {
 pub fn try_id() -> Option<Id> {
     context::with(|event_loop| event_loop.tasks.polled_id())
         .flatten()
+        .or_else(|| context::with_job(|job| job.id))
         .map(Id)
 }

@@ -8,8 +8,8 @@ use crate::clock;
 use crate::context;
 
 impl Instant {
-    /// Reads the clock: that of the current loop, whose time may be [paused](crate::time::pause); else the
-    /// system's.
+    /// Reads the clock: that of the current loop, whose time may be [paused](crate::time::pause), or
+    /// in a blocking job that of its loop; elsewhere the system's.
     #[inline]
     pub fn now() -> Self {
         if clock::is_any_virtual()
@@ -33,5 +33,5 @@ fn virtual_now() -> Option<std::time::Instant> {
         let clock = &event_loop.clock;
         clock.is_virtual().then(|| clock.instant())
     });
-    shown.flatten()
+    shown.unwrap_or_else(|| context::with_job(|job| job.shared.dial.virtual_now()).flatten())
 }

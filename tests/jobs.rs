@@ -1,0 +1,335 @@
+//! What a blocking job may use of its runtime, and what it leaves behind.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::sync::mpsc;
+use std::thread;
+
+use quintet::runtime::{Builder, Handle, Runtime};
+use quintet::task::{self, ContextVar, JoinHandle};
+use quintet::time::{self, Duration, Instant, sleep};
+use quintet::{spawn, spawn_blocking};
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/wakers.rs"]
+mod wakers;
+
+use drops::PanicsWhenDropped;
+use patience::in_time;
+use wakers::block_on_by_parking;
+
+static NUMBER: ContextVar<usize> = ContextVar::new();
+
+/// Calls `test` on a runtime with one worker, and on one that runs jobs itself.
+fn with_and_without_workers(test: impl Fn(&Runtime) + Send + 'static) {
+    in_time(|| {
+        test(&Builder::new().worker_threads(1).build().unwrap());
+        test(&Builder::new().seed(7).build().unwrap());
+    });
+}
+
+/// What `f` panics with.
+fn message_of<R>(f: impl FnOnce() -> R) -> String {
+    let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) else {
+        panic!("it was to panic");
+    };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .expect("a panic with a text"),
+    }
+}
+
+// ---- The home of a job
+
+#[test]
+fn the_current_handle_of_a_job_is_its_runtimes() {
+    with_and_without_workers(|runtime| {
+        let named = |name: &str| Builder::new().name(name).build().unwrap();
+        let other = named("other");
+        let name = || Handle::try_current().unwrap().name().map(str::to_owned);
+        runtime.block_on(async {
+            let handle = Handle::current();
+            assert_eq!(spawn_blocking(name).await.unwrap(), None);
+            assert_eq!(handle.spawn_blocking(name).await.unwrap(), None);
+            // The job of another runtime: the handle is not that of the thread's loop.
+            let job = other.handle().spawn_blocking(name);
+            assert_eq!(job.await.unwrap().as_deref(), Some("other"));
+            let nested = spawn_blocking(move || {
+                let inner = named("inner");
+                let _entered = inner.enter();
+                let inside = name();
+                drop(_entered);
+                (inside, name())
+            });
+            let (inside, outside) = nested.await.unwrap();
+            assert_eq!((inside.as_deref(), outside), (Some("inner"), None));
+        });
+        assert_eq!(
+            runtime.block_on(runtime.spawn_blocking(name)).unwrap(),
+            None
+        );
+        assert!(Handle::try_current().is_err());
+    });
+}
+
+#[test]
+fn a_job_spawns_tasks_and_other_jobs() {
+    with_and_without_workers(|runtime| {
+        let output = runtime.block_on(async {
+            let job = spawn_blocking(|| {
+                let inner = spawn_blocking(|| spawn_blocking(|| thread::current().id()));
+                let named = task::Builder::new().name("named").spawn_blocking(|| 1);
+                let task = Handle::current().spawn(async { thread::current().id() });
+                (inner, named, task)
+            });
+            let (inner, named, task) = job.await.unwrap();
+            let innermost: JoinHandle<_> = inner.await.unwrap();
+            innermost.await.unwrap();
+            (named.await.unwrap(), task.await.unwrap())
+        });
+        assert_eq!(output, (1, thread::current().id()));
+    });
+}
+
+#[test]
+fn a_job_has_the_id_of_its_handle() {
+    with_and_without_workers(|runtime| {
+        runtime.block_on(async {
+            let own = task::id();
+            let job = spawn_blocking(|| (task::id(), task::try_id()));
+            let id = job.id();
+            assert_eq!(job.await.unwrap(), (id, Some(id)));
+            let job = Handle::current().spawn_blocking(task::id);
+            let id = job.id();
+            assert_eq!(job.await.unwrap(), id);
+            assert_eq!(task::id(), own);
+        });
+        assert_eq!(task::try_id(), None);
+    });
+}
+
+#[test]
+fn a_job_reads_the_clock_of_its_loop() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let read = || (time::is_paused(), Instant::now());
+    with_and_without_workers(move |runtime| {
+        runtime.block_on(async {
+            let real = Instant::now();
+            let (is_paused, now) = spawn_blocking(read).await.unwrap();
+            assert!(!is_paused && now >= real && now <= Instant::now());
+
+            time::pause();
+            let start = Instant::now();
+            sleep(HOUR).await;
+            for job in [spawn_blocking(read), Handle::current().spawn_blocking(read)] {
+                assert_eq!(job.await.unwrap(), (true, start + HOUR));
+            }
+
+            time::resume();
+            let (is_paused, now) = spawn_blocking(read).await.unwrap();
+            assert!(!is_paused && now >= start + HOUR && now <= Instant::now());
+        });
+    });
+}
+
+#[test]
+fn what_needs_a_loop_says_in_a_job_what_to_use_instead() {
+    with_and_without_workers(|runtime| {
+        let messages = runtime.block_on(runtime.spawn_blocking(|| {
+            let socket = quintet::net::TcpListener::bind("127.0.0.1:0");
+            let file = quintet::fs::metadata("/");
+            [
+                message_of(|| spawn(async {})),
+                message_of(|| block_on_by_parking(pin!(sleep(Duration::ZERO)))),
+                message_of(|| block_on_by_parking(pin!(task::yield_now()))),
+                message_of(time::pause),
+                block_on_by_parking(pin!(file)).unwrap_err().to_string(),
+                match block_on_by_parking(pin!(socket)) {
+                    Ok(socket) => {
+                        let accept = block_on_by_parking(pin!(socket.accept()));
+                        accept.unwrap_err().to_string()
+                    }
+                    Err(error) => error.to_string(),
+                },
+            ]
+        }));
+        for message in messages.unwrap() {
+            assert!(
+                message.contains("blocking job") && message.contains("Handle::current().block_on"),
+                "{message}"
+            );
+        }
+        let elsewhere = message_of(|| spawn(async {}));
+        assert!(elsewhere.contains("no quintet runtime is current"));
+    });
+}
+
+// ---- Values of context variables
+
+#[test]
+fn jobs_begin_without_values_and_leave_none() {
+    NUMBER.set(9);
+    with_and_without_workers(|runtime| {
+        NUMBER.set(1);
+        runtime.block_on(async {
+            NUMBER.set(2);
+            let number = |n: usize| {
+                move || {
+                    let before = NUMBER.get();
+                    NUMBER.set(n);
+                    (before, NUMBER.get())
+                }
+            };
+            for n in 3..6 {
+                let job = spawn_blocking(number(n));
+                assert_eq!(job.await.unwrap(), (None, Some(n)));
+                let job = Handle::current().spawn_blocking(number(n));
+                assert_eq!(job.await.unwrap(), (None, Some(n)));
+            }
+            let panicking = spawn_blocking(|| {
+                NUMBER.set(7);
+                panic!("on purpose");
+            });
+            assert!(panicking.await.unwrap_err().is_panic());
+            assert_eq!(spawn_blocking(|| NUMBER.get()).await.unwrap(), None);
+            assert_eq!(NUMBER.get(), Some(2));
+        });
+        assert_eq!(NUMBER.get(), Some(1));
+    });
+}
+
+#[test]
+fn a_value_whose_destructor_panics_or_sets_another_hurts_no_later_job() {
+    #[derive(Clone)]
+    struct Sets;
+    impl Drop for Sets {
+        fn drop(&mut self) {
+            NUMBER.set(8);
+        }
+    }
+    static PANICS: ContextVar<std::rc::Rc<PanicsWhenDropped>> = ContextVar::new();
+    static SETS: ContextVar<Sets> = ContextVar::new();
+    with_and_without_workers(|runtime| {
+        runtime.block_on(async {
+            let job =
+                spawn_blocking(|| PANICS.set(std::rc::Rc::new(PanicsWhenDropped("on purpose"))));
+            job.await.unwrap();
+            spawn_blocking(|| SETS.set(Sets)).await.unwrap();
+            assert_eq!(spawn_blocking(|| NUMBER.get()).await.unwrap(), None);
+            assert_eq!(NUMBER.get(), None);
+        });
+    });
+}
+
+// ---- Handle::block_on
+
+#[test]
+fn a_job_and_any_other_thread_wait_for_what_the_loop_runs() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        // The loop does not run yet.
+        let thread = thread::spawn(move || handle.block_on(async { thread::current().id() }));
+        let home = thread::current().id();
+        let ids = runtime.block_on(async {
+            let job = spawn_blocking(|| {
+                let nested = spawn_blocking(|| 5);
+                let handle = Handle::current();
+                let joined = handle.block_on(nested).unwrap();
+                let id = handle.block_on(async {
+                    sleep(Duration::from_millis(1)).await;
+                    thread::current().id()
+                });
+                (joined, id)
+            });
+            let (joined, job) = job.await.unwrap();
+            assert_eq!(joined, 5);
+            (
+                job,
+                spawn_blocking(move || thread.join().unwrap())
+                    .await
+                    .unwrap(),
+            )
+        });
+        assert_eq!(ids, (home, home));
+    });
+}
+
+#[test]
+fn a_panic_of_what_block_on_waits_for_goes_on_where_it_waits() {
+    in_time(|| {
+        quintet::block_on(async {
+            let job = spawn_blocking(|| {
+                message_of(|| Handle::current().block_on(async { panic!("on purpose") }))
+            });
+            assert_eq!(job.await.unwrap(), "on purpose");
+        });
+    });
+}
+
+#[test]
+fn block_on_of_a_handle_panics_when_the_runtime_ends() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        let (begin, has_begun) = mpsc::channel();
+        let waiting = thread::spawn({
+            let handle = handle.clone();
+            move || {
+                message_of(|| {
+                    handle.block_on(async move {
+                        begin.send(()).unwrap();
+                        std::future::pending::<()>().await;
+                    });
+                })
+            }
+        });
+        runtime
+            .block_on(async { spawn_blocking(move || has_begun.recv().unwrap()).await })
+            .unwrap();
+        drop(runtime);
+        let during = waiting.join().unwrap();
+        let after = thread::spawn(move || message_of(|| handle.block_on(async {})));
+        for message in [during, after.join().unwrap()] {
+            assert!(message.contains("has ended"), "{message}");
+        }
+    });
+}
+
+#[test]
+fn block_on_of_a_handle_refuses_the_thread_of_a_loop() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let other = Runtime::new().unwrap();
+        let block = |handle: &Handle| message_of(|| handle.block_on(async {}));
+        let outside = block(runtime.handle());
+        let inside = runtime.block_on(async { block(&Handle::current()) });
+        let entered = {
+            let _guard = other.enter();
+            block(runtime.handle())
+        };
+        for message in [outside, inside, entered] {
+            assert!(message.contains("on the runtime's own thread"), "{message}");
+        }
+        let handle = runtime.handle().clone();
+        let elsewhere = thread::spawn(move || quintet::block_on(async move { block(&handle) }));
+        let message = elsewhere.join().unwrap();
+        assert!(
+            message.contains("would block the quintet loop"),
+            "{message}"
+        );
+
+        let seeded = Builder::new().seed(1).build().unwrap();
+        let job = seeded.spawn_blocking(move || block(&Handle::current()));
+        let message = seeded.block_on(job).unwrap();
+        assert!(message.contains("under a seed"), "{message}");
+    });
+}
