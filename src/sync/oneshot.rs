@@ -204,10 +204,20 @@ impl<T> Receiver<T> {
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let channel = self.channel.as_ref().ok_or(TryRecvError::Closed)?;
         let received = lock(&channel.state).try_recv();
-        if !matches!(received, Err(TryRecvError::Empty)) {
-            self.channel = None;
+        match received {
+            Ok(_) => self.channel = None,
+            Err(TryRecvError::Closed) => self.end_closed(),
+            Err(TryRecvError::Empty) => {}
         }
         received
+    }
+
+    /// Ends without a message. A sender that is still there must not wake it for that.
+    fn end_closed(&mut self) {
+        if let Some(channel) = self.channel.take() {
+            let waker = lock(&channel.state).receiver.take();
+            drop(waker);
+        }
     }
 
     /// Receives the message, waiting for it by blocking the thread.
@@ -252,8 +262,10 @@ impl<T> Future for Receiver<T> {
                 Err(TryRecvError::Empty) => Attempt::waiting(guest.settle(&mut state.receiver)),
             }
         });
-        if received.is_ready() {
-            self.channel = None;
+        match received {
+            Poll::Ready(Ok(_)) => self.channel = None,
+            Poll::Ready(Err(_)) => self.end_closed(),
+            Poll::Pending => {}
         }
         received
     }

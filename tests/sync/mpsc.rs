@@ -410,3 +410,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_receiver_that_has_found_the_end_is_not_woken_again() {
+    let (sender, mut receiver) = channel::<()>(1);
+    let bell = Arc::clone(&Polled::waiting(receiver.recv()).bell);
+    receiver.close();
+    assert_eq!(now(receiver.recv()), None);
+    assert_eq!(Arc::strong_count(&bell), 1);
+    drop(sender);
+    assert_eq!(bell.rings(), 0);
+}

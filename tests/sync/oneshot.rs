@@ -96,6 +96,24 @@ fn an_end_that_goes_away_leaves_no_waker_behind() {
 }
 
 #[test]
+fn a_receiver_that_has_ended_is_not_woken_again() {
+    let (sender, mut receiver) = channel::<()>();
+    let bell = Arc::clone(&Polled::waiting(&mut receiver).bell);
+    receiver.close();
+    assert!(now(&mut receiver).is_err());
+    assert_eq!(Arc::strong_count(&bell), 1);
+    drop(sender);
+
+    let (sender, mut receiver) = channel::<()>();
+    let other = Arc::clone(&Polled::waiting(&mut receiver).bell);
+    receiver.close();
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(Arc::strong_count(&other), 1);
+    drop(sender);
+    assert_eq!((bell.rings(), other.rings()), (0, 0));
+}
+
+#[test]
 #[should_panic(expected = "polled after it had answered")]
 fn it_answers_once() {
     let (sender, mut receiver) = channel();

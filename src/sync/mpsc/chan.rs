@@ -168,13 +168,19 @@ impl<T> Chan<T> {
     ) -> Poll<Option<R>> {
         poll_leaf(cx, &"a message (mpsc)", |guest| {
             let mut wakes = Wakes::default();
+            let mut unneeded = None;
             let mut state = lock(&self.state);
             let attempt = match self.pop_with(&mut state, &mut wakes, &mut take) {
                 Ok(taken) => Attempt::Done(Some(taken)),
-                Err(TryRecvError::Disconnected) => Attempt::Done(None),
+                Err(TryRecvError::Disconnected) => {
+                    // It knows the end: a sender that is left must not wake it for that.
+                    unneeded = state.receiver.take();
+                    Attempt::Done(None)
+                }
                 Err(TryRecvError::Empty) => Attempt::waiting(guest.settle(&mut state.receiver)),
             };
             drop(state);
+            drop(unneeded);
             wakes.wake();
             attempt
         })
