@@ -6,18 +6,20 @@
 //! A blocking job has no current loop, but a home: what other threads may hold of its loop.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use crate::clock;
 use crate::event_loop::{EventLoop, Shared};
 use crate::ready::{self, LoopId, Outer};
-use crate::report;
+use crate::report::{self, Reporter};
 use crate::tasks::{Message, Note, TaskInbox};
 use crate::vars;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
+    /// The loops that belong to this thread, current or not.
+    static RESIDENTS: RefCell<Vec<Weak<EventLoop>>> = const { RefCell::new(Vec::new()) };
     /// For each guard that lives: its number, and what was current before it.
     static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
     /// The job that this thread runs.
@@ -105,6 +107,7 @@ fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
 /// Makes a loop current and running while it lives.
 #[derive(Debug)]
 pub(crate) struct Running {
+    was_running: bool,
     event_loop: Rc<EventLoop>,
     outer: Option<Outer>,
     _entered: Entered,
@@ -114,6 +117,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(outer) = self.outer.take() {
             self.event_loop.park_queue(ready::stop(outer));
+            self.event_loop.shared.set_running(self.was_running);
         }
     }
 }
@@ -121,6 +125,7 @@ impl Drop for Running {
 pub(crate) fn run(event_loop: &Rc<EventLoop>) -> Running {
     let _entered = enter(event_loop);
     Running {
+        was_running: event_loop.shared.set_running(true),
         outer: Some(ready::start(event_loop.id(), event_loop.unpark_queue())),
         event_loop: Rc::clone(event_loop),
         _entered,
@@ -153,6 +158,32 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
 /// The loop `id`, if it is the current one.
 pub(crate) fn home(id: LoopId) -> Option<Rc<EventLoop>> {
     current().filter(|event_loop| event_loop.id() == id)
+}
+
+/// The loop `id`, if it belongs to this thread: current, running, or neither. For what only this
+/// thread can answer, so that it must not wait for itself.
+pub(crate) fn resident(id: LoopId) -> Option<Rc<EventLoop>> {
+    let found = RESIDENTS.try_with(|residents| {
+        let residents = residents.borrow();
+        let mut found = residents.iter().filter_map(Weak::upgrade);
+        found.find(|event_loop| event_loop.id() == id)
+    });
+    found.ok().flatten()
+}
+
+/// Notes that a loop belongs to this thread.
+pub(crate) fn move_in(event_loop: &Rc<EventLoop>) {
+    let resident = Rc::downgrade(event_loop);
+    // Where it fails, the thread is about to end.
+    let _ending = RESIDENTS.try_with(|residents| residents.borrow_mut().push(resident));
+}
+
+/// Notes that a loop has ended.
+pub(crate) fn move_out(event_loop: &Rc<EventLoop>) {
+    let _ending = RESIDENTS.try_with(|residents| {
+        let is_other = |resident: &Weak<EventLoop>| resident.as_ptr() != Rc::as_ptr(event_loop);
+        residents.borrow_mut().retain(is_other);
+    });
 }
 
 /// Calls `f` with the loop `id`: now, if that is the current one; else there, later, by way of its
@@ -219,16 +250,18 @@ pub(crate) fn waits_for(what: Note) {
 /// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and
 /// without values of context variables.
 pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<RunningJob>);
+    struct Restore(Option<RunningJob>, Option<Reporter>);
     impl Drop for Restore {
         fn drop(&mut self) {
             let ended = JOB.try_with(|running| running.replace(self.0.take()));
             drop(ended);
+            drop(report::make_current(self.1.take()));
         }
     }
     clock::expect_virtual();
     let _no_loop = with(|_| ()).map(|()| make_current(None));
-    let _restore = Restore(JOB.with(|running| running.replace(Some(job))));
+    let reporter = report::make_current(Some(job.shared.reporter.clone()));
+    let _restore = Restore(JOB.with(|running| running.replace(Some(job))), reporter);
     vars::without(f)
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// Set once, when the loop shuts down: nothing is spawned any more.
     closed: AtomicBool,
+    /// Whether the loop goes round, or is shutting down. A hint for messages.
+    is_running: AtomicBool,
     /// Set when the loop is to stop going round; cleared when it has.
     stopping: AtomicBool,
     /// Under a seed: a hash of all that has happened, in its order.
@@ -67,6 +69,18 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the loop runs on its thread. It may begin or stop at any time.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the loop runs, and returns what was said before. On the loop's thread.
+    pub(crate) fn set_running(&self, is_running: bool) -> bool {
+        let was_running = self.is_running();
+        self.is_running.store(is_running, Ordering::Relaxed);
+        was_running
     }
 
     /// Makes the loop stop after its present tick.
@@ -202,6 +216,7 @@ impl EventLoop {
             dial: Arc::clone(clock.dial()),
             pool,
             closed: AtomicBool::new(false),
+            is_running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             order: AtomicU64::new(0),
             is_seeded: dice.is_some(),

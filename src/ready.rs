@@ -53,6 +53,8 @@ struct Home {
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
     /// The task that is being polled.
     polled: Cell<Polled>,
+    /// Whether a loop stands still under what this thread is doing: see [`absent`].
+    is_absent: Cell<bool>,
 }
 
 impl Home {
@@ -88,6 +90,7 @@ thread_local! {
             queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
             deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
             polled: Cell::new(Polled::NONE),
+            is_absent: Cell::new(false),
         }
     };
 }
@@ -209,17 +212,24 @@ pub(crate) fn is_running(id: LoopId) -> bool {
 
 /// Runs `f` as if no loop ran on this thread: what it wakes goes the way of other threads' wakes.
 pub(crate) fn absent(f: impl FnOnce()) {
-    struct Restore(Option<Outer>);
+    struct Restore(Option<Outer>, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             if let Some(outer) = self.0.take() {
                 drop(stop(outer));
             }
+            HOME.with(|home| home.is_absent.set(self.1));
         }
     }
     // No loop has this id.
-    let _restore = Restore(Some(start(LoopId(0), VecDeque::new())));
+    let outer = start(LoopId(0), VecDeque::new());
+    let _restore = Restore(Some(outer), HOME.with(|home| home.is_absent.replace(true)));
     f();
+}
+
+/// Whether this runs in [`absent`], on the thread of a loop that goes on when this is over.
+pub(crate) fn is_absent() -> bool {
+    HOME.with(|home| home.is_absent.get())
 }
 
 /// Whether [`deferring`] has set tasks aside.

@@ -3,6 +3,7 @@
 mod builder;
 mod collections;
 mod dump;
+mod dump_error;
 mod enter_guard;
 mod exit;
 mod handle;
@@ -27,6 +28,7 @@ use crate::tasks::{Name, Origin};
 
 pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, Wait};
 pub use builder::{Builder, UnhandledPanic};
+pub use dump_error::DumpError;
 pub use enter_guard::EnterGuard;
 pub use exit::{before_exit, exit, on_exit};
 pub use handle::{Handle, TryCurrentError};
@@ -81,8 +83,10 @@ impl Runtime {
 
     fn with_loop(event_loop: EventLoop, grace: Duration) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
+        let event_loop = Rc::new(event_loop);
+        context::move_in(&event_loop);
         Runtime {
-            event_loop: Rc::new(event_loop),
+            event_loop,
             handle,
             grace,
         }
@@ -221,6 +225,7 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shut_down(0);
+        context::move_out(&self.event_loop);
     }
 }
 

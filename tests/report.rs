@@ -172,6 +172,24 @@ fn a_panic_of_a_waker_is_reported_to_the_runtime_that_calls_it() {
 }
 
 #[test]
+fn a_panic_of_a_waker_that_a_job_calls_is_reported_to_the_runtime_of_the_job() {
+    for seed in [None, Some(1)] {
+        let mut builder = Builder::new();
+        if let Some(seed) = seed {
+            builder.seed(seed);
+        }
+        let reports = reported_on(&mut builder, async || {
+            let job = || {
+                panic_in_a_waker();
+                Handle::current()
+            };
+            drop(spawn_blocking(job).await.unwrap());
+        });
+        assert!(matches!(only(reports), Report::WakerPanicked { .. }));
+    }
+}
+
+#[test]
 fn a_panic_of_a_hook_is_reported() {
     let reports = reported(async || on_exit(|_| panic!("of a hook")));
     let report = only(reports);

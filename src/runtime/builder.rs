@@ -193,7 +193,8 @@ impl Builder {
     /// that talk to each other over the loopback device repeat, too, if they are set to
     /// [`nodelay`](crate::net::TcpStream::set_nodelay): otherwise the kernel's timers hold bytes back.
     ///
-    /// A job that waits for a task of its own loop waits for ever, for both are one thread.
+    /// A job that waits for a task of its own loop waits for ever, for both are one thread. The
+    /// `blocking_` functions of [`sync`](crate::sync) panic instead of waiting there.
     pub fn seed(&mut self, seed: u64) -> &mut Self {
         self.settings.seed = Some(seed);
         self

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::context;
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, Shared};
 use crate::phase::poll::Direction;
 use crate::ready;
 use crate::report::{Dump, TaskDump, Wait};
@@ -50,10 +50,7 @@ impl Dump {
                 waits: survey.waits_of(person),
             })
             .collect();
-        let title = match &event_loop.shared.name {
-            Some(name) => format!("runtime `{name}`"),
-            None => context::describe(event_loop.id()),
-        };
+        let title = title(&event_loop.shared);
         Dump { title, tasks }
     }
 
@@ -62,6 +59,14 @@ impl Dump {
             title: "a runtime that has ended".to_owned(),
             tasks: Vec::new(),
         }
+    }
+}
+
+/// Which runtime it is.
+pub(super) fn title(shared: &Shared) -> String {
+    match &shared.name {
+        Some(name) => format!("runtime `{name}`"),
+        None => context::describe(shared.id),
     }
 }
 

@@ -3,18 +3,24 @@
 use std::error::Error;
 use std::fmt;
 use std::panic::{self, Location};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
-use crate::event_loop::Shared;
+use crate::event_loop::{EventLoop, Shared};
 use crate::ready;
-use crate::sync;
+use crate::sync::{self, oneshot};
 use crate::task::{self, JoinError, JoinHandle};
 use crate::tasks::Origin;
 
-use super::{Dump, KeepAlive};
+use super::{Dump, DumpError, KeepAlive};
+
+/// How long [`Handle::dump`] waits for a loop on another thread. A task that keeps its loop from
+/// everything for so long is a fault, and so is a loop that is asked and never run.
+const DUMP_WAIT: Duration = Duration::from_secs(5);
 
 /// Reaches a [`Runtime`](super::Runtime) from any thread.
 ///
@@ -195,15 +201,102 @@ impl Handle {
 
     /// Returns the live tasks and what they wait for.
     ///
-    /// On another thread than the runtime's this waits until the loop answers, in its poll phase; a
-    /// runtime that has ended answers with nothing.
+    /// On the runtime's own thread this looks at once, whether the runtime runs or not. On any other
+    /// thread it waits until the loop comes to its poll phase. A runtime that has ended has no tasks.
+    ///
+    /// # Panics
+    ///
+    /// On another thread, if the loop does not come to its poll phase within five seconds: it does not
+    /// run, or a task blocks it. [`dump_timeout`](Handle::dump_timeout) returns an error instead.
+    #[track_caller]
     pub fn dump(&self) -> Dump {
+        match self.dump_timeout(DUMP_WAIT) {
+            Ok(dump) => dump,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The same, and waits no longer than `timeout` where this is not the runtime's own thread.
+    ///
+    /// # Errors
+    ///
+    /// If the time is over: [`NotRunning`](DumpError::NotRunning) where nothing runs the loop,
+    /// [`Busy`](DumpError::Busy) where something holds it up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::runtime::{DumpError, Runtime};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let handle = runtime.handle().clone();
+    /// let other_thread = std::thread::spawn(move || handle.dump_timeout(Duration::from_millis(1)));
+    /// let error = other_thread.join().unwrap().unwrap_err();
+    /// assert!(matches!(error, DumpError::NotRunning { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn dump_timeout(&self, timeout: Duration) -> Result<Dump, DumpError> {
+        if let Some(event_loop) = context::resident(self.shared.id) {
+            return Ok(Dump::new(&event_loop));
+        }
         let (answer, answered) = mpsc::channel();
-        // A loop that is gone drops the question, and with it the sender.
-        context::at_home(self.shared.id, &self.shared.inbox, move |event_loop| {
+        self.ask(move |event_loop| {
             let _gone = answer.send(Dump::new(event_loop));
         });
-        answered.recv().unwrap_or_else(|_| Dump::nothing())
+        match answered.recv_timeout(timeout) {
+            Ok(dump) => Ok(dump),
+            // A loop that is gone drops the question, and with it the sender.
+            Err(RecvTimeoutError::Disconnected) => Ok(Dump::nothing()),
+            Err(RecvTimeoutError::Timeout) if self.shared.is_running() => {
+                Err(DumpError::busy(&self.shared, timeout))
+            }
+            Err(RecvTimeoutError::Timeout) => Err(DumpError::not_running(&self.shared, timeout)),
+        }
+    }
+
+    /// The same without blocking the thread, for async code on any thread and any executor. It waits
+    /// until the loop runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use quintet::runtime::Runtime;
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let handle = runtime.handle().clone();
+    /// let other_thread = std::thread::spawn(move || quintet::block_on(handle.dump_async()));
+    /// runtime.block_on(async {
+    ///     while !other_thread.is_finished() {
+    ///         quintet::task::yield_now().await;
+    ///     }
+    /// });
+    /// assert_eq!(other_thread.join().unwrap().tasks().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn dump_async(&self) -> Dump {
+        if let Some(event_loop) = context::resident(self.shared.id) {
+            return Dump::new(&event_loop);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.ask(move |event_loop| {
+            let _gone = answer.send(Dump::new(event_loop));
+        });
+        answered.await.unwrap_or_else(|_| Dump::nothing())
+    }
+
+    /// Calls `f` on the loop's thread, which is another one; never, if the loop has ended.
+    fn ask(&self, f: impl FnOnce(&EventLoop) + Send + 'static) {
+        let (id, inbox) = (self.shared.id, &self.shared.inbox);
+        context::at_home(id, inbox, f);
     }
 
     /// Returns a hash of everything that has happened on the loop, in its order, if the runtime has a

@@ -141,8 +141,9 @@ impl Runtime {
     /// Runs the loop by `f`, and leaves its descriptor as it must be for those who wait for it.
     #[track_caller]
     pub(super) fn drive<R>(&self, name: &str, f: impl FnOnce() -> R) -> R {
+        // A job that runs on the loop's thread, under a seed, does not see that a loop is running.
         assert!(
-            !ready::is_any_running(),
+            !ready::is_any_running() && !self.event_loop.shared.is_running(),
             "a quintet runtime is running on this thread already, and `{name}` would stop it; \
              inside a task use `.await`, or `spawn_blocking` for what must block"
         );

@@ -2,7 +2,7 @@
 //!
 //! For the `blocking_` functions of this module, and for `Handle::block_on`.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -30,11 +30,24 @@ impl Wake for Parked {
     }
 }
 
+/// Returns the output of `future`, which must be ready, in a job on the loop's own thread.
+#[track_caller]
+fn now<F: Future>(name: &str, future: Pin<&mut F>) -> F::Output {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!(
+            "`{name}` would block the quintet loop on whose thread this blocking job runs, for under \
+             a seed there are no worker threads; await the function without `blocking` in its name \
+             in a task, and give the job what it returns"
+        ),
+    }
+}
+
 /// Waits for `future` for the function `name`.
 ///
 /// # Panics
 ///
-/// If a loop runs on this thread, which would stand still.
+/// If a loop runs on this thread, which would stand still, or is to run on when this job has ended.
 #[track_caller]
 pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
     assert!(
@@ -42,6 +55,9 @@ pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
         "`{name}` would block the quintet loop that runs on this thread; await the function without \
          `blocking` in its name, or call this inside `spawn_blocking`"
     );
+    if ready::is_absent() {
+        return now(name, pin!(future));
+    }
     wait(future)
 }
 
