@@ -2,8 +2,7 @@
 //!
 //! The loop makes a job of a closure, gives it a [`Ticket`] that will wake the task which wants the
 //! result, and only then pushes the [`QueuedJob`]. So the ticket is in place before a worker can have
-//! the job, and the result always arrives as a wake from a worker. The pool knows nothing of the loop,
-//! and imports nothing else of this crate.
+//! the job, and the result always arrives as a wake from a worker. The pool knows nothing of the loop.
 //!
 //! ```text
 //! crew      who works, who sleeps, who wakes whom: push, rest, shut down

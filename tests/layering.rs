@@ -55,6 +55,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ),
     (
         "pool",
+        "primitive",
+        "the model checker exchanges locks and threads",
+    ),
+    (
+        "pool",
         "panics",
         "users' closures are called and dropped on workers",
     ),

@@ -36,8 +36,7 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
@@ -45,6 +44,7 @@ use super::job::{Class, Label, QueuedJob};
 use super::queue::Queue;
 use super::seat::Seat;
 use super::{Config, Load, worker};
+use crate::primitive::{Arc, Condvar, Mutex, MutexGuard, thread};
 
 /// What the workers of a pool share.
 pub(super) struct Crew {

@@ -4,11 +4,12 @@
 //! shows those who shut the pool down which job is being run there. Only the crew gives seats to
 //! threads.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::PoisonError;
 
 use super::job::{Label, QueuedJob, Ticket};
 use super::queue::OwnEnd;
+use crate::primitive::thread::{self, ThreadId};
+use crate::primitive::{Arc, Mutex, MutexGuard};
 
 /// One worker's place.
 pub(super) struct Seat {

@@ -3,11 +3,11 @@
 //! The crew starts it and tells it when to end. No panic of a job reaches it.
 
 use std::cell::Cell;
-use std::sync::{Arc, MutexGuard};
 
 use super::crew::Crew;
 use super::job::QueuedJob;
 use super::queue::OwnEnd;
+use crate::primitive::{Arc, MutexGuard};
 
 /// What a worker thread has at hand.
 struct Worker<'crew> {

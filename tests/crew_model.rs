@@ -1,0 +1,513 @@
+//! Who wakes which worker of the pool, in every interleaving.
+//!
+//! The files that decide it, `src/pool/{crew,gate,seat,worker}.rs`, are compiled here against the model
+//! checker's locks and threads. The queue and the jobs are stand-ins: a queue whose batches are
+//! out of sight while they are moved, and jobs that wait for each other. A job that is lost is a test
+//! that waits for ever, and the checker calls that a deadlock.
+//!
+//! Beside it stand two pools that are broken, each in a process of its own, for the checker ends the
+//! process where it finds something: a model that finds no fault with those proves nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::env;
+use std::io;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crew::Crew;
+use job::{Class, Event, QueuedJob};
+use primitive::thread;
+
+/// A pool's settings, as in `pool.rs`.
+struct Config {
+    workers: usize,
+    thread_name: String,
+    stack_size: Option<usize>,
+    keep_alive: Duration,
+}
+
+#[allow(dead_code, reason = "nothing looks at the load here")]
+struct Load {
+    threads: usize,
+    idle: usize,
+    queued: usize,
+}
+
+fn shut_down_error() -> io::Error {
+    io::Error::other("shut down")
+}
+
+mod primitive {
+    use std::ops::{Deref, DerefMut};
+    use std::sync::LockResult;
+    use std::time::Duration;
+
+    // The checker's own cannot stand before `self`, nor be unsized. That of the standard library
+    // serves: what it counts is not what is modelled.
+    pub(crate) use std::sync::Arc;
+
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::{Builder, ThreadId, current, spawn};
+    }
+
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    /// Knows its lock, for a wait that is over at once.
+    pub(crate) struct MutexGuard<'a, T> {
+        mutex: &'a Mutex<T>,
+        guard: loom::sync::MutexGuard<'a, T>,
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+            let guard = self.0.lock().expect("the checker stops at a panic");
+            Ok(MutexGuard { mutex: self, guard })
+        }
+    }
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.guard
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.guard
+        }
+    }
+
+    pub(crate) struct Condvar(loom::sync::Condvar);
+
+    pub(crate) struct WaitTimeoutResult(bool);
+
+    impl WaitTimeoutResult {
+        pub(crate) fn timed_out(&self) -> bool {
+            self.0
+        }
+    }
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Condvar(loom::sync::Condvar::new())
+        }
+
+        pub(crate) fn wait<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+        ) -> LockResult<MutexGuard<'a, T>> {
+            let MutexGuard { mutex, guard } = guard;
+            let guard = self.0.wait(guard).expect("the checker stops at a panic");
+            Ok(MutexGuard { mutex, guard })
+        }
+
+        /// No time is over at once. Any other lasts for ever.
+        pub(crate) fn wait_timeout<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            time: Duration,
+        ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+            if time.is_zero() {
+                let mutex = guard.mutex;
+                drop(guard);
+                let guard = mutex.lock().unwrap();
+                return Ok((guard, WaitTimeoutResult(true)));
+            }
+            let guard = self.wait(guard).unwrap();
+            Ok((guard, WaitTimeoutResult(false)))
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+}
+
+mod job {
+    use super::Arc;
+    use super::primitive::{Condvar, Mutex};
+
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Class {
+        Plain,
+        Dns,
+    }
+
+    #[derive(Clone)]
+    pub(crate) struct Label;
+
+    pub(crate) trait Ticket: Send + Sync {
+        fn is_running(&self) -> bool;
+        fn is_ref(&self) -> bool;
+        fn tell(self: Arc<Self>);
+    }
+
+    /// Happens once, and can be waited for.
+    pub(crate) struct Event {
+        has_happened: Mutex<bool>,
+        happens: Condvar,
+    }
+
+    impl Event {
+        pub(crate) fn new() -> Arc<Self> {
+            Arc::new(Event {
+                has_happened: Mutex::new(false),
+                happens: Condvar::new(),
+            })
+        }
+
+        pub(crate) fn happen(&self) {
+            *self.has_happened.lock().unwrap() = true;
+            self.happens.notify_all();
+        }
+
+        pub(crate) fn wait(&self) {
+            let mut has_happened = self.has_happened.lock().unwrap();
+            while !*has_happened {
+                has_happened = self.happens.wait(has_happened).unwrap();
+            }
+        }
+    }
+
+    impl Ticket for Event {
+        fn is_running(&self) -> bool {
+            true
+        }
+
+        fn is_ref(&self) -> bool {
+            true
+        }
+
+        fn tell(self: Arc<Self>) {
+            self.happen();
+        }
+    }
+
+    /// Runs its closure, and then its end happens.
+    pub(crate) struct QueuedJob {
+        class: Class,
+        run: Option<Box<dyn FnOnce() + Send>>,
+        end: Option<Arc<Event>>,
+    }
+
+    impl QueuedJob {
+        pub(crate) fn new(class: Class, run: impl FnOnce() + Send + 'static) -> (Self, Arc<Event>) {
+            let end = Event::new();
+            let job = QueuedJob {
+                class,
+                run: Some(Box::new(run)),
+                end: Some(Arc::clone(&end)),
+            };
+            (job, end)
+        }
+
+        pub(crate) fn claim(&mut self) -> Option<Arc<dyn Ticket>> {
+            let end = self.end.take()?;
+            Some(end)
+        }
+
+        pub(crate) fn run_claimed(mut self) {
+            let run = self.run.take().expect("a job runs once");
+            run();
+        }
+
+        #[allow(clippy::unused_self, reason = "it is that of a real job")]
+        pub(crate) fn label(&self) -> &Label {
+            &Label
+        }
+
+        pub(crate) fn class(&self) -> Class {
+            self.class
+        }
+    }
+
+    impl std::fmt::Debug for QueuedJob {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("QueuedJob")
+        }
+    }
+}
+
+/// As `src/pool/queue.rs`, under one lock. A batch that is being moved is out of sight.
+mod queue {
+    use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::Arc;
+    use super::job::QueuedJob;
+    use super::primitive::Mutex;
+
+    const BATCH_MAX: usize = 2;
+
+    /// Broken queues say that they are empty, whatever there is. The process has no others then.
+    pub(crate) static IS_BLIND: AtomicBool = AtomicBool::new(false);
+
+    /// The workers' ends by seat, and last the injector.
+    type Ends = Arc<Mutex<Vec<VecDeque<QueuedJob>>>>;
+
+    pub(crate) struct Queue {
+        ends: Ends,
+        injector: usize,
+    }
+
+    pub(crate) struct OwnEnd {
+        ends: Ends,
+        seat: usize,
+    }
+
+    impl OwnEnd {
+        pub(crate) fn pop(&self) -> Option<QueuedJob> {
+            self.ends.lock().unwrap()[self.seat].pop_front()
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.ends.lock().unwrap()[self.seat].is_empty()
+        }
+    }
+
+    impl Queue {
+        pub(crate) fn new(workers: usize) -> (Self, Vec<OwnEnd>) {
+            let ends = (0..=workers).map(|_| VecDeque::new()).collect();
+            let ends: Ends = Arc::new(Mutex::new(ends));
+            let own_ends = (0..workers).map(|seat| OwnEnd {
+                ends: Arc::clone(&ends),
+                seat,
+            });
+            let own_ends = own_ends.collect();
+            let injector = workers;
+            (Queue { ends, injector }, own_ends)
+        }
+
+        pub(crate) fn push(&self, job: QueuedJob) {
+            self.ends.lock().unwrap()[self.injector].push_back(job);
+        }
+
+        pub(crate) fn take(&self, seat: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+            let mut batch: VecDeque<_> = {
+                let mut ends = self.ends.lock().unwrap();
+                let from = (0..=self.injector)
+                    .rev()
+                    .find(|&end| end != seat && !ends[end].is_empty())?;
+                let count = ends[from].len().min(BATCH_MAX);
+                ends[from].drain(..count).collect()
+            };
+            let first = batch.pop_front()?;
+            if !batch.is_empty() {
+                own_end.ends.lock().unwrap()[seat].extend(batch);
+            }
+            Some(first)
+        }
+
+        pub(crate) fn has_untouched(&self) -> bool {
+            !self.ends.lock().unwrap()[self.injector].is_empty()
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            IS_BLIND.load(Ordering::Relaxed) || self.len() == 0
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            let ends = self.ends.lock().unwrap();
+            ends.iter().map(VecDeque::len).sum()
+        }
+
+        pub(crate) fn drain(&self) -> Vec<QueuedJob> {
+            let mut ends = self.ends.lock().unwrap();
+            ends.iter_mut().flat_map(|end| end.drain(..)).collect()
+        }
+    }
+}
+
+#[allow(dead_code, reason = "only what wakes workers is modelled")]
+#[path = "../src/pool/crew.rs"]
+mod crew;
+
+#[allow(dead_code, reason = "only what wakes workers is modelled")]
+#[path = "../src/pool/gate.rs"]
+mod gate;
+
+#[allow(dead_code, reason = "only what wakes workers is modelled")]
+#[path = "../src/pool/seat.rs"]
+mod seat;
+
+#[path = "../src/pool/worker.rs"]
+mod worker;
+
+/// Idle workers stay.
+const FOR_EVER: Duration = Duration::MAX;
+
+#[test]
+fn no_job_of_a_chain_is_lost() {
+    check(chain);
+}
+
+#[test]
+fn no_job_of_a_chain_is_lost_where_threads_end_at_once() {
+    check(|| {
+        with_crew(2, Duration::ZERO, |crew| {
+            (0..2).for_each(|_| push(crew, || ()).wait());
+        });
+    });
+}
+
+#[test]
+fn no_job_of_two_pushers_is_lost() {
+    check(|| {
+        with_crew(1, FOR_EVER, |crew| {
+            let theirs = Arc::clone(crew);
+            let pusher = thread::spawn(move || push(&theirs, || ()).wait());
+            let end = push(crew, || ());
+            end.wait();
+            pusher.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
+    check_two_workers(|| {
+        with_crew(2, FOR_EVER, |crew| {
+            let begins = Event::new();
+            let has_begun = Arc::clone(&begins);
+            let first = push(crew, move || has_begun.wait());
+            let second = push(crew, move || begins.happen());
+            second.wait();
+            first.wait();
+        });
+    });
+}
+
+#[test]
+fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
+    // Two preemptions: with one a worker that has looked may send no other, and nobody notices.
+    check(|| {
+        with_crew(2, FOR_EVER, |crew| {
+            push(crew, || ()).wait();
+            let begins = Event::new();
+            let has_begun = Arc::clone(&begins);
+            let first = push(crew, move || has_begun.wait());
+            let second = push(crew, move || begins.happen());
+            second.wait();
+            first.wait();
+        });
+    });
+}
+
+#[test]
+fn a_job_with_another_before_it_in_its_batch_may_wait_for_a_later_one() {
+    check_two_workers(|| {
+        with_crew(2, FOR_EVER, |crew| {
+            let begins = Event::new();
+            let has_begun = Arc::clone(&begins);
+            let first = push(crew, || ());
+            let second = push(crew, move || has_begun.wait());
+            first.wait();
+            push(crew, move || begins.happen()).wait();
+            second.wait();
+        });
+    });
+}
+
+#[test]
+fn a_look_up_that_is_held_back_runs_when_another_has_ended() {
+    check(|| {
+        with_crew(2, FOR_EVER, |crew| {
+            let ends = [(); 2].map(|()| push_as(crew, Class::Dns, || ()));
+            ends.iter().for_each(|end| end.wait());
+        });
+    });
+}
+
+#[test]
+fn the_model_finds_a_worker_that_rests_without_a_look_at_the_queue() {
+    find_fault(
+        "the_model_finds_a_worker_that_rests_without_a_look_at_the_queue",
+        || {
+            queue::IS_BLIND.store(true, Ordering::Relaxed);
+            chain();
+        },
+    );
+}
+
+/// Pushes jobs one after the other's end.
+fn chain() {
+    with_crew(1, FOR_EVER, |crew| {
+        (0..3).for_each(|_| push(crew, || ()).wait());
+    });
+}
+
+/// Calls `test`, and shuts the pool down, which waits for all of its threads.
+fn with_crew(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Crew>)) {
+    let crew = Arc::new(Crew::new(config(workers, keep_alive)));
+    test(&crew);
+    assert!(crew.shut_down(Duration::MAX).is_empty());
+}
+
+fn config(workers: usize, keep_alive: Duration) -> Config {
+    Config {
+        workers,
+        thread_name: "worker".to_owned(),
+        stack_size: None,
+        keep_alive,
+    }
+}
+
+/// Pushes a job, and returns its end.
+fn push(crew: &Arc<Crew>, run: impl FnOnce() + Send + 'static) -> Arc<Event> {
+    push_as(crew, Class::Plain, run)
+}
+
+fn push_as(crew: &Arc<Crew>, class: Class, run: impl FnOnce() + Send + 'static) -> Arc<Event> {
+    let (job, end) = QueuedJob::new(class, run);
+    crew.push(job).unwrap();
+    end
+}
+
+/// Checks `model` in all interleavings with few preemptions: they find what there is to be found.
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    check_with(2, model);
+}
+
+/// The same with one preemption, for two workers, which have many more interleavings: a thread that
+/// waits gives way to any other all the same.
+fn check_two_workers(model: impl Fn() + Send + Sync + 'static) {
+    check_with(1, model);
+}
+
+fn check_with(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls this.
+fn find_fault(test: &str, model: impl Fn() + Send + Sync + 'static) {
+    const CHILD: &str = "QUINTET_TEST_CHILD";
+    if env::var_os(CHILD).is_some() {
+        check(model);
+        return;
+    }
+    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1");
+
+    let output = command.output().expect("the process starts");
+
+    assert!(!output.status.success(), "the model passes: {output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("deadlock"), "{text}");
+}
