@@ -32,8 +32,9 @@
 //!
 //! Dropping the future of an operation that no worker has begun keeps it from beginning. One that
 //! has begun goes on to its end, unseen: a file may be there after all, or half a copy.
-//! ([`read`] and [`read_to_string`] stop early.) The operations on the cursor of a [`File`]
-//! differ in this: see there.
+//! ([`read`] and [`read_to_string`] stop early.) The operations on the cursor of a [`File`] go on
+//! even if no worker has begun them. On one `File`, what is called next begins after what was
+//! dropped has ended; see [there](File#cancel-safety).
 //!
 //! # Cached files
 //!
@@ -66,10 +67,10 @@
 
 mod cached;
 mod contents;
-mod desk;
 mod dir_builder;
 mod failure;
 mod file;
+mod in_flight;
 mod job;
 mod open_options;
 mod paths;

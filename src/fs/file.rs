@@ -1,5 +1,6 @@
 //! An open file.
 
+mod changes;
 mod cursor;
 mod positional;
 mod stream;
@@ -10,13 +11,17 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use self::cursor::Cursor;
-use super::desk::Desk;
+use self::changes::{AbandonOnDrop, Changes, WriteResult};
+use self::cursor::{Caller, Cursor};
 use super::failure::cannot;
+use super::in_flight::{self, InFlight, Operate};
+use super::job::Wanted;
 use super::{OpenOptions, cached, job};
+use crate::coop;
 use crate::page_cache::Suitability;
 
 /// An open file.
@@ -34,21 +39,37 @@ use crate::page_cache::Suitability;
 ///   go to a worker, as if a [`BufReader`](std::io::BufReader) were built in. (What is
 ///   [cached](super#cached-files) is read in advance for reads of less than 4 KiB only.) From a pipe,
 ///   a terminal or a device it takes what is asked for, since there is no putting back.
-/// - *Writing* has no buffer. A write that has answered is written, and an error is that of the
-///   write that answers it. Many small writes want a [`BufWriter`](crate::io::BufWriter).
+/// - *Writing* has no buffer. A write that has resolved is written, and its error is its own. Many
+///   small writes want a [`BufWriter`](crate::io::BufWriter).
 /// - All other methods take into account what was read in advance. Only what is changed through
 ///   another handle, in these up to 64 KiB, is not seen.
 ///
 /// # Cancel safety
 ///
-/// What a dropped future of the cursor has asked for stays under way, and the next operation waits
-/// for its end. No data are lost: what a dropped read has read is there for the next one. If the
-/// next operation asks for the same, a write of the same data or the same seek, it answers what the
-/// dropped one came to, and nothing happens twice: a write in a `select!` in a loop is fine.
-/// Otherwise it begins after the other one's end.
+/// An operation that has begun goes on if its future is dropped, and its result is discarded.
+/// Whatever is called next begins after its end, and no call returns the result of an earlier one.
+/// (An operation of the cursor begins with its first poll, unless it waits for an earlier one. One by
+/// offset begins when a worker takes it.)
+///
+/// - A *read* loses no data. What a dropped read has taken from the OS is there for the next read,
+///   and counts as read only then: [`seek`](File::seek) and [`write`](File::write) go by the
+///   position that the program has seen.
+/// - A *write* that is dropped is written, or a part of it, and moves the position. To write the
+///   same again writes it a second time. Its error, if no call has returned it, is kept: the next
+///   [`flush`](File::flush), [`sync_all`](File::sync_all) or [`sync_data`](File::sync_data) returns
+///   the first such error, once. Where the next step depends on a write, await it to its end: keep
+///   its future in a variable, or write in a task of its own.
+/// - A *seek* that is dropped moves the position.
+///
+/// The I/O traits have only polls, and a poll does not say whether it goes on with an operation or
+/// begins a new one. So of the traits' operations, among themselves, less can be promised: after a
+/// dropped write, a write through a trait that begins with the same data is taken for the same write,
+/// which is written once; and after a dropped seek the same seek. A flush in between makes the next
+/// one a new one. A method never takes an operation of a trait for its own, nor a trait that of a
+/// method.
 ///
 /// A dropped file is closed when what is under way has ended. What has not begun then does not
-/// begin.
+/// begin, and an error that was kept is lost.
 ///
 /// # Loops
 ///
@@ -80,8 +101,10 @@ use crate::page_cache::Suitability;
 /// ```
 pub struct File {
     open: Arc<Open>,
-    cursor: Desk<Cursor>,
-    /// Whether a write is under way, or was when its future was dropped.
+    cursor: InFlight<Cursor>,
+    /// The last call of a method that uses the cursor.
+    caller: Caller,
+    /// Whether what is under way, or was last, is a write whose result no call has had.
     is_writing: bool,
 }
 
@@ -92,6 +115,7 @@ struct Open {
     is_regular: OnceLock<bool>,
     /// Whether it is worth an attempt to read it without a worker.
     suitability: Suitability,
+    changes: Changes,
 }
 
 impl Open {
@@ -100,6 +124,7 @@ impl Open {
             file,
             is_regular: OnceLock::new(),
             suitability: Suitability::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -109,6 +134,7 @@ impl Open {
             file,
             is_regular: OnceLock::from(true),
             suitability,
+            changes: Changes::default(),
         }
     }
 
@@ -124,6 +150,22 @@ impl Open {
             let metadata = self.file.metadata();
             metadata.is_ok_and(|metadata| metadata.is_file())
         })
+    }
+
+    /// Ends what dropped futures have left under way, before something else begins. For workers.
+    fn settle(&self, cursor: Option<&Mutex<Cursor>>) {
+        if let Some(cursor) = cursor {
+            // Streams may have a read that waits long for data.
+            let cursor = if self.is_regular() {
+                Some(in_flight::lock(cursor))
+            } else {
+                in_flight::try_lock(cursor)
+            };
+            if let Some(mut cursor) = cursor {
+                cursor.operate();
+            }
+        }
+        self.changes.settle();
     }
 }
 
@@ -194,8 +236,9 @@ impl File {
     fn new(open: Open, cursor: fn(Arc<Open>) -> Cursor) -> Self {
         let open = Arc::new(open);
         File {
-            cursor: Desk::new(cursor(Arc::clone(&open))),
+            cursor: InFlight::new(cursor(Arc::clone(&open))),
             open,
+            caller: Caller::TRAITS,
             is_writing: false,
         }
     }
@@ -209,15 +252,20 @@ impl File {
     ///
     /// If there is something to wait for, and no runtime is current.
     pub async fn into_std(mut self) -> io::Result<std::fs::File> {
-        while poll_fn(|cx| self.cursor.poll_lock(cx).map_ok(|cursor| cursor.is_ahead())).await? {
-            self.cursor.start(Cursor::let_go)?;
-        }
+        let caller = self.caller.next();
+        poll_fn(|cx| self.poll_let_go(cx, caller)).await?;
         let File { open, cursor, .. } = self;
         drop(cursor);
         match Arc::try_unwrap(open) {
             Ok(open) => Ok(open.file),
             // An operation by offset is under way, though its future was dropped.
-            Err(open) => job::run(move || open.file.try_clone()).await,
+            Err(open) => {
+                let clone = move || {
+                    open.changes.settle();
+                    open.file.try_clone()
+                };
+                job::run(clone).await
+            }
         }
     }
 
@@ -236,7 +284,7 @@ impl File {
     ///
     /// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not open for writing.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(move |file| file.set_len(len)).await
+        self.change_contents(move |file| file.set_len(len)).await
     }
 
     /// Sets who may read and write the file.
@@ -245,7 +293,7 @@ impl File {
     ///
     /// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.run(move |open| open.file.set_permissions(permissions))
+        self.change_metadata(move |file| file.set_permissions(permissions))
             .await
     }
 
@@ -255,7 +303,8 @@ impl File {
     ///
     /// The OS's.
     pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
-        self.run(move |open| open.file.set_times(times)).await
+        self.change_metadata(move |file| file.set_times(times))
+            .await
     }
 
     /// Sets the time of the last writing.
@@ -271,9 +320,11 @@ impl File {
     ///
     /// # Errors
     ///
-    /// The OS's. What is on the disk then is not known, and the OS says it only once.
+    /// Returns the error of the system call. What is on the disk then is not known, and the OS
+    /// reports it only once. If the call succeeds, returns the first error of a write whose future
+    /// was dropped, as [`flush`](File::flush) does.
     pub async fn sync_all(&self) -> io::Result<()> {
-        self.run(|open| open.file.sync_all()).await
+        self.sync(std::fs::File::sync_all).await
     }
 
     /// Waits until all that was written is on the disk, with as much of the metadata as it takes to
@@ -281,9 +332,9 @@ impl File {
     ///
     /// # Errors
     ///
-    /// The OS's; see [`sync_all`](File::sync_all).
+    /// Those of [`sync_all`](File::sync_all).
     pub async fn sync_data(&self) -> io::Result<()> {
-        self.run(|open| open.file.sync_data()).await
+        self.sync(std::fs::File::sync_data).await
     }
 
     /// Makes another handle of the same file, which has the same cursor.
@@ -294,44 +345,109 @@ impl File {
     ///
     /// The OS's, if there are no more descriptors.
     pub async fn try_clone(&self) -> io::Result<Self> {
-        let open = Arc::clone(&self.open);
         let cursor = self.cursor.share();
-        let work = move || {
+        let work = move |open: &Open| {
             // Others have no reading in advance, and a read that may wait long for data.
             if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
-                cursor.lock().stop_reading_ahead();
+                in_flight::lock(&cursor).stop_reading_ahead();
             }
             open.file.try_clone()
         };
-        let file = job::run(work).await?;
+        let file = self.run(work).await?;
         Ok(File::new(Open::unknown(file), Cursor::without_read_ahead))
     }
 
-    /// Runs `f` on a worker.
+    /// Whether nothing goes on that a dropped future has left.
+    fn is_settled(&self) -> bool {
+        !self.cursor.is_busy() && !self.open.changes.are_abandoned()
+    }
+
+    /// The cursor, if something is under way there. Its future was dropped then.
+    fn busy_cursor(&self) -> Option<Weak<Mutex<Cursor>>> {
+        self.cursor.is_busy().then(|| self.cursor.share())
+    }
+
+    /// Runs `f` on a worker, after what dropped futures have left under way.
     async fn run<T: Send + 'static>(
         &self,
         f: impl FnOnce(&Open) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let open = Arc::clone(&self.open);
-        job::run(move || f(&open)).await
+        let busy = self.busy_cursor();
+        job::run(move || {
+            let cursor = busy.and_then(|cursor| cursor.upgrade());
+            open.settle(cursor.as_deref());
+            f(&open)
+        })
+        .await
     }
 
-    /// Runs `f`, which changes the contents behind the cursor, on a worker.
+    /// Runs `sync` on a worker, and reports an error that was kept.
+    async fn sync(&self, sync: fn(&std::fs::File) -> io::Result<()>) -> io::Result<()> {
+        let cursor = self.cursor.share();
+        self.run(move |open| {
+            let result = sync(&open.file);
+            if let Some(cursor) = cursor.upgrade()
+                && let Some(mut cursor) = in_flight::try_lock(&cursor)
+            {
+                cursor.keep_write_error();
+            }
+            result
+        })
+        .await?;
+        self.open.changes.take_write_error()
+    }
+
+    /// Runs `f`, which changes something, on a worker. Other changes may run at the same time.
     async fn change<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Arc<Open>, &Wanted) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let open = Arc::clone(&self.open);
+        let busy = self.busy_cursor();
+        let dropped = AbandonOnDrop::new(&self.open.changes);
+        let work = move |wanted: &Wanted| {
+            let cursor = busy.and_then(|cursor| cursor.upgrade());
+            open.settle(cursor.as_deref());
+            f(&open, wanted)
+        };
+        let result = job::run_wanted(work).await?;
+        dropped.end();
+        Ok(result)
+    }
+
+    /// The same for `f` that changes the contents.
+    async fn change_contents<T: Send + 'static>(
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let cursor = self.cursor.share();
-        let work = move |open: &Open| {
-            let result = f(&open.file)?;
-            if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
-                // After the change: what is read from here on is new.
-                cursor.lock().invalidate();
-            }
-            Ok(result)
+        let change = |open: &Arc<Open>, wanted: &Wanted| {
+            let result = open.changes.run_on_contents(wanted, || f(&open.file))?;
+            Ok(WriteResult::new(result, open))
         };
-        self.run(work).await
+        self.change(change).await?.take()
     }
+
+    /// The same for `f` that changes something else.
+    async fn change_metadata(
+        &self,
+        f: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.change(|open, wanted| open.changes.run(wanted, || f(&open.file))?)
+            .await
+    }
+}
+
+/// Resolves a read or write of nothing, which asks no worker.
+fn poll_nothing(cx: &Context<'_>) -> Poll<io::Result<usize>> {
+    ready!(coop::poll_proceed(cx));
+    coop::charge(0);
+    Poll::Ready(Ok(0))
+}
+
+/// The same as a future.
+async fn do_nothing() -> io::Result<usize> {
+    poll_fn(|cx| poll_nothing(cx)).await
 }
 
 impl From<std::fs::File> for File {
@@ -363,3 +479,86 @@ const _: () = {
     const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
     assert_send_sync_unpin::<File>();
 };
+
+#[cfg(test)]
+mod tests {
+    use std::io::SeekFrom;
+    use std::os::unix::fs::FileExt;
+    use std::pin::pin;
+    use std::sync::mpsc;
+
+    use futures::poll;
+
+    use super::File;
+
+    /// Begins a change by offset on a worker, and drops its future. It ends when the other end is
+    /// dropped.
+    async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<()> {
+        let (begun, has_begun) = futures::channel::oneshot::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let mut change = Box::pin(file.change_contents(move |file| {
+            begun.send(()).expect("it is awaited");
+            let _released = held.recv();
+            file.write_at(data, offset)
+        }));
+        assert!(poll!(change.as_mut()).is_pending());
+        has_begun.await.expect("a worker begins it");
+        release
+    }
+
+    #[test]
+    fn what_is_called_after_an_abandoned_change_begins_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "0123456789").unwrap();
+        crate::block_on(async {
+            let mut options = File::options();
+            let mut file = options.read(true).write(true).open(&path).await.unwrap();
+            // What was read ahead is not what is read after it.
+            file.read_exact(&mut [0; 2]).await.unwrap();
+            let release = abandon(&file, b"ab", 2).await;
+            let mut buf = [0; 2];
+            {
+                let mut read = pin!(file.read_exact(&mut buf));
+                assert!(poll!(read.as_mut()).is_pending());
+                drop(release);
+                read.await.unwrap();
+            }
+            assert_eq!(&buf, b"ab");
+
+            macro_rules! waits {
+                ($data:literal, $operation:expr) => {{
+                    let release = abandon(&file, $data, 0).await;
+                    let mut operation = pin!($operation);
+                    for _ in 0..3 {
+                        assert!(poll!(operation.as_mut()).is_pending());
+                        crate::spawn_blocking(|| ()).await.unwrap();
+                    }
+                    drop(release);
+                    operation.await.unwrap()
+                }};
+            }
+            let contents = || std::fs::read(&path).unwrap();
+            waits!(b"c", file.read_at(&mut buf, 0));
+            assert_eq!(&buf, b"c1");
+            let chunk = waits!(b"d", file.read_chunk_at(Vec::new(), 2, 0));
+            assert_eq!(chunk, b"d1");
+            waits!(b"e", file.write_at(b"f", 0));
+            assert_eq!(contents(), b"f1ab456789");
+            waits!(b"0123456789ten", file.set_len(11));
+            assert_eq!(contents(), b"0123456789t");
+            let metadata = waits!(b"0123456789ten", file.metadata());
+            assert_eq!(metadata.len(), 13);
+            waits!(b"0123456789tentwo", file.seek(SeekFrom::End(-3)));
+            waits!(b"0123456789tenand", file.write_all(b"the end"));
+            assert_eq!(contents(), b"0123456789tenthe end");
+            waits!(b"0123456789, and the very end", file.sync_all());
+            let release = abandon(&file, b"last", 0).await;
+            let mut into_std = pin!(file.into_std());
+            assert!(poll!(into_std.as_mut()).is_pending());
+            drop(release);
+            into_std.await.unwrap();
+            assert!(contents().starts_with(b"last"));
+        });
+    }
+}

@@ -1,4 +1,4 @@
-//! Jobs that somebody waits for.
+//! Jobs that a future waits for.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,12 +14,19 @@ use crate::ready::LoopId;
 pub(super) struct Wanted(Weak<()>);
 
 impl Wanted {
-    /// An error to end the job with if it is not. Nobody gets to see its answer then.
+    /// The future's part, which it holds as long as it wants the result, and the job's.
+    pub(super) fn new() -> (Arc<()>, Self) {
+        let future = Arc::new(());
+        let job = Wanted(Arc::downgrade(&future));
+        (future, job)
+    }
+
+    /// An error to end the job with if it is not. No caller gets to see it then.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.0.strong_count() > 0 {
             return Ok(());
         }
-        Err(io::Error::other("nobody waits for it any more"))
+        Err(io::Error::other("the future of this operation is gone"))
     }
 }
 
@@ -41,23 +48,22 @@ where
     F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    let asker = Arc::new(());
-    let wanted = Wanted(Arc::downgrade(&asker));
+    let (future, wanted) = Wanted::new();
     let job = move || {
         wanted.check()?;
         f(&wanted)
     };
     let home = context::with(|event_loop| event_loop.id());
-    let mut answer = pin!(run_io(job));
-    let answer = poll_fn(|cx| match home {
+    let mut result = pin!(run_io(job));
+    let result = poll_fn(|cx| match home {
         Some(home) if context::with(|event_loop| event_loop.id()) != Some(home) => {
             Poll::Ready(Err(wrong_loop(home)))
         }
-        _ => answer.as_mut().poll(cx),
+        _ => result.as_mut().poll(cx),
     });
-    let answer = answer.await;
-    drop(asker);
-    answer
+    let result = result.await;
+    drop(future);
+    result
 }
 
 fn wrong_loop(home: LoopId) -> io::Error {

@@ -14,8 +14,8 @@ use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 
-use super::desk::Desk;
 use super::failure::cannot;
+use super::in_flight::{self, InFlight, Operate};
 use super::job;
 use crate::coop;
 
@@ -47,7 +47,7 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
     let listing = job::run(move || Listing::open(path)).await?;
     Ok(ReadDir {
-        listing: Desk::new(listing),
+        listing: InFlight::new(listing),
     })
 }
 
@@ -57,7 +57,7 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
 /// listed, is for the file system to say.
 #[must_use = "a directory is read only while its entries are awaited"]
 pub struct ReadDir {
-    listing: Desk<Listing>,
+    listing: InFlight<Listing>,
 }
 
 /// What the jobs work on.
@@ -66,6 +66,8 @@ struct Listing {
     entries: std::fs::ReadDir,
     batch: VecDeque<io::Result<DirEntry>>,
     has_ended: bool,
+    /// Whether the next entries are to be fetched.
+    is_wanted: bool,
 }
 
 impl Listing {
@@ -77,6 +79,7 @@ impl Listing {
             entries,
             batch: VecDeque::with_capacity(BATCH),
             has_ended: false,
+            is_wanted: false,
         };
         listing.fetch();
         Ok(listing)
@@ -90,6 +93,26 @@ impl Listing {
             };
             let entry = entry.map_err(cannot("read the directory", &self.path));
             self.batch.push_back(entry.map(DirEntry::new));
+        }
+    }
+}
+
+impl Operate for Listing {
+    fn operate(&mut self) {
+        if self.is_wanted {
+            self.fetch();
+            self.is_wanted = false;
+        }
+    }
+
+    fn has_request(&self) -> bool {
+        self.is_wanted
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        if self.is_wanted {
+            self.is_wanted = false;
+            self.batch.push_back(Err(error));
         }
     }
 }
@@ -123,8 +146,10 @@ impl ReadDir {
             if listing.has_ended {
                 return Poll::Ready(Ok(None));
             }
+            in_flight::check_loop()?;
+            listing.is_wanted = true;
             drop(listing);
-            self.listing.start(Listing::fetch)?;
+            self.listing.start();
         }
     }
 }

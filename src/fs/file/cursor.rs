@@ -1,14 +1,16 @@
-//! The cursor of a file: what is read ahead, and what the last operation came to.
+//! The cursor of a file: what is read ahead, what is requested, and the outcome of the last
+//! operation.
 //!
-//! The OS keeps the cursor itself; while something is unread here it is that much ahead of where
-//! the user is. Jobs work on this under the lock of its [`Desk`](crate::fs::desk::Desk); in between
-//! the file looks what they came to.
+//! The OS keeps the cursor itself; while something is unread here it is that much ahead of the
+//! user's. Jobs work on this under the lock of its [`InFlight`](crate::fs::in_flight::InFlight). In
+//! between the file takes the outcome from here.
 
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Open;
+use crate::fs::in_flight::Operate;
 use crate::fs::{CHUNK_MAX, cached, retry};
 
 /// How much is read where less is asked for. A worker's reading it takes about as long as the trip
@@ -21,22 +23,53 @@ const READ_AHEAD_CACHED: usize = 16 << 10;
 /// From this size on a system call is no more than a second copy would be.
 const READ_AT_ONCE: usize = 4 << 10;
 
+/// Who asks for an operation: a call of a method, each with a number of its own, or the I/O traits.
+///
+/// Only the call that asked for an operation takes its outcome. The traits cannot say whether they
+/// poll for the same operation again or for a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller(u64);
+
+impl Caller {
+    pub(super) const TRAITS: Caller = Caller(0);
+
+    pub(super) fn next(&mut self) -> Caller {
+        self.0 += 1;
+        *self
+    }
+}
+
 pub(super) struct Cursor {
     open: Arc<Open>,
     /// Memory for reading. All of it is initialised, once.
     buf: Vec<u8>,
-    /// Where in `buf` there is something that was read and nobody has had.
+    /// Where in `buf` there is something that was read and no call has had.
     unread: Range<usize>,
+    /// How the last read ended that found no data, and the call that it is for: of a stream it is
+    /// for any, because the stream does not tell it twice.
+    read_end: Option<(Option<Caller>, io::Result<()>)>,
     /// What the last write was to write.
     sent: Vec<u8>,
-    outcome: Option<Outcome>,
+    request: Option<(Caller, Request)>,
+    outcome: Option<(Caller, Outcome)>,
     reads_ahead: bool,
+    /// The stamp of the changes by offset that are known here.
+    stamp: u64,
 }
 
-/// What the last job came to, until somebody asks for it. What it has read is in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Request {
+    /// To read, for a call that wants so many bytes.
+    Read(usize),
+    /// To write what was put down.
+    Write,
+    Seek(SeekFrom),
+    /// To put the OS's cursor where the user's is, for others.
+    LetGo,
+}
+
+/// The outcome of the last write or seek, until its call takes it.
 enum Outcome {
-    End,
-    ReadFailed(io::Error),
     Written(io::Result<usize>),
     Sought(SeekFrom, io::Result<u64>),
 }
@@ -44,10 +77,13 @@ enum Outcome {
 impl Cursor {
     pub(super) fn new(open: Arc<Open>) -> Self {
         Cursor {
+            stamp: open.changes.stamp(),
             open,
             buf: Vec::new(),
             unread: 0..0,
+            read_end: None,
             sent: Vec::new(),
+            request: None,
             outcome: None,
             reads_ahead: true,
         }
@@ -69,14 +105,46 @@ impl Cursor {
         !self.unread.is_empty()
     }
 
-    /// Answers a read from what is here: the data, the end, or the error of the last job.
-    pub(super) fn take_read(&mut self, out: &mut [u8]) -> Option<io::Result<usize>> {
+    /// Whether the contents are what they were when this was last looked at.
+    fn is_current(&self) -> bool {
+        self.stamp == self.open.changes.stamp()
+    }
+
+    /// Puts down what the next job is to do.
+    pub(super) fn request(&mut self, caller: Caller, request: Request) {
+        match (&self.outcome, request) {
+            // The traits may be polled by turns, from two halves of the file.
+            (Some((Caller::TRAITS, Outcome::Written(_))), Request::Read(_)) => {}
+            _ => self.discard_outcome(),
+        }
+        if !matches!(request, Request::Read(_)) {
+            self.forget_end();
+        }
+        self.request = Some((caller, request));
+    }
+
+    /// Puts down what the next job is to write, up to its limit.
+    pub(super) fn request_write(&mut self, caller: Caller, bufs: &[IoSlice<'_>]) {
+        self.request(caller, Request::Write);
+        self.sent.clear();
+        for buf in bufs {
+            let room = CHUNK_MAX - self.sent.len();
+            self.sent.extend_from_slice(&buf[..buf.len().min(room)]);
+        }
+    }
+
+    /// Resolves a read from what is here: the data, the end, or the error of its job.
+    pub(super) fn take_read(
+        &mut self,
+        caller: Caller,
+        out: &mut [u8],
+    ) -> Option<io::Result<usize>> {
         if self.unread.is_empty() {
-            return match self.outcome.take() {
-                Some(Outcome::End) => Some(Ok(0)),
-                Some(Outcome::ReadFailed(error)) => Some(Err(error)),
-                _ => None,
-            };
+            let (to, end) = self.read_end.take()?;
+            return (to.is_none() || to == Some(caller)).then_some(end.map(|()| 0));
+        }
+        if !self.is_current() {
+            return None;
         }
         let n = out.len().min(self.unread.len());
         let start = self.unread.start;
@@ -85,11 +153,11 @@ impl Cursor {
         Some(Ok(n))
     }
 
-    /// Reads what is in the kernel's memory, after [`take_read`](Cursor::take_read) said that there is
-    /// nothing here.
-    pub(super) fn read_cached(&mut self, out: &mut [u8]) -> Option<usize> {
+    /// Reads what is in the kernel's memory, after [`take_read`](Cursor::take_read) found nothing
+    /// here.
+    pub(super) fn read_cached(&mut self, caller: Caller, out: &mut [u8]) -> Option<usize> {
         // Where the cursor is shared, another reader may hold it and wait for the disk.
-        if !self.reads_ahead {
+        if !self.reads_ahead || self.is_ahead() || self.open.changes.are_abandoned() {
             return None;
         }
         let file = self.open.as_cached();
@@ -101,72 +169,78 @@ impl Cursor {
         }
         self.make_room(READ_AHEAD_CACHED);
         let buf = &mut self.buf[..READ_AHEAD_CACHED];
+        // Before it is read: what is changed meanwhile counts as not seen.
+        self.stamp = self.open.changes.stamp();
         let n = cached::read_at_cursor(self.open.as_cached(), buf)?;
-        self.note_read(n);
-        self.take_read(out)?.ok()
+        self.note_read(Some(caller), n);
+        self.take_read(caller, out)?.ok()
     }
 
-    /// Answers a write of `bufs`, if that is what the last job has done.
+    /// Resolves a write of `bufs`, if that is what the last job has done.
     ///
-    /// Whoever dropped its future, and writes something else now, must not be told that it is
-    /// written. So what was written must be what is written now; for an error, or for nothing, all
-    /// of it must be the same.
-    pub(super) fn take_write(&mut self, bufs: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
-        let Some(Outcome::Written(result)) = self.outcome.take() else {
-            return None;
-        };
-        let same = match &result {
-            Ok(n) if *n > 0 => &self.sent[..*n],
-            _ => &self.sent[..],
-        };
-        starts_with(bufs, same).then_some(result)
+    /// Of the traits all that is known is the data. A caller that dropped the future of one write,
+    /// and writes something else now, must not be told that it is written. So what was written must
+    /// be what is to be written now; for an error, or for nothing, all of it must be the same.
+    pub(super) fn take_write(
+        &mut self,
+        caller: Caller,
+        bufs: &[IoSlice<'_>],
+    ) -> Option<io::Result<usize>> {
+        if let Some((by, Outcome::Written(result))) = &self.outcome {
+            let same = match result {
+                Ok(n) if *n > 0 => &self.sent[..*n],
+                _ => &self.sent[..],
+            };
+            if *by == caller && (caller != Caller::TRAITS || starts_with(bufs, same)) {
+                return match self.outcome.take() {
+                    Some((_, Outcome::Written(result))) => Some(result),
+                    _ => None,
+                };
+            }
+        }
+        None
     }
 
-    /// Puts down what the next job is to write, up to its limit.
-    pub(super) fn put_write(&mut self, bufs: &[IoSlice<'_>]) {
-        self.sent.clear();
-        for buf in bufs {
-            let room = CHUNK_MAX - self.sent.len();
-            self.sent.extend_from_slice(&buf[..buf.len().min(room)]);
+    /// Resolves a seek to `position`, if that is what the last job has done.
+    pub(super) fn take_seek(
+        &mut self,
+        caller: Caller,
+        position: SeekFrom,
+    ) -> Option<io::Result<u64>> {
+        match self.outcome.take_if(|(by, outcome)| {
+            *by == caller && matches!(outcome, Outcome::Sought(to, _) if *to == position)
+        }) {
+            Some((_, Outcome::Sought(_, result))) => Some(result),
+            _ => None,
         }
     }
 
-    /// Answers with the error of the last write. What it has written stays to be asked for.
-    pub(super) fn take_write_error(&mut self) -> io::Result<()> {
-        match self
-            .outcome
-            .take_if(|outcome| matches!(outcome, Outcome::Written(Err(_))))
-        {
-            Some(Outcome::Written(Err(error))) => Err(error),
+    /// The error with which the job of a call failed that reads nothing and has no outcome.
+    pub(super) fn take_failure(&mut self, caller: Caller) -> io::Result<()> {
+        match self.read_end.take_if(|(to, _)| *to == Some(caller)) {
+            Some((_, Err(error))) => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Answers a seek to `position`, if that is what the last job has done.
-    pub(super) fn take_seek(&mut self, position: SeekFrom) -> Option<io::Result<u64>> {
-        match self.outcome.take() {
-            Some(Outcome::Sought(sought, result)) if sought == position => Some(result),
-            _ => None,
+    /// Keeps the error of the last write for the next flush, if its call has not had it.
+    pub(super) fn keep_write_error(&mut self) {
+        if matches!(self.outcome, Some((_, Outcome::Written(Err(_))))) {
+            self.discard_outcome();
         }
     }
-}
 
-/// For jobs.
-impl Cursor {
-    /// Reads, for somebody who wants `len` bytes.
-    pub(super) fn read(&mut self, len: usize) {
-        debug_assert!(
-            self.unread.is_empty(),
-            "reading must not overwrite what is unread"
-        );
-        let ahead = self.reads_ahead && self.open.is_regular();
-        let len = if ahead { len.max(READ_AHEAD) } else { len }.min(CHUNK_MAX);
-        self.make_room(len);
-        let buf = &mut self.buf[..len];
-        match retry(|| (&self.open.file).read(buf)) {
-            Ok(n) => self.note_read(n),
-            Err(error) => self.outcome = Some(Outcome::ReadFailed(error)),
+    /// Discards the outcome of the last operation: no call takes it. The error of a write is kept
+    /// for the next flush.
+    pub(super) fn discard_outcome(&mut self) {
+        if let Some((_, Outcome::Written(Err(error)))) = self.outcome.take() {
+            self.open.changes.keep_write_error(error);
         }
+    }
+
+    /// The end of a file, and its error, are looked for again; those of a stream were its last word.
+    fn forget_end(&mut self) {
+        self.read_end.take_if(|(to, _)| to.is_some());
     }
 
     fn make_room(&mut self, len: usize) {
@@ -177,33 +251,108 @@ impl Cursor {
         }
     }
 
-    fn note_read(&mut self, n: usize) {
+    fn note_read(&mut self, to: Option<Caller>, n: usize) {
         if n == 0 {
             // Files are often kept open at their end. A growing one gets its memory again.
             self.buf = Vec::new();
-            self.outcome = Some(Outcome::End);
+            self.read_end = Some((to, Ok(())));
         }
         self.unread = 0..n;
     }
+}
+
+/// For jobs.
+impl Operate for Cursor {
+    fn operate(&mut self) {
+        let Some((caller, request)) = self.request else {
+            return;
+        };
+        self.refresh();
+        match request {
+            Request::Read(len) => self.read(caller, len),
+            Request::Write => {
+                let result = self.write();
+                self.outcome = Some((caller, Outcome::Written(result)));
+            }
+            Request::Seek(position) => {
+                let result = self.seek(position);
+                self.outcome = Some((caller, Outcome::Sought(position, result)));
+            }
+            Request::LetGo => self.let_go(),
+        }
+        self.request = None;
+    }
+
+    fn has_request(&self) -> bool {
+        self.request.is_some()
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        match self.request.take() {
+            Some((caller, Request::Read(_) | Request::LetGo)) => {
+                self.read_end = Some((Some(caller), Err(error)));
+            }
+            Some((caller, Request::Write)) => {
+                self.outcome = Some((caller, Outcome::Written(Err(error))));
+            }
+            Some((caller, Request::Seek(position))) => {
+                self.outcome = Some((caller, Outcome::Sought(position, Err(error))));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Cursor {
+    /// Looks whether the contents were changed behind the cursor. What was read ahead, and how the
+    /// last read ended, are of the time before.
+    fn refresh(&mut self) {
+        let stamp = self.open.changes.settled_stamp();
+        if stamp != self.stamp {
+            self.stamp = stamp;
+            // What cannot be given back came from a stream, and is as good as ever.
+            let _not_seekable = self.give_back();
+            self.forget_end();
+        }
+    }
+
+    /// Reads, for a call that wants `len` bytes.
+    fn read(&mut self, caller: Caller, len: usize) {
+        if self.is_ahead() {
+            return;
+        }
+        let is_regular = self.open.is_regular();
+        let len = if self.reads_ahead && is_regular {
+            len.max(READ_AHEAD)
+        } else {
+            len
+        };
+        let len = len.min(CHUNK_MAX);
+        self.make_room(len);
+        let to = is_regular.then_some(caller);
+        let buf = &mut self.buf[..len];
+        match retry(|| (&self.open.file).read(buf)) {
+            Ok(n) => self.note_read(to, n),
+            Err(error) => self.read_end = Some((to, Err(error))),
+        }
+    }
 
     /// Writes what was put down.
-    pub(super) fn write(&mut self) {
-        let result = match self.give_back() {
+    fn write(&mut self) -> io::Result<usize> {
+        match self.give_back() {
             // The two directions of a terminal have nothing to do with each other.
             Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
             _ => retry(|| (&self.open.file).write(&self.sent)),
-        };
-        self.outcome = Some(Outcome::Written(result));
+        }
     }
 
-    pub(super) fn seek(&mut self, position: SeekFrom) {
-        let result = self.give_back();
-        let result = result.and_then(|()| (&self.open.file).seek(position));
-        self.outcome = Some(Outcome::Sought(position, result));
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.give_back()?;
+        (&self.open.file).seek(position)
     }
 
     /// Puts the OS's cursor back to where the user is. The next read reads anew.
-    pub(super) fn give_back(&mut self) -> io::Result<()> {
+    fn give_back(&mut self) -> io::Result<()> {
         if self.unread.is_empty() {
             return Ok(());
         }
@@ -213,21 +362,13 @@ impl Cursor {
         Ok(())
     }
 
-    /// The contents were changed behind the cursor. What was read ahead, and what the last job came
-    /// to, tell of the time before.
-    pub(super) fn invalidate(&mut self) {
-        // What cannot be given back came from a stream, and is as good as ever.
-        let _not_seekable = self.give_back();
-        self.outcome = None;
-    }
-
-    /// Somebody else is to have the OS's cursor, and no more of ours.
-    pub(super) fn let_go(&mut self) {
+    /// Another owner is to have the OS's cursor, and no more of this one.
+    fn let_go(&mut self) {
         let _not_seekable = self.give_back();
         self.unread = 0..0;
     }
 
-    /// Somebody else is to have the OS's cursor too.
+    /// Another owner is to have the OS's cursor too.
     pub(super) fn stop_reading_ahead(&mut self) {
         let _not_seekable = self.give_back();
         self.reads_ahead = false;

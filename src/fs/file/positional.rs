@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
 
-use super::File;
+use super::{File, do_nothing};
 use crate::coop;
 use crate::fs::{CHUNK_MAX, cached, retry};
 
@@ -41,11 +41,13 @@ impl File {
     /// ```
     pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         if buf.is_empty() {
-            return Ok(0);
+            return do_nothing().await;
         }
         poll_fn(cached::poll_proceed).await;
         let mut n = 0;
-        if let Some(part) = cached::read_at(self.open.as_cached(), buf, offset) {
+        if self.is_settled()
+            && let Some(part) = cached::read_at(self.open.as_cached(), buf, offset)
+        {
             n = part.len;
             if part.is_whole() {
                 coop::charge(n);
@@ -76,6 +78,9 @@ impl File {
     ///
     /// Dropping the future loses nothing; a new call reads all of it.
     pub async fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+        if buf.is_empty() {
+            do_nothing().await?;
+        }
         while !buf.is_empty() {
             let n = self.read_at(buf, offset).await?;
             if n == 0 {
@@ -130,11 +135,16 @@ impl File {
         offset: u64,
     ) -> io::Result<Vec<u8>> {
         if len == 0 {
+            do_nothing().await?;
             buf.clear();
             return Ok(buf);
         }
         poll_fn(cached::poll_proceed).await;
-        match cached::read_chunk(self.open.as_cached(), &mut buf, len, offset) {
+        let cached = match self.is_settled() {
+            true => cached::read_chunk(self.open.as_cached(), &mut buf, len, offset),
+            false => None,
+        };
+        match cached {
             Some(part) if part.is_whole() => {
                 coop::charge(part.len);
                 Ok(buf)
@@ -190,10 +200,10 @@ impl File {
     /// ```
     pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         if buf.is_empty() {
-            return Ok(0);
+            return do_nothing().await;
         }
         let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
-        self.change(move |file| retry(|| file.write_at(&data, offset)))
+        self.change_contents(move |file| retry(|| file.write_at(&data, offset)))
             .await
     }
 
@@ -208,6 +218,9 @@ impl File {
     ///
     /// Dropping the future may leave some of it written.
     pub async fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
+        if buf.is_empty() {
+            do_nothing().await?;
+        }
         while !buf.is_empty() {
             let n = self.write_at(buf, offset).await?;
             if n == 0 {

@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
 
-use super::File;
-use super::cursor::Cursor;
+use super::cursor::{Caller, Request};
+use super::{File, do_nothing, poll_nothing};
 use crate::coop;
+use crate::fs::in_flight;
 
 /// By the cursor.
 impl File {
@@ -22,8 +23,10 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no data. If the dropped one came to the end of the file, or to an
-    /// error, that is what the next one answers.
+    /// Dropping the future loses no data: what it has read is there for the next read, and the
+    /// position is the one before. If it came to the end of a pipe, a terminal or the like, or to an
+    /// error of one, the next read returns that, as the OS may not say it twice. In a regular file
+    /// the next one looks again.
     ///
     /// # Examples
     ///
@@ -37,7 +40,8 @@ impl File {
     /// # }).unwrap();
     /// ```
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read_cursor(cx, buf)).await
+        let caller = self.caller.next();
+        poll_fn(|cx| self.poll_read_cursor(cx, caller, buf)).await
     }
 
     /// Reads exactly as much as `buf` holds.
@@ -50,6 +54,9 @@ impl File {
     ///
     /// None: what was read is lost with the future.
     pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> io::Result<()> {
+        if buf.is_empty() {
+            do_nothing().await?;
+        }
         while !buf.is_empty() {
             let n = self.read(buf).await?;
             if n == 0 {
@@ -68,10 +75,13 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave it written, now or a little later. If the next operation is to
-    /// write the same data, it answers for both, and they are written once.
+    /// Dropping the future does not take the write back: `buf` is written, or a part of it, before
+    /// the next operation begins. (Only where the write still waited for an earlier operation it is
+    /// not.) To write the same again writes it a second time. If the write fails, the next
+    /// [`flush`](File::flush) returns the error.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_write_cursor(cx, &[IoSlice::new(buf)])).await
+        let caller = self.caller.next();
+        poll_fn(|cx| self.poll_write_cursor(cx, caller, &[IoSlice::new(buf)])).await
     }
 
     /// Writes all of `buf`.
@@ -84,6 +94,9 @@ impl File {
     ///
     /// None: how much was written is lost with the future.
     pub async fn write_all(&mut self, mut buf: &[u8]) -> io::Result<()> {
+        if buf.is_empty() {
+            do_nothing().await?;
+        }
         while !buf.is_empty() {
             let n = self.write(buf).await?;
             if n == 0 {
@@ -99,11 +112,31 @@ impl File {
     ///
     /// # Errors
     ///
-    /// That of this write.
+    /// The first error of a write whose future was dropped, if neither this nor
+    /// [`sync_all`](File::sync_all) or [`sync_data`](File::sync_data) has returned it.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use quintet::time::timeout;
+    ///
+    /// # quintet::block_on(async {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("log");
+    /// let mut log = quintet::fs::File::create(&path).await?;
+    /// if timeout(Duration::ZERO, log.write_all(b"started\n")).await.is_err() {
+    ///     // The disk takes its time. The line is written all the same, and this says if it is not.
+    ///     log.flush().await?;
+    /// }
+    /// assert_eq!(quintet::fs::read(&path).await?, b"started\n");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_flush_cursor(cx)).await
     }
@@ -117,83 +150,117 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the cursor moved. If the next operation is the same seek, it
-    /// answers for both, and the cursor moves once.
+    /// Dropping the future does not take the seek back: the cursor moves before the next operation
+    /// begins, unless the seek still waited for an earlier one. A second relative seek then starts
+    /// from there.
     pub async fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        poll_fn(|cx| self.poll_seek_cursor(cx, position)).await
+        let caller = self.caller.next();
+        poll_fn(|cx| self.poll_seek_cursor(cx, caller, position)).await
     }
 
     fn poll_read_cursor(
         &mut self,
         cx: &mut Context<'_>,
+        caller: Caller,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         let len = buf.len();
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_read(buf) {
+            if let Some(result) = cursor.take_read(caller, buf) {
                 charge(&result);
                 return Poll::Ready(result);
             }
-            let cached = cursor.read_cached(buf);
-            drop(cursor);
-            self.is_writing = false;
-            if let Some(n) = cached {
+            if let Some(n) = cursor.read_cached(caller, buf) {
                 coop::charge(n);
                 return Poll::Ready(Ok(n));
             }
-            self.cursor.start(move |cursor| cursor.read(len))?;
+            in_flight::check_loop()?;
+            cursor.request(caller, Request::Read(len));
+            drop(cursor);
+            self.is_writing = false;
+            self.cursor.start();
         }
     }
 
     fn poll_write_cursor(
         &mut self,
         cx: &mut Context<'_>,
+        caller: Caller,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
+            return poll_nothing(cx);
         }
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_write(bufs) {
+            if let Some(result) = cursor.take_write(caller, bufs) {
                 self.is_writing = false;
                 charge(&result);
                 return Poll::Ready(result);
             }
-            cursor.put_write(bufs);
+            in_flight::check_loop()?;
+            cursor.request_write(caller, bufs);
             drop(cursor);
             self.is_writing = true;
-            self.cursor.start(Cursor::write)?;
+            self.cursor.start();
         }
     }
 
     fn poll_flush_cursor(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Not for a read that is under way: it may wait long for data.
-        if !self.is_writing {
-            return Poll::Ready(Ok(()));
+        if self.is_writing {
+            let mut cursor = ready!(self.cursor.poll_lock(cx))?;
+            cursor.discard_outcome();
+            self.is_writing = false;
+        } else {
+            ready!(coop::poll_proceed(cx));
+            if let Some(mut cursor) = self.cursor.try_lock() {
+                cursor.discard_outcome();
+            }
         }
-        let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-        self.is_writing = false;
-        Poll::Ready(cursor.take_write_error())
+        coop::charge(0);
+        Poll::Ready(self.open.changes.take_write_error())
     }
 
     fn poll_seek_cursor(
         &mut self,
         cx: &mut Context<'_>,
+        caller: Caller,
         position: SeekFrom,
     ) -> Poll<io::Result<u64>> {
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_seek(position) {
+            if let Some(result) = cursor.take_seek(caller, position) {
                 return Poll::Ready(result);
             }
+            in_flight::check_loop()?;
+            cursor.request(caller, Request::Seek(position));
             drop(cursor);
             self.is_writing = false;
-            self.cursor.start(move |cursor| cursor.seek(position))?;
+            self.cursor.start();
+        }
+    }
+
+    /// Puts the OS's cursor where the user's is.
+    pub(super) fn poll_let_go(
+        &mut self,
+        cx: &mut Context<'_>,
+        caller: Caller,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut cursor = ready!(self.cursor.poll_lock(cx))?;
+            cursor.take_failure(caller)?;
+            if !cursor.is_ahead() {
+                return Poll::Ready(Ok(()));
+            }
+            in_flight::check_loop()?;
+            cursor.request(caller, Request::LetGo);
+            drop(cursor);
+            self.cursor.start();
         }
     }
 }
@@ -205,23 +272,37 @@ fn charge(result: &io::Result<usize>) {
     }
 }
 
+/// The traits' callers wait when they see `WouldBlock`, and would never be woken.
+fn without_would_block<T>(poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    poll.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::other(format!(
+            "the file is in non-blocking mode and is not ready: {error}"
+        )),
+        _ => error,
+    })
+}
+
+/// See [cancel safety](File#cancel-safety). In place of
+/// [`WouldBlock`](io::ErrorKind::WouldBlock), which files in non-blocking mode return, the traits
+/// return [`Other`](io::ErrorKind::Other).
 impl AsyncRead for File {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_read_cursor(cx, buf)
+        without_would_block(self.poll_read_cursor(cx, Caller::TRAITS, buf))
     }
 }
 
+/// See [cancel safety](File#cancel-safety).
 impl AsyncWrite for File {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_cursor(cx, &[IoSlice::new(buf)])
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -229,25 +310,26 @@ impl AsyncWrite for File {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_cursor(cx, bufs)
+        without_would_block(self.poll_write_cursor(cx, Caller::TRAITS, bufs))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_cursor(cx)
+        without_would_block(self.poll_flush_cursor(cx))
     }
 
     /// The same as flushing: a file is closed when it is dropped.
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_cursor(cx)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
     }
 }
 
+/// See [cancel safety](File#cancel-safety).
 impl AsyncSeek for File {
     fn poll_seek(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         position: SeekFrom,
     ) -> Poll<io::Result<u64>> {
-        self.poll_seek_cursor(cx, position)
+        self.poll_seek_cursor(cx, Caller::TRAITS, position)
     }
 }
