@@ -190,6 +190,21 @@ fn an_unbounded_channel_has_the_same_ends() {
 }
 
 #[test]
+fn the_room_of_messages_that_go_with_the_receiver_comes_back() {
+    let (sender, receiver) = channel(3);
+    sender.try_send(1).unwrap();
+    sender.try_send(2).unwrap();
+    let permit = sender.try_reserve().unwrap();
+    assert_eq!(sender.capacity(), 0);
+
+    drop(receiver);
+
+    assert_eq!(sender.capacity(), 2);
+    drop(permit);
+    assert_eq!(sender.capacity(), 3);
+}
+
+#[test]
 fn permits_are_room() {
     let (sender, mut receiver) = channel(4);
     assert!(now(sender.reserve_many(5)).is_err());
