@@ -180,8 +180,9 @@ impl Wait {
     /// Whether it has been notified. If not, it stands in line.
     fn has_come(&mut self, state: &mut State) -> bool {
         match self.stage {
-            Stage::New if state.is_kept => state.is_kept = false,
+            // `notify_waiters` has reached it, so a notification that is kept is for another.
             Stage::New if state.rounds != self.rounds => {}
+            Stage::New if state.is_kept => state.is_kept = false,
             Stage::New => {
                 self.stage = Stage::Waiting(state.waiters.push(Notice::All, None));
                 return false;

@@ -53,6 +53,34 @@ fn all_who_are_there_are_notified_and_nobody_later() {
 }
 
 #[test]
+fn a_wait_that_all_were_notified_in_leaves_the_kept_notification() {
+    let notify = Arc::new(Notify::new());
+    for step in [Notify::notify_one, Notify::notify_last] {
+        for is_kept_first in [false, true] {
+            let mut polled = Polled::new(notify.notified());
+            let mut owned = Polled::new(Arc::clone(&notify).notified_owned());
+            let mut enabled = pin!(notify.notified());
+            let dropped = notify.notified();
+            if is_kept_first {
+                step(&notify);
+            }
+            notify.notify_waiters();
+            if !is_kept_first {
+                step(&notify);
+            }
+
+            drop(dropped);
+            assert!(enabled.as_mut().enable());
+            polled.answer();
+            owned.answer();
+
+            now(notify.notified());
+            drop(Polled::waiting(notify.notified()));
+        }
+    }
+}
+
+#[test]
 fn who_gives_up_passes_the_notification_on() {
     let notify = Notify::new();
     let first = Polled::waiting(notify.notified());
