@@ -49,6 +49,7 @@ mod notify;
 mod once_cell;
 pub mod oneshot;
 mod permits;
+mod reentry;
 mod rwlock;
 mod semaphore;
 mod set_once;
@@ -62,7 +63,8 @@ pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard, TryLockErr
 pub use notify::{Notified, Notify, OwnedNotified};
 pub use once_cell::{OnceCell, SetError};
 pub use rwlock::{
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
+    RwLockWriteGuard,
 };
 pub use semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
@@ -70,7 +72,8 @@ pub use semaphore::{
 pub use set_once::{SetOnce, SetOnceError};
 
 /// Locks. Poison says nothing here: no users' code runs under these locks, so what is under them is
-/// whole.
+/// whole. The locks that it does run under, the value of a `watch` channel and a message that is
+/// cloned, are noted in [`reentry`].
 fn lock<T>(mutex: &StdMutex<T>) -> StdMutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

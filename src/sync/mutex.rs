@@ -13,6 +13,7 @@ use futures::lock;
 
 use super::blocking::block_on;
 use super::permits::{Gate, Held, Keeper};
+use super::reentry::{HeldHere, assert_not_held_here};
 
 /// A lock that may be held across an await.
 ///
@@ -44,6 +45,19 @@ use super::permits::{Gate, Held, Keeper};
 ///     task.await.unwrap();
 /// }
 /// assert_eq!(*count.lock().await, 10);
+/// # });
+/// ```
+///
+/// The value is `Sized`, because an [`OwnedMutexGuard`] moves it. A trait object is boxed:
+///
+/// ```
+/// use std::fmt::Write;
+/// use std::sync::Arc;
+/// use quintet::sync::Mutex;
+///
+/// # quintet::block_on(async {
+/// let log: Arc<Mutex<Box<dyn Write + Send>>> = Arc::new(Mutex::new(Box::new(String::new())));
+/// log.lock().await.write_str("a line").unwrap();
 /// # });
 /// ```
 pub struct Mutex<T> {
@@ -83,6 +97,7 @@ impl<T> Mutex<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
+        assert_not_held_here("Mutex::blocking_lock", &self.gate);
         block_on("Mutex::blocking_lock", self.lock())
     }
 
@@ -113,6 +128,7 @@ impl<T> Mutex<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
+        assert_not_held_here("Mutex::blocking_lock_owned", &self.gate);
         block_on("Mutex::blocking_lock_owned", self.lock_owned())
     }
 
@@ -187,7 +203,10 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Mutex");
         match self.try_lock() {
-            Ok(value) => shown.field("data", &&*value).finish(),
+            Ok(value) => {
+                let _held = HeldHere::new(&self.gate);
+                shown.field("data", &&*value).finish()
+            }
             Err(_) => shown.field("data", &format_args!("<locked>")).finish(),
         }
     }
@@ -205,8 +224,12 @@ pub struct MutexGuard<'a, T> {
 impl<'a, T> MutexGuard<'a, T> {
     /// Makes it a guard of a part of the value.
     ///
-    /// The part's guard is boxed, to forget the type of the whole. Therefore the types must be
-    /// `Send` and `Sync`.
+    /// The part's guard does not name the type of the whole, so it is boxed. A box of a forgotten type
+    /// is `Send` only if all types that it may hold are: therefore `T` and `U` are `Send`, and the
+    /// guard is not `Sync`.
+    ///
+    /// [`OwnedMutexGuard`] has no `map`: a part and the `Arc` that it borrows from cannot be kept
+    /// together without `unsafe`. Keep the guard, and borrow the part where it is used.
     ///
     /// # Examples
     ///
@@ -221,11 +244,12 @@ impl<'a, T> MutexGuard<'a, T> {
     /// ```
     pub fn map<U, F>(this: Self, part: F) -> MappedMutexGuard<'a, U>
     where
-        T: Send + Sync,
-        U: ?Sized + Send + Sync + 'a,
+        T: Send,
+        U: ?Sized + Send + 'a,
         F: FnOnce(&mut T) -> &mut U,
     {
-        let MutexGuard { value, held, .. } = this;
+        let MutexGuard { value, held, mutex } = this;
+        let _held = HeldHere::new(&mutex.gate);
         let value = lock::MutexGuard::map(value, |value| part(at_home(value.as_mut())));
         MappedMutexGuard {
             value: Box::new(value),
@@ -298,7 +322,7 @@ impl<T> Drop for OwnedMutexGuard<T> {
 #[must_use = "it unlocks at once if it is not kept"]
 pub struct MappedMutexGuard<'a, U: ?Sized> {
     // Dropped before the permit goes to the next.
-    value: Box<dyn DerefMut<Target = U> + Send + Sync + 'a>,
+    value: Box<dyn DerefMut<Target = U> + Send + 'a>,
     _held: Held<'a>,
 }
 
@@ -350,5 +374,5 @@ const _: () = {
     assert_send::<OwnedMutexGuard<Cell<()>>>();
     assert_send_sync::<MutexGuard<'_, ()>>();
     assert_send_sync::<OwnedMutexGuard<()>>();
-    assert_send_sync::<MappedMutexGuard<'_, ()>>();
+    assert_send::<MappedMutexGuard<'_, Cell<()>>>();
 };

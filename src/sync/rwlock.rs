@@ -4,15 +4,25 @@
 //! starves the other. The value is counted: readers share it, and a writer, who is alone, changes it
 //! in place. So guards may be sent to other threads, without `unsafe`.
 
+mod guards;
+mod part;
+
 use std::fmt;
 use std::mem;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, OnceLock};
 
+pub use self::guards::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+};
+pub use self::part::RwLockMappedWriteGuard;
+
+use self::part::View;
 use super::blocking::block_on;
 use super::lock;
 use super::mutex::TryLockError;
 use super::permits::{Gate, Held, Keeper};
+use super::reentry::{HeldHere, assert_not_held_here};
 
 /// As tokio has it.
 const READERS_MAX: u32 = u32::MAX >> 3;
@@ -38,11 +48,39 @@ const READERS_MAX: u32 = u32::MAX >> 3;
 /// assert_eq!(lock.into_inner(), 6);
 /// # });
 /// ```
+///
+/// The value is counted, so that its guards can be sent to other threads. So it is `Sized`, and
+/// the lock is `Send` only if the value is `Send` and `Sync`. A trait object is boxed:
+///
+/// ```
+/// use quintet::sync::RwLock;
+///
+/// trait Shape: Send + Sync {
+///     fn area(&self) -> f64;
+/// }
+/// # struct Square;
+/// # impl Shape for Square {
+/// #     fn area(&self) -> f64 {
+/// #         1.0
+/// #     }
+/// # }
+///
+/// # quintet::block_on(async {
+/// let shape: RwLock<Box<dyn Shape>> = RwLock::new(Box::new(Square));
+/// assert_eq!(shape.read().await.area(), 1.0);
+/// # });
+/// ```
 pub struct RwLock<T> {
     gate: Gate,
     readers_max: u32,
     value: Mutex<Place<T>>,
+    /// Where the value is while a mapped guard writes it.
+    mapped: OnceLock<Box<MappedPlace<T>>>,
 }
+
+/// A lock of the `futures` crate, for its guards, which can be mapped. It is taken by a writer, who
+/// is alone.
+type MappedPlace<T> = futures::lock::Mutex<Option<Arc<T>>>;
 
 /// Where the value is.
 enum Place<T> {
@@ -107,6 +145,7 @@ impl<T> RwLock<T> {
             gate: Gate::new(readers_max as usize, &"a lock (RwLock)"),
             readers_max,
             value: Mutex::new(Place::Fresh(value)),
+            mapped: OnceLock::new(),
         }
     }
 
@@ -127,6 +166,7 @@ impl<T> RwLock<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
+        assert_not_held_here("RwLock::blocking_read", &self.gate);
         block_on("RwLock::blocking_read", self.read())
     }
 
@@ -179,6 +219,7 @@ impl<T> RwLock<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
+        assert_not_held_here("RwLock::blocking_write", &self.gate);
         block_on("RwLock::blocking_write", self.write())
     }
 
@@ -271,6 +312,12 @@ impl<T> RwLock<T> {
         lock(&self.value).take()
     }
 
+    /// The value's place for a mapped guard, for who has all permits.
+    fn mapped_place(&self) -> futures::lock::MutexGuard<'_, Option<Arc<T>>> {
+        let place = self.mapped.get_or_init(Box::default).try_lock();
+        place.expect(ALONE)
+    }
+
     /// Puts the value back that a writer had.
     fn put_back(&self, value: Arc<T>) {
         *lock(&self.value) = Place::Shared(value);
@@ -278,8 +325,8 @@ impl<T> RwLock<T> {
 
     fn read_guard(&self, value: Arc<T>) -> RwLockReadGuard<'_, T> {
         RwLockReadGuard {
-            value,
-            _held: self.held(1),
+            value: View::Whole(value),
+            held: self.held(1),
         }
     }
 
@@ -298,6 +345,10 @@ impl<T> RwLock<T> {
     }
 }
 
+// No value is locked behind a panic's back: a guard that it comes through unlocks.
+impl<T> UnwindSafe for RwLock<T> {}
+impl<T> RefUnwindSafe for RwLock<T> {}
+
 impl<T> From<T> for RwLock<T> {
     fn from(value: T) -> Self {
         RwLock::new(value)
@@ -314,165 +365,13 @@ impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("RwLock");
         match self.try_read() {
-            Ok(value) => shown.field("data", &&*value).finish(),
+            Ok(value) => {
+                let _held = HeldHere::new(&self.gate);
+                shown.field("data", &&*value).finish()
+            }
             Err(_) => shown.field("data", &format_args!("<locked>")).finish(),
         }
     }
-}
-
-/// Reads a [`RwLock`]; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
-pub struct RwLockReadGuard<'a, T> {
-    // Dropped before the permit goes to the next.
-    value: Arc<T>,
-    _held: Held<'a>,
-}
-
-impl<T> Deref for RwLockReadGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-/// Reads a [`RwLock`] and keeps it alive; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
-pub struct OwnedRwLockReadGuard<T> {
-    /// There until the guard is dropped.
-    value: Option<Arc<T>>,
-    lock: Arc<RwLock<T>>,
-}
-
-impl<T> OwnedRwLockReadGuard<T> {
-    fn new(value: Arc<T>, lock: Arc<RwLock<T>>) -> Self {
-        OwnedRwLockReadGuard {
-            value: Some(value),
-            lock,
-        }
-    }
-}
-
-impl<T> Deref for OwnedRwLockReadGuard<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        guarded(self.value.as_deref())
-    }
-}
-
-fn guarded<V>(value: Option<V>) -> V {
-    value.expect("a guard has its value until it is dropped")
-}
-
-impl<T> Drop for OwnedRwLockReadGuard<T> {
-    fn drop(&mut self) {
-        drop(self.value.take());
-        self.lock.gate.give(1);
-    }
-}
-
-/// Writes a [`RwLock`]; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
-pub struct RwLockWriteGuard<'a, T> {
-    /// There until the guard is dropped.
-    value: Option<Arc<T>>,
-    lock: &'a RwLock<T>,
-}
-
-impl<'a, T> RwLockWriteGuard<'a, T> {
-    /// Goes on as a reader; no writer comes in between.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # quintet::block_on(async {
-    /// let lock = quintet::sync::RwLock::new(1);
-    /// let mut writer = lock.write().await;
-    /// *writer += 1;
-    /// let reader = writer.downgrade();
-    /// assert_eq!((*reader, *lock.read().await), (2, 2));
-    /// # });
-    /// ```
-    pub fn downgrade(mut self) -> RwLockReadGuard<'a, T> {
-        let value = guarded(self.value.take());
-        self.lock.put_back(Arc::clone(&value));
-        drop(self.lock.held(self.lock.readers_max - 1));
-        self.lock.read_guard(value)
-    }
-}
-
-impl<T> Deref for RwLockWriteGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        guarded(self.value.as_deref())
-    }
-}
-
-impl<T> DerefMut for RwLockWriteGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        let value = guarded(self.value.as_mut());
-        Arc::get_mut(value).expect(ALONE)
-    }
-}
-
-impl<T> Drop for RwLockWriteGuard<'_, T> {
-    fn drop(&mut self) {
-        if let Some(value) = self.value.take() {
-            self.lock.put_back(value);
-            drop(self.lock.held(self.lock.readers_max));
-        }
-    }
-}
-
-/// Writes a [`RwLock`] and keeps it alive; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
-pub struct OwnedRwLockWriteGuard<T> {
-    /// There until the guard is dropped.
-    value: Option<Arc<T>>,
-    lock: Arc<RwLock<T>>,
-}
-
-impl<T> OwnedRwLockWriteGuard<T> {
-    /// Goes on as a reader; no writer comes in between.
-    pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
-        let value = guarded(self.value.take());
-        self.lock.put_back(Arc::clone(&value));
-        drop(self.lock.held(self.lock.readers_max - 1));
-        OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
-    }
-}
-
-impl<T> Deref for OwnedRwLockWriteGuard<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        guarded(self.value.as_deref())
-    }
-}
-
-impl<T> DerefMut for OwnedRwLockWriteGuard<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        let value = guarded(self.value.as_mut());
-        Arc::get_mut(value).expect(ALONE)
-    }
-}
-
-impl<T> Drop for OwnedRwLockWriteGuard<T> {
-    fn drop(&mut self) {
-        if let Some(value) = self.value.take() {
-            self.lock.put_back(value);
-            drop(self.lock.held(self.lock.readers_max));
-        }
-    }
-}
-
-super::show_as_value! {
-    [T] RwLockReadGuard<'_, T>;
-    [T] OwnedRwLockReadGuard<T>;
-    [T] RwLockWriteGuard<'_, T>;
-    [T] OwnedRwLockWriteGuard<T>;
 }
 
 const _: () = {
@@ -480,6 +379,8 @@ const _: () = {
     assert_send_sync::<RwLock<()>>();
     assert_send_sync::<RwLockReadGuard<'_, ()>>();
     assert_send_sync::<RwLockWriteGuard<'_, ()>>();
+    assert_send_sync::<RwLockReadGuard<'_, str>>();
+    assert_send_sync::<RwLockMappedWriteGuard<'_, str>>();
     assert_send_sync::<OwnedRwLockReadGuard<()>>();
     assert_send_sync::<OwnedRwLockWriteGuard<()>>();
 };

@@ -69,6 +69,32 @@ fn a_part_can_be_locked() {
     assert_eq!(format!("{mutex:?}"), "Mutex { data: <locked> }");
     drop(part);
     assert_eq!(now(mutex.lock()).1, [5, 3]);
+
+    // One that is not `Sync`, borrows, and panics.
+    let name = String::from("a");
+    let length: Box<dyn Fn() -> usize + Send + '_> = Box::new(|| name.len());
+    let mutex = Mutex::new((Cell::new(1), length));
+    let part = MutexGuard::map(now(mutex.lock()), |value| &mut value.0);
+    thread::scope(|scope| scope.spawn(move || part.set(2)).join().unwrap());
+    let guard = now(mutex.lock());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        drop(MutexGuard::map(guard, |_| -> &mut u32 {
+            panic!("while it looks for the part")
+        }));
+    }));
+    assert!(panicked.is_err());
+    let guard = now(mutex.lock());
+    assert_eq!((guard.0.get(), guard.1()), (2, 1));
+}
+
+#[test]
+fn a_boxed_trait_object_can_be_locked() {
+    let mutex: Arc<Mutex<Box<dyn Iterator<Item = u32> + Send>>> =
+        Arc::new(Mutex::new(Box::new(0..3)));
+    assert_eq!(now(mutex.lock()).next(), Some(0));
+    assert_eq!(now(Arc::clone(&mutex).lock_owned()).next(), Some(1));
+    let mut part = MutexGuard::map(now(mutex.lock()), |numbers| &mut **numbers);
+    assert_eq!(part.next(), Some(2));
 }
 
 #[test]

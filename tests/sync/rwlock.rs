@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use quintet::sync::RwLock;
+use quintet::sync::{
+    OwnedRwLockReadGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use super::{Polled, now, panic_in_loop, watched};
 
@@ -88,6 +90,72 @@ fn a_value_is_dropped_once_and_with_its_lock() {
     assert_eq!(Arc::strong_count(&value), 2);
     drop(reader);
     assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn a_part_can_be_read() {
+    let lock = Arc::new(RwLock::new((1, [String::from("a"), String::from("b")])));
+    let whole = now(lock.read());
+    let half: RwLockReadGuard<'_, [String]> = RwLockReadGuard::map(whole, |value| &value.1[..]);
+    let index = 1;
+    let part: RwLockReadGuard<'_, str> =
+        RwLockReadGuard::map(half, move |half| half[index].as_str());
+    assert_eq!(format!("{part} {part:?}"), "b \"b\"");
+    let mut writer = Polled::waiting(lock.write());
+    thread::scope(|scope| scope.spawn(move || drop(part)).join().unwrap());
+    assert!(writer.is_woken());
+    drop(writer.answer());
+    drop(writer);
+
+    let whole = now(Arc::clone(&lock).read_owned());
+    let half: OwnedRwLockReadGuard<_, [String]> =
+        OwnedRwLockReadGuard::map(whole, |value| &value.1[..]);
+    let part: OwnedRwLockReadGuard<_, str> =
+        OwnedRwLockReadGuard::map(half, |half| half[0].as_str());
+    assert_eq!(&*part, "a");
+    assert!(lock.try_read().is_ok() && lock.try_write().is_err());
+    drop(part);
+    let lock = Arc::into_inner(lock).unwrap();
+    drop(lock.try_write().unwrap());
+    assert_eq!(lock.into_inner().0, 1);
+}
+
+#[test]
+fn a_part_can_be_written() {
+    let mut lock = RwLock::new((1, [2, 3]));
+    for next in 4..6 {
+        let whole = now(lock.write());
+        let mut part: RwLockMappedWriteGuard<'_, [u32]> =
+            RwLockWriteGuard::map(whole, |value| &mut value.1[..]);
+        part[0] = next;
+        assert_eq!(format!("{part:?}"), format!("[{next}, 3]"));
+        let mut reader = Polled::waiting(lock.read());
+        thread::scope(|scope| scope.spawn(move || drop(part)).join().unwrap());
+        assert_eq!(reader.answer().1[0], next);
+    }
+    let panicked = std::panic::catch_unwind(|| {
+        drop(RwLockWriteGuard::map(
+            now(lock.write()),
+            |value| -> &mut u32 {
+                value.0 = 9;
+                panic!("while it looks for the part")
+            },
+        ));
+    });
+    assert!(panicked.is_err());
+    assert_eq!(*now(lock.read()), (9, [5, 3]));
+    assert_eq!(lock.get_mut().0, 9);
+    assert_eq!(lock.into_inner().0, 9);
+}
+
+#[test]
+fn a_boxed_trait_object_can_be_locked() {
+    let lock: RwLock<Box<dyn ToString + Send + Sync>> = RwLock::new(Box::new(7));
+    let part = RwLockReadGuard::map(now(lock.read()), |value| &**value);
+    assert_eq!(part.to_string(), "7");
+    drop(part);
+    *now(lock.write()) = Box::new('c');
+    assert_eq!(now(lock.read()).to_string(), "c");
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! The guards.
+
+use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use super::part::{RwLockMappedWriteGuard, View};
+use super::{ALONE, RwLock};
+use crate::sync::permits::{Held, Keeper};
+
+/// Reads a [`RwLock`]; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct RwLockReadGuard<'a, T: ?Sized> {
+    // Dropped before the permit goes to the next.
+    pub(super) value: View<'a, T>,
+    pub(super) held: Held<'a>,
+}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// Makes it a guard of a part of the value.
+    ///
+    /// `part` is called whenever the guard is looked at: without `unsafe` the guard cannot keep a
+    /// reference into what it holds itself. The part's guard does not name the type of the whole, so
+    /// it is boxed; therefore the types are `Send` and `Sync`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::{RwLock, RwLockReadGuard};
+    ///
+    /// # quintet::block_on(async {
+    /// let pair = RwLock::new((1, 'a'));
+    /// let letter: RwLockReadGuard<'_, char> =
+    ///     RwLockReadGuard::map(pair.read().await, |pair| &pair.1);
+    /// assert_eq!(*letter, 'a');
+    /// # });
+    /// ```
+    pub fn map<U, F>(this: Self, part: F) -> RwLockReadGuard<'a, U>
+    where
+        T: Send + Sync + 'a,
+        U: ?Sized + 'a,
+        F: Fn(&T) -> &U + Send + Sync + 'a,
+    {
+        let RwLockReadGuard { value, held } = this;
+        RwLockReadGuard {
+            value: value.map(part),
+            held,
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.get()
+    }
+}
+
+/// Reads a [`RwLock`] and keeps it alive; dropping it unlocks.
+///
+/// `U` is the part of the value that it shows; see [`map`](OwnedRwLockReadGuard::map).
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct OwnedRwLockReadGuard<T, U: ?Sized = T> {
+    /// There until the guard is dropped.
+    value: Option<View<'static, U>>,
+    lock: Arc<RwLock<T>>,
+}
+
+impl<T> OwnedRwLockReadGuard<T> {
+    pub(super) fn new(value: Arc<T>, lock: Arc<RwLock<T>>) -> Self {
+        OwnedRwLockReadGuard {
+            value: Some(View::Whole(value)),
+            lock,
+        }
+    }
+}
+
+impl<T, U: ?Sized> OwnedRwLockReadGuard<T, U> {
+    /// Makes it a guard of a part of the value.
+    ///
+    /// `part` is called whenever the guard is looked at; see [`RwLockReadGuard::map`].
+    pub fn map<V, F>(mut this: Self, part: F) -> OwnedRwLockReadGuard<T, V>
+    where
+        U: Send + Sync + 'static,
+        V: ?Sized + 'static,
+        F: Fn(&U) -> &V + Send + Sync + 'static,
+    {
+        let value = guarded(this.value.take());
+        OwnedRwLockReadGuard {
+            value: Some(value.map(part)),
+            lock: Arc::clone(&this.lock),
+        }
+    }
+}
+
+impl<T, U: ?Sized> Deref for OwnedRwLockReadGuard<T, U> {
+    type Target = U;
+
+    fn deref(&self) -> &U {
+        guarded(self.value.as_ref()).get()
+    }
+}
+
+fn guarded<V>(value: Option<V>) -> V {
+    value.expect("a guard has its value until it is dropped")
+}
+
+impl<T, U: ?Sized> Drop for OwnedRwLockReadGuard<T, U> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            drop(value);
+            self.lock.gate.give(1);
+        }
+    }
+}
+
+/// Writes a [`RwLock`]; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct RwLockWriteGuard<'a, T> {
+    /// There until the guard is dropped.
+    pub(super) value: Option<Arc<T>>,
+    pub(super) lock: &'a RwLock<T>,
+}
+
+impl<'a, T> RwLockWriteGuard<'a, T> {
+    /// Goes on as a reader; no writer comes in between.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # quintet::block_on(async {
+    /// let lock = quintet::sync::RwLock::new(1);
+    /// let mut writer = lock.write().await;
+    /// *writer += 1;
+    /// let reader = writer.downgrade();
+    /// assert_eq!((*reader, *lock.read().await), (2, 2));
+    /// # });
+    /// ```
+    pub fn downgrade(mut self) -> RwLockReadGuard<'a, T> {
+        let value = guarded(self.value.take());
+        self.lock.put_back(Arc::clone(&value));
+        drop(self.lock.held(self.lock.readers_max - 1));
+        self.lock.read_guard(value)
+    }
+
+    /// Makes it a guard of a part of the value.
+    ///
+    /// The part's guard does not name the type of the whole, so it is boxed; therefore the types are
+    /// `Send` and `Sync`.
+    ///
+    /// [`OwnedRwLockWriteGuard`] has no `map`: a part and the `Arc` that it borrows from cannot be
+    /// kept together without `unsafe`. Keep the guard, and borrow the part where it is used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// # quintet::block_on(async {
+    /// let pair = RwLock::new((1, 'a'));
+    /// *RwLockWriteGuard::map(pair.write().await, |pair| &mut pair.1) = 'b';
+    /// assert_eq!(*pair.read().await, (1, 'b'));
+    /// # });
+    /// ```
+    pub fn map<U, F>(mut this: Self, part: F) -> RwLockMappedWriteGuard<'a, U>
+    where
+        T: Send + Sync,
+        U: ?Sized + Send + Sync + 'a,
+        F: FnOnce(&mut T) -> &mut U,
+    {
+        let value = guarded(this.value.take());
+        RwLockMappedWriteGuard::new(this.lock, value, part)
+    }
+}
+
+impl<T> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        guarded(self.value.as_deref())
+    }
+}
+
+impl<T> DerefMut for RwLockWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let value = guarded(self.value.as_mut());
+        Arc::get_mut(value).expect(ALONE)
+    }
+}
+
+impl<T> Drop for RwLockWriteGuard<'_, T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.lock.put_back(value);
+            drop(self.lock.held(self.lock.readers_max));
+        }
+    }
+}
+
+/// Writes a [`RwLock`] and keeps it alive; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct OwnedRwLockWriteGuard<T> {
+    /// There until the guard is dropped.
+    pub(super) value: Option<Arc<T>>,
+    pub(super) lock: Arc<RwLock<T>>,
+}
+
+impl<T> OwnedRwLockWriteGuard<T> {
+    /// Goes on as a reader; no writer comes in between.
+    pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
+        let value = guarded(self.value.take());
+        self.lock.put_back(Arc::clone(&value));
+        drop(self.lock.held(self.lock.readers_max - 1));
+        OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
+    }
+}
+
+impl<T> Deref for OwnedRwLockWriteGuard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        guarded(self.value.as_deref())
+    }
+}
+
+impl<T> DerefMut for OwnedRwLockWriteGuard<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let value = guarded(self.value.as_mut());
+        Arc::get_mut(value).expect(ALONE)
+    }
+}
+
+impl<T> Drop for OwnedRwLockWriteGuard<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.lock.put_back(value);
+            drop(self.lock.held(self.lock.readers_max));
+        }
+    }
+}
+
+show_as_value! {
+    [T: ?Sized] RwLockReadGuard<'_, T>;
+    [U, T: ?Sized] OwnedRwLockReadGuard<U, T>;
+    [T] RwLockWriteGuard<'_, T>;
+    [T] OwnedRwLockWriteGuard<T>;
+}
+
+// What they show was only looked at when a panic comes through them.
+impl<T: ?Sized + RefUnwindSafe> UnwindSafe for RwLockReadGuard<'_, T> {}
+impl<T: ?Sized + RefUnwindSafe> RefUnwindSafe for RwLockReadGuard<'_, T> {}
+impl<T, U: ?Sized + RefUnwindSafe> UnwindSafe for OwnedRwLockReadGuard<T, U> {}
+impl<T, U: ?Sized + RefUnwindSafe> RefUnwindSafe for OwnedRwLockReadGuard<T, U> {}

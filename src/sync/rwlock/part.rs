@@ -1,0 +1,136 @@
+//! A part of a lock's value: how it is shown without `unsafe`.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use futures::lock::{MappedMutexGuard, MutexGuard};
+
+use super::{ALONE, RwLock};
+use crate::sync::reentry::HeldHere;
+
+/// What a guard that reads shows: the value, or a part of one whose type is forgotten.
+pub(super) enum View<'a, U: ?Sized> {
+    Whole(Arc<U>),
+    Part(Box<dyn Deref<Target = U> + Send + Sync + 'a>),
+}
+
+impl<'a, U: ?Sized> View<'a, U> {
+    pub(super) fn get(&self) -> &U {
+        match self {
+            View::Whole(value) => value,
+            View::Part(part) => part,
+        }
+    }
+
+    pub(super) fn map<V, F>(self, part: F) -> View<'a, V>
+    where
+        U: Send + Sync + 'a,
+        V: ?Sized + 'a,
+        F: Fn(&U) -> &V + Send + Sync + 'a,
+    {
+        View::Part(Box::new(Projection {
+            whole: self,
+            part,
+            shown: PhantomData,
+        }))
+    }
+}
+
+/// A value, and how to find its part.
+struct Projection<'a, U: ?Sized, V: ?Sized, F> {
+    whole: View<'a, U>,
+    part: F,
+    shown: PhantomData<fn() -> *const V>,
+}
+
+impl<U: ?Sized, V: ?Sized, F: Fn(&U) -> &V> Deref for Projection<'_, U, V, F> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        (self.part)(self.whole.get())
+    }
+}
+
+/// Writes a [`RwLock`], but shows a part of its value; dropping it unlocks.
+#[must_use = "it unlocks at once if it is not kept"]
+pub struct RwLockMappedWriteGuard<'a, U: ?Sized> {
+    value: Box<dyn DerefMut<Target = U> + Send + Sync + 'a>,
+}
+
+impl<'a, U: ?Sized + Send + Sync + 'a> RwLockMappedWriteGuard<'a, U> {
+    /// A guard for a writer that is alone and has the value.
+    pub(super) fn new<T: Send + Sync>(
+        lock: &'a RwLock<T>,
+        value: Arc<T>,
+        part: impl FnOnce(&mut T) -> &mut U,
+    ) -> Self {
+        let mut place = lock.mapped_place();
+        *place = Some(value);
+        // Brings the value back even if `part` panics.
+        let writer = MappedWriter { lock };
+        let _held = HeldHere::new(&lock.gate);
+        let part = MutexGuard::map(place, |value| {
+            let value = value.as_mut().and_then(Arc::get_mut);
+            part(value.expect(ALONE))
+        });
+        RwLockMappedWriteGuard {
+            value: Box::new(MappedValue {
+                part,
+                _writer: writer,
+            }),
+        }
+    }
+}
+
+impl<U: ?Sized> Deref for RwLockMappedWriteGuard<'_, U> {
+    type Target = U;
+
+    fn deref(&self) -> &U {
+        &self.value
+    }
+}
+
+impl<U: ?Sized> DerefMut for RwLockMappedWriteGuard<'_, U> {
+    fn deref_mut(&mut self) -> &mut U {
+        &mut self.value
+    }
+}
+
+/// The part, with what unlocks the whole.
+struct MappedValue<'a, T, U: ?Sized> {
+    // Dropped before the value is brought back.
+    part: MappedMutexGuard<'a, Option<Arc<T>>, U>,
+    _writer: MappedWriter<'a, T>,
+}
+
+impl<T, U: ?Sized> Deref for MappedValue<'_, T, U> {
+    type Target = U;
+
+    fn deref(&self) -> &U {
+        &self.part
+    }
+}
+
+impl<T, U: ?Sized> DerefMut for MappedValue<'_, T, U> {
+    fn deref_mut(&mut self) -> &mut U {
+        &mut self.part
+    }
+}
+
+/// Brings the value of a mapped guard back, and unlocks.
+struct MappedWriter<'a, T> {
+    lock: &'a RwLock<T>,
+}
+
+impl<T> Drop for MappedWriter<'_, T> {
+    fn drop(&mut self) {
+        let value = self.lock.mapped_place().take();
+        self.lock.put_back(value.expect(ALONE));
+        drop(self.lock.held(self.lock.readers_max));
+    }
+}
+
+show_as_value! {
+    [T: ?Sized] RwLockMappedWriteGuard<'_, T>;
+}
