@@ -22,12 +22,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use self::error::{RecvError, SendError, TryRecvError};
 use super::blocking::block_on;
 use super::crowd::Crowd;
-use super::lock;
+use super::reentry::{HeldHere, is_held_here};
 
 /// Returns the two ends of a channel that keeps `capacity` messages, rounded up to a power of two.
 ///
@@ -60,7 +60,7 @@ struct Line<T> {
 
 struct Message<T> {
     /// Counted, so that it is cloned, which runs users' code, not under the line's lock; and in a
-    /// lock, so that the channel is `Sync` though `T` may not be.
+    /// lock, so that the channel is `Sync` even where `T` is not.
     body: Arc<Mutex<T>>,
     /// How many receivers have still to receive it. Who has not received one message has not
     /// received later ones, so the first has the fewest.
@@ -395,6 +395,10 @@ impl<T: Clone> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses no message.
+    ///
+    /// # Panics
+    ///
+    /// If the `clone` of the message does; and in that, for the same message by another receiver.
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let Receiver { shared, next } = self;
         let received = shared
@@ -413,9 +417,14 @@ impl<T: Clone> Receiver<T> {
     /// # Errors
     ///
     /// If there is none now, or none will come, or it has missed messages.
+    ///
+    /// # Panics
+    ///
+    /// As [`recv`](Receiver::recv).
+    #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let taken = self.shared.line.with(|line| line.take(&mut self.next));
-        taken.map(copy)
+        Ok(copy(taken?))
     }
 
     /// Receives the next message, waiting by blocking the thread.
@@ -434,10 +443,27 @@ impl<T: Clone> Receiver<T> {
 }
 
 /// The message for one receiver: the last needs no clone.
+#[track_caller]
 fn copy<T: Clone>(body: Arc<Mutex<T>>) -> T {
     match Arc::try_unwrap(body) {
         Ok(message) => message.into_inner().unwrap_or_else(PoisonError::into_inner),
-        Err(body) => lock(&body).clone(),
+        Err(body) => {
+            let message = match body.try_lock() {
+                Ok(message) => message,
+                // A panic in the clone leaves the message as it is.
+                Err(TryLockError::Poisoned(error)) => error.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    assert!(
+                        !is_held_here(&*body),
+                        "this thread would wait for itself: the `clone` of a broadcast message \
+                         receives the same message by another receiver"
+                    );
+                    body.lock().unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            let _held = HeldHere::new(&*body);
+            message.clone()
+        }
     }
 }
 

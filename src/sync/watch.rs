@@ -20,15 +20,14 @@
 //! # });
 //! ```
 
-use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
-use std::ptr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use self::error::{RecvError, SendError};
 use super::crowd::Crowd;
+use super::reentry::{HeldHere, is_held_here};
 
 /// Returns the two ends of a channel whose value is `value` at first.
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
@@ -51,19 +50,38 @@ struct State {
     senders: usize,
 }
 
+/// What receivers wait for.
+const NEW_VALUE: &str = "a new value (watch)";
+
 impl<T> Shared<T> {
+    /// Locks the value, to look at it.
+    #[track_caller]
     fn read(&self) -> RwLockReadGuard<'_, T> {
-        // A panic of users' code leaves the value as that code left it.
-        self.value.read().unwrap_or_else(PoisonError::into_inner)
+        match self.value.try_read() {
+            Ok(value) => value,
+            // A panic of users' code leaves the value as that code left it.
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                // Where this thread keeps a `Ref`, a sender waits for that, and is to come first.
+                assert!(
+                    !is_held_here(&self.state),
+                    "this thread would wait for itself: it borrows the value of a watch channel \
+                     while it changes that (use what the closure is given), or while it keeps a \
+                     `watch::Ref` that a sender of another thread waits for (drop that first)"
+                );
+                self.value.read().unwrap_or_else(PoisonError::into_inner)
+            }
+        }
     }
 
     /// Looks at the value; `seen` is what the looking one has seen.
+    #[track_caller]
     fn borrow(&self, seen: u64) -> Ref<'_, T> {
         let value = self.read();
         let version = self.version();
         Ref {
             value,
-            _look: Look::new(self.address()),
+            _held: HeldHere::new(&self.state),
             version,
             has_changed: version != seen,
         }
@@ -77,18 +95,14 @@ impl<T> Shared<T> {
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => {
                 assert!(
-                    !Look::is_kept_here(self.address()),
+                    !is_held_here(&self.state),
                     "this thread would wait for itself: it sends to a watch channel while it keeps a \
-                     `watch::Ref` of the same; drop that before you send or await"
+                     `watch::Ref` of the same (drop that before you send or await), or while it \
+                     changes the value (use what the closure is given)"
                 );
                 self.value.write().unwrap_or_else(PoisonError::into_inner)
             }
         }
-    }
-
-    /// Tells this channel from others.
-    fn address(&self) -> usize {
-        ptr::from_ref(self).addr()
     }
 
     fn version(&self) -> u64 {
@@ -101,7 +115,7 @@ impl<T> Shared<T> {
 
     /// Waits for another version than `seen`.
     async fn changed(&self, seen: u64) -> Result<u64, RecvError> {
-        let changed = self.state.until(&"a new value (watch)", |state| {
+        let changed = self.state.until(&NEW_VALUE, |state| {
             if state.version != seen {
                 Some(Ok(state.version))
             } else {
@@ -112,51 +126,16 @@ impl<T> Shared<T> {
     }
 }
 
-thread_local! {
-    /// The addresses of the channels that this thread looks at.
-    static LOOKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Notes that this thread looks at a channel.
-///
-/// Tasks of one thread often have both ends. One that kept a look across an await, and another that
-/// sends, would stop their loop for ever without a word.
-struct Look(usize);
-
-impl Look {
-    fn new(address: usize) -> Self {
-        // In a destructor of another thread-local this one may be gone: then nothing is noted.
-        let _gone = LOOKS.try_with(|looks| looks.borrow_mut().push(address));
-        Look(address)
-    }
-
-    fn is_kept_here(address: usize) -> bool {
-        let is_kept = LOOKS.try_with(|looks| looks.borrow().contains(&address));
-        is_kept.unwrap_or(false)
-    }
-}
-
-impl Drop for Look {
-    fn drop(&mut self) {
-        let _gone = LOOKS.try_with(|looks| {
-            let mut looks = looks.borrow_mut();
-            if let Some(last) = looks.iter().rposition(|&address| address == self.0) {
-                looks.swap_remove(last);
-            }
-        });
-    }
-}
-
 /// A look at the value of a channel.
 ///
 /// While it lives, nothing can be sent: a sender blocks its thread. So do not keep it, least of all
-/// across an await: a task of the same thread that sends then panics, for it would wait for ever.
-/// And do not borrow twice at a time: if a sender on another thread comes in between, both wait for
-/// ever.
+/// across an await: a task of the same thread that sends panics, because it would wait for itself.
+/// And do not borrow twice at a time: if a sender of another thread comes in between, the second
+/// borrow panics, because it would wait for that sender and so for the first.
 #[must_use = "it is a look at the value"]
 pub struct Ref<'a, T> {
     value: RwLockReadGuard<'a, T>,
-    _look: Look,
+    _held: HeldHere,
     version: u64,
     has_changed: bool,
 }
@@ -185,6 +164,21 @@ impl<T: fmt::Debug> fmt::Debug for Ref<'_, T> {
     }
 }
 
+/// Shows the value, where it is not locked. Users' code does that, so the lock is noted.
+struct Shown<'a, T>(&'a Shared<T>);
+
+impl<T: fmt::Debug> fmt::Debug for Shown<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = match self.0.value.try_read() {
+            Ok(value) => value,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return f.write_str("<locked>"),
+        };
+        let _held = HeldHere::new(&self.0.state);
+        value.fmt(f)
+    }
+}
+
 /// Sets the value; clones set the same.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
@@ -205,7 +199,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Sets the value and tells all receivers.
+    /// Sets the value and wakes all receivers that wait.
     ///
     /// # Errors
     ///
@@ -213,7 +207,8 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If this thread keeps a [`Ref`] of the channel.
+    /// If this thread keeps a [`Ref`] of the channel, or is inside of the closure of
+    /// [`send_modify`](Sender::send_modify).
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         if self.is_closed() {
@@ -227,7 +222,7 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If this thread keeps a [`Ref`] of the channel.
+    /// As [`send`](Sender::send).
     #[track_caller]
     pub fn send_replace(&self, value: T) -> T {
         let mut value = value;
@@ -235,11 +230,14 @@ impl<T> Sender<T> {
         value
     }
 
-    /// Changes the value in place, even if there are no receivers, and tells them.
+    /// Changes the value in place, even if there are no receivers, and wakes them.
+    ///
+    /// `modify`, and the destructor of a value that it overwrites, run while the value is locked:
+    /// if they borrow from the channel or send to it, that panics.
     ///
     /// # Panics
     ///
-    /// If `modify` does; nobody is told then. And if this thread keeps a [`Ref`] of the channel.
+    /// If `modify` does; the receivers do not see a change then. And as [`send`](Sender::send).
     #[track_caller]
     pub fn send_modify<F: FnOnce(&mut T)>(&self, modify: F) {
         self.send_if_modified(|value| {
@@ -248,19 +246,21 @@ impl<T> Sender<T> {
         });
     }
 
-    /// Changes the value in place, even if there are no receivers, and tells them if `modify`
-    /// answers true. Returns what it answers.
+    /// Changes the value in place, even if there are no receivers, and wakes them if `modify`
+    /// returns true. Returns what `modify` returns.
     ///
     /// # Panics
     ///
-    /// If `modify` does; nobody is told then. And if this thread keeps a [`Ref`] of the channel.
+    /// As [`send_modify`](Sender::send_modify).
     #[track_caller]
     pub fn send_if_modified<F: FnOnce(&mut T) -> bool>(&self, modify: F) -> bool {
         let shared = &*self.shared;
         let mut value = shared.write();
+        let held = HeldHere::new(&shared.state);
         if !modify(&mut value) {
             return false;
         }
+        drop(held);
         let ((), wakes) = shared.state.change(|state| state.version += 1);
         drop(value);
         wakes.wake();
@@ -268,6 +268,12 @@ impl<T> Sender<T> {
     }
 
     /// Looks at the value.
+    ///
+    /// # Panics
+    ///
+    /// If this thread is inside of the closure of [`send_modify`](Sender::send_modify); and where
+    /// it keeps another [`Ref`] that a sender of another thread waits for.
+    #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         let mut value = self.shared.borrow(0);
         value.has_changed = false;
@@ -343,7 +349,7 @@ impl<T> Drop for Sender<T> {
 impl<T: fmt::Debug> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
-            .field("value", &self.shared.value)
+            .field("value", &Shown(&self.shared))
             .finish_non_exhaustive()
     }
 }
@@ -365,11 +371,21 @@ impl<T> Receiver<T> {
     }
 
     /// Looks at the value, without marking it as seen.
+    ///
+    /// # Panics
+    ///
+    /// As [`Sender::borrow`].
+    #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         self.shared.borrow(self.seen)
     }
 
     /// Looks at the value and marks it as seen.
+    ///
+    /// # Panics
+    ///
+    /// As [`Sender::borrow`].
+    #[track_caller]
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         let value = self.shared.borrow(self.seen);
         self.seen = value.version;
@@ -419,10 +435,11 @@ impl<T> Receiver<T> {
         Ok(())
     }
 
-    /// Waits for a value of which `is_wanted` answers true, and marks it as seen. The present value
+    /// Waits for a value for which `is_wanted` returns true, and marks it as seen. The present value
     /// is asked about first, seen or not.
     ///
-    /// `is_wanted` runs while the value is locked; see [`Ref`].
+    /// `is_wanted` runs while the value is locked: if it sends to the channel, that panics. See
+    /// [`Ref`].
     ///
     /// # Errors
     ///
@@ -434,22 +451,30 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// If `is_wanted` does.
+    /// If `is_wanted` does, and as [`Sender::borrow`].
     pub async fn wait_for(
         &mut self,
         mut is_wanted: impl FnMut(&T) -> bool,
     ) -> Result<Ref<'_, T>, RecvError> {
         // Those who borrow from a receiver cannot wait with it, so it is done with its parts.
         let (shared, seen) = (&*self.shared, &mut self.seen);
-        loop {
-            {
-                let value = shared.borrow(*seen);
-                *seen = value.version;
-                if is_wanted(&value) {
-                    return Ok(value);
-                }
+        let mut asked_about = None;
+        // One wait for all values, so that a place in line is kept from value to value.
+        let mut next = shared.state.until(&NEW_VALUE, move |state| {
+            if asked_about != Some(state.version) {
+                asked_about = Some(state.version);
+                Some(Ok(()))
+            } else {
+                (state.senders == 0).then(|| Err(RecvError::new()))
             }
-            shared.changed(*seen).await?;
+        });
+        loop {
+            (&mut next).await?;
+            let value = shared.borrow(*seen);
+            *seen = value.version;
+            if is_wanted(&value) {
+                return Ok(value);
+            }
         }
     }
 
@@ -480,7 +505,7 @@ impl<T> Drop for Receiver<T> {
 impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
-            .field("value", &self.shared.value)
+            .field("value", &Shown(&self.shared))
             .finish_non_exhaustive()
     }
 }

@@ -17,6 +17,7 @@ mod mutex;
 mod notify;
 mod once_cell;
 mod oneshot;
+mod reentry;
 mod rwlock;
 mod semaphore;
 mod sending;
