@@ -8,7 +8,8 @@
 //! The event loop sets the budget around each poll. Outside of a task's poll there is none.
 
 use std::cell::Cell;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 
 use crate::ready;
 
@@ -68,6 +69,16 @@ pub(crate) fn charge(bytes: usize) {
         let units = u32::try_from(1 + bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX);
         LEFT.set(left.saturating_sub(units));
     }
+}
+
+/// Does one operation that has nothing to wait for: waits until the task may, and charges it.
+pub(crate) async fn operate() {
+    poll_fn(|cx| {
+        ready!(poll_proceed(cx));
+        charge(0);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is

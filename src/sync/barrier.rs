@@ -1,5 +1,7 @@
 //! A barrier: nobody goes on until all are there.
 
+use std::fmt;
+
 use super::crowd::Crowd;
 
 /// Holds tasks back until there are enough of them.
@@ -25,13 +27,11 @@ use super::crowd::Crowd;
 /// assert_eq!(leaders, 1);
 /// # });
 /// ```
-#[derive(Debug)]
 pub struct Barrier {
     size: usize,
     state: Crowd<State>,
 }
 
-#[derive(Debug)]
 struct State {
     /// Who has come in this round.
     arrived: usize,
@@ -56,23 +56,38 @@ impl Barrier {
     ///
     /// It is not cancel safe: who has come and goes away is still counted.
     pub async fn wait(&self) -> BarrierWaitResult {
-        let mut own_round = None;
-        let arrival = self.state.until(&"others at a barrier (Barrier)", |state| {
-            let first_look = own_round.is_none();
-            let round = *own_round.get_or_insert(state.round);
-            state.arrived += usize::from(first_look);
-            let is_last = first_look && state.arrived == self.size;
-            if is_last {
-                state.arrived = 0;
-                state.round += 1;
-            }
-            (state.round != round).then_some(is_last)
-        });
-        let is_leader = arrival.await;
+        // Counted here, whatever is left of the budget: the last to come is the leader.
+        let (round, is_leader) = self.state.with(|state| state.arrive(self.size));
         if is_leader {
             self.state.wake();
         }
+        let others = self.state.until(&"others at a barrier (Barrier)", |state| {
+            (state.round != round).then_some(())
+        });
+        others.await;
         BarrierWaitResult(is_leader)
+    }
+}
+
+impl State {
+    /// Counts one more. Returns the round, and whether it was the last of it.
+    fn arrive(&mut self, size: usize) -> (u64, bool) {
+        let round = self.round;
+        self.arrived += 1;
+        let is_last = self.arrived == size;
+        if is_last {
+            self.arrived = 0;
+            self.round += 1;
+        }
+        (round, is_last)
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 

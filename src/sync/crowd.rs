@@ -6,15 +6,14 @@ use std::task::{Context, Poll};
 
 use super::lock;
 use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use crate::coop;
 use crate::tasks::Note;
 
 /// See the [module](self).
-#[derive(Debug)]
 pub(crate) struct Crowd<S> {
     inner: Mutex<Inner<S>>,
 }
 
-#[derive(Debug)]
 struct Inner<S> {
     state: S,
     waiters: WaitList<()>,
@@ -83,6 +82,9 @@ impl<S> Crowd<S> {
         place: &mut Place,
         mut look: impl FnMut(&mut S) -> Option<R>,
     ) -> Poll<R> {
+        if !coop::has_budget() {
+            lock(&self.inner).take_place(place);
+        }
         poll_leaf(cx, what, |guest| {
             let mut inner = lock(&self.inner);
             match look(&mut inner.state) {
@@ -106,6 +108,13 @@ impl<S> Crowd<S> {
 pub(crate) struct Place(Option<Ticket>);
 
 impl<S> Inner<S> {
+    /// Stands in line without a look, for a future whose task has spent its budget and is polled
+    /// again.
+    #[cold]
+    fn take_place(&mut self, place: &mut Place) {
+        place.0.get_or_insert_with(|| self.waiters.push((), None));
+    }
+
     /// Stands in line, at its end if it has been called in vain.
     fn wait<R>(&mut self, place: &mut Place, guest: &mut Guest<'_>) -> Attempt<R> {
         if let Some(ticket) = place.0 {
@@ -127,7 +136,6 @@ impl<S> Inner<S> {
 }
 
 /// The future of [`Crowd::until`].
-#[derive(Debug)]
 pub(super) struct Until<'a, S, F> {
     crowd: &'a Crowd<S>,
     what: Note,

@@ -1,11 +1,14 @@
 //! Telling somebody that something has happened.
 
+use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use super::lock;
 use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use crate::coop;
 
 /// Tells one task, or all, that something has happened.
 ///
@@ -28,12 +31,10 @@ use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
 /// heard.await.unwrap();
 /// # });
 /// ```
-#[derive(Debug)]
 pub struct Notify {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     /// Their notes say what they were called by.
     waiters: WaitList<Notice>,
@@ -129,6 +130,12 @@ impl Default for Notify {
     }
 }
 
+impl fmt::Debug for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notify").finish_non_exhaustive()
+    }
+}
+
 impl State {
     /// Calls one of the line's ends, or keeps the notification.
     fn notify(&mut self, notice: Notice, wakes: &mut Wakes) {
@@ -198,11 +205,28 @@ impl Wait {
         true
     }
 
+    /// Stands in line, or sets the notification aside that is kept, for a future whose task has
+    /// spent its budget. The future comes for it like any that is called.
+    #[cold]
+    fn take_place(&mut self, state: &mut State) {
+        if !matches!(self.stage, Stage::New) || state.rounds != self.rounds {
+            return;
+        }
+        self.stage = Stage::Waiting(if mem::take(&mut state.is_kept) {
+            state.waiters.push_called(Notice::First)
+        } else {
+            state.waiters.push(Notice::All, None)
+        });
+    }
+
     fn enable(&mut self, notify: &Notify) -> bool {
         self.has_come(&mut lock(&notify.state))
     }
 
     fn poll(&mut self, notify: &Notify, cx: &Context<'_>) -> Poll<()> {
+        if !coop::has_budget() {
+            self.take_place(&mut lock(&notify.state));
+        }
         poll_leaf(cx, &"a notification (Notify)", |guest| {
             self.attempt(&mut lock(&notify.state), guest)
         })

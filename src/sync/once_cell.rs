@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use super::permits::{Gate, Held, Keeper};
 use super::semaphore::TryAcquireError;
+use crate::coop;
 
 /// A cell that is filled once, by a future if need be.
 ///
@@ -82,7 +83,7 @@ impl<T> OnceCell<T> {
     /// Returns the value; if the cell is empty, fills it with what the future of `make` answers.
     ///
     /// Others who come meanwhile wait. If the future is dropped or panics, the next of them makes
-    /// its own.
+    /// its own. The future of `make` must not await the same cell, because it would wait for itself.
     ///
     /// # Cancel safety
     ///
@@ -112,6 +113,7 @@ impl<T> OnceCell<T> {
         Fut: Future<Output = Result<T, E>>,
     {
         if let Some(value) = self.get() {
+            coop::operate().await;
             return Ok(value);
         }
         match self.gate.take(1).await {

@@ -11,13 +11,13 @@ use std::task::{Context, Poll, Waker};
 use super::lock;
 use super::semaphore::{AcquireError, TryAcquireError};
 use super::wait_list::{Attempt, Departed, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use crate::coop;
 use crate::tasks::Note;
 
 /// As tokio has it, where some bits of the count are flags.
 pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
 
 /// The permits and who waits for them, under somebody's lock.
-#[derive(Debug)]
 pub(super) struct Permits {
     free: usize,
     is_closed: bool,
@@ -85,6 +85,22 @@ impl Permits {
                 Attempt::Waits
             }
         }
+    }
+
+    /// Sets permits aside, or takes a place in line for them, for a future whose task has spent its
+    /// budget. The future comes for them like any that is called.
+    #[cold]
+    fn take_place(&mut self, count: usize, ticket: &mut Option<Ticket>) {
+        if ticket.is_some() || self.is_closed {
+            return;
+        }
+        let taken = count.min(self.free);
+        self.free -= taken;
+        *ticket = Some(if taken == count {
+            self.waiters.push_called(0)
+        } else {
+            self.waiters.push(count - taken, None)
+        });
     }
 
     /// Hands permits to those in line, and keeps the rest.
@@ -164,7 +180,6 @@ pub(super) trait Keeper {
 }
 
 /// Takes permits, in order. Dropped before its time, it passes on what it has.
-#[derive(Debug)]
 pub(super) struct Take<'a, K: Keeper> {
     keeper: &'a K,
     count: usize,
@@ -176,10 +191,16 @@ impl<K: Keeper> Future for Take<'_, K> {
     type Output = Result<(), AcquireError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        poll_leaf(cx, this.keeper.what(), |guest| {
-            this.keeper
-                .with_permits(|permits| permits.take_or_wait(this.count, &mut this.ticket, guest))
+        let Take {
+            keeper,
+            count,
+            ticket,
+        } = &mut *self;
+        if !coop::has_budget() {
+            keeper.with_permits(|permits| permits.take_place(*count, ticket));
+        }
+        poll_leaf(cx, keeper.what(), |guest| {
+            keeper.with_permits(|permits| permits.take_or_wait(*count, ticket, guest))
         })
     }
 }
@@ -198,7 +219,6 @@ impl<K: Keeper> Drop for Take<'_, K> {
 }
 
 /// Permits with a lock of their own.
-#[derive(Debug)]
 pub(super) struct Gate {
     permits: Mutex<Permits>,
     what: Note,
@@ -234,7 +254,6 @@ impl Keeper for Gate {
 }
 
 /// Permits of a gate that are given back when this is dropped.
-#[derive(Debug)]
 pub(super) struct Held<'a> {
     pub(super) gate: &'a Gate,
     pub(super) count: usize,

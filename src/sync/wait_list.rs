@@ -19,7 +19,6 @@ use crate::tasks::{Note, wake_contained};
 pub(super) type Ticket = Key;
 
 /// See the [module](self).
-#[derive(Debug)]
 pub(super) struct WaitList<N> {
     slots: Slots<Waiter<N>>,
     /// The first in line, or [`Key::DANGLING`].
@@ -28,7 +27,6 @@ pub(super) struct WaitList<N> {
     tail: Ticket,
 }
 
-#[derive(Debug)]
 struct Waiter<N> {
     /// Set when it has been polled since it was last called; taken by the call.
     waker: Option<Waker>,
@@ -91,6 +89,17 @@ impl<N> WaitList<N> {
         }
         self.tail = ticket;
         ticket
+    }
+
+    /// Gives a slot to a waiter that is called without having stood in line.
+    pub(super) fn push_called(&mut self, note: N) -> Ticket {
+        self.slots.insert(Waiter {
+            waker: None,
+            is_called: true,
+            before: Key::DANGLING,
+            after: Key::DANGLING,
+            note,
+        })
     }
 
     /// Calls the first in line.
@@ -246,6 +255,9 @@ impl<R> Attempt<R> {
 
 /// Polls a leaf future that waits for `what`: asks and charges the budget, and calls `attempt`, a
 /// second time if it needs a waker. `attempt` takes and releases the lock.
+///
+/// The order of a line is the order of first polls, also where the budget is spent: a future with a
+/// line takes its place there before it calls this.
 pub(super) fn poll_leaf<R>(
     cx: &Context<'_>,
     what: Note,

@@ -7,7 +7,6 @@
 //! What is here makes loops without such operations take part in that ([`consume_budget`],
 //! [`cooperative`]), asks ([`has_budget_remaining`]), and opts out ([`unconstrained`]).
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -37,12 +36,7 @@ use crate::coop;
 /// # });
 /// ```
 pub async fn consume_budget() {
-    poll_fn(|cx| {
-        ready!(coop::poll_proceed(cx));
-        coop::charge(0);
-        Poll::Ready(())
-    })
-    .await;
+    coop::operate().await;
 }
 
 /// Returns whether the task may do one more operation in this poll.

@@ -12,6 +12,7 @@ mod support;
 mod barrier;
 mod broadcast;
 mod budget;
+mod line;
 mod mpsc;
 mod mutex;
 mod notify;

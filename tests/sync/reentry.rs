@@ -1,9 +1,9 @@
 //! Users' code that calls back: no call of `sync` from inside of another one hangs. It works, or it
 //! panics and says why.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, Mutex as StdMutex, mpsc as std_mpsc};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, mpsc as std_mpsc};
 use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -60,7 +60,9 @@ fn check(name: &str, expected: Outcome, call: impl FnOnce() + Send + 'static) {
 
 /// Calls back, once.
 #[derive(Clone, Default)]
-struct Hook(Arc<StdMutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Hook(Arc<StdMutex<Option<Call>>>);
+
+type Call = Box<dyn FnOnce() + Send>;
 
 impl Hook {
     fn set(&self, call: impl FnOnce() + Send + 'static) {
@@ -89,6 +91,13 @@ struct HookWaker(Hook);
 impl Wake for HookWaker {
     fn wake(self: Arc<Self>) {
         self.0.call();
+    }
+}
+
+impl Write for Hook {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        self.call();
+        Ok(())
     }
 }
 
@@ -401,7 +410,7 @@ fn a_locked_value_may_call_back() {
     let calls: [(Outcome, Call); 3] = [
         (Works, |mutex| assert!(mutex.try_lock().is_err())),
         (Works, |mutex| {
-            assert!(format!("{mutex:?}").contains("<locked>"))
+            assert!(format!("{mutex:?}").contains("<locked>"));
         }),
         (Panics, |mutex| drop(mutex.blocking_lock())),
     ];
@@ -443,7 +452,7 @@ fn a_value_that_is_read_or_written_may_call_back() {
     let calls: [(Outcome, Outcome, Call); 4] = [
         (Works, Works, |lock| assert!(lock.try_write().is_err())),
         (Works, Works, |lock| {
-            assert!(format!("{lock:?}").contains("data"))
+            assert!(format!("{lock:?}").contains("data"));
         }),
         (Panics, Panics, |lock| drop(lock.blocking_read())),
         (Panics, Panics, |lock| drop(lock.blocking_write())),
@@ -517,7 +526,7 @@ fn check_waker<R: 'static>(
 }
 
 #[test]
-fn wakers_may_call_back() {
+fn wakers_of_locks_and_signals_may_call_back() {
     let semaphore = Arc::new(Semaphore::new(0));
     let [waits, wakes, calls] = [(); 3].map(|()| Arc::clone(&semaphore));
     check_waker(
@@ -551,6 +560,26 @@ fn wakers_may_call_back() {
         move || drop(guard.lock().unwrap().take()),
         move || assert!(calls.try_lock().is_err()),
     );
+    let set_once = Arc::new(SetOnce::new());
+    let [wakes, calls] = [(); 2].map(|()| Arc::clone(&set_once));
+    check_waker(
+        "SetOnce",
+        async move || *set_once.wait().await,
+        move || wakes.set(1).unwrap(),
+        move || assert_eq!(*now(calls.wait()), 1),
+    );
+    let barrier = Arc::new(Barrier::new(2));
+    let [wakes, calls] = [(); 2].map(|()| Arc::clone(&barrier));
+    check_waker(
+        "Barrier",
+        async move || barrier.wait().await,
+        move || assert!(now(wakes.wait()).is_leader()),
+        move || drop(Polled::waiting(calls.wait())),
+    );
+}
+
+#[test]
+fn wakers_of_channels_may_call_back() {
     let (sender, mut receiver) = watch::channel(1);
     let sender = Arc::new(sender);
     let calls = Arc::clone(&sender);
@@ -582,20 +611,22 @@ fn wakers_may_call_back() {
         move || sender.try_send(2).unwrap(),
         move || calls.try_send(3).unwrap(),
     );
-    let set_once = Arc::new(SetOnce::new());
-    let [wakes, calls] = [(); 2].map(|()| Arc::clone(&set_once));
-    check_waker(
-        "SetOnce",
-        async move || *set_once.wait().await,
-        move || wakes.set(1).unwrap(),
-        move || assert_eq!(*now(calls.wait()), 1),
-    );
-    let barrier = Arc::new(Barrier::new(2));
-    let [wakes, calls] = [(); 2].map(|()| Arc::clone(&barrier));
-    check_waker(
-        "Barrier",
-        async move || drop(barrier.wait().await),
-        move || assert!(now(wakes.wait()).is_leader()),
-        move || drop(Polled::waiting(calls.wait())),
-    );
+}
+
+#[test]
+fn what_is_written_to_may_call_back() {
+    static NOTIFY: OnceLock<Notify> = OnceLock::new();
+    static BARRIER: OnceLock<Barrier> = OnceLock::new();
+
+    check("Debug of Notify and Barrier", Works, || {
+        let notify = NOTIFY.get_or_init(Notify::new);
+        let barrier = BARRIER.get_or_init(|| Barrier::new(1));
+        let _waiting = Polled::waiting(notify.notified());
+        let mut hook = Hook::default();
+        hook.set(move || notify.notify_waiters());
+        write!(hook, "{notify:?}").unwrap();
+        hook.set(move || assert!(now(barrier.wait()).is_leader()));
+        write!(hook, "{barrier:?}").unwrap();
+        assert!(!hook.is_set());
+    });
 }

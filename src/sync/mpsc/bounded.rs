@@ -8,6 +8,7 @@ use super::chan::{Chan, Tx, WeakTx};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::permit::{OwnedPermit, Permit, PermitIterator};
 use super::receiver::Receiver;
+use crate::coop;
 use crate::sync::blocking::block_on;
 use crate::sync::permits::Keeper;
 use crate::sync::semaphore::TryAcquireError;
@@ -155,6 +156,7 @@ impl<T> Sender<T> {
     /// Dropping the future gives up the place in line; room that was set aside goes to the next.
     pub async fn reserve_many(&self, count: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
         if count > self.max_capacity() {
+            coop::operate().await;
             return Err(SendError(()));
         }
         self.wait_for_room(count).await?;

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 
 use super::chan::Chan;
 use super::error::TryRecvError;
+use crate::coop;
 use crate::sync::blocking::block_on;
 
 /// What both receivers can do.
@@ -90,6 +91,8 @@ macro_rules! receiver {
                 limit: usize,
             ) -> Poll<usize> {
                 if limit == 0 {
+                    ready!(coop::poll_proceed(cx));
+                    coop::charge(0);
                     return Poll::Ready(0);
                 }
                 let received = self.chan.poll_recv_many(cx, buffer, limit);
