@@ -250,17 +250,35 @@ fn take_path(tokens: &[TokenTree]) -> Taken<'_> {
             _ if length == 0 => 0,
             behind => return Some((tokens[..length].iter().cloned().collect(), behind)),
         };
-        let TokenTree::Ident(_) = tokens.get(length + colons)? else {
-            return None;
-        };
+        match tokens.get(length + colons)? {
+            TokenTree::Ident(name) if !KEYWORDS.contains(&&*name.to_string()) => {}
+            _ => return None,
+        }
         length += colons + 1;
     }
 }
 
+/// The words that no name in a path may be. Behind it would be the compiler that complains, about
+/// what it reads next.
+#[rustfmt::skip]
+const KEYWORDS: &[&str] = &[
+    "_", "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum",
+    "extern", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut",
+    "pub", "ref", "return", "static", "struct", "trait", "true", "type", "unsafe", "use", "where",
+    "while",
+];
+
 /// Takes `"my::quintet"`, which is how the macros of other runtimes have it.
 fn take_quoted_path(tokens: &[TokenTree]) -> Taken<'_> {
     let (literal, behind) = tokens.split_first()?;
-    let inside = flat(unquoted(&literal.to_string())?.parse().ok()?);
+    let text = literal.to_string();
+    let text = unquoted(&text)?;
+    // First the characters: a quote or a comment without an end would not be an error of the
+    // compiler's lexer, but the end of this macro.
+    if !is_path(text) {
+        return None;
+    }
+    let inside = flat(text.parse().ok()?);
     let (path, []) = take_path(&inside)? else {
         return None;
     };
@@ -269,6 +287,25 @@ fn take_quoted_path(tokens: &[TokenTree]) -> Taken<'_> {
         token
     });
     Some((placed.collect(), behind))
+}
+
+/// Whether `text` is made of names and of `::` between them.
+fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    let names = text.strip_prefix("::").unwrap_or(text).split("::");
+    names.map(str::trim).all(is_name)
+}
+
+/// Whether `text` has the shape of a name. There are letters that are in no name; the lexer refuses
+/// these.
+fn is_name(text: &str) -> bool {
+    let name = match text.strip_prefix("r#") {
+        Some("_" | "crate" | "self" | "super" | "Self") => return false,
+        Some(name) => name,
+        None => text,
+    };
+    let is_letter = |c: char| c == '_' || c.is_alphabetic();
+    name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
 }
 
 /// Takes `"5s"`, and makes nanoseconds of it.
@@ -312,4 +349,101 @@ fn unquoted(literal: &str) -> Option<&str> {
         None => literal,
     };
     quoted.strip_prefix('"')?.strip_suffix('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_known_by_its_characters() {
+        for text in [
+            "a",
+            "_a",
+            "a1",
+            "quintet",
+            "::quintet",
+            "my::quintet",
+            "self::x",
+            "crate",
+            "super::a",
+            "r#type",
+            "r#type::r#a",
+            " my :: quintet ",
+            "\u{e9}",
+            "_",
+        ] {
+            assert!(is_path(text), "{text}");
+        }
+        for text in [
+            "",
+            ":",
+            "::",
+            "a::",
+            "a:b",
+            "a:::b",
+            "::::a",
+            "a b",
+            "1a",
+            "a-b",
+            "$crate",
+            "(",
+            "\"",
+            "'",
+            "a'",
+            "a'b",
+            "\"a\"",
+            "/*",
+            "/* a */",
+            "a/**/",
+            "//",
+            "r#",
+            "r#\"",
+            "r##a",
+            "b'",
+            "c\"",
+            "#",
+            "\\",
+            "\\\"",
+            "a\\",
+            "\u{0}",
+            "a\u{200b}b",
+            "r#crate",
+            "r#_",
+            "\u{b2}",
+        ] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
+
+    /// Texts of all sorts of pieces: what is taken for a path has nothing in it that begins a literal
+    /// or a comment.
+    #[test]
+    fn no_path_begins_a_literal_or_a_comment() {
+        const PIECES: &[&str] = &[
+            "a", "r", "br", "c", "_", "1", "::", ":", " ", "\t", "#", "r#", "\"", "'", "/", "/*",
+            "*/", "\\", "\\n", "\\x41", "\\u{41}", "(", ")", "{", "}", "$", "-", ".", "\u{e9}",
+            "\u{2028}",
+        ];
+        let mut state = 1_u64;
+        let mut next = |bound: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as usize % bound
+        };
+        let mut paths = 0;
+        for _ in 0..100_000 {
+            let length = 1 + next(5);
+            let text: String = (0..length).map(|_| PIECES[next(PIECES.len())]).collect();
+            if is_path(&text) {
+                paths += 1;
+                let odd = ["\"", "'", "/", "\\", "(", "$", "##"];
+                assert!(!odd.iter().any(|odd| text.contains(odd)), "{text:?}");
+                let hashes = text.matches('#').count();
+                assert_eq!(hashes, text.matches("r#").count(), "{text:?}");
+            }
+        }
+        assert!(paths > 1000, "{paths}");
+    }
 }
