@@ -14,7 +14,8 @@ Usage: file_server [OPTIONS]
   --host HOST        address or name to listen on [default: 127.0.0.1]
   --port N           port to listen on, 0 for any free one [default: 8080]
   --grace SECONDS    how long requests may go on after Ctrl-C [default: 5]
-  --patience SECONDS how long a client may keep us waiting [default: 30]
+  --patience SECONDS how long a client may say nothing [default: 30], and how long
+                     it may read nothing, which is at least 90
   --connections N    how many connections are open at most [default: 500]
   --quiet            log no requests
   --help             print this

@@ -1,39 +1,53 @@
 //! One connection: hyper on a stream that does not wait for ever.
 
 use std::error::Error;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures::future::{self, Either};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use quintet::hyper::Timer;
-use quintet::io::AsyncRead;
 use quintet::net::TcpStream;
-use quintet::time::{Sleep, sleep};
 
 use crate::log::complain;
+use crate::patient::PatientStream;
 use crate::service::{self, Server};
 
 /// How much of a request's head hyper takes, and how much of a response it holds back.
 const BUFFER_MAX: usize = 64 * 1024;
 
+/// How much of a response the OS takes before it can be sent. Without this limit it takes megabytes,
+/// and only asks for more when a third of them is sent: a slow client would seem to read nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_MAX: u32 = 16 * 1024;
+
+/// Sets the socket's options.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // The head of a response and its body are separate writes; neither shall wait.
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX)?;
+    Ok(())
+}
+
 /// Serves a connection until it ends, or until the server stops and its running request has ended.
 pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAddr) {
     let _counted = Counted::new(Rc::clone(&server));
     let service = service_fn(|request| service::respond(Rc::clone(&server), request));
+    let is_stopping = || server.stopping.peek().is_some();
+    let stream = PatientStream::new(stream, server.patience, is_stopping);
     let mut connection = pin!(
         http1::Builder::new()
             // Without a timer hyper would wait for ever for a request's head.
             .timer(Timer::new())
             .header_read_timeout(server.patience)
             .max_buf_size(BUFFER_MAX)
-            .serve_connection(PatientStream::new(stream, Rc::clone(&server)), service)
+            // A client that has nothing more to say may still want to hear.
+            .half_close(true)
+            .serve_connection(stream, service)
     );
     let stopping = server.stopping.clone();
     let result = match future::select(connection.as_mut(), stopping).await {
@@ -68,110 +82,5 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.update(|connections| connections - 1);
-    }
-}
-
-/// How much of what a client still sends is read after the last response.
-const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// And for how long.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// A stream for hyper that gives up when a write makes no progress for too long, and that hangs up
-/// politely.
-struct PatientStream {
-    stream: TcpStream,
-    server: Rc<Server>,
-    /// Runs while the other end takes nothing.
-    stalled: Option<Sleep>,
-    /// Runs once the write side has been shut down.
-    lingering: Option<Sleep>,
-    /// How much has been read meanwhile.
-    lingered_bytes: usize,
-}
-
-impl PatientStream {
-    fn new(stream: TcpStream, server: Rc<Server>) -> Self {
-        PatientStream {
-            stream,
-            server,
-            stalled: None,
-            lingering: None,
-            lingered_bytes: 0,
-        }
-    }
-
-    /// Passes on what a write answered, unless it has been pending for too long.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.stalled = None;
-            return poll;
-        }
-        let patience = self.server.patience;
-        let stalled = self.stalled.get_or_insert_with(|| sleep(patience));
-        ready!(Pin::new(stalled).poll(cx));
-        let error = io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
-        Poll::Ready(Err(error))
-    }
-
-    /// Waits until the other end hangs up, too. A socket that is closed with data unread makes the
-    /// OS reset the connection, and then the other end may lose the response that it was sent.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut buffer = [0; 4096];
-        while self.lingered_bytes < LINGER_BYTES_MAX && self.server.stopping.peek().is_none() {
-            match AsyncRead::poll_read(Pin::new(&mut self.stream), cx, &mut buffer) {
-                Poll::Ready(Ok(0) | Err(_)) => break,
-                Poll::Ready(Ok(len)) => self.lingered_bytes += len,
-                Poll::Pending => {
-                    let lingering = self.lingering.get_or_insert_with(|| sleep(LINGER));
-                    return Pin::new(lingering).poll(cx);
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-}
-
-impl Read for PatientStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        cursor: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Read::poll_read(Pin::new(&mut self.stream), cx, cursor)
-    }
-}
-
-impl Write for PatientStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Write::poll_write(Pin::new(&mut self.stream), cx, bytes);
-        self.watch(cx, poll)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Write::poll_write_vectored(Pin::new(&mut self.stream), cx, slices);
-        self.watch(cx, poll)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Write::poll_flush(Pin::new(&mut self.stream), cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Write::poll_shutdown(Pin::new(&mut self.stream), cx))?;
-        ready!(self.poll_linger(cx));
-        Poll::Ready(Ok(()))
     }
 }

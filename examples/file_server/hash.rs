@@ -13,7 +13,7 @@ const SLICE: usize = 128 * 1024;
 ///
 /// It is long work, so it is done on the pool of workers; but one slice after the other, each a job
 /// that waits its turn between those of others. And when this future is dropped, because the client
-/// has gone, no further job is begun.
+/// has reset the connection, no further job is begun.
 pub(crate) async fn sha256(file: File) -> io::Result<String> {
     let mut work = Work {
         file,

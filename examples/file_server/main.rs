@@ -20,7 +20,7 @@
 //!
 //! - `main.rs`: the accept loop, with a limit and a back-off, and the orderly end. All connections
 //!   are tasks on this one thread, so they share an `Rc`.
-//! - `connection.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
+//! - `connection.rs`, `patient.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
 //! - `service.rs`: from a request to a response. What touches the file system is a job for a
 //!   worker thread, so the loop never waits for a disk.
 //! - `files.rs`, `conditions.rs`, `listing.rs`, `mime.rs`: files and HTTP, nothing asynchronous.
@@ -42,6 +42,7 @@ mod listing;
 mod live;
 mod log;
 mod mime;
+mod patient;
 mod service;
 
 use std::cell::Cell;
@@ -163,8 +164,7 @@ async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // The head of a response and its body are separate writes; neither shall wait.
-                if stream.set_nodelay(true).is_ok() {
+                if connection::prepare(&stream).is_ok() {
                     return (stream, peer);
                 }
             }

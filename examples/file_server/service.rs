@@ -33,7 +33,7 @@ pub(crate) struct Server {
     /// What is served, as a canonical path. `Arc`, since workers look at it, too.
     pub(crate) root: Arc<Path>,
     pub(crate) is_quiet: bool,
-    /// How long a client may keep us waiting.
+    /// How long a client may say nothing; and read nothing, if it is long enough for that.
     pub(crate) patience: Duration,
     /// Is ready when the server stops.
     pub(crate) stopping: Shared<oneshot::Receiver<Infallible>>,

@@ -29,4 +29,5 @@ unit_tests_of! {
     hash at "../../examples/file_server/hash.rs";
     listing at "../../examples/file_server/listing.rs";
     mime at "../../examples/file_server/mime.rs";
+    patient at "../../examples/file_server/patient.rs";
 }

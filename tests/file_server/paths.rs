@@ -243,7 +243,7 @@ fn a_file_that_gets_shorter_ends_its_response_early() {
     file.expect("a file").set_len(1000).expect("a shorter file");
 
     // The client can tell, for it does not get what was announced.
-    server.wait_for_error("unexpected end of file");
     assert!(client.rest().len() < 1 << 30);
+    server.wait_for_error("unexpected end of file");
     server.assert_serves();
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::site::{CHUNK, SMALL, Site, pattern, set_modified};
@@ -273,6 +274,49 @@ fn a_connection_serves_many_requests_also_at_once() {
     client.send_raw(b"GET /small.txt HTTP/1.0\r\n\r\n");
     assert_eq!(client.response().body, SMALL);
     assert_eq!(client.rest(), b"");
+}
+
+/// As `printf … | nc -N` does: everything is asked, then the write side is closed.
+#[test]
+fn a_client_that_half_closes_gets_the_whole_response() {
+    let site = Site::new();
+    // More than the buffers on the way hold.
+    let large = pattern(8 * 1024 * 1024);
+    site.write("large", &large);
+    fs::create_dir(site.root().join("sub")).expect("a new directory");
+    let server = site.serve();
+    let ask = |requests: &str| {
+        let mut client = server.connect();
+        client.send_raw(requests.as_bytes());
+        let socket = client.socket();
+        socket.shutdown(Shutdown::Write).expect("it is connected");
+        client
+    };
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    for (target, status) in [("/small.txt", 200), ("/sub/", 200), ("/nowhere", 404)] {
+        let mut client = ask(&get(target));
+        assert_eq!(client.response().status, status, "{target}");
+        assert_eq!(client.rest(), b"", "{target}");
+    }
+    let mut client = ask(&get("/large"));
+    assert!(client.response().body == large);
+    assert_eq!(client.rest(), b"");
+
+    let mut client = ask(&get("/hash/large"));
+    assert!(client.response().text().ends_with("  large\n"));
+    assert_eq!(client.rest(), b"");
+
+    let mut client = ask(&(get("/small.txt") + &get("/large") + &get("/nowhere")));
+    assert_eq!(client.response().body, SMALL);
+    assert!(client.response().body == large);
+    assert_eq!(client.response().status, 404);
+    assert_eq!(client.rest(), b"");
+
+    // Half a request is none.
+    let mut client = ask("GET /small.txt HTTP/1.1\r\nHo");
+    assert_eq!(client.rest(), b"");
+    server.assert_serves();
 }
 
 #[test]

@@ -1,0 +1,310 @@
+//! A stream for hyper that gives up on a client that reads nothing, and that hangs up politely.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use quintet::net::TcpStream;
+use quintet::time::{Sleep, sleep};
+
+/// For how long a client may take nothing, at least.
+///
+/// One that reads slowly does not take a byte now and then: its kernel says that there is room again
+/// when a good part of its buffer is free. With a buffer of 64 KiB and 2 kB a second that is after
+/// half a minute.
+const STALL_MIN: Duration = Duration::from_secs(90);
+
+/// How much of what a client still sends is read after the last response.
+const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// And for how long.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is asked of a stream besides reading and writing.
+pub(crate) trait Socket: Read + Write + Unpin {
+    /// Takes the error that the OS has noted for it, such as a reset by the other end.
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+}
+
+impl Socket for TcpStream {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        TcpStream::take_error(self)
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct PatientStream<S, F> {
+    stream: S,
+    /// For how long no write may be accepted.
+    patience: Duration,
+    /// Says whether the server stops.
+    is_stopping: F,
+    /// Runs while the other end takes nothing.
+    stalled: Option<Sleep>,
+    /// Runs once the write side has been shut down.
+    lingering: Option<Sleep>,
+    /// How much has been read meanwhile.
+    lingered_bytes: usize,
+}
+
+impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
+    pub(crate) fn new(stream: S, patience: Duration, is_stopping: F) -> Self {
+        PatientStream {
+            stream,
+            patience: patience.max(STALL_MIN),
+            is_stopping,
+            stalled: None,
+            lingering: None,
+            lingered_bytes: 0,
+        }
+    }
+
+    /// Passes on what a write returned, unless none has been accepted for too long.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.stalled = None;
+            return poll;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| sleep(patience));
+        ready!(Pin::new(stalled).poll(cx));
+        let error = io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
+        Poll::Ready(Err(error))
+    }
+
+    /// Waits until the other end hangs up, too. A socket that is closed with data unread makes the
+    /// OS reset the connection, and then the other end may lose the response that it was sent.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = [0; 4096];
+        while self.lingered_bytes < LINGER_BYTES_MAX && !(self.is_stopping)() {
+            let mut buffer = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.lingered_bytes += buffer.filled().len();
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    let lingering = self.lingering.get_or_insert_with(|| sleep(LINGER));
+                    return Pin::new(lingering).poll(cx);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: Socket, F: Unpin> Read for PatientStream<S, F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, cursor)
+    }
+}
+
+impl<S: Socket, F: Fn() -> bool + Unpin> Write for PatientStream<S, F> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(cx, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// hyper calls this whenever it polls the connection, and while a response is being made it does
+    /// not read. So it is here that a client is noticed that has reset the connection meanwhile.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.stream.take_error()? {
+            return Poll::Ready(Err(error));
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        ready!(self.poll_linger(cx));
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::poll_fn;
+    use std::rc::Rc;
+    use std::task::Waker;
+
+    use quintet::time::Instant;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Takes as many bytes as the test says; never says anything, and never hangs up.
+    #[derive(Clone, Default)]
+    struct Fake {
+        room: Rc<Cell<usize>>,
+        waker: Rc<RefCell<Option<Waker>>>,
+        error: Rc<Cell<Option<io::ErrorKind>>>,
+    }
+
+    impl Fake {
+        fn take(&self, bytes: usize) {
+            self.room.set(bytes);
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+
+        fn patient(&self, patience: Duration) -> PatientStream<Self, fn() -> bool> {
+            PatientStream::new(self.clone(), patience, || false)
+        }
+    }
+
+    impl Read for Fake {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl Write for Fake {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let taken = self.room.take().min(bytes.len());
+            if taken == 0 {
+                self.waker.replace(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Socket for Fake {
+        fn take_error(&self) -> io::Result<Option<io::Error>> {
+            Ok(self.error.take().map(io::Error::from))
+        }
+    }
+
+    async fn write(
+        stream: &mut PatientStream<Fake, fn() -> bool>,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await
+    }
+
+    /// Waits for a write that is never accepted, and returns for how long.
+    async fn until_cut_off(stream: &mut PatientStream<Fake, fn() -> bool>) -> Duration {
+        let start = Instant::now();
+        let error = write(stream, b"x").await.expect_err("nothing is taken");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        start.elapsed()
+    }
+
+    #[quintet::test(start_paused)]
+    async fn a_slow_reader_is_served_for_as_long_as_it_takes() {
+        let fake = Fake::default();
+        let mut stream = fake.patient(PATIENCE);
+        let start = Instant::now();
+        let reader = quintet::spawn({
+            let fake = fake.clone();
+            async move {
+                for _ in 0..100 {
+                    sleep(STALL_MIN - Duration::from_secs(1)).await;
+                    fake.take(64 * 1024);
+                }
+            }
+        });
+        let chunk = vec![0; 256 * 1024];
+        for _ in 0..100 {
+            let written = write(&mut stream, &chunk).await;
+            assert_eq!(written.expect("it is not cut off"), 64 * 1024);
+        }
+        reader.await.expect("it does not panic");
+        assert!(start.elapsed() > Duration::from_secs(2 * 60 * 60));
+        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+    }
+
+    #[quintet::test(start_paused)]
+    async fn a_client_that_reads_nothing_is_cut_off() {
+        for (patience, expected) in [
+            (Duration::ZERO, STALL_MIN),
+            (PATIENCE, STALL_MIN),
+            (2 * STALL_MIN, 2 * STALL_MIN),
+        ] {
+            let mut stream = Fake::default().patient(patience);
+            assert_eq!(until_cut_off(&mut stream).await, expected);
+        }
+    }
+
+    /// Time in which there is nothing to write is not the client's.
+    #[quintet::test(start_paused)]
+    async fn a_write_that_is_accepted_begins_the_time_anew() {
+        let fake = Fake::default();
+        let mut stream = fake.patient(PATIENCE);
+        let pending = futures::poll!(Box::pin(write(&mut stream, b"x")));
+        assert!(pending.is_pending());
+        sleep(STALL_MIN - Duration::from_secs(1)).await;
+        fake.take(1);
+        write(&mut stream, b"x").await.expect("it is taken");
+        sleep(10 * STALL_MIN).await;
+        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+    }
+
+    #[quintet::test(start_paused)]
+    async fn a_reset_is_noticed_without_a_write() {
+        let fake = Fake::default();
+        let mut stream = fake.patient(PATIENCE);
+        let mut flush = async || poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx)).await;
+        flush().await.expect("all is well");
+        fake.error.set(Some(io::ErrorKind::ConnectionReset));
+        let error = flush().await.expect_err("it is noticed");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[quintet::test(start_paused)]
+    async fn a_client_that_does_not_hang_up_after_the_last_response_is_not_waited_for_long() {
+        let mut stream = Fake::default().patient(PATIENCE);
+        let start = Instant::now();
+        let shut_down = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
+        shut_down.await.expect("it can be shut down");
+        assert_eq!(start.elapsed(), LINGER);
+
+        let mut stream = PatientStream::new(Fake::default(), PATIENCE, || true);
+        let start = Instant::now();
+        let shut_down = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
+        shut_down.await.expect("it can be shut down");
+        assert_eq!(start.elapsed(), Duration::ZERO, "the server stops");
+    }
+}
