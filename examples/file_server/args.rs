@@ -1,9 +1,12 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt};
 
 pub(crate) const USAGE: &str = "\
 Serves a directory over HTTP/1.1.
@@ -65,46 +68,43 @@ impl Default for Options {
 }
 
 /// Reads the arguments, without the program's name; an error is a line for the user.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut args = args.into_iter();
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+    let mut parser = Parser::from_args(args);
     let mut options = Options::default();
-    while let Some(name) = args.next() {
-        let name = name.to_string_lossy();
-        let mut value = || {
-            args.next()
-                .ok_or_else(|| format!("{name} needs a value after it"))
-        };
-        match &*name {
-            "--dir" => options.dir = value()?.into(),
-            "--host" => options.host = number_or_text(&name, value()?)?,
-            "--port" => options.port = number_or_text(&name, value()?)?,
-            "--grace" => options.grace = seconds(&name, value()?)?,
-            "--patience" => options.patience = seconds(&name, value()?)?,
-            "--connections" => options.connections = number_or_text(&name, value()?)?,
-            "--quiet" => options.is_quiet = true,
-            "--help" | "-h" => return Ok(Command::Help),
-            _ => return Err(format!("unknown argument {name}")),
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("dir") => options.dir = parser.value()?.into(),
+            Arg::Long("host") => options.host = parser.value()?.string()?,
+            Arg::Long("port") => options.port = value(&mut parser, "--port")?,
+            Arg::Long("grace") => options.grace = seconds(&mut parser, "--grace")?,
+            Arg::Long("patience") => options.patience = seconds(&mut parser, "--patience")?,
+            Arg::Long("connections") => {
+                options.connections = value(&mut parser, "--connections")?;
+            }
+            Arg::Long("quiet") => options.is_quiet = true,
+            Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
+            _ => return Err(arg.unexpected()),
         }
     }
     if options.connections == 0 {
-        return Err("--connections must be at least 1".to_owned());
+        return Err("--connections must be at least 1".into());
     }
     Ok(Command::Serve(options))
 }
 
-fn number_or_text<T: FromStr>(name: &str, value: OsString) -> Result<T, String> {
-    let parsed = value.to_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| format!("{name} cannot be {}", value.display()))
+/// Reads the value of the option that has just been read.
+fn value<T: FromStr<Err: Display>>(parser: &mut Parser, name: &str) -> Result<T, lexopt::Error> {
+    let value = parser.value()?;
+    let parsed = value.to_string_lossy().parse();
+    parsed.map_err(|error| format!("{name} cannot be {}: {error}", value.display()).into())
 }
 
-fn seconds(name: &str, value: OsString) -> Result<Duration, String> {
-    let seconds: f64 = number_or_text(name, value)?;
+fn seconds(parser: &mut Parser, name: &str) -> Result<Duration, lexopt::Error> {
+    let seconds: f64 = value(parser, name)?;
     match Duration::try_from_secs_f64(seconds) {
         // Somewhere it is added to the time of day, which must not overflow.
         Ok(duration) if duration <= YEAR => Ok(duration),
-        _ => Err(format!(
-            "{name} must be between 0 and a year, not {seconds}"
-        )),
+        _ => Err(format!("{name} must be between 0 and a year, not {seconds}").into()),
     }
 }
 
@@ -113,26 +113,33 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(OsString::from))
+        let args = line.split_whitespace().map(OsString::from);
+        parse(args).map_err(|error| error.to_string())
     }
 
     #[test]
     fn options_override_the_defaults() {
-        let line = "--dir /tmp --port 0 --grace 0.5 --quiet";
-        let Ok(Command::Serve(options)) = parsed(line) else {
-            panic!("the line is good");
-        };
-        assert_eq!(options.dir, Path::new("/tmp"));
-        assert_eq!(options.port, 0);
-        assert_eq!(options.grace, Duration::from_millis(500));
-        assert!(options.is_quiet);
-        assert_eq!(options.host, "127.0.0.1");
+        for line in [
+            "--dir /tmp --port 0 --grace 0.5 --quiet",
+            "--quiet --grace=0.5 --port=0 --dir=/tmp",
+        ] {
+            let Ok(Command::Serve(options)) = parsed(line) else {
+                panic!("the line is good");
+            };
+            assert_eq!(options.dir, Path::new("/tmp"));
+            assert_eq!(options.port, 0);
+            assert_eq!(options.grace, Duration::from_millis(500));
+            assert!(options.is_quiet);
+            assert_eq!(options.host, "127.0.0.1");
+        }
     }
 
     #[test]
     fn mistakes_are_named() {
         for (line, message) in [
-            ("--port", "--port needs a value after it"),
+            ("--port", "missing argument for option '--port'"),
+            ("--port=", "--port cannot be "),
+            ("--quiet=yes", "unexpected argument for option '--quiet'"),
             ("--port 70000", "--port cannot be 70000"),
             ("--port x", "--port cannot be x"),
             ("--grace -1", "--grace must be between"),
@@ -140,8 +147,9 @@ mod tests {
             ("--grace inf", "--grace must be between"),
             ("--patience 1e300", "--patience must be between"),
             ("--connections 0", "--connections must be at least 1"),
-            ("--color", "unknown argument --color"),
-            ("/tmp", "unknown argument /tmp"),
+            ("--color", "invalid option '--color'"),
+            ("-p", "invalid option '-p'"),
+            ("/tmp", "unexpected argument \"/tmp\""),
         ] {
             let error = parsed(line).expect_err(line);
             assert!(error.starts_with(message), "{line}: {error}");

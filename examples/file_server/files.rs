@@ -1,7 +1,6 @@
 //! From the path of a request to an open file below the root, and never to anything else.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -10,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use rustix::fs::OFlags;
 
 use crate::conditions::Version;
@@ -175,31 +175,24 @@ fn forbidden(why: &str) -> io::Error {
 
 /// Decodes `%2B` and the like; none if a percent sign has no two hexadecimal digits behind it.
 fn percent_decode(text: &str) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            decoded.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            decoded.push(byte);
-        }
-    }
-    Some(decoded)
+    let is_code = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_good = text.split('%').skip(1).all(is_code);
+    is_good.then(|| percent_encoding::percent_decode_str(text).collect())
 }
+
+/// What stands for itself in a URL, whatever stands around it (RFC 3986, section 2.3), and all else.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Encodes a name such that it is one segment of a URL, whatever bytes it has.
 pub(crate) fn percent_encode(name: &OsStr) -> String {
-    let mut encoded = String::new();
-    for &byte in name.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("a string takes all that is written to it");
-        }
-    }
-    encoded
+    percent_encoding::percent_encode(name.as_bytes(), RESERVED).to_string()
 }
 
 #[cfg(test)]

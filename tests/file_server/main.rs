@@ -26,7 +26,6 @@ unit_tests_of! {
     args at "../../examples/file_server/args.rs";
     conditions at "../../examples/file_server/conditions.rs";
     files at "../../examples/file_server/files.rs";
-    hash at "../../examples/file_server/hash.rs";
     listing at "../../examples/file_server/listing.rs";
     mime at "../../examples/file_server/mime.rs";
     patient at "../../examples/file_server/patient.rs";

@@ -333,6 +333,20 @@ fn a_hash_is_that_of_sha256sum() {
         response.text(),
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0  a's\n"
     );
+    // Not a whole number of what is hashed at a time, nor of the algorithm's blocks; and nothing.
+    for (len, expected) in [
+        (
+            0,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ),
+        (
+            3,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        ),
+    ] {
+        site.write("abc", &b"abc"[..len]);
+        assert_eq!(server.get("/hash/abc").text(), format!("{expected}  abc\n"));
+    }
     assert_eq!(server.get("/hash/nowhere").status, 404);
     assert_eq!(server.get("/hash/sub/").status, 404);
     assert_eq!(server.get("/hash/").status, 200);
