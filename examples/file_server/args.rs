@@ -20,6 +20,7 @@ Usage: file_server [OPTIONS]
   --patience SECONDS how long a client may say nothing [default: 30], and how long
                      it may read nothing, which is at least 90
   --connections N    how many connections are open at most [default: 500]
+  --hidden           serve also what begins with a dot
   --quiet            log no requests
   --help             print this
 ";
@@ -50,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) patience: Duration,
     /// How many connections are open at most.
     pub(crate) connections: usize,
+    /// Whether what begins with a dot is served.
+    pub(crate) shows_hidden: bool,
     pub(crate) is_quiet: bool,
 }
 
@@ -62,6 +65,7 @@ impl Default for Options {
             grace: Duration::from_secs(5),
             patience: Duration::from_secs(30),
             connections: CONNECTIONS_DEFAULT,
+            shows_hidden: false,
             is_quiet: false,
         }
     }
@@ -81,6 +85,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             Arg::Long("connections") => {
                 options.connections = value(&mut parser, "--connections")?;
             }
+            Arg::Long("hidden") => options.shows_hidden = true,
             Arg::Long("quiet") => options.is_quiet = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             _ => return Err(arg.unexpected()),
@@ -120,8 +125,8 @@ mod tests {
     #[test]
     fn options_override_the_defaults() {
         for line in [
-            "--dir /tmp --port 0 --grace 0.5 --quiet",
-            "--quiet --grace=0.5 --port=0 --dir=/tmp",
+            "--dir /tmp --port 0 --grace 0.5 --quiet --hidden",
+            "--quiet --hidden --grace=0.5 --port=0 --dir=/tmp",
         ] {
             let Ok(Command::Serve(options)) = parsed(line) else {
                 panic!("the line is good");
@@ -129,7 +134,7 @@ mod tests {
             assert_eq!(options.dir, Path::new("/tmp"));
             assert_eq!(options.port, 0);
             assert_eq!(options.grace, Duration::from_millis(500));
-            assert!(options.is_quiet);
+            assert!(options.is_quiet && options.shows_hidden);
             assert_eq!(options.host, "127.0.0.1");
         }
     }

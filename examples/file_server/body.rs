@@ -78,8 +78,9 @@ impl Body {
     }
 }
 
-/// Reads a part of a file chunk by chunk. Each is a job for a worker, which is free for others
-/// between two of them; and none is read before the one before it is on its way.
+/// Reads a part of a file chunk by chunk. A chunk that the kernel has in memory is read on the loop,
+/// any other by a worker, which is free for others between two of them; and none is read before the
+/// one before it is on its way.
 fn chunks(file: File, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold((file, range), async |(file, range)| {
         if range.is_empty() {

@@ -44,6 +44,12 @@ impl RequestPath {
         Some(path)
     }
 
+    /// Whether something in it begins with a dot. Where a symbolic link leads does not matter: the
+    /// link's own name says whether it is hidden.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.names.iter().any(|name| is_hidden(name))
+    }
+
     /// The path below `root`, before symbolic links.
     fn below(&self, root: &Path) -> PathBuf {
         let mut path = root.to_owned();
@@ -173,6 +179,11 @@ fn forbidden(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
+/// Whether a name says that it is not for everybody.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
 /// Decodes `%2B` and the like; none if a percent sign has no two hexadecimal digits behind it.
 fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let is_code = |rest: &str| {
@@ -254,6 +265,24 @@ mod tests {
             "/a%2",
         ] {
             assert_eq!(names(raw), None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_a_dot_is_hidden() {
+        for (raw, expected) in [
+            ("/", false),
+            ("/a.b/c.", false),
+            ("/./a", false),
+            ("/.git", true),
+            ("/.git/", true),
+            ("/%2Egit/config", true),
+            ("/a/.b/c", true),
+            ("/a/b/.c", true),
+            ("/...", true),
+        ] {
+            let path = RequestPath::parse(raw).expect("a path");
+            assert_eq!(path.is_hidden(), expected, "{raw}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The page of a directory that has no `index.html`.
 
 use std::ffi::OsString;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,20 +9,10 @@ use std::time::SystemTime;
 
 use crate::conditions::Version;
 use crate::files::{self, Opened};
+use crate::page::{Escaped, Page};
 
 /// More than this on one page helps nobody.
 const ENTRIES_MAX: usize = 10_000;
-
-const STYLE: &str = "\
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 3rem auto; padding: 0 1rem; \
-color: #1d2733; background: #fbfcfd }
-a { color: #0b62a8; text-decoration: none } a:hover { text-decoration: underline }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid #e3e8ee }
-td + td, th + th { white-space: nowrap; color: #5b6876; font-variant-numeric: tabular-nums }
-@media (prefers-color-scheme: dark) { body { color: #d8dee6; background: #12171d } \
-a { color: #6cb6ff } th, td { border-color: #2a323c } }
-";
 
 /// One line of the table.
 #[derive(Debug)]
@@ -41,23 +31,34 @@ enum Kind {
 }
 
 /// Reads an open directory, and writes its page. It blocks, so call it on a worker.
-pub(crate) fn page(root: &Path, dir: &Opened, title: &str) -> io::Result<String> {
+pub(crate) fn page(
+    root: &Path,
+    dir: &Opened,
+    title: &str,
+    shows_hidden: bool,
+) -> io::Result<String> {
     let mut entries = Vec::new();
-    for entry in fs::read_dir(files::link_to(&dir.file))?.take(ENTRIES_MAX) {
-        entries.push(describe(root, &entry?));
+    for entry in fs::read_dir(files::link_to(&dir.file))? {
+        let entry = entry?;
+        if !shows_hidden && files::is_hidden(&entry.file_name()) {
+            continue;
+        }
+        entries.push(describe(root, &entry));
+        if entries.len() == ENTRIES_MAX {
+            break;
+        }
     }
     let is_cut = entries.len() == ENTRIES_MAX;
     entries.sort_by(|a, b| {
         let is_file = |entry: &Entry| entry.kind != Kind::Directory;
         (is_file(a), &a.name).cmp(&(is_file(b), &b.name))
     });
-    let page = Page {
-        title,
+    let body = Listing {
         entries: &entries,
         has_parent: dir.path != root,
         is_cut,
     };
-    Ok(page.to_string())
+    Ok(Page { title, body }.to_string())
 }
 
 fn describe(root: &Path, entry: &fs::DirEntry) -> Entry {
@@ -80,24 +81,16 @@ fn describe(root: &Path, entry: &fs::DirEntry) -> Entry {
     described
 }
 
-struct Page<'a> {
-    title: &'a str,
+struct Listing<'a> {
     entries: &'a [Entry],
     has_parent: bool,
     /// Whether there may be more entries.
     is_cut: bool,
 }
 
-impl fmt::Display for Page<'_> {
+impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let title = Escaped(self.title);
-        writeln!(
-            f,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">"
-        )?;
-        writeln!(f, "<meta name=\"viewport\" content=\"width=device-width\">")?;
-        writeln!(f, "<title>{title}</title>\n<style>\n{STYLE}</style>")?;
-        writeln!(f, "<h1>{title}</h1>\n<table>")?;
+        writeln!(f, "<table>")?;
         writeln!(f, "<tr><th>Name</th><th>Size</th><th>Modified</th></tr>")?;
         if self.has_parent {
             writeln!(
@@ -108,9 +101,9 @@ impl fmt::Display for Page<'_> {
         for entry in self.entries {
             writeln!(f, "{entry}")?;
         }
-        writeln!(f, "</table>")?;
+        write!(f, "</table>")?;
         if self.is_cut {
-            writeln!(f, "<p>There may be more; these are {ENTRIES_MAX}.</p>")?;
+            write!(f, "\n<p>There may be more; these are {ENTRIES_MAX}.</p>")?;
         }
         Ok(())
     }
@@ -129,25 +122,6 @@ impl fmt::Display for Entry {
         }
         let modified = self.modified.as_deref().unwrap_or_default();
         write!(f, "</td><td>{modified}</td></tr>")
-    }
-}
-
-/// Text as HTML.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -21,16 +21,17 @@
 //! - `main.rs`: the accept loop, with a limit and a back-off, and the orderly end. All connections
 //!   are tasks on this one thread, so they share an `Rc`.
 //! - `connection.rs`, `patient.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
-//! - `service.rs`: from a request to a response. What touches the file system is a job for a
-//!   worker thread, so the loop never waits for a disk.
-//! - `files.rs`, `conditions.rs`, `listing.rs`, `mime.rs`: files and HTTP, nothing asynchronous.
+//! - `service.rs`: from a request to a response. The loop never waits for a disk: what might is a job
+//!   for a worker thread.
+//! - `files.rs`, `conditions.rs`, `listing.rs`, `page.rs`, `mime.rs`: files and HTTP, nothing
+//!   asynchronous.
 //! - `body.rs`: a file of any length in chunks, each read when the one before has been sent.
 //! - `hash.rs`: long computations, in slices, on the same few workers.
 //! - `live.rs`: a response that goes on for ever, from an interval.
 //! - `log.rs`: a line for each request, printed when its response has been sent.
 //!
-//! Everything in the directory is served, also what begins with a dot. Nothing outside is, whatever
-//! a path or a symbolic link says; see `files.rs`.
+//! What begins with a dot is not served, unless `--hidden` says so. Nothing outside of the directory
+//! is, whatever a path or a symbolic link says; see `files.rs`.
 
 mod args;
 mod body;
@@ -42,6 +43,7 @@ mod listing;
 mod live;
 mod log;
 mod mime;
+mod page;
 mod patient;
 mod service;
 
@@ -119,6 +121,7 @@ async fn serve(options: Options) -> io::Result<()> {
     let server = Rc::new(Server {
         root: Arc::from(root),
         is_quiet: options.is_quiet,
+        shows_hidden: options.shows_hidden,
         patience: options.patience,
         stopping: stopping.shared(),
         started: Instant::now(),

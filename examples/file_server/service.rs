@@ -20,9 +20,9 @@ use quintet::task::JoinError;
 use crate::body::Body;
 use crate::conditions::{self, Answer, Version};
 use crate::files::{self, Found, Opened, RequestPath};
-use crate::listing::{self, Escaped};
 use crate::log::{LogLine, complain};
-use crate::{hash, live, mime};
+use crate::page::{Escaped, Page};
+use crate::{hash, listing, live, mime};
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -33,6 +33,8 @@ pub(crate) struct Server {
     /// What is served, as a canonical path. `Arc`, since workers look at it, too.
     pub(crate) root: Arc<Path>,
     pub(crate) is_quiet: bool,
+    /// Whether what begins with a dot is served.
+    pub(crate) shows_hidden: bool,
     /// How long a client may say nothing; and read nothing, if it is long enough for that.
     pub(crate) patience: Duration,
     /// Is ready when the server stops.
@@ -88,6 +90,9 @@ fn parse(raw: &str) -> Result<RequestPath, Problem> {
 
 /// Looks for a path on a worker: several file system calls, but one way there and back.
 async fn find(server: &Server, path: RequestPath) -> Result<Found, Problem> {
+    if path.is_hidden() && !server.shows_hidden {
+        return Err(io::Error::from(io::ErrorKind::NotFound).into());
+    }
     let root = Arc::clone(&server.root);
     Ok(spawn_blocking(move || files::find(&root, &path)).await??)
 }
@@ -105,7 +110,8 @@ async fn file_or_listing(
         }
         Found::Directory(dir) => {
             let root = Arc::clone(&server.root);
-            let page = move || listing::page(&root, &dir, &path.to_text());
+            let shows_hidden = server.shows_hidden;
+            let page = move || listing::page(&root, &dir, &path.to_text(), shows_hidden);
             let page = spawn_blocking(page).await??;
             Ok(response(StatusCode::OK, HTML, Body::bytes(page)))
         }
@@ -212,13 +218,14 @@ impl Problem {
     }
 
     fn into_response(self, request: &Request<Incoming>) -> Response<Body> {
-        let (status, text) = (self.status, Escaped(&self.text));
-        let path = Escaped(request.uri().path());
-        let page = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{status}</title>\n\
-             <h1>{status}</h1>\n<p><code>{path}</code>: {text}.</p>\n"
-        );
-        let mut response = response(status, HTML, Body::bytes(page));
+        let (path, text) = (Escaped(request.uri().path()), Escaped(&self.text));
+        let page = Page {
+            title: &self.status.to_string(),
+            body: format_args!(
+                "<p><code>{path}</code>: {text}.</p>\n<p><a href=\"/\">To the start</a></p>"
+            ),
+        };
+        let mut response = response(self.status, HTML, Body::bytes(page.to_string()));
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);
         }

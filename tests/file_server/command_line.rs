@@ -70,7 +70,14 @@ fn help_is_no_mistake() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).expect("a text");
-    for option in ["--dir", "--host", "--port", "--grace", "--patience"] {
+    for option in [
+        "--dir",
+        "--host",
+        "--port",
+        "--grace",
+        "--patience",
+        "--hidden",
+    ] {
         assert!(text.contains(option), "{text}");
     }
 }

@@ -28,5 +28,6 @@ unit_tests_of! {
     files at "../../examples/file_server/files.rs";
     listing at "../../examples/file_server/listing.rs";
     mime at "../../examples/file_server/mime.rs";
+    page at "../../examples/file_server/page.rs";
     patient at "../../examples/file_server/patient.rs";
 }

@@ -195,6 +195,78 @@ fn no_moment_is_a_way_out() {
 }
 
 #[test]
+fn what_begins_with_a_dot_is_hidden() {
+    let site = Site::new();
+    let root = site.root();
+    for dir in [".git/objects", "sub/.cache", "sub/shown"] {
+        fs::create_dir_all(root.join(dir)).expect("a directory");
+    }
+    for file in [
+        ".env",
+        ".git/config",
+        ".git/index.html",
+        "sub/.cache/x",
+        "sub/a.b",
+    ] {
+        site.write(file, SMALL);
+    }
+    symlink(".git/config", root.join("shown")).expect("a link");
+    symlink("small.txt", root.join(".shown")).expect("a link");
+    fs::remove_file(root.join("index.html")).expect("the index");
+    let hidden = [
+        "/.env",
+        "/.git",
+        "/.git/",
+        "/.git/config",
+        "/.git/objects/",
+        "/.git/nowhere",
+        "/%2egit/config",
+        "/./.git/config",
+        "//.git//config",
+        "/sub/.cache/x",
+        "/.shown",
+        "/hash/.env",
+        "/hash/.git/config",
+        "/hash/%2Eenv",
+    ];
+
+    let server = site.serve();
+    for target in hidden {
+        let response = server.get(target);
+        assert_eq!(response.status, 404, "{target}");
+        // Nothing says that there is something.
+        let text = response.text().replace(target, "");
+        let nowhere = server.get("/nowhere").text().replace("/nowhere", "");
+        assert_eq!(text, nowhere, "{target}");
+    }
+    for target in ["/", "/sub/"] {
+        let listing = server.get(target);
+        for name in [".env", ".git", ".cache", ".shown"] {
+            assert!(!listing.text().contains(name), "{}", listing.text());
+        }
+    }
+    assert!(server.get("/sub/").text().contains("<a href=\"a.b\">"));
+    assert_eq!(server.get("/shown").body, SMALL, "by the name of the link");
+
+    let server = site.serve_with(&["--hidden"]);
+    for target in hidden {
+        let expected = match target {
+            "/.git" => 301,
+            "/.git/nowhere" => 404,
+            _ => 200,
+        };
+        assert_eq!(server.get(target).status, expected, "{target}");
+    }
+    let listing = server.get("/");
+    assert!(
+        listing.text().contains("<a href=\".git/\">"),
+        "{}",
+        listing.text()
+    );
+    assert_eq!(server.get("/../small.txt").status, 400);
+}
+
+#[test]
 fn an_index_is_a_file_of_the_site() {
     let site = site_with_secrets();
     let index = site.root().join("sub/index.html");

@@ -159,6 +159,34 @@ fn a_directory_is_its_index_or_a_listing() {
 }
 
 #[test]
+fn pages_of_the_server_have_a_style() {
+    let site = Site::new();
+    fs::create_dir(site.root().join("sub")).expect("a new directory");
+    let server = site.serve();
+    for (target, status, title) in [
+        ("/nowhere", 404, "404 Not Found"),
+        ("/%zz", 400, "400 Bad Request"),
+        ("/sub", 301, "301 Moved Permanently"),
+        ("/sub/", 200, "/sub/"),
+    ] {
+        let response = server.get(target);
+        assert_eq!(response.status, status, "{target}");
+        let text = response.text();
+        for part in [
+            "<!DOCTYPE html>",
+            "<style>",
+            "prefers-color-scheme: dark",
+            &format!("<title>{title}</title>"),
+            &format!("<h1>{title}</h1>"),
+        ] {
+            assert!(text.contains(part), "{target}: {part}: {text}");
+        }
+    }
+    let text = server.get("/no<b>where?a=<b>");
+    assert!(!text.text().contains("<b>"), "{}", text.text());
+}
+
+#[test]
 fn every_name_in_a_listing_can_be_followed() {
     let site = Site::new();
     fs::create_dir(site.root().join("odd")).expect("a new directory");
