@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::report;
 use crate::runtime::{Builder, Handle, Runtime, Stalled};
 use crate::task::{self, LocalKey};
+use crate::testing;
 use crate::time;
 
 /// The exit code of a program in which nothing is left that could wake its tasks: Node's.
@@ -147,6 +148,7 @@ pub struct Plan {
     seed: Option<u64>,
     seeds: Option<u64>,
     timeout: Option<Duration>,
+    denies_leaks: bool,
 }
 
 impl Plan {
@@ -177,6 +179,13 @@ impl Plan {
         self
     }
 
+    /// Whether the test fails if it leaves something behind: "deny" or "allow".
+    #[must_use]
+    pub fn leaks(mut self, level: &str) -> Self {
+        self.denies_leaks = level == "deny";
+        self
+    }
+
     /// Runs a test once.
     ///
     /// # Panics
@@ -189,7 +198,26 @@ impl Plan {
         body: impl FnOnce() -> F,
     ) -> F::Output {
         let seed = self.seed.map(|seed| chosen_seed().unwrap_or(seed));
-        self.run_with(seed, build, body)
+        self.run_with(seed, build, body, |_| false)
+    }
+
+    /// Runs a test once, and looks for what it has left if it ended well.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Plan::run) does; and if something is left that must not be.
+    #[track_caller]
+    pub fn run_checked<F: Future<Output: Verdict>>(
+        self,
+        build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
+        body: impl FnOnce() -> F,
+    ) -> F::Output {
+        let seed = self.seed.map(|seed| chosen_seed().unwrap_or(seed));
+        self.run_with(seed, build, body, |output| self.is_checked(output))
+    }
+
+    fn is_checked(&self, output: &impl Verdict) -> bool {
+        self.denies_leaks && output.is_success()
     }
 
     /// Runs a test with each of the seeds, until one fails.
@@ -209,7 +237,10 @@ impl Plan {
             (None, seeds) => (first, first.saturating_add(seeds.unwrap_or(1) - 1)),
         };
         loop {
-            let run = || self.run_with(Some(seed), &build, &body);
+            let run = || {
+                let is_checked = |output: &F::Output| self.is_checked(output);
+                self.run_with(Some(seed), &build, &body, is_checked)
+            };
             let result = panic::catch_unwind(AssertUnwindSafe(run));
             if !matches!(&result, Ok(output) if output.is_success()) {
                 report_seed(seed);
@@ -228,6 +259,7 @@ impl Plan {
         seed: Option<u64>,
         build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
         body: impl FnOnce() -> F,
+        is_checked: impl FnOnce(&F::Output) -> bool,
     ) -> F::Output {
         let runtime = build_or_panic(|builder| {
             if let Some(seed) = seed {
@@ -235,18 +267,29 @@ impl Plan {
             }
             build(builder)
         });
-        let Some(limit) = self.timeout else {
-            return runtime.block_on(body());
+        let output = match self.timeout {
+            Some(limit) => runtime.block_on(within(limit, body())),
+            None => runtime.block_on(body()),
         };
-        runtime.block_on(async {
-            match time::timeout(limit, body()).await {
-                Ok(output) => output,
-                Err(_elapsed) => {
-                    let dump = Handle::current().dump();
-                    panic!("the test has not ended within {limit:?}; {dump}");
-                }
-            }
-        })
+        if is_checked(&output) {
+            testing::assert_no_leaks(&runtime);
+        }
+        output
+    }
+}
+
+/// Awaits the body of a test.
+///
+/// # Panics
+///
+/// If the time is up.
+async fn within<F: Future>(limit: Duration, body: F) -> F::Output {
+    match time::timeout(limit, body).await {
+        Ok(output) => output,
+        Err(_elapsed) => {
+            let dump = Handle::current().dump();
+            panic!("the test has not ended within {limit:?}; {dump}");
+        }
     }
 }
 
@@ -271,7 +314,7 @@ fn report_seed(seed: u64) {
     );
 }
 
-/// What a test with many seeds may answer.
+/// What a test may return that is run with many seeds, or looked at for leaks.
 pub trait Verdict {
     /// Whether it went well.
     fn is_success(&self) -> bool;

@@ -69,6 +69,7 @@ compile_error!("quintet runs on Linux so far");
 pub mod __private;
 pub mod order;
 pub mod runtime;
+pub mod testing;
 
 pub mod fs;
 #[cfg(feature = "hyper")]

@@ -194,6 +194,14 @@ impl Pool {
         }
     }
 
+    /// Which jobs are running on workers, but for unreferenced ones.
+    pub(crate) fn running(&self) -> Vec<Label> {
+        match &self.hands {
+            Hands::Crew(crew) => crew.running(),
+            Hands::Inline(_) => Vec::new(),
+        }
+    }
+
     /// How busy the pool is. Others may change that at any time.
     pub(crate) fn load(&self) -> Load {
         match &self.hands {

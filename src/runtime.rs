@@ -8,6 +8,7 @@ mod enter_guard;
 mod exit;
 mod handle;
 mod keep_alive;
+pub(crate) mod leaks;
 mod run;
 mod stalled;
 

@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("runtimes", &["runtime"]),
+    ("for tests", &["testing"]),
     ("what macros expand to", &["__private"]),
     ("pages to read", &["order"]),
     ("the door", &["lib"]),

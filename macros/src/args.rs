@@ -33,6 +33,7 @@ const ARGUMENTS: &[Argument] = &[
         Use::Plan("timeout"),
         &[Entry::Test],
     ),
+    Argument::new("leaks", Value::LEVEL, Use::Leaks, &[Entry::Test]),
     Argument::new("crate", Value::PATH, Use::Crate, BOTH),
 ];
 
@@ -47,6 +48,8 @@ enum Use {
     Plan(&'static str),
     /// The test is run with many seeds: a method of its plan too.
     Seeds,
+    /// What the test leaves is looked for: a method of its plan, and a way to run it.
+    Leaks,
     /// The function is to be waited for, and all that it leaves.
     KeepAlive,
     /// Where the runtime's crate is found.
@@ -61,6 +64,7 @@ pub(crate) struct Args {
     /// The calls on a test's plan.
     pub(crate) plan: Vec<(&'static str, TokenStream)>,
     pub(crate) has_seeds: bool,
+    pub(crate) has_leaks: bool,
     pub(crate) keep_alive: bool,
     /// The path of the runtime's crate, unless it is the usual one.
     pub(crate) krate: Option<TokenStream>,
@@ -100,6 +104,10 @@ impl Args {
             Use::Seeds => {
                 self.has_seeds = true;
                 self.plan.push(("seeds", value));
+            }
+            Use::Leaks => {
+                self.has_leaks = true;
+                self.plan.push(("leaks", value));
             }
             Use::KeepAlive => self.keep_alive = value.to_string() == "true",
             Use::Crate => self.krate = Some(value),
@@ -218,6 +226,17 @@ impl Value {
         example: "true",
         is_flag: true,
         take: |tokens| take_token(tokens, |token| matches!(token, "true" | "false")),
+    };
+
+    const LEVEL: Self = Self {
+        description: "`\"deny\"` or `\"allow\"`",
+        example: "\"deny\"",
+        is_flag: false,
+        take: |tokens| {
+            take_token(tokens, |token| {
+                matches!(unquoted(token), Some("deny" | "allow"))
+            })
+        },
     };
 
     const DURATION: Self = Self {

@@ -96,7 +96,11 @@ fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
             ("", render(run, &[]), render("$name()", &[("name", name)]))
         }
         Entry::Test => {
-            let run = if args.has_seeds { "run_all" } else { "run" };
+            let run = match (args.has_seeds, args.has_leaks) {
+                (true, _) => "run_all",
+                (false, true) => "run_checked",
+                (false, false) => "run",
+            };
             let parts = [("plan", calls(args.plan)), ("run", render(run, &[]))];
             (TEST, render(PLAN, &parts), name)
         }

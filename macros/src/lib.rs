@@ -138,6 +138,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `seed = 7` | an integer | lets a seed decide what the order of events leaves open, and runs blocking jobs on the test's thread, so that the run repeats |
 /// | `seeds = 500` | a positive integer | runs the test with so many seeds, from zero or from `seed` on, and says which one failed |
 /// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | lets the test fail when its loop's clock has gone on so far; what blocks the thread it cannot end |
+/// | `leaks = "deny"` | `"deny"` or `"allow"` | lets the test fail if it leaves a task, socket, timer or job behind; see the module `testing` |
 /// | `crate = my::quintet` | a path | says where `quintet` is found, if not at `::quintet`: for a renamed dependency, or for a macro of yours that writes this attribute |
 ///
 /// # What it expands to
@@ -149,14 +150,16 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Seeds
 ///
 /// The environment variable `QUINTET_SEED` takes the place of the seed or seeds that are given: that
-/// is how a run which failed is repeated. With `seeds`, what the function returns is `()` or a
-/// `Result`.
+/// is how a run which failed is repeated.
+///
+/// With `seeds` and with `leaks`, what the function returns is `()` or a `Result`.
 ///
 /// # Panics
 ///
 /// The test fails if its body panics, if its time is up, and if the runtime cannot be built: because
 /// the system refuses it a descriptor, or because `QUINTET_WORKERS` is not a number. So it does if
-/// time is paused and nothing can ever happen any more.
+/// time is paused and nothing can ever happen any more; and, with `leaks = "deny"`, if something is
+/// left when it has ended well.
 ///
 /// # Examples
 ///

@@ -313,6 +313,11 @@ impl Poll {
         self.sources.borrow().for_each_waiter(tell);
     }
 
+    /// The descriptors of the referenced sources that nobody waits for who `owns` them.
+    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
+        self.sources.borrow().unowned(owns)
+    }
+
     /// Whether an operation may succeed.
     #[inline]
     pub(crate) fn is_ready(&self, source: Key, direction: Direction) -> bool {

@@ -125,6 +125,16 @@ impl Timers {
         }
     }
 
+    /// The deadlines of those that keep the loop alive although nobody `owns` them.
+    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<u64> {
+        let wheel = self.wheel.borrow();
+        let is_owned = |waiter: &Option<Waiter>| waiter.as_ref().is_some_and(&owns);
+        let unowned = wheel
+            .iter_from(0)
+            .filter(|timer| !timer.mark && !is_owned(timer.value));
+        unowned.map(|timer| timer.deadline).collect()
+    }
+
     /// Whether the timer has fired since it was armed.
     pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
         self.wheel.borrow().has_fired(key)

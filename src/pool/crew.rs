@@ -321,9 +321,14 @@ impl Crew {
         let deadline = Instant::now().checked_add(grace);
         self.stop();
         self.wait_for_end(deadline);
+        self.running()
+    }
+
+    /// Which jobs run, but for those that nobody wants to wait for.
+    pub(super) fn running(&self) -> Vec<Label> {
         let running = self.seats.iter().filter_map(Seat::running);
-        let missed = running.filter(|running| running.ticket.is_ref());
-        missed.map(|running| running.label).collect()
+        let referenced = running.filter(|running| running.ticket.is_ref());
+        referenced.map(|running| running.label).collect()
     }
 
     /// Refuses jobs, lets none begin, and sends the idle workers home.

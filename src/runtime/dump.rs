@@ -11,12 +11,12 @@ use crate::context;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::poll::Direction;
 use crate::ready;
-use crate::report::{Dump, TaskDump, Wait};
+use crate::report::{Dump, JobMeta, TaskDump, Wait};
 use crate::slots::Key;
 use crate::task::Id;
 use crate::tasks::{Person, Waiter};
 use crate::time::Instant;
-use descriptor::Descriptors;
+pub(super) use descriptor::Descriptors;
 
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
@@ -60,6 +60,26 @@ impl Dump {
             tasks: Vec::new(),
         }
     }
+}
+
+/// All unfinished referenced jobs and tasks.
+pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>) {
+    let mut descriptors = Descriptors::default();
+    let survey = Survey::new(event_loop, |fd| descriptors.describe(fd));
+    let jobs = survey
+        .people
+        .iter()
+        .filter(|person| person.is_job && person.is_ref);
+    let jobs = jobs
+        .map(|job| {
+            let name = job.identity.origin.name.as_deref().map(Box::from);
+            JobMeta::new(name, job.identity.origin.location)
+        })
+        .collect();
+    let dump = Dump::of(event_loop, &survey, |person| {
+        !person.is_job && person.is_ref
+    });
+    (jobs, dump.tasks)
 }
 
 /// Which runtime it is.

@@ -39,6 +39,14 @@ impl Tasks {
         waiter.owner().is_none_or(|key| self.is_ref(key))
     }
 
+    /// Whether the task is there and has not ended.
+    pub(crate) fn is_unfinished(&self, key: Key) -> bool {
+        let slots = self.slots.borrow();
+        slots
+            .get(key)
+            .is_some_and(|task| !task.header.is_finished())
+    }
+
     /// Whether the task is unfinished and referenced.
     pub(crate) fn is_ref(&self, key: Key) -> bool {
         let slots = self.slots.borrow();

@@ -171,6 +171,15 @@ impl Sources {
         }
     }
 
+    /// The descriptors of the referenced sources that nobody waits for who `owns` them.
+    pub(super) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
+        let sources = self.slots.iter_from(0).map(|(_, source)| source);
+        let is_unowned =
+            |source: &&Source| source.is_ref && !source.waiters().any(|(_, waiter)| owns(waiter));
+        let unowned = sources.filter(is_unowned);
+        unowned.map(|source| source.fd).collect()
+    }
+
     /// Frees a slot; who still waits there is returned, to be dropped outside.
     pub(super) fn remove(&mut self, key: Key) -> Vec<Waiter> {
         let mut waiters = Vec::new();

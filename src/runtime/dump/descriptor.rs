@@ -14,12 +14,12 @@ const LISTENING: &str = "0A";
 
 /// Descriptors and their descriptions. The tables are read when they are first needed.
 #[derive(Default)]
-pub(super) struct Descriptors {
+pub(in crate::runtime) struct Descriptors {
     sockets: Option<HashMap<String, String>>,
 }
 
 impl Descriptors {
-    pub(super) fn describe(&mut self, fd: RawFd) -> String {
+    pub(in crate::runtime) fn describe(&mut self, fd: RawFd) -> String {
         let Ok(target) = fs::read_link(format!("/proc/self/fd/{fd}")) else {
             return "closed".to_owned();
         };

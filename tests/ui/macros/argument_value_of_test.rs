@@ -15,6 +15,9 @@ async fn no_seeds() {}
 #[quintet::test(start_paused = "yes")]
 async fn no_bool() {}
 
+#[quintet::test(leaks = "warn")]
+async fn no_level() {}
+
 #[quintet::test(keep_alive)]
 async fn of_main() {}
 

@@ -1,0 +1,199 @@
+//! What a program has left on a runtime.
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::thread;
+use std::time::Duration;
+
+use super::dump::{self, title};
+use super::{JobMeta, Runtime, TaskDump};
+use crate::clock;
+use crate::event_loop::EventLoop;
+use crate::pool::Label;
+use crate::tasks::Waiter;
+use crate::time::Instant;
+
+/// How many turns the loop has to end what can end. A task that is always ready takes all of them.
+const TURNS_MAX: u32 = 1000;
+
+/// After so many turns with nothing to do, nothing more is expected: one in which the poll phase looks
+/// at what the last destructors have closed, and one that releases it.
+const IDLE_TURNS: u32 = 3;
+
+/// How often jobs that are under way are looked at.
+const JOBS_LOOK: Duration = Duration::from_millis(1);
+
+/// What is left on a runtime; made by [`leaks`](crate::testing::leaks).
+///
+/// It prints well.
+#[derive(Clone, Debug)]
+pub struct Leaks {
+    runtime: String,
+    leaks: Vec<Leak>,
+}
+
+/// One thing that is left on a runtime.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Leak {
+    /// A task that has not ended.
+    Task(TaskDump),
+    /// A blocking job that is queued, or still runs.
+    Job(JobMeta),
+    /// A socket, or another descriptor, that is registered with the loop and belongs to no task.
+    #[non_exhaustive]
+    Source {
+        /// The descriptor.
+        fd: RawFd,
+        /// What it is: for a TCP socket its addresses.
+        description: String,
+    },
+    /// An armed timer that belongs to no task.
+    #[non_exhaustive]
+    Timer {
+        /// The time.
+        deadline: Instant,
+        /// How long it is until then; `None` if that is for ever.
+        left: Option<Duration>,
+    },
+    /// A [`KeepAlive`](super::KeepAlive) guard, or a job of
+    /// [`Handle::spawn_blocking`](super::Handle::spawn_blocking) that has not begun.
+    KeepAlive,
+}
+
+impl Leaks {
+    /// Returns whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.leaks.is_empty()
+    }
+
+    /// Returns what is left: tasks in the order in which they were spawned, then the rest.
+    pub fn as_slice(&self) -> &[Leak] {
+        &self.leaks
+    }
+
+    /// Lets the loop end what can end, and looks what is left.
+    #[track_caller]
+    pub(crate) fn of(runtime: &Runtime) -> Self {
+        let event_loop = &runtime.event_loop;
+        let mut leaks = Vec::new();
+        if !event_loop.is_closed() {
+            settle(runtime);
+        }
+        // The settling may have shut it down.
+        if !event_loop.is_closed() {
+            add_tasks_and_jobs(event_loop, &mut leaks);
+            add_resources(event_loop, &mut leaks);
+        }
+        Leaks {
+            runtime: title(&event_loop.shared),
+            leaks,
+        }
+    }
+}
+
+/// Gives a turn to all that is ready, and waits for the jobs that are under way, as the shutdown does.
+#[track_caller]
+fn settle(runtime: &Runtime) {
+    let event_loop = &runtime.event_loop;
+    let start = Instant::from_std(std::time::Instant::now());
+    loop {
+        take_turns(runtime);
+        let is_waiting =
+            event_loop.tasks.has_referenced_jobs() || event_loop.shared.inbox.is_held();
+        let waited = Instant::from_std(std::time::Instant::now()).duration_since(start);
+        if !is_waiting || event_loop.is_closed() || waited > runtime.grace {
+            return;
+        }
+        thread::sleep(JOBS_LOOK);
+    }
+}
+
+/// Goes round without waiting. Paused time does not move.
+#[track_caller]
+fn take_turns(runtime: &Runtime) {
+    let event_loop = &runtime.event_loop;
+    let mut idle_turns = 0;
+    for _ in 0..TURNS_MAX {
+        if event_loop.is_closed() || idle_turns == IDLE_TURNS {
+            return;
+        }
+        runtime.turn(Some(Duration::ZERO));
+        let now = event_loop.clock.now();
+        let is_busy = event_loop.next_turn(now).is_some_and(|at| at <= now);
+        idle_turns = if is_busy { 0 } else { idle_turns + 1 };
+    }
+}
+
+fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
+    let (jobs, tasks) = dump::unfinished(event_loop);
+    let mut running = event_loop.shared.pool.running();
+    for job in &jobs {
+        let is_same =
+            |label: &Label| label.location == job.location() && label.name.as_deref() == job.name();
+        if let Some(index) = running.iter().position(is_same) {
+            running.swap_remove(index);
+        }
+    }
+    let has_keep_alive = running.is_empty() && event_loop.shared.inbox.is_held();
+    // These were spawned through a handle, and have no slot.
+    let from_elsewhere = running
+        .into_iter()
+        .map(|label| JobMeta::new(label.name, label.location));
+    leaks.extend(tasks.into_iter().map(Leak::Task));
+    leaks.extend(jobs.into_iter().chain(from_elsewhere).map(Leak::Job));
+    leaks.extend(has_keep_alive.then_some(Leak::KeepAlive));
+}
+
+/// Those that have outlived their task, or never had one.
+fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
+    let is_of_a_task = |waiter: &Waiter| {
+        let owner = waiter.owner();
+        owner.is_some_and(|key| event_loop.tasks.is_unfinished(key))
+    };
+    let sources = event_loop.poll.unowned(is_of_a_task);
+    let mut descriptors = dump::Descriptors::default();
+    leaks.extend(sources.into_iter().map(|fd| Leak::Source {
+        fd,
+        description: descriptors.describe(fd),
+    }));
+    let clock = &event_loop.clock;
+    let now = clock.now();
+    let timers = event_loop.timers.unowned(is_of_a_task);
+    leaks.extend(timers.into_iter().map(|deadline| Leak::Timer {
+        deadline: Instant::from_std(clock.instant_at(deadline)),
+        left: (deadline != clock::NEVER).then(|| clock::until(deadline, now)),
+    }));
+}
+
+impl fmt::Display for Leaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let things = match self.leaks.len() {
+            0 => "nothing is".to_owned(),
+            1 => "1 thing is".to_owned(),
+            count => format!("{count} things are"),
+        };
+        write!(f, "{things} left on {}", self.runtime)?;
+        for leak in &self.leaks {
+            write!(f, "\n  {leak}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Leak::Task(task) => task.fmt(f),
+            Leak::Job(job) => write!(f, "blocking job: {job}"),
+            Leak::Source { fd, description } => write!(f, "descriptor {fd} ({description})"),
+            Leak::Timer {
+                left: Some(left), ..
+            } => write!(f, "a timer, due in {left:.1?}"),
+            Leak::Timer { left: None, .. } => f.write_str("a timer that never fires"),
+            Leak::KeepAlive => f.write_str(
+                "a `KeepAlive` guard, or a blocking job from another thread that has not begun",
+            ),
+        }
+    }
+}
