@@ -372,6 +372,8 @@ impl<T: 'static> JoinSet<T> {
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
         ready!(coop::poll_proceed(cx));
         if self.is_empty() {
+            // Who waited for tasks that were detached since must not be woken by later ones.
+            self.ended.forget_waiter();
             coop::charge(0);
             return Poll::Ready(None);
         }
