@@ -43,16 +43,43 @@ pub(crate) use on_both_sides;
 
 /// Quintet's.
 pub(crate) mod ours {
+    use quintet::runtime::{Builder, UnhandledPanic};
+    pub(crate) use quintet::{sync, task, time};
+
     pub(crate) const IS_TOKIO: bool = false;
 
-    pub(crate) use quintet::sync;
+    /// Runs a future on a runtime with paused time.
+    pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+        let mut builder = Builder::new();
+        let builder = builder
+            .start_paused(true)
+            .unhandled_panic(UnhandledPanic::Ignore);
+        let runtime = builder.build().expect("descriptors for a runtime");
+        runtime.block_on(future)
+    }
 }
 
 /// Tokio's.
 pub(crate) mod theirs {
+    pub(crate) use tokio::{sync, time};
+
+    pub(crate) mod task {
+        pub(crate) use tokio::task::{
+            AbortHandle, JoinError, JoinSet, coop::unconstrained, yield_now,
+        };
+        pub(crate) use tokio_util::sync::CancellationToken;
+        pub(crate) use tokio_util::task::TaskTracker;
+        pub(crate) use tokio_util::task::task_tracker::TaskTrackerToken;
+    }
+
     pub(crate) const IS_TOKIO: bool = true;
 
-    pub(crate) use tokio::sync;
+    /// Runs a future on a runtime with paused time.
+    pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(future)
+    }
 }
 
 /// What a side does with a program.

@@ -21,6 +21,12 @@ mod barrier;
 #[cfg(test)]
 mod broadcast;
 #[cfg(test)]
+mod cancellation_token;
+#[cfg(test)]
+mod interval;
+#[cfg(test)]
+mod join_set;
+#[cfg(test)]
 mod mpsc_bounded;
 #[cfg(test)]
 mod mpsc_permits;
@@ -38,5 +44,7 @@ mod rwlock;
 mod semaphore;
 #[cfg(test)]
 mod set_once;
+#[cfg(test)]
+mod task_tracker;
 #[cfg(test)]
 mod watch;
