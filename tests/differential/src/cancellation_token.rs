@@ -24,6 +24,7 @@ operations! {
 on_both_sides! {
     use super::{Op, TOKENS};
     use crate::driver::{AnySlot, SLOTS, Trace};
+    use futures::FutureExt;
     use side::task::CancellationToken;
     use std::cell::Cell;
     use std::future::poll_fn;
@@ -67,7 +68,7 @@ on_both_sides! {
                 Op::Cancelled { slot, token: at } => {
                     let Some(token) = token(at) else { return };
                     let cancelled = token.cancelled_owned();
-                    self.slots[slot].put(Box::pin(async { Some(cancelled.await) }));
+                    self.slots[slot].put(Box::pin(cancelled.map(Some)));
                 }
                 Op::Run { slot, token: at } => {
                     let Some(token) = token(at) else { return };

@@ -258,6 +258,13 @@ impl<F: Future + ?Sized> Slot<F> {
         self.output().map(Poll::Ready)
     }
 
+    pub(crate) fn future(&mut self) -> Option<Pin<&mut F>> {
+        match self {
+            Slot::Waits(future) => Some(future.as_mut()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn output(&mut self) -> Option<&mut F::Output> {
         match self {
             Slot::Has(output) => Some(output),

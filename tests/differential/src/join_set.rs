@@ -64,13 +64,13 @@ on_both_sides! {
             match *op {
                 Op::Spawn { slot } => tasks[slot] = Some(Task::spawn(&mut set)),
                 Op::Finish { slot, value } => {
-                    tasks[slot].as_mut().map(|task| task.end(Some(value)));
+                    trace.note(tasks[slot].as_mut().map(|task| task.end(Some(value))));
                 }
                 Op::Panic { slot } => {
-                    tasks[slot].as_mut().map(|task| task.end(None));
+                    trace.note(tasks[slot].as_mut().map(|task| task.end(None)));
                 }
                 Op::Abort { slot } => {
-                    tasks[slot].as_ref().map(|task| task.abort.abort());
+                    trace.note(tasks[slot].as_ref().map(|task| task.abort.abort()));
                 }
                 Op::AbortAll => set.abort_all(),
                 Op::DetachAll => set.detach_all(),

@@ -35,6 +35,8 @@ mod mpsc_unbounded;
 #[cfg(test)]
 mod mutex;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod once_cell;
 #[cfg(test)]
 mod oneshot;
