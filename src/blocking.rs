@@ -2,7 +2,8 @@
 //!
 //! On the loop's own thread a job has a slot like any task. The slot's header is the job's ticket, so
 //! the result always arrives as a wake from the worker: the poll phase stores it in the slot, and the
-//! join handle answers from there.
+//! join handle answers from there. A job from another thread has a header too, and its ticket is what
+//! its handle holds; so the result is there whether or not the loop runs.
 
 use std::io;
 use std::panic::Location;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context::{self, RunningJob};
-use crate::event_loop::{EventLoop, KeepAlive, Shared};
+use crate::event_loop::{EventLoop, Shared};
 use crate::panics;
-use crate::pool::{Class, Job, JobError, JobResult, Label, Pool, Ticket};
-use crate::task::{Builder, Cancel, JoinHandle, promise};
+use crate::pool::{Class, JobResult, Label, Pool, Ticket};
+use crate::task::{Builder, JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
 
 /// Runs `f` on a worker thread and returns a handle that awaits its result.
@@ -128,7 +129,7 @@ where
         id,
     };
     let f = move || context::run_job(running, f);
-    let (job, result) = Pool::job_without_ticket(label(class, &identity.origin), f);
+    let (job, result) = Pool::job(label(class, &identity.origin), f);
     let work = event_loop.tasks.box_work(JobWork { result });
     let spawned = event_loop.insert(work, identity);
     let ticket = Arc::clone(&spawned.header);
@@ -161,30 +162,26 @@ where
         panics::drop_contained(f, "the destructor of a job that came too late");
         return JoinHandle::cancelled(identity.id);
     }
-    let (promise, handle) = promise(shared, identity.clone());
-    let cell = Arc::clone(promise.cell());
-    // Nothing else tells the loop that the job is under way.
-    cell.hold(KeepAlive::new(Arc::clone(shared)));
     let running = RunningJob {
         shared: Arc::clone(shared),
         id: identity.id,
     };
-    let run = move || {
-        let result = panics::contain(|| context::run_job(running, f));
-        promise.fill(result.map_err(Failure::Panicked));
-    };
-    let (queued, job) = Pool::job(label(Class::Plain, &identity.origin), run);
-    match shared.pool.push(queued) {
+    let f = move || context::run_job(running, f);
+    let (job, result) = Pool::job(label(Class::Plain, &identity.origin), f);
+    let id = identity.id;
+    let remote = Remote::new(shared, identity);
+    remote.set_job(result);
+    let handle = JoinHandle::remote(Arc::clone(&remote));
+    match shared.pool.push(job.with_ticket(remote)) {
         Ok(()) => {
-            cell.set_job(Box::new(job));
             if shared.is_seeded {
                 shared.knock();
             }
             handle
         }
-        // The runtime has ended just now: the job was dropped, and its promise says cancelled.
+        // The runtime has ended just now: the job was dropped, and its handle says cancelled.
         Err(_) if shared.is_closed() => handle,
-        Err(error) => JoinHandle::no_worker(error, identity.id),
+        Err(error) => JoinHandle::no_worker(error, id),
     }
 }
 
@@ -235,13 +232,8 @@ impl<T: Send + 'static> Work for JobWork<T> {
     type Output = T;
     const IS_JOB: bool = true;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        Pin::new(&mut self.result)
-            .poll(cx)
-            .map_err(|error| match error {
-                JobError::Panicked(payload) => Failure::Panicked(payload),
-                JobError::Cancelled => Failure::Cancelled,
-            })
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        self.result.poll().map_err(Failure::of_job)
     }
 }
 
@@ -250,13 +242,9 @@ impl Ticket for Header {
         self.start_job()
     }
 
+    /// After an abort the task is ended at home, and its closure dropped there.
     fn give_up(&self) -> bool {
         !self.is_aborted()
-    }
-
-    /// The loop does not ask for the result before it is told, and the task may end before its job.
-    fn is_running(&self) -> bool {
-        true
     }
 
     fn is_ref(&self) -> bool {
@@ -265,15 +253,5 @@ impl Ticket for Header {
 
     fn tell(self: Arc<Self>) {
         Header::tell_end(&self);
-    }
-}
-
-impl<T: Send> Cancel for Job<T> {
-    fn cancel(&mut self) -> bool {
-        Job::cancel(self)
-    }
-
-    fn set_ref(&self, is_ref: bool) {
-        Job::set_ref(self, is_ref);
     }
 }

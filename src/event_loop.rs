@@ -33,7 +33,7 @@ use crate::ready::{self, LoopId};
 use crate::report::{JobMeta, Report, Reporter};
 use crate::slots::Key;
 use crate::tasks::{
-    AnyWork, Header, Identity, Message, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
+    AnyWork, Header, Identity, Message, Outlet, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
 };
 use turn::{Patience, Turn};
 
@@ -298,6 +298,19 @@ impl EventLoop {
     #[inline]
     pub(crate) fn insert(&self, work: AnyWork, identity: Identity) -> Spawned {
         self.tasks.insert(work, identity, self.clock.recent())
+    }
+
+    /// Adds a task from another thread to the tasks and to the end of the ready queue.
+    pub(crate) fn admit(
+        &self,
+        work: AnyWork,
+        identity: Identity,
+        header: &Arc<Header>,
+        outlet: Arc<dyn Outlet>,
+    ) {
+        let now = self.clock.recent();
+        self.tasks.admit(work, identity, now, header, outlet);
+        self.enqueue(header);
     }
 
     /// Adds a task whose first turn is in the check phase.

@@ -10,7 +10,7 @@
 //! seat      one worker's place, and which job runs there
 //! queue     where jobs wait, first in, first out
 //! gate      holds back jobs that may fill only part of the pool
-//! job       a closure and the future of its result
+//! job       a closure and its result
 //! contained a value whose destructor cannot unwind
 //! inline    no workers: the loop runs the jobs itself, for runs that repeat
 //! ```
@@ -32,7 +32,7 @@ mod queue;
 mod seat;
 mod worker;
 
-pub(crate) use job::{Class, Job, JobError, JobResult, Label, NewJob, QueuedJob, Ticket};
+pub(crate) use job::{Class, JobResult, Label, NewJob, QueuedJob, Ticket};
 
 use crew::Crew;
 use inline::Inline;
@@ -137,17 +137,8 @@ impl Pool {
         }
     }
 
-    /// Makes a job of `f`, to be pushed later.
-    pub(crate) fn job<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        job::make_with_ticket(label, f)
-    }
-
-    /// The same for whoever has a ticket for it.
-    pub(crate) fn job_without_ticket<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
+    /// Makes a job of `f`, to be pushed when it has its ticket.
+    pub(crate) fn job<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -160,7 +151,7 @@ impl Pool {
     /// # Errors
     ///
     /// If there is no worker and the OS refuses to start one, or the pool has been shut down. The
-    /// job is dropped then, its closure with it, and its [`Job`] answers [`JobError::Cancelled`].
+    /// job is dropped then, and its closure with it.
     pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
         match &self.hands {
             Hands::Crew(crew) => crew.push(job),
@@ -177,9 +168,8 @@ impl Pool {
         }
     }
 
-    /// Ends the pool: refuses new jobs, drops those not begun (their [`Job`]s answer
-    /// [`JobError::Cancelled`]), and waits until those that run have ended, or until `grace` has
-    /// passed. Answers which still run; their threads go on, and end with them. Unreferenced jobs are
+    /// Ends the pool: refuses new jobs, drops those not begun, and waits until those that run have
+    /// ended, or until `grace` has passed. Answers which still run; their threads go on, and end with them. Unreferenced jobs are
     /// neither waited for nor named.
     ///
     /// May be called again, by anybody. A job that calls it does not wait for itself, and finds

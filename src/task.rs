@@ -26,7 +26,8 @@ mod immediate;
 mod join_error;
 mod join_handle;
 mod local;
-mod promise;
+mod outcome_cell;
+mod remote;
 mod scope;
 mod task_tracker;
 mod yield_now;
@@ -37,8 +38,10 @@ use std::sync::Arc;
 use crate::context;
 use crate::event_loop::Shared;
 use crate::panics;
-use crate::tasks::{AnyWork, FutureWork, Identity, Message, Origin, Spawned, Work};
-use promise::{Promise, Promised};
+use crate::tasks::{
+    AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, Outlet, Spawned, Work,
+};
+use remote::Awaited;
 
 pub use abort_handle::AbortHandle;
 pub use abort_on_drop::AbortOnDropHandle;
@@ -59,7 +62,7 @@ pub use scope::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
 pub use task_tracker::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
 pub use yield_now::{YieldNow, yield_now};
 
-pub(crate) use promise::{Cancel, promise};
+pub(crate) use remote::Remote;
 
 /// Spawns a task onto the current loop and returns its handle.
 ///
@@ -168,35 +171,51 @@ pub(crate) fn spawn_from_elsewhere<F>(
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    let identity = Identity::from_elsewhere(origin);
-    let (promise, handle) = promise(shared, identity.clone());
-    let arrive = move || arrive(FutureWork::new(future), promise, identity);
+    let remote = Remote::new(shared, Identity::from_elsewhere(origin));
+    let handle = JoinHandle::remote(Arc::clone(&remote));
+    let arrival = Arrival {
+        work: Some(BoxedWork::new(FutureWork::new(future))),
+        remote,
+    };
     let is_home = context::with_loop(shared.id, |_| ()).is_some();
     if is_home {
-        arrive();
-    } else if let Err(refused) = shared.inbox.push(Message::Call(Box::new(arrive))) {
-        refused.discard();
+        arrival.arrive();
+    } else {
+        let arrive = Message::Call(Box::new(move || arrival.arrive()));
+        if let Err(refused) = shared.inbox.push(arrive) {
+            refused.discard();
+        }
     }
     handle
 }
 
-/// At home: makes a task of what came from elsewhere.
-fn arrive<W>(work: W, promise: Promise<W::Output>, identity: Identity)
-where
-    W: Work<Output: Send>,
-{
-    let work = Promised::new(work, promise);
-    let refused = context::with(|event_loop| {
-        if event_loop.is_closed() || work.promise().is_aborted() {
-            return Some(work);
+/// A task on its way home. Dropped there or before, it was not let in.
+struct Arrival<W: Work<Output: Send>> {
+    work: Option<BoxedWork<W>>,
+    remote: Arc<Remote<W::Output>>,
+}
+
+impl<W: Work<Output: Send>> Arrival<W> {
+    /// At home: makes a task of what came from elsewhere.
+    fn arrive(mut self) {
+        let remote = &self.remote;
+        context::with(|event_loop| {
+            if !event_loop.is_closed()
+                && let Some(work) = self.work.take()
+            {
+                let outlet = Arc::clone(remote) as Arc<dyn Outlet>;
+                let identity = remote.identity().clone();
+                event_loop.admit(work.into_any(), identity, remote.header(), outlet);
+            }
+        });
+    }
+}
+
+impl<W: Work<Output: Send>> Drop for Arrival<W> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            refuse(work);
+            self.remote.fill(Err(Failure::Cancelled));
         }
-        let promise = Arc::clone(work.promise());
-        let spawned = event_loop.spawn(event_loop.tasks.box_work(work), identity);
-        promise.set_header(&spawned.header);
-        event_loop.tasks.detach(spawned.header);
-        None
-    });
-    if let Some(Some(work)) = refused {
-        refuse(work);
     }
 }

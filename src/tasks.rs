@@ -15,6 +15,7 @@ mod identity;
 mod waiter;
 mod work;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -37,7 +38,7 @@ use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
 pub(crate) use waiter::{Asker, Waiter};
-pub(crate) use work::{AnyWork, FutureWork, Work};
+pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 
 /// The door through which other threads reach a loop's tasks.
 pub(crate) type TaskInbox = Inbox<Message>;
@@ -113,6 +114,15 @@ struct Extras {
     vars: Vars,
     /// How long its polls took, in nanoseconds, where that is measured.
     busy: u64,
+    /// Where its outcome goes if its handle is for any thread.
+    outlet: Option<Arc<dyn Outlet>>,
+}
+
+/// Where the outcome of a task goes that is awaited on any thread.
+pub(crate) trait Outlet {
+    /// The task has ended, and its future is gone. `take` moves the outcome to an
+    /// `Option<Outcome<T>>`.
+    fn fill(&self, take: &mut dyn FnMut(&mut dyn Any));
 }
 
 impl Extras {
@@ -124,7 +134,7 @@ impl Extras {
         Some(Box::new(Extras {
             name,
             vars,
-            busy: 0,
+            ..Extras::default()
         }))
     }
 }
@@ -199,10 +209,34 @@ impl Tasks {
         }
         let vars = Vars::inherit();
         let mut slots = self.slots.borrow_mut();
-        let (key, task) = slots.occupy(|| self.vacant());
+        let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
         task.work = Some(work.erased);
         task.is_job = work.is_job;
-        task.move_in(key, identity, vars, self.next_sequence(), now)
+        task.header.assign(key);
+        task.move_in(identity, vars, self.next_sequence(), now)
+    }
+
+    /// Adds a task from another thread, at the time `now`. `header` is what is known of it there, and
+    /// its outcome goes to `outlet`. It inherits nothing from what runs here just now.
+    pub(crate) fn admit(
+        &self,
+        work: AnyWork,
+        identity: Identity,
+        now: u64,
+        header: &Arc<Header>,
+        outlet: Arc<dyn Outlet>,
+    ) {
+        let mut slots = self.slots.borrow_mut();
+        let (key, task) = slots.occupy(|| Task::vacant(Arc::clone(header)));
+        task.header = Arc::clone(header);
+        task.waker = Some(Waker::from(Arc::clone(header)));
+        task.claim = Claim::Returned(Arc::clone(header));
+        task.work = Some(work.erased);
+        task.is_job = work.is_job;
+        header.arrive(key);
+        let spawned = task.move_in(identity, Vars::default(), self.next_sequence(), now);
+        task.claim = Claim::Returned(spawned.header);
+        task.extras.get_or_insert_default().outlet = Some(outlet);
     }
 
     /// Boxes what a task is to do. Runs nothing of users.
@@ -215,10 +249,11 @@ impl Tasks {
     /// its waker beside it. Its context variables are its owner's business.
     pub(crate) fn insert_root(&self, identity: Identity, now: u64) -> (Spawned, Waker) {
         let mut slots = self.slots.borrow_mut();
-        let (key, task) = slots.occupy(|| self.vacant());
+        let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
         let waker = task.waker.take().expect("a vacant slot has a waker");
         task.is_job = false;
-        let root = task.move_in(key, identity, Vars::default(), self.next_sequence(), now);
+        task.header.assign(key);
+        let root = task.move_in(identity, Vars::default(), self.next_sequence(), now);
         (root, waker)
     }
 
@@ -233,25 +268,9 @@ impl Tasks {
         }
     }
 
-    /// What stands in a slot before its first task comes.
     #[cold]
-    fn vacant(&self) -> Task {
-        let header = Arc::new(Header::new(self.home, Arc::clone(&self.inbox)));
-        Task {
-            waker: Some(Waker::from(Arc::clone(&header))),
-            claim: Claim::Returned(Arc::clone(&header)),
-            header,
-            work: None,
-            id: 0,
-            location: Location::caller(),
-            sequence: 0,
-            spawned_at: 0,
-            note: None,
-            extras: None,
-            polls: 0,
-            is_job: false,
-            is_counted: false,
-        }
+    fn new_header(&self) -> Arc<Header> {
+        Arc::new(Header::new(self.home, Arc::clone(&self.inbox)))
     }
 
     #[inline]
@@ -338,21 +357,33 @@ impl Tasks {
 }
 
 impl Task {
-    /// A new task takes the slot.
+    /// What stands in a slot before its first task comes.
+    #[cold]
+    fn vacant(header: Arc<Header>) -> Task {
+        Task {
+            waker: Some(Waker::from(Arc::clone(&header))),
+            claim: Claim::Returned(Arc::clone(&header)),
+            header,
+            work: None,
+            id: 0,
+            location: Location::caller(),
+            sequence: 0,
+            spawned_at: 0,
+            note: None,
+            extras: None,
+            polls: 0,
+            is_job: false,
+            is_counted: false,
+        }
+    }
+
+    /// A new task takes the slot, whose header knows its key already.
     #[inline]
-    fn move_in(
-        &mut self,
-        key: Key,
-        identity: Identity,
-        vars: Vars,
-        sequence: u64,
-        now: u64,
-    ) -> Spawned {
+    fn move_in(&mut self, identity: Identity, vars: Vars, sequence: u64, now: u64) -> Spawned {
         let Claim::Returned(handle) = mem::replace(&mut self.claim, Claim::Held) else {
             unreachable!("the last task has left all that it got");
         };
         let Identity { id, origin } = identity;
-        self.header.assign(key);
         self.id = id;
         self.location = origin.location;
         self.extras = Extras::new(origin.name, vars);

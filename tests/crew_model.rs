@@ -150,7 +150,6 @@ mod job {
     pub(crate) struct Label;
 
     pub(crate) trait Ticket: Send + Sync {
-        fn is_running(&self) -> bool;
         fn is_ref(&self) -> bool;
         fn tell(self: Arc<Self>);
     }
@@ -183,10 +182,6 @@ mod job {
     }
 
     impl Ticket for Event {
-        fn is_running(&self) -> bool {
-            true
-        }
-
         fn is_ref(&self) -> bool {
             true
         }

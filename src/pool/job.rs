@@ -1,17 +1,20 @@
-//! A job: a closure on its way to a worker, and the future of its result.
+//! A job: a closure on its way to a worker, and its result on the way back.
 //!
-//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, the event loop
-//! awaits the [`JobResult`]. Between them stand an `async-task`, which carries the result and the
-//! waker, and a [`Ticket`], on which both ends decide whether the closure runs at all. Queues and
-//! threads are not known here.
+//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, whoever asked for
+//! the job keeps the [`JobResult`]. Between them stand an `async-task`, which carries the closure there
+//! and the result back, and a [`Ticket`], on which both ends decide whether the closure runs at all.
+//! Queues and threads are not known here.
+//!
+//! Two things `async-task` has too. Its cancel leaves the closure to whoever takes the `Runnable` out
+//! of the queue, which may be long after the end was told; so both ends can reach the `Runnable`. Its
+//! waker is called before the worker can say that it is free; so the ticket tells of the end.
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use async_task::{FallibleTask, Runnable};
 
@@ -37,150 +40,57 @@ pub(crate) struct Label {
     pub(crate) location: &'static Location<'static>,
 }
 
-/// Why a job has no result.
-#[derive(Debug)]
-pub(crate) enum JobError {
-    /// The closure panicked, with this payload.
-    Panicked(Payload),
-    /// The closure did not run and never will.
-    Cancelled,
-}
-
 /// What decides whether a job runs, and hears of its end.
 ///
-/// Whoever asks for the job brings it. All of this is called on any thread, and under the pool's locks:
-/// it must not panic, and must run no users' code.
+/// Whoever asks for the job brings it. All of this is called on any thread, and all but `tell` under
+/// the pool's locks: it must not panic, and must run no users' code.
 pub(crate) trait Ticket: Send + Sync {
     /// Claims the job for a worker. False: it was cancelled before, and never runs.
     fn start(&self) -> bool;
 
-    /// The job is dropped unrun. True: nobody has cancelled it, so it is to be told.
+    /// The job is dropped unrun. True: its closure is to be dropped now, and then it is told. False:
+    /// whoever has cancelled it sees to both.
     fn give_up(&self) -> bool;
-
-    /// Whether nobody can have the result of this job, which was started, as yet.
-    fn is_running(&self) -> bool;
 
     /// Whether shutdown waits for it.
     fn is_ref(&self) -> bool;
 
-    /// The job has come to its end, unless by being cancelled: whoever cancels knows. All that is
-    /// the user's has been run and dropped.
+    /// The job has come to its end. All that is the user's has been run and dropped.
     fn tell(self: Arc<Self>);
 }
 
-/// The ticket of a job that is no task of a loop: how far it has come.
-///
-/// ```text
-/// QUEUED ──1──> STARTED ──2──> FINISHED
-///    └─────3──> CANCELLED
-/// ```
-///
-/// 1. `start`, by the worker; 2. `finish`, by the worker when the closure has returned or
-///    panicked; 3. `cancel`, by the owner of the `Job`, or by whoever drops the job unrun.
-#[derive(Debug)]
-struct OwnTicket {
-    /// One of the four constants below. All its operations are relaxed: they only need the one
-    /// order that all changes of a single atomic have. What the closure reads and what it returns
-    /// are published by the queue and by `async-task`.
-    progress: AtomicU8,
-    /// Whether shutdown does not wait for it.
-    unref: AtomicBool,
+/// What both ends of a job have.
+struct Shared {
+    label: Label,
+    /// The closure. Absent when a worker runs it, and when it was dropped.
+    runnable: Mutex<Option<Runnable>>,
 }
 
-/// Nobody has decided yet whether the closure runs.
-const QUEUED: u8 = 0;
-/// A worker runs the closure.
-const STARTED: u8 = 1;
-/// The closure has returned or panicked.
-const FINISHED: u8 = 2;
-/// The closure did not run and never will.
-const CANCELLED: u8 = 3;
-
-impl OwnTicket {
-    fn new() -> OwnTicket {
-        OwnTicket {
-            progress: AtomicU8::new(QUEUED),
-            unref: AtomicBool::new(false),
-        }
-    }
-
-    /// Keeps the job from starting. Competes with `start`: one of the two wins. True for a job
-    /// that is cancelled already, too.
-    fn cancel(&self) -> bool {
-        self.leave_queue_for(CANCELLED) || self.is_cancelled()
-    }
-
-    fn leave_queue_for(&self, next: u8) -> bool {
-        self.progress
-            .compare_exchange(QUEUED, next, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.progress.load(Ordering::Relaxed) == CANCELLED
-    }
-
-    #[cfg(test)]
-    fn has_started(&self) -> bool {
-        matches!(self.progress.load(Ordering::Relaxed), STARTED | FINISHED)
+impl Shared {
+    fn take(&self) -> Option<Runnable> {
+        // Poison says nothing: no users' code runs under this lock.
+        let mut runnable = self.runnable.lock().unwrap_or_else(PoisonError::into_inner);
+        runnable.take()
     }
 }
 
-impl Ticket for OwnTicket {
-    fn start(&self) -> bool {
-        self.leave_queue_for(STARTED)
-    }
-
-    fn give_up(&self) -> bool {
-        self.leave_queue_for(CANCELLED)
-    }
-
-    fn is_running(&self) -> bool {
-        self.progress.load(Ordering::Relaxed) == STARTED
-    }
-
-    fn is_ref(&self) -> bool {
-        !self.unref.load(Ordering::Relaxed)
-    }
-
-    /// Whoever polls the `Job` has left a waker there.
-    fn tell(self: Arc<Self>) {}
-}
-
-/// Says that a closure is through, however it ended, when this is dropped. That comes before the
-/// result is published, so whoever has the result finds the job no longer running.
-struct Finish(Arc<OwnTicket>);
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        debug_assert!(self.0.is_running());
-        self.0.progress.store(FINISHED, Ordering::Relaxed);
-    }
-}
-
-/// A job that has no ticket yet. Dropped, it drops its closure, and its [`JobResult`] answers
-/// [`JobError::Cancelled`].
-#[derive(Debug)]
+/// A job that has no ticket yet. Dropped with its [`JobResult`], it drops its closure.
 #[must_use = "a job that is dropped does not run"]
-pub(crate) struct NewJob(Runnable<Label>);
+pub(crate) struct NewJob(Arc<Shared>);
 
 impl NewJob {
     /// Makes it ready to be queued.
     pub(crate) fn with_ticket(self, ticket: Arc<dyn Ticket>) -> QueuedJob {
         QueuedJob {
-            runnable: Some(self.0),
+            shared: self.0,
             ticket: Some(ticket),
         }
     }
 }
 
 /// The worker's end of a job: run it or drop it, both are safe and neither panics.
-///
-/// Dropped before it ran, it drops its closure and its [`JobResult`] answers
-/// [`JobError::Cancelled`].
 pub(crate) struct QueuedJob {
-    /// Absent when it is being run.
-    runnable: Option<Runnable<Label>>,
+    shared: Arc<Shared>,
     /// Absent when whoever has claimed the job has it.
     ticket: Option<Arc<dyn Ticket>>,
 }
@@ -201,16 +111,15 @@ impl QueuedJob {
     }
 
     /// Runs the closure of a job that was claimed.
-    pub(super) fn run_claimed(mut self) {
+    pub(super) fn run_claimed(self) {
         debug_assert!(self.ticket.is_none(), "it runs when it was claimed");
-        if let Some(runnable) = self.runnable.take() {
+        if let Some(runnable) = self.shared.take() {
             runnable.run();
         }
     }
 
     pub(super) fn label(&self) -> &Label {
-        let runnable = self.runnable.as_ref();
-        runnable.expect("it is there until it is run").metadata()
+        &self.shared.label
     }
 
     pub(super) fn class(&self) -> Class {
@@ -220,12 +129,10 @@ impl QueuedJob {
 
 impl Drop for QueuedJob {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        let is_told = ticket.give_up();
-        drop(self.runnable.take());
-        if is_told {
+        if let Some(ticket) = self.ticket.take()
+            && ticket.give_up()
+        {
+            drop(self.shared.take());
             ticket.tell();
         }
     }
@@ -234,42 +141,18 @@ impl Drop for QueuedJob {
 impl fmt::Debug for QueuedJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueuedJob")
-            .field("runnable", &self.runnable)
+            .field("label", self.label())
             .finish_non_exhaustive()
     }
 }
 
-/// The other end: a future of the closure's result.
+/// The other end: the closure's result, to be taken when the ticket is told.
 ///
-/// Its waker is called on the worker, and must not panic: `async-task` would abort the process. So
-/// it is polled with the loop's own wakers only. Whoever hears of the job's end by its ticket need not
-/// poll it before.
-///
-/// Dropped before the job began, it keeps it from running; dropped later, it lets the job go on,
-/// and the result is dropped on the worker. Either way it lets go of its waker at once, by waking
-/// it a last time.
-#[must_use = "a job whose result is dropped before it began does not run"]
+/// Dropped before the job began, it drops the closure, which then does not run; dropped later, it lets
+/// the job go on, and the result is dropped on the worker.
 pub(crate) struct JobResult<T> {
-    /// Its drop is the one promised above: `async-task` does not run a closed task.
-    task: FallibleTask<Contained<Result<T, Payload>>, Label>,
-}
-
-impl<T> Future for JobResult<T> {
-    type Output = Result<T, JobError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(Pin::new(&mut self.task).poll(cx));
-        // None: its other end was dropped.
-        let result = result.ok_or(JobError::Cancelled)?;
-        Poll::Ready(result.into_inner().map_err(JobError::Panicked))
-    }
-}
-
-/// The same for a job with a ticket of its own, by which it can be cancelled.
-#[must_use = "a job whose `Job` is dropped before it began does not run"]
-pub(crate) struct Job<T> {
-    result: JobResult<T>,
-    ticket: Arc<OwnTicket>,
+    shared: Arc<Shared>,
+    task: FallibleTask<Contained<Result<T, Payload>>>,
 }
 
 /// Makes both ends of a job that will run `f`, but for its ticket.
@@ -282,65 +165,38 @@ where
     let work = async move { Contained::new(contain(closure.into_inner())) };
     // The future is ready at its first poll and shows its waker to nobody, so there is no second
     // time at which it could be scheduled.
-    let (runnable, task) = async_task::Builder::new()
-        .metadata(label)
-        .spawn(|_| work, drop);
-    let task = task.fallible();
-    (NewJob(runnable), JobResult { task })
-}
-
-/// Makes both ends of a job that will run `f`, with a ticket of its own.
-pub(super) fn make_with_ticket<T, F>(label: Label, f: F) -> (QueuedJob, Job<T>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let ticket = Arc::new(OwnTicket::new());
-    let theirs = Arc::clone(&ticket);
-    let (job, result) = make(label, move || {
-        let _finish = Finish(theirs);
-        f()
+    let (runnable, task) = async_task::spawn(work, drop);
+    let shared = Arc::new(Shared {
+        label,
+        runnable: Mutex::new(Some(runnable)),
     });
-    let own = Arc::clone(&ticket);
-    (job.with_ticket(own), Job { result, ticket })
+    let result = JobResult {
+        shared: Arc::clone(&shared),
+        task: task.fallible(),
+    };
+    (NewJob(shared), result)
 }
 
-impl<T> Job<T> {
-    /// Tries to keep the job from starting. True: it never runs, a worker may drop its closure
-    /// later, and this future answers [`JobError::Cancelled`] from now on. False: it runs or has
-    /// run, and nothing has changed.
-    pub(crate) fn cancel(&mut self) -> bool {
-        self.ticket.cancel()
+impl<T> JobResult<T> {
+    /// The result, if the job has come to its end. Its ticket is told of that, so no waker is left
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// The payload, if the closure panicked; none, if it did not run and never will.
+    pub(crate) fn poll(&mut self) -> Poll<Result<T, Option<Payload>>> {
+        let result = Pin::new(&mut self.task).poll(&mut Context::from_waker(Waker::noop()));
+        result.map(|result| result.ok_or(None)?.into_inner().map_err(Some))
     }
 
-    /// Says whether shutdown waits for the job.
-    pub(crate) fn set_ref(&self, is_ref: bool) {
-        self.ticket.unref.store(!is_ref, Ordering::Relaxed);
-    }
-
-    /// Whether a worker has begun with the closure, be it finished by now or not.
-    #[cfg(test)]
-    pub(crate) fn has_started(&self) -> bool {
-        self.ticket.has_started()
-    }
-}
-
-impl<T> Future for Job<T> {
-    type Output = Result<T, JobError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The closure of a cancelled job may stay in the queue for long: not waited for.
-        if self.ticket.is_cancelled() {
-            return Poll::Ready(Err(JobError::Cancelled));
-        }
-        Pin::new(&mut self.result).poll(cx)
+    /// Takes the closure, to be dropped. None: a worker has it, to run it or to drop it.
+    pub(crate) fn take_closure(&self) -> Option<impl Sized + use<T>> {
+        self.shared.take()
     }
 }
 
-impl<T> fmt::Debug for Job<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job")
-            .field("ticket", &self.ticket)
-            .finish_non_exhaustive()
+impl<T> Drop for JobResult<T> {
+    fn drop(&mut self) {
+        drop(self.take_closure());
     }
 }

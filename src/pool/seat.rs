@@ -93,10 +93,7 @@ impl Seat {
 
     /// The job that is being run here.
     pub(super) fn running(&self) -> Option<Running> {
-        self.desk()
-            .running
-            .clone()
-            .filter(|running| running.ticket.is_running())
+        self.desk().running.clone()
     }
 
     pub(super) fn is_of(&self, thread: ThreadId) -> bool {

@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::mem;
 use std::panic::{self, Location};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use super::Hands;
 use super::crew::Crew;
-use super::{Class, Config, Job, JobError, Label, Pool, QueuedJob, Ticket};
+use super::{Class, Config, JobResult, Label, Pool, QueuedJob, Ticket};
+use crate::panics::Payload;
 
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,32 +47,15 @@ fn a_job_answers_what_its_closure_returns() {
 }
 
 #[test]
-fn a_result_arrives_as_one_wake_from_the_worker() {
+fn a_ticket_hears_of_the_result_once_from_the_worker() {
     let pool = pool_of(1);
     let witness = Arc::new(Witness::default());
-    let waker = Waker::from(Arc::clone(&witness));
-    let (queued, mut job) = Pool::job(here(), || thread::current().id());
-
-    assert!(poll_with(&mut job, &waker).is_pending());
-    pool.push(queued).unwrap();
-    until(|| !witness.woken_by.lock().unwrap().is_empty());
-
-    let Poll::Ready(Ok(worker)) = poll_with(&mut job, &waker) else {
-        panic!("the wake came before the result");
-    };
-    assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
-}
-
-#[test]
-fn a_ticket_hears_of_the_result_without_a_poll() {
-    let pool = pool_of(1);
-    let witness = Arc::new(Witness::default());
-    let (job, mut result) = Pool::job_without_ticket(here(), || thread::current().id());
+    let (job, mut result) = Pool::job(here(), || thread::current().id());
 
     pool.push(job.with_ticket(Punched::of(&witness))).unwrap();
     until(|| !witness.woken_by.lock().unwrap().is_empty());
 
-    let Poll::Ready(Ok(worker)) = poll_with(&mut result, Waker::noop()) else {
+    let Poll::Ready(Ok(worker)) = result.poll() else {
         panic!("the ticket was told before the result was there");
     };
     assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
@@ -81,15 +66,19 @@ fn a_ticket_hears_of_a_drop_but_not_of_a_cancel() {
     for (cancels, told) in [(false, 1), (true, 0)] {
         let witness = Arc::new(Witness::default());
         let ticket = Punched::of(&witness);
-        let (job, result) = Pool::job_without_ticket(here(), || ());
+        let captured = Arc::clone(&witness);
+        let (job, mut result) = Pool::job(here(), move || drop(captured));
         let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
 
         ticket.is_cancelled.store(cancels, Ordering::Relaxed);
         drop(queued);
 
         assert_eq!(witness.woken_by.lock().unwrap().len(), told);
-        assert!(is_cancelled(wait(result)));
         assert_eq!(Arc::strong_count(&ticket), 1);
+        // Whoever has cancelled it drops its closure.
+        assert_eq!(result.take_closure().is_some(), cancels);
+        assert!(matches!(result.poll(), Poll::Ready(Err(None))));
+        assert_eq!(Arc::strong_count(&witness), 1 + usize::from(told == 0));
     }
 }
 
@@ -97,15 +86,14 @@ fn a_ticket_hears_of_a_drop_but_not_of_a_cancel() {
 fn a_cancelled_job_that_is_run_tells_nobody_and_does_not_run() {
     let witness = Arc::new(Witness::default());
     let ticket = Punched::of(&witness);
-    let (job, result) = Pool::job_without_ticket(here(), || panic!("it runs"));
+    let (job, result) = Pool::job::<(), _>(here(), || panic!("it runs"));
     let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
 
     ticket.is_cancelled.store(true, Ordering::Relaxed);
     queued.run();
 
     assert!(witness.woken_by.lock().unwrap().is_empty());
-    let result: Result<(), _> = wait(result);
-    assert!(is_cancelled(result));
+    assert!(result.take_closure().is_some());
     assert_eq!(Arc::strong_count(&ticket), 1);
 }
 
@@ -119,9 +107,6 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
         fn give_up(&self) -> bool {
             true
         }
-        fn is_running(&self) -> bool {
-            true
-        }
         fn is_ref(&self) -> bool {
             true
         }
@@ -131,7 +116,7 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
     }
     let pool = pool_of(1);
     let (count, counted) = mpsc::channel();
-    let (job, _result) = Pool::job_without_ticket(here(), || ());
+    let (job, _result) = Pool::job(here(), || ());
 
     pool.push(job.with_ticket(Arc::new(Counting(count))))
         .unwrap();
@@ -142,7 +127,7 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
 
 #[test]
 fn a_queued_job_can_be_run_without_a_pool() {
-    let (queued, job) = Pool::job(here(), || "inline");
+    let (queued, job) = job(here(), || "inline");
 
     queued.run();
 
@@ -173,7 +158,7 @@ fn both_ends_and_the_pool_are_send_and_sync() {
 #[test]
 fn no_thread_starts_before_the_first_push() {
     let pool = pool_of(4);
-    let (queued, job) = Pool::job(here(), || ());
+    let (queued, job) = job(here(), || ());
 
     assert_eq!(pool.load().threads, 0);
     pool.push(queued).unwrap();
@@ -277,7 +262,7 @@ fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
     });
     let held = Arc::new(());
     let captured = Arc::clone(&held);
-    let (queued, job) = Pool::job(dns(), move || drop(captured));
+    let (queued, job) = job(dns(), move || drop(captured));
 
     let error = pool.push(queued).unwrap_err();
 
@@ -414,10 +399,10 @@ fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
             then.expect("it is woken once")();
         }
     }
-    let (queued, job) = Pool::job_without_ticket(here(), || ());
+    let (queued, result) = Pool::job(here(), || ());
     let then = move || {
         // Dropped any earlier, it would keep the job from running.
-        drop(job);
+        drop(result);
         then();
     };
     let then = Then(Mutex::new(Some(Box::new(then))));
@@ -690,9 +675,9 @@ fn a_capture_of_a_cancelled_job_panics_in_vain() {
     let job = submit(&pool, move || drop(bomb));
 
     drop(job);
+    assert_eq!(on_drop.try_recv(), Ok(thread::current().id()));
     held.release();
 
-    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
     assert_alive(&pool, worker);
 }
 
@@ -722,7 +707,7 @@ fn a_payload_that_panics_when_dropped_is_survived() {
     let (dropped, on_drop) = mpsc::channel();
     let own = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&own);
-    let (queued, job) = Pool::job(here(), move || {
+    let (queued, job) = job(here(), move || {
         // Its own `Job`: so nobody is there to take the payload.
         drop(theirs.lock().unwrap().take());
         panic::panic_any(DoubleBomb(dropped));
@@ -774,11 +759,12 @@ fn a_job_cancelled_in_the_queue_never_runs() {
         panic!("a cancelled job keeps us waiting");
     };
     assert!(is_cancelled(result));
+    // Its closure is gone when its end is.
+    drop(job);
+    assert_eq!(Arc::strong_count(&runs), 1);
     held.release();
     wait(submit(&pool, || ())).unwrap();
     assert_eq!(runs.load(Ordering::Relaxed), 0);
-    // Its closure is gone.
-    assert_eq!(Arc::strong_count(&runs), 1);
 }
 
 #[test]
@@ -798,18 +784,16 @@ fn a_job_that_runs_or_has_run_cannot_be_cancelled() {
 }
 
 #[test]
-fn a_job_dropped_in_the_queue_never_runs_and_lets_go_of_its_waker() {
+fn a_job_dropped_in_the_queue_drops_its_closure_and_never_runs() {
     let pool = pool_of(1);
     let held = hold(&pool);
-    let witness = Arc::new(Witness::default());
-    let (queued, mut job) = Pool::job(here(), || panic!("it runs"));
-    let _: Poll<Result<(), _>> = poll_with(&mut job, &Waker::from(Arc::clone(&witness)));
-    pool.push(queued).unwrap();
-    assert_eq!(Arc::strong_count(&witness), 2);
+    let captured = Arc::new(());
+    let theirs = Arc::clone(&captured);
+    let job: Job<()> = submit(&pool, move || panic!("it runs: {theirs:?}"));
 
     drop(job);
 
-    assert_eq!(Arc::strong_count(&witness), 1);
+    assert_eq!(Arc::strong_count(&captured), 1);
     held.release();
     wait(submit(&pool, || ())).unwrap();
 }
@@ -819,7 +803,7 @@ fn a_job_dropped_while_it_runs_goes_on() {
     let (finished, on_finish) = mpsc::channel();
     let own = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&own);
-    let (queued, job) = Pool::job(here(), move || {
+    let (queued, job) = job(here(), move || {
         drop(theirs.lock().unwrap().take());
         finished.send(()).unwrap();
     });
@@ -833,7 +817,7 @@ fn a_job_dropped_while_it_runs_goes_on() {
 
 #[test]
 fn a_queued_end_that_is_dropped_cancels_its_job() {
-    let (queued, mut job) = Pool::job(here(), || ());
+    let (queued, job) = job(here(), || ());
 
     drop(queued);
 
@@ -847,7 +831,7 @@ fn cancelling_and_starting_agree_on_who_was_first() {
     for _ in 0..5_000 {
         let runs = Arc::new(AtomicUsize::new(0));
         let theirs = Arc::clone(&runs);
-        let mut job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
+        let job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
 
         let cancelled = job.cancel();
 
@@ -947,15 +931,16 @@ fn a_closed_seat_begins_no_job() {
 fn a_seat_shows_its_job_from_the_claim_to_the_end() {
     let pool = pool_of(1);
     let seat = crew(&pool).seat(0);
-    let (mut queued, mut job) = Pool::job(here(), || ());
+    let (mut queued, job) = job(here(), || ());
 
     assert!(seat.begin(&mut queued));
     assert!(job.has_started() && !job.cancel());
     assert!(seat.running().is_some());
     queued.run_claimed();
 
-    assert!(seat.running().is_none(), "its result can be had");
-    assert!(seat.end().is_some() && seat.end().is_none());
+    let ticket = seat.end().unwrap();
+    assert!(seat.running().is_none() && seat.end().is_none());
+    ticket.tell();
     wait(job).unwrap();
 }
 
@@ -963,7 +948,7 @@ fn a_seat_shows_its_job_from_the_claim_to_the_end() {
 fn a_closed_seat_claims_nothing() {
     let pool = pool_of(1);
     let seat = crew(&pool).seat(0);
-    let (mut queued, mut job) = Pool::job(here(), || ());
+    let (mut queued, job) = job(here(), || ());
 
     seat.close();
     assert!(!seat.begin(&mut queued));
@@ -979,7 +964,7 @@ fn a_push_after_shutdown_is_refused() {
     pool.shut_down(PATIENCE);
 
     for label in [here(), dns()] {
-        let (queued, job) = Pool::job(label, || ());
+        let (queued, job) = job(label, || ());
         let error = pool.push(queued).unwrap_err();
 
         assert!(error.to_string().contains("shut down"));
@@ -1063,7 +1048,7 @@ fn a_closure_that_pushes_when_it_is_dropped_is_refused() {
     struct Pusher(Arc<Pool>, mpsc::Sender<bool>);
     impl Drop for Pusher {
         fn drop(&mut self) {
-            let (queued, _job) = Pool::job(here(), || ());
+            let (queued, _job) = job(here(), || ());
             self.1.send(self.0.push(queued).is_err()).unwrap();
         }
     }
@@ -1188,7 +1173,7 @@ fn submit_as<T: Send + 'static>(
     label: Label,
     f: impl FnOnce() -> T + Send + 'static,
 ) -> Job<T> {
-    let (queued, job) = Pool::job(label, f);
+    let (queued, job) = job(label, f);
     pool.push(queued).unwrap();
     job
 }
@@ -1328,6 +1313,106 @@ impl Drop for DoubleBomb {
     }
 }
 
+/// Makes both ends of a job that can be awaited with any waker, and cancelled.
+fn job<T: Send + 'static>(
+    label: Label,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> (QueuedJob, Job<T>) {
+    let (job, result) = Pool::job(label, f);
+    let ticket = Arc::new(Mutex::new(Progress::Queued(None)));
+    let own = Arc::clone(&ticket) as Arc<dyn Ticket>;
+    (job.with_ticket(own), Job { result, ticket })
+}
+
+struct Job<T> {
+    result: JobResult<T>,
+    ticket: Arc<Mutex<Progress>>,
+}
+
+/// How far a job has come, and who waits for its end.
+enum Progress {
+    Queued(Option<Waker>),
+    Started(Option<Waker>),
+    Ended { has_started: bool },
+    Cancelled,
+}
+
+#[derive(Debug)]
+enum JobError {
+    Panicked(Payload),
+    Cancelled,
+}
+
+impl<T> Job<T> {
+    /// Keeps the job from beginning. False: it has begun.
+    fn cancel(&self) -> bool {
+        let mut progress = self.ticket.lock().unwrap();
+        match &*progress {
+            Progress::Queued(_) => *progress = Progress::Cancelled,
+            Progress::Started(_) | Progress::Ended { has_started: true } => return false,
+            Progress::Cancelled | Progress::Ended { .. } => {}
+        }
+        true
+    }
+
+    fn has_started(&self) -> bool {
+        let progress = self.ticket.lock().unwrap();
+        matches!(
+            *progress,
+            Progress::Started(_) | Progress::Ended { has_started: true }
+        )
+    }
+}
+
+impl<T> Future for Job<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self.ticket.lock().unwrap() {
+            Progress::Queued(waker) | Progress::Started(waker) => {
+                *waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Progress::Cancelled => return Poll::Ready(Err(JobError::Cancelled)),
+            Progress::Ended { .. } => {}
+        }
+        let result = self.result.poll();
+        assert!(
+            result.is_ready(),
+            "the end is told of before the result is there"
+        );
+        result.map_err(|panic| panic.map_or(JobError::Cancelled, JobError::Panicked))
+    }
+}
+
+impl Ticket for Mutex<Progress> {
+    fn start(&self) -> bool {
+        let mut progress = self.lock().unwrap();
+        if let Progress::Queued(waker) = &mut *progress {
+            *progress = Progress::Started(waker.take());
+        }
+        matches!(*progress, Progress::Started(_))
+    }
+
+    fn give_up(&self) -> bool {
+        !matches!(*self.lock().unwrap(), Progress::Cancelled)
+    }
+
+    fn is_ref(&self) -> bool {
+        true
+    }
+
+    fn tell(self: Arc<Self>) {
+        let mut progress = self.lock().unwrap();
+        let has_started = matches!(*progress, Progress::Started(_));
+        let old = mem::replace(&mut *progress, Progress::Ended { has_started });
+        drop(progress);
+        if let Progress::Queued(Some(waker)) | Progress::Started(Some(waker)) = old {
+            waker.wake();
+        }
+    }
+}
+
 /// A ticket that wakes a waker when it is told.
 struct Punched {
     is_cancelled: AtomicBool,
@@ -1350,10 +1435,6 @@ impl Ticket for Punched {
 
     fn give_up(&self) -> bool {
         !self.is_cancelled.load(Ordering::Relaxed)
-    }
-
-    fn is_running(&self) -> bool {
-        true
     }
 
     fn is_ref(&self) -> bool {

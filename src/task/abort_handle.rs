@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Wake;
 
 use super::Id;
-use super::promise::Awaited;
+use super::remote::Awaited;
 use crate::tasks::Header;
 
 /// Aborts a task from anywhere; made by [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
@@ -23,25 +23,25 @@ pub struct AbortHandle {
 pub(super) enum Target {
     /// A task of a loop.
     Local(Arc<Header>),
-    Shared(Arc<dyn Awaited>),
+    /// One that may be awaited on any thread.
+    Remote(Arc<dyn Awaited>),
 }
 
 impl Target {
     pub(super) fn abort(&self) {
+        if self.is_finished() {
+            return;
+        }
         match self {
-            Target::Local(header) => {
-                if !header.is_finished() {
-                    abort_local(header);
-                }
-            }
-            Target::Shared(cell) => cell.abort(),
+            Target::Local(header) => abort_local(header),
+            Target::Remote(remote) => Arc::clone(remote).abort(),
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
         match self {
             Target::Local(header) => header.is_finished(),
-            Target::Shared(cell) => cell.is_finished(),
+            Target::Remote(remote) => remote.is_finished(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::abort_handle::Target;
-use super::promise::Awaited;
+use super::remote::{Awaited, Remote};
 use super::{AbortHandle, Id, JoinError};
 use crate::context;
 use crate::coop;
@@ -53,8 +53,8 @@ pub struct JoinHandle<T> {
 enum Link {
     /// A key to a slot of the loop at home.
     Local(Arc<Header>),
-    /// A cell that the task fills when it ends.
-    Shared(Arc<dyn Awaited>),
+    /// A cell that is filled when the task or job ends.
+    Remote(Arc<dyn Awaited>),
     /// The loop would not have the task.
     Cancelled,
     /// No worker could be had for the blocking job.
@@ -76,8 +76,13 @@ impl<T> JoinHandle<T> {
         JoinHandle::new(Link::Local(spawned.header), spawned.id)
     }
 
-    pub(super) fn shared(cell: Arc<dyn Awaited>, id: u64) -> Self {
-        JoinHandle::new(Link::Shared(cell), id)
+    /// The handle of what fills `remote`.
+    pub(crate) fn remote(remote: Arc<Remote<T>>) -> Self
+    where
+        T: Send + 'static,
+    {
+        let id = remote.identity().id;
+        JoinHandle::new(Link::Remote(remote), id)
     }
 
     pub(crate) fn cancelled(id: u64) -> Self {
@@ -108,7 +113,7 @@ impl<T> JoinHandle<T> {
     fn target(&self) -> Option<Target> {
         match &self.link {
             Link::Local(header) => Some(Target::Local(Arc::clone(header))),
-            Link::Shared(cell) => Some(Target::Shared(Arc::clone(cell))),
+            Link::Remote(remote) => Some(Target::Remote(Arc::clone(remote))),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
         }
     }
@@ -147,15 +152,19 @@ impl<T> JoinHandle<T> {
 
     /// Returns whether the task keeps its runtime alive, as long as it has not ended.
     pub fn has_ref(&self) -> bool {
+        self.header().is_some_and(|header| header.is_ref())
+    }
+
+    fn header(&self) -> Option<&Arc<Header>> {
         match &self.link {
-            Link::Local(header) => header.is_ref(),
-            Link::Shared(cell) => cell.has_ref(),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => false,
+            Link::Local(header) => Some(header),
+            Link::Remote(remote) => Some(remote.header()),
+            Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
         }
     }
 
     fn change_ref(&self, is_ref: bool) {
-        if let Link::Local(header) = &self.link {
+        if let Some(header) = self.header() {
             header.set_awaited_at_end(is_ref);
         }
         self.count_in(is_ref);
@@ -163,10 +172,11 @@ impl<T> JoinHandle<T> {
 
     /// Says whether the task counts among those that keep the loop alive.
     pub(crate) fn count_in(&self, is_ref: bool) {
-        match &self.link {
-            Link::Local(header) => set_ref(header, is_ref),
-            Link::Shared(cell) => cell.set_ref(is_ref),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
+        if let Some(header) = self.header() {
+            set_ref(header, is_ref);
+        }
+        if let Link::Remote(remote) = &self.link {
+            remote.hold(is_ref);
         }
     }
 
@@ -188,8 +198,8 @@ impl<T: 'static> JoinHandle<T> {
         let mut outcome: Option<Outcome<T>> = None;
         match &self.link {
             Link::Local(_) => ready!(self.link.poll_local(cx, &mut outcome)),
-            Link::Shared(cell) => {
-                ready!(cell.poll(cx, &mut outcome));
+            Link::Remote(remote) => {
+                ready!(remote.poll(cx, &mut outcome));
                 self.link = Link::Answered;
             }
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => {
@@ -215,7 +225,7 @@ impl<T: 'static> JoinHandle<T> {
                 own_loop(header).tasks.await_end(header.key(), cx);
                 Poll::Pending
             }
-            Link::Shared(cell) => cell.watch(cx),
+            Link::Remote(remote) => remote.watch(cx),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => Poll::Ready(()),
         }
     }
@@ -294,14 +304,14 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         match mem::replace(&mut self.link, Link::Answered) {
             Link::Local(header) => detach(header),
-            Link::Shared(cell) => cell.detach(),
+            Link::Remote(remote) => remote.detach(),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
         }
     }
 }
 
 /// Says whether the task counts, and tells the loop at home.
-pub(super) fn set_ref(header: &Arc<Header>, is_ref: bool) {
+fn set_ref(header: &Arc<Header>, is_ref: bool) {
     header.set_ref(is_ref);
     let task = Arc::clone(header);
     context::at_home(header.home(), header.inbox(), move |event_loop| {

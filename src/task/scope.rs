@@ -4,12 +4,12 @@
 //! does, also if it is dropped half way, and if it is forgotten they are never polled again: what
 //! they borrow outlives them by the ordinary rules of the language.
 //!
-//! `nursery` is that future, `children` is what it owns, `queue` is whose turn it is, and `packet`
-//! carries a child's output to its handle.
+//! `nursery` is that future, `children` is what it owns, `queue` is whose turn it is, and `job` is one
+//! child, whose output goes to its handle.
 
 mod children;
+mod job;
 mod nursery;
-mod packet;
 mod queue;
 mod scoped_join_handle;
 mod try_scope;

@@ -130,12 +130,21 @@ impl Tasks {
         drop(claim);
     }
 
-    /// Frees the slot of a task that has ended, and whose outcome nobody will ask for.
+    /// Frees the slot of a task that has ended, and whose outcome nobody will ask for here.
     fn discard(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
         let task = slots.get_mut(key);
         let Some((task, mut work)) = task.and_then(Task::take_work) else {
             return;
         };
+        let extras = task.extras.as_mut();
+        if let Some(outlet) = extras.and_then(|extras| extras.outlet.take()) {
+            task.extras = None;
+            vacate(&mut slots, key);
+            drop(slots);
+            outlet.fill(&mut |out| work.as_mut().take(out));
+            self.spare_boxes.keep(work);
+            return;
+        }
         let payload = work.as_mut().take_panic();
         let panicked = payload.map(|payload| (task.identity(), payload));
         task.extras = None;

@@ -2,6 +2,9 @@
 //!
 //! A waker, a join handle and an abort handle are counted references to a header, and so is a wake
 //! on its way through the inbox. A header owns nothing of the user's; it may be dropped anywhere.
+//!
+//! Most headers are made for a slot. That of a task which is spawned on another thread is made there,
+//! and comes home with it; a job from another thread has one and no slot.
 
 use std::any::Any;
 
@@ -23,7 +26,8 @@ pub(crate) enum Message {
 /// See the [module](self).
 pub(crate) struct Header {
     inbox: Arc<Inbox<Message>>,
-    /// The slot of the present tenant. Changes only while nobody else holds the header.
+    /// The slot of the present tenant, which only the home thread asks for. It is set once, or while
+    /// nobody else holds the header.
     key: AtomicU64,
     home: LoopId,
     /// How the task stands: `QUEUED` and `FINISHED`. Only the home thread writes it, so it needs no
@@ -41,6 +45,9 @@ const QUEUED: u8 = 1;
 /// The task has an outcome.
 const FINISHED: u8 = 2;
 
+/// The key of a task that has no slot yet: no slot has it.
+const NOWHERE: u64 = u64::MAX;
+
 /// Set by `abort`, which then wakes the task.
 const ABORTED: u8 = 1;
 /// The task does not keep its loop alive.
@@ -54,7 +61,7 @@ impl Header {
     pub(crate) fn new(home: LoopId, inbox: Arc<Inbox<Message>>) -> Self {
         Header {
             inbox,
-            key: AtomicU64::new(0),
+            key: AtomicU64::new(NOWHERE),
             home,
             state: AtomicU8::new(0),
             remote: AtomicBool::new(false),
@@ -69,6 +76,13 @@ impl Header {
         self.state.store(0, Ordering::Relaxed);
         self.remote.store(false, Ordering::Relaxed);
         self.wishes.store(0, Ordering::Relaxed);
+    }
+
+    /// Gives a header that others hold already to the task in slot `key`, its first. What was asked
+    /// for stays, but a wake that came before found no slot.
+    pub(crate) fn arrive(&self, key: Key) {
+        self.state.store(0, Ordering::Relaxed);
+        self.key.store(key.to_bits(), Ordering::Relaxed);
     }
 
     #[inline]

@@ -19,6 +19,13 @@ pub(crate) enum Failure {
     NoWorker(std::io::Error),
 }
 
+impl Failure {
+    /// Why a blocking job has no output: its panic, or else it did not run.
+    pub(crate) fn of_job(panic: Option<Payload>) -> Self {
+        panic.map_or(Failure::Cancelled, Failure::Panicked)
+    }
+}
+
 /// What becomes of a panic that no join handle receives. Whether it is reported is the reporter's
 /// business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

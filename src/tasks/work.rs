@@ -56,9 +56,24 @@ pub(crate) struct AnyWork {
 
 impl AnyWork {
     #[inline]
-    pub(crate) fn new<W: Work>(work: W) -> Self {
+    fn new<W: Work>(work: W) -> Self {
+        BoxedWork::new(work).into_any()
+    }
+}
+
+/// Work in a box, on its way to a loop: it may travel if the work and its output may.
+pub(crate) struct BoxedWork<W: Work>(Pin<Box<Stage<W>>>);
+
+impl<W: Work> BoxedWork<W> {
+    #[inline]
+    pub(crate) fn new(work: W) -> Self {
+        BoxedWork(Box::pin(Stage::Working { work }))
+    }
+
+    #[inline]
+    pub(crate) fn into_any(self) -> AnyWork {
         AnyWork {
-            erased: Box::pin(Stage::Working { work }),
+            erased: self.0,
             is_job: W::IS_JOB,
         }
     }

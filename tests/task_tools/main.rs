@@ -8,6 +8,7 @@ mod support;
 mod abort_on_drop;
 mod cancellation_token;
 mod coop;
+mod ends;
 mod id;
 mod join_set;
 mod task_local;

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::packet::{Job, Packet};
+use super::job::{Job, Output};
 use super::queue::{Member, Queue};
 use super::scoped_join_handle::ScopedJoinHandle;
 use crate::context;
@@ -129,15 +129,15 @@ impl<'env> Children<'env> {
     {
         let identity = identify(Location::caller());
         let id = identity.id;
-        let packet = Packet::new();
-        let job = Job::new(future, settle, Rc::clone(&packet), identity);
+        let cell = Rc::new(Output::new());
+        let job = Job::new(future, settle, Rc::clone(&cell), identity);
         if self.stage() != Stage::Open {
             drop(job);
-            return ScopedJoinHandle::new(packet, None, id);
+            return ScopedJoinHandle::new(cell, None, id);
         }
         let member = self.insert(Box::pin(job));
         member.wake_by_ref();
-        ScopedJoinHandle::new(packet, Some(member), id)
+        ScopedJoinHandle::new(cell, Some(member), id)
     }
 
     fn insert(&self, job: Pin<Box<dyn Future<Output = ()> + 'env>>) -> Arc<Member> {

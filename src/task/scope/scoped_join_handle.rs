@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::packet::Packet;
+use super::job::Output;
 use super::queue::Member;
 use crate::coop;
+use crate::panics;
 use crate::task::{Id, JoinError};
 use crate::tasks::Failure;
 
@@ -43,7 +44,7 @@ use crate::tasks::Failure;
 /// # });
 /// ```
 pub struct ScopedJoinHandle<T> {
-    packet: Rc<Packet<T>>,
+    cell: Rc<Output<T>>,
     /// None if the scope would not have the child.
     member: Option<Arc<Member>>,
     id: Id,
@@ -51,9 +52,9 @@ pub struct ScopedJoinHandle<T> {
 }
 
 impl<T> ScopedJoinHandle<T> {
-    pub(super) fn new(packet: Rc<Packet<T>>, member: Option<Arc<Member>>, id: u64) -> Self {
+    pub(super) fn new(cell: Rc<Output<T>>, member: Option<Arc<Member>>, id: u64) -> Self {
         ScopedJoinHandle {
-            packet,
+            cell,
             member,
             id: Id(id),
             answered: false,
@@ -75,7 +76,7 @@ impl<T> ScopedJoinHandle<T> {
 
     /// Returns whether the child has ended.
     pub fn is_finished(&self) -> bool {
-        self.packet.is_finished()
+        self.cell.is_finished()
     }
 
     /// Returns the child's id, which no task and no other child has.
@@ -94,16 +95,18 @@ impl<T> Future for ScopedJoinHandle<T> {
             "a `ScopedJoinHandle` was polled after it had answered"
         );
         ready!(coop::poll_proceed(cx));
-        let output = ready!(self.packet.poll(cx));
+        ready!(self.cell.watch(cx));
         coop::charge(0);
         self.answered = true;
+        let output = self.cell.take().flatten();
         Poll::Ready(output.ok_or_else(|| JoinError::new(self.id.0, Failure::Cancelled)))
     }
 }
 
 impl<T> Drop for ScopedJoinHandle<T> {
     fn drop(&mut self) {
-        self.packet.detach();
+        let unwanted = self.cell.detach();
+        panics::drop_contained(unwanted, "the destructor of an output");
     }
 }
 

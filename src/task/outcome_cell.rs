@@ -1,0 +1,119 @@
+//! A cell for one outcome, on its way from what ends to the handle that awaits it.
+//!
+//! It may travel if the outcome may. No waker and no outcome is cloned, called or dropped under its
+//! lock.
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::panics;
+
+/// See the [module](self).
+pub(super) struct OutcomeCell<T> {
+    state: Mutex<State<T>>,
+}
+
+/// ```text
+/// Awaited ──> Full ──> Gone
+///    └────> Detached ────┘
+/// ```
+enum State<T> {
+    /// There is no outcome yet. The handle's last waker, if it was polled.
+    Awaited(Option<Waker>),
+    /// There is no outcome yet, and the handle is gone.
+    Detached,
+    Full(T),
+    /// The outcome has been given out.
+    Gone,
+}
+
+impl<T> OutcomeCell<T> {
+    pub(super) fn new() -> Self {
+        OutcomeCell {
+            state: Mutex::new(State::Awaited(None)),
+        }
+    }
+
+    /// Poison says nothing: each change of the state is a single assignment.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(&*self.lock(), State::Full(_) | State::Gone)
+    }
+
+    /// Fills an empty cell. Returns the waker that is to be woken for it, or the outcome that no
+    /// handle takes.
+    pub(super) fn fill(&self, outcome: T) -> (Option<Waker>, Option<T>) {
+        let mut state = self.lock();
+        match &mut *state {
+            State::Awaited(waker) => {
+                let waker = waker.take();
+                *state = State::Full(outcome);
+                (waker, None)
+            }
+            State::Detached => {
+                *state = State::Gone;
+                (None, Some(outcome))
+            }
+            State::Full(_) | State::Gone => (None, Some(outcome)),
+        }
+    }
+
+    /// Whether there is an outcome; if not, `cx` is woken when there is.
+    pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
+        match &*self.lock() {
+            State::Awaited(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            State::Awaited(_) => {}
+            _ => return Poll::Ready(()),
+        }
+        let mut new = Some(cx.waker().clone());
+        let mut state = self.lock();
+        let is_awaited = if let State::Awaited(waker) = &mut *state {
+            mem::swap(waker, &mut new);
+            true
+        } else {
+            false
+        };
+        drop(state);
+        panics::drop_contained(new, "the destructor of a waker");
+        if is_awaited {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Takes the outcome of a cell that is finished.
+    pub(super) fn take(&self) -> Option<T> {
+        let mut state = self.lock();
+        match mem::replace(&mut *state, State::Gone) {
+            State::Full(outcome) => Some(outcome),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// The handle goes. Returns an outcome that is there already.
+    pub(super) fn detach(&self) -> Option<T> {
+        let mut state = self.lock();
+        let next = match &*state {
+            State::Awaited(_) | State::Detached => State::Detached,
+            State::Full(_) | State::Gone => State::Gone,
+        };
+        let old = mem::replace(&mut *state, next);
+        drop(state);
+        match old {
+            State::Full(outcome) => Some(outcome),
+            State::Awaited(waker) => {
+                panics::drop_contained(waker, "the destructor of a waker");
+                None
+            }
+            State::Detached | State::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a task and its handle share if that may be awaited on any thread.
+//!
+//! A task from another thread, or a blocking job, leaves its outcome here when it ends: after its
+//! future or closure is gone, like every other. The handle holds no more than this, so it works
+//! everywhere and with every executor. Only outputs that are `Send` go this way.
+
+use std::any::Any;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use super::abort_handle::abort_local;
+use super::outcome_cell::OutcomeCell;
+use crate::context;
+use crate::event_loop::{KeepAlive, Shared};
+use crate::pool::{JobResult, Ticket};
+use crate::tasks::{Failure, Header, Identity, Message, Outcome, Outlet, wake_contained_for};
+
+/// The handle's side, without its type.
+pub(super) trait Awaited: Send + Sync {
+    fn header(&self) -> &Arc<Header>;
+    /// Whether there is an outcome; if not, registers the waker.
+    fn watch(&self, cx: &Context<'_>) -> Poll<()>;
+    /// Moves the outcome to `out`, an `Option<Outcome<T>>`, or registers the waker.
+    fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()>;
+    fn abort(self: Arc<Self>);
+    fn is_finished(&self) -> bool;
+    /// Says whether a job keeps its loop alive.
+    fn hold(&self, is_ref: bool);
+    /// Nobody will ask for the outcome.
+    fn detach(&self);
+}
+
+/// See the [module](self).
+pub(crate) struct Remote<T> {
+    /// Who works for it, for reports.
+    identity: Identity,
+    shared: Arc<Shared>,
+    /// A task's, or a job's own.
+    header: Arc<Header>,
+    outcome: OutcomeCell<Outcome<T>>,
+    /// The job that works for it, until it has ended.
+    job: Mutex<Option<Job<T>>>,
+}
+
+struct Job<T> {
+    result: JobResult<T>,
+    /// Keeps the loop alive until the outcome is there: nothing else tells it of the job.
+    hold: Option<KeepAlive>,
+}
+
+impl<T: Send + 'static> Remote<T> {
+    pub(crate) fn new(shared: &Arc<Shared>, identity: Identity) -> Arc<Self> {
+        Arc::new(Remote {
+            identity,
+            shared: Arc::clone(shared),
+            header: Arc::new(Header::new(shared.id, Arc::clone(&shared.inbox))),
+            outcome: OutcomeCell::new(),
+            job: Mutex::new(None),
+        })
+    }
+
+    /// A job works for it, which is about to be queued.
+    pub(crate) fn set_job(&self, result: JobResult<T>) {
+        let hold = Some(KeepAlive::new(Arc::clone(&self.shared)));
+        *self.job() = Some(Job { result, hold });
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The job. No users' code runs under this lock.
+    fn job(&self) -> MutexGuard<'_, Option<Job<T>>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The job has come to its end.
+    fn end_job(&self) {
+        let job = self.job().take();
+        let Some(Job { mut result, hold }) = job else {
+            return;
+        };
+        match result.poll() {
+            Poll::Ready(result) => self.fill(result.map_err(Failure::of_job)),
+            Poll::Pending => unreachable!("the job has come to its end"),
+        }
+        // Only now: the loop may be at its end without it, and who was woken may be of that loop.
+        drop(hold);
+    }
+
+    /// Ends a job that was aborted before it began, unless the pool does so just now.
+    fn cancel_job(&self) {
+        let closure = self
+            .job()
+            .as_ref()
+            .and_then(|job| job.result.take_closure());
+        if let Some(closure) = closure {
+            drop(closure);
+            self.end_job();
+        }
+    }
+
+    /// Takes the outcome; a second one is dropped.
+    pub(super) fn fill(&self, outcome: Outcome<T>) {
+        let (waker, unwanted) = self.outcome.fill(outcome);
+        if let Some(waker) = waker {
+            wake_contained_for(&self.shared.reporter, waker);
+        }
+        if let Some(unwanted) = unwanted {
+            self.discard(unwanted);
+        }
+    }
+
+    /// Drops an outcome that nobody wants; a panic in it is reported.
+    fn discard(&self, outcome: Outcome<T>) {
+        if let Err(Failure::Panicked(payload)) = outcome {
+            match context::home(self.shared.id) {
+                Some(event_loop) => event_loop.tasks.panic_unhandled(&self.identity, payload),
+                None => self.shared.panic_unhandled(&self.identity, payload),
+            }
+        } else {
+            let what = "the destructor of an output";
+            let reporter = &self.shared.reporter;
+            reporter.drop_contained(outcome, what, &self.identity);
+        }
+    }
+}
+
+impl<T: Send + 'static> Outlet for Remote<T> {
+    fn fill(&self, take: &mut dyn FnMut(&mut dyn Any)) {
+        let mut outcome: Option<Outcome<T>> = None;
+        take(&mut outcome);
+        Remote::fill(self, outcome.unwrap_or(Err(Failure::Cancelled)));
+    }
+}
+
+impl<T: Send + 'static> Ticket for Remote<T> {
+    fn start(&self) -> bool {
+        self.header.start_job()
+    }
+
+    /// Also after an abort: its message to the loop may come too late.
+    fn give_up(&self) -> bool {
+        true
+    }
+
+    fn is_ref(&self) -> bool {
+        self.header.is_awaited_at_end()
+    }
+
+    fn tell(self: Arc<Self>) {
+        self.end_job();
+    }
+}
+
+impl<T: Send + 'static> Awaited for Remote<T> {
+    fn header(&self) -> &Arc<Header> {
+        &self.header
+    }
+
+    fn watch(&self, cx: &Context<'_>) -> Poll<()> {
+        let watched = self.outcome.watch(cx);
+        if watched.is_pending() {
+            context::waits_for(&"the end of a task, by a handle for any thread");
+        }
+        watched
+    }
+
+    fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
+        ready!(self.watch(cx));
+        let out = out
+            .downcast_mut::<Option<Outcome<T>>>()
+            .expect("a handle and its task agree on the type of the output");
+        *out = self.outcome.take();
+        Poll::Ready(())
+    }
+
+    fn abort(self: Arc<Self>) {
+        if self.job().is_none() {
+            abort_local(&self.header);
+        } else if self.header.abort() {
+            // A closure is not dropped inside of an abort: at home, or by a worker that comes to it
+            // before.
+            let inbox = Arc::clone(&self.shared.inbox);
+            let _refused = inbox.push(Message::Call(Box::new(move || self.cancel_job())));
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.outcome.is_finished()
+    }
+
+    fn hold(&self, is_ref: bool) {
+        let mut job = self.job();
+        let old = job.as_mut().and_then(|job| {
+            let hold = is_ref.then(|| KeepAlive::new(Arc::clone(&self.shared)));
+            mem::replace(&mut job.hold, hold)
+        });
+        drop(job);
+        drop(old);
+    }
+
+    fn detach(&self) {
+        if let Some(outcome) = self.outcome.detach() {
+            self.discard(outcome);
+        }
+    }
+}

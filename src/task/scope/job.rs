@@ -1,0 +1,93 @@
+//! A child's future, and where its output goes.
+//!
+//! The output goes to a cell that the handle shares. Both live on the scope's thread, and the output
+//! may borrow whatever the child could.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::panics;
+use crate::report::{self, Report, TaskMeta};
+use crate::task::outcome_cell::OutcomeCell;
+use crate::tasks::{Identity, wake_contained};
+
+/// For the output of a child; `None` if it was cancelled.
+pub(super) type Output<T> = OutcomeCell<Option<T>>;
+
+pin_project! {
+    /// A child's future and where its output goes.
+    ///
+    /// Its destructor does not unwind. It drops the future, then tells the handle.
+    pub(super) struct Job<F, T, S>
+    where
+        F: Future,
+        S: FnOnce(F::Output) -> Option<T>,
+    {
+        #[pin]
+        future: Option<F>,
+        // Makes of the future's output that of the handle.
+        settle: Option<S>,
+        output: Option<T>,
+        cell: Rc<Output<T>>,
+        identity: Identity,
+    }
+
+    impl<F, T, S> PinnedDrop for Job<F, T, S>
+    where
+        F: Future,
+        S: FnOnce(F::Output) -> Option<T>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Err(payload) = panics::contain(|| this.future.set(None)) {
+                report::report(&Report::DestructorPanicked {
+                    what: "the destructor of a scope's task",
+                    task: Some(TaskMeta::new(this.identity.clone())),
+                    message: panics::message(&*payload).to_owned(),
+                });
+                panics::discard(payload);
+            }
+            let (waker, unwanted) = this.cell.fill(this.output.take());
+            if let Some(waker) = waker {
+                wake_contained(waker);
+            }
+            panics::drop_contained(unwanted, "the destructor of an output");
+        }
+    }
+}
+
+impl<F, T, S> Job<F, T, S>
+where
+    F: Future,
+    S: FnOnce(F::Output) -> Option<T>,
+{
+    pub(super) fn new(future: F, settle: S, cell: Rc<Output<T>>, identity: Identity) -> Self {
+        Job {
+            future: Some(future),
+            settle: Some(settle),
+            output: None,
+            cell,
+            identity,
+        }
+    }
+}
+
+/// It is `Ready` when it is to be dropped.
+impl<F, T, S> Future for Job<F, T, S>
+where
+    F: Future,
+    S: FnOnce(F::Output) -> Option<T>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let future = this.future.as_pin_mut();
+        let output = std::task::ready!(future.expect("a job lives with its future").poll(cx));
+        *this.output = this.settle.take().and_then(|settle| settle(output));
+        Poll::Ready(())
+    }
+}
