@@ -70,6 +70,26 @@ fn no_message_is_lost_and_a_sleep_is_ended_at_most_once() {
 }
 
 #[test]
+fn a_loop_whose_wait_has_ended_is_not_rung() {
+    check(|| {
+        let (bell, ring) = Bell::new();
+        let inbox = Inbox::new(ring);
+        assert!(inbox.fall_asleep());
+        // A socket or the time ends the wait.
+        inbox.fetch(|message| panic!("{message} comes from nowhere"));
+
+        inbox.push(1).unwrap();
+        assert_eq!(bell.rings(), 0, "the loop looks by itself");
+
+        assert!(!inbox.fall_asleep(), "there is a message");
+        inbox.fetch(|message| assert_eq!(message, 1));
+        assert!(inbox.fall_asleep());
+        inbox.push(2).unwrap();
+        assert_eq!(bell.rings(), 1);
+    });
+}
+
+#[test]
 fn no_wake_is_lost_and_each_leads_to_a_poll_that_sees_what_came_before_it() {
     check(|| two_threads_wake_a_task(Order::ClearThenPoll));
 }

@@ -1,15 +1,17 @@
 //! The phase budget.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 
+use futures::poll;
 use quintet::spawn;
 use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep_until};
 
 use crate::support::{
-    arm, block_until, connection, count_ticks, deliver, in_check, in_close, in_order_on, in_time,
-    in_timers, log, log_after, numbered, one_worker,
+    arm, block_until, connection, count_ticks, deliver, in_check, in_close, in_order, in_order_on,
+    in_pending, in_poll, in_time, in_timers, listen, log, log_after, numbered, one_worker,
 };
 
 /// Lets a task in check spawn `count` others. With a budget of 8 its own poll is the first.
@@ -158,5 +160,83 @@ fn case_q20_a_loop_of_past_deadlines_overtakes_nobody() {
         in_check().await;
         in_time(deadline);
         block_until(deadline);
+    });
+}
+
+/// Waits for `event` and, in the same poll, spends the budget: so the task stands in pending when the
+/// event comes. Logs when it is polled there.
+async fn in_pending_when_told(event: impl Future) {
+    let mut event = pin!(event);
+    assert!(poll!(&mut event).is_pending());
+    in_pending().await;
+    log("task");
+    event.await;
+}
+
+#[test]
+fn case_q20_a_timer_does_not_move_a_task_in_pending_forward() {
+    in_order("timer older task", || async {
+        in_check().await;
+        let own = arm(Instant::now()).await;
+        log_after(arm(Instant::now()).await, "timer");
+        spawn(async {
+            in_pending().await;
+            log("older");
+        });
+        spawn(in_pending_when_told(own));
+    });
+}
+
+#[test]
+fn case_q20_a_source_does_not_move_a_task_in_pending_forward() {
+    in_order("first third task", || async {
+        let (ends, peers): (Vec<_>, Vec<_>) = (0..3)
+            .map(|_| connection())
+            .map(|(own, peer)| (Rc::new(own), peer))
+            .unzip();
+        let [a, b, c] = [0, 1, 2].map(|n| Rc::clone(&ends[n]));
+        spawn(async move {
+            let (mut buf_a, mut buf_b) = ([0], [0]);
+            let (mut first, mut second) = (pin!(a.read(&mut buf_a)), pin!(b.read(&mut buf_b)));
+            assert!(poll!(&mut first).is_pending());
+            assert!(poll!(&mut second).is_pending());
+            first.await.unwrap();
+            log("first");
+            in_pending().await;
+            log("task");
+            second.await.unwrap();
+        });
+        spawn(async move {
+            c.read(&mut [0]).await.unwrap();
+            log("third");
+        });
+        // Behind the readers: they wait by then. One fetch finds all three, in this order.
+        spawn(async move {
+            for (own, peer) in ends.iter().zip(&peers) {
+                deliver(peer, &**own, b"x");
+            }
+        });
+    });
+}
+
+#[test]
+fn case_q20_check_does_not_move_a_task_in_pending_forward() {
+    in_order("immediate task", || async {
+        in_poll().await;
+        spawn(in_pending_when_told(yield_now()));
+        spawn(async { drop(set_immediate(|| log("immediate"))) });
+    });
+}
+
+#[test]
+fn case_q20_close_does_not_move_a_task_in_pending_forward() {
+    in_order("closed task", || async {
+        let listener = listen().await;
+        in_check().await;
+        spawn(in_pending_when_told(listener.close()));
+        spawn(async {
+            in_close().await;
+            log("closed");
+        });
     });
 }
