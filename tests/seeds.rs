@@ -8,9 +8,10 @@
 //! `QUINTET_SEED=17` only that one, and prints its log.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::env;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::ops::Range;
 use std::panic::catch_unwind;
@@ -186,6 +187,66 @@ fn the_phase_in_which_something_happens_is_in_the_hash() {
         let by_check = run(1, |_| async { yield_now().await });
         assert_ne!(by_timer.1, by_check.1);
     });
+}
+
+#[test]
+fn where_a_tick_ends_is_in_the_hash() {
+    in_time(|| {
+        // The same two immediates, both in check: of one tick, or of two.
+        let together = run(1, async |_| {
+            drop(set_immediate(|| ()));
+            drop(set_immediate(|| ()));
+        });
+        let apart = run(1, async |_| {
+            drop(set_immediate(|| drop(set_immediate(|| ()))));
+        });
+        assert_ne!(together.1, apart.1);
+    });
+}
+
+#[test]
+fn the_order_of_sources_is_the_seeds_and_not_the_kernels() {
+    in_time(|| {
+        let mut orders = HashSet::new();
+        for seed in 0..20 {
+            // The kernel reports the sockets in the order in which something came.
+            let forwards = run(seed, |log| told_together(log, |n| n));
+            let backwards = run(seed, |log| told_together(log, |n| 7 - n));
+            assert_eq!(forwards, backwards, "seed {seed}");
+            orders.insert(forwards.0);
+        }
+        assert!(orders.len() > 10, "only {} orders", orders.len());
+    });
+}
+
+/// Eight tasks wait for a socket each, and to all of them a byte is sent before the OS is asked again:
+/// to the socket `nth(0)` first.
+async fn told_together(log: Log, nth: fn(usize) -> usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let mut peers = Vec::new();
+    let mut readers = Vec::new();
+    for n in 0..8 {
+        let peer = std::net::TcpStream::connect(addr).expect("it listens");
+        peer.set_nodelay(true).expect("a TCP option");
+        peers.push(peer);
+        let (stream, _) = listener.accept().await.expect("it is connected");
+        let log = log.clone();
+        readers.push(spawn(async move {
+            stream.read(&mut [0]).await.expect("a byte");
+            log.add(n.to_string());
+        }));
+    }
+    // The readers wait, and what the kernel had to say of new sockets is past.
+    for _ in 0..4 {
+        yield_now().await;
+    }
+    for n in 0..8 {
+        (&peers[nth(n)]).write_all(b"x").expect("it is connected");
+    }
+    for reader in readers {
+        reader.await.expect("no reader panics");
+    }
 }
 
 #[test]
@@ -702,7 +763,7 @@ fn wanted_seeds() -> (Range<u64>, bool) {
 fn a_server_under_chaos_goes_the_same_way_for_each_seed() {
     in_time(|| {
         let (seeds, is_shown) = wanted_seeds();
-        let mut orders = std::collections::HashSet::new();
+        let mut orders = HashSet::new();
         let count = seeds.end - seeds.start;
         for seed in seeds {
             let first = run(seed, |log| chaos(seed, log));
