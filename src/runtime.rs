@@ -256,3 +256,6 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         Err(error) => panic!("the quintet runtime could not be built: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
