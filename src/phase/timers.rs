@@ -53,7 +53,7 @@ impl Timers {
     /// Until when poll may wait: the earliest deadline, or up to a millisecond more where timers are
     /// many; see [`Wheel::next_wake`].
     pub(crate) fn next_wake(&self, now: u64) -> Option<u64> {
-        self.wheel.borrow().next_wake(now)
+        self.wheel.borrow_mut().next_wake(now)
     }
 
     /// The earliest deadline, exactly: [`next_deadline`](Timers::next_deadline) may name one that was

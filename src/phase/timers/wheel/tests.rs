@@ -415,7 +415,7 @@ fn timers_of_one_moment_are_not_many() {
 
 #[test]
 fn what_is_due_is_not_put_off_by_what_is_to_come() {
-    let (wheel, _, deadlines, end) = crowd(16);
+    let (mut wheel, _, deadlines, end) = crowd(16);
 
     assert_eq!(wheel.next_wake(deadlines[0] - 1), Some(end));
     assert_eq!(wheel.next_wake(deadlines[0]), Some(deadlines[0]));
@@ -445,6 +445,35 @@ fn cancelled_timers_do_not_make_many() {
     });
 
     assert_eq!(wheel.next_wake(now), Some(deadlines[0]));
+}
+
+#[test]
+fn a_phase_that_its_budget_ended_does_not_make_many_few() {
+    let granule = span_of(0);
+    let now = 65 * granule;
+    let crowd = |wheel: &mut Wheel<u64>| {
+        for n in 66..72 {
+            wheel.insert(n * granule, n);
+        }
+        wheel.next_wake(now)
+    };
+    let mut fresh = Wheel::new();
+    assert_eq!(fresh.pop_due(now, ALL), None);
+
+    // One of two in the same granule fires, and the other is cancelled; or fires, and none is left.
+    let mut cancelled = Wheel::new();
+    cancelled.insert(62 * granule, 0);
+    let left = cancelled.insert(62 * granule + 1, 1);
+    assert!(cancelled.pop_due(now, ALL).is_some());
+    assert_eq!(cancelled.remove(left), Some(1));
+    let mut fired = Wheel::new();
+    fired.insert(62 * granule, 0);
+    assert!(fired.pop_due(now, ALL).is_some());
+
+    let end = (80 * granule) - 1;
+    assert_eq!(crowd(&mut fresh), Some(end));
+    assert_eq!(crowd(&mut cancelled), Some(end));
+    assert_eq!(crowd(&mut fired), Some(end));
 }
 
 #[test]
@@ -501,6 +530,8 @@ enum Step {
         budget: usize,
         newest: u64,
     },
+    /// The loop is about to wait.
+    Wake,
 }
 
 fn when() -> impl Strategy<Value = When> {
@@ -539,6 +570,7 @@ fn step() -> impl Strategy<Value = Step> {
             let newest = newest.saturating_sub(3);
             Step::Fire { now, budget, newest }
         }),
+        3 => Just(Step::Wake),
     ]
 }
 
@@ -572,6 +604,7 @@ impl Pair {
             Step::Insert(deadline) => self.insert(self.moment(deadline)),
             Step::Rearm(which, deadline) => self.rearm(which, self.moment(deadline)),
             Step::Remove(which) => self.remove(which),
+            Step::Wake => self.compare_wake(),
             Step::Fire {
                 now,
                 budget,
@@ -715,13 +748,15 @@ impl Pair {
         assert!(promised <= truth);
         assert!(self.blurred || promised == truth);
         check_structure(&self.wheel);
-        self.compare_wake(promised);
     }
 
     /// A loop sleeps until the next deadline or, if timers of more than so many granules of its stretch
     /// wait on the lowest level, until that is over.
-    fn compare_wake(&self, promised: Option<u64>) {
+    fn compare_wake(&mut self) {
         let wake = self.wheel.next_wake(self.now);
+        // It may have made the next deadline exact.
+        let promised = self.wheel.next_deadline();
+        assert!(promised <= self.next_deadline());
         let Some(first) = promised else {
             assert_eq!(wake, None);
             return;
