@@ -31,7 +31,7 @@ use support::{
     BY_BLOCK_ON, BY_RUN, ON_PAUSED_TIME, arm, arrived, assert_order, block, block_until,
     connection, count_ticks, deliver, in_check, in_close, in_order, in_order_by, in_order_on,
     in_pending, in_poll, in_time, in_timers, jobs_are_done, journal, keep_alive, line_count, lines,
-    log, log_after, log_after_job, numbered, one_worker, panic_of, record, spend, take_log,
+    log, log_after, log_after_job, margin, numbered, one_worker, panic_of, record, spend, take_log,
     void_unless, wake_elsewhere, watched,
 };
 
@@ -307,7 +307,7 @@ fn what_is_asked_for_within_a_phase_waits_for_the_next_tick() {
 fn a_timer_that_falls_due_within_the_timers_phase_waits_for_the_next() {
     in_order("t1 check t2", || async {
         let first = arm(Instant::now()).await;
-        let deadline = Instant::now() + Duration::from_millis(5);
+        let deadline = Instant::now() + margin(Duration::from_millis(5));
         log_after(arm(deadline).await, "t2");
         spawn(async move {
             first.await;
@@ -917,7 +917,7 @@ fn a_task_in_pending_is_not_queued_a_second_time() {
 /// A hundred messages in one batch of poll. While the first is delivered a timer falls due, and
 /// `spent` units are charged, half of them by a task that it makes ready.
 async fn hundred_messages(spent: u32) {
-    let deadline = Instant::now() + Duration::from_millis(15);
+    let deadline = Instant::now() + margin(Duration::from_millis(15));
     log_after(arm(deadline).await, "timer");
     set_immediate(|| log("check"));
     spawn(async {

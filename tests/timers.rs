@@ -38,8 +38,8 @@ use rustix::time::{ClockId, clock_gettime};
 use child::{child, in_a_child};
 use support::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
-    in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, numbered, panic_of,
-    spend, time_passes, watched,
+    in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, margin, numbered,
+    panic_of, spend, time_passes, watched,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -213,7 +213,7 @@ fn a_sleep_armed_by_a_task_that_was_woken_from_elsewhere_is_seen_by_poll() {
 #[test]
 fn equal_deadlines_fire_in_the_order_of_arming_whenever_that_was() {
     in_order(&numbered("", 0..30), || async {
-        let deadline = Instant::now() + 40 * MILLISECOND;
+        let deadline = Instant::now() + margin(40 * MILLISECOND);
         for n in 0..30 {
             if n % 10 == 9 {
                 sleep(3 * MILLISECOND).await;
@@ -228,7 +228,7 @@ fn equal_deadlines_fire_in_the_order_of_arming_whenever_that_was() {
 #[test]
 fn deadlines_that_are_near_each_other_fire_in_their_order() {
     in_order(&numbered("", 0..200), || async {
-        let start = Instant::now() + 10 * MILLISECOND;
+        let start = Instant::now() + margin(10 * MILLISECOND);
         for n in (0..200u32).map(|n| n * 77 % 200) {
             log_after(
                 arm(start + n * Duration::from_nanos(700)).await,
@@ -492,7 +492,7 @@ fn a_sleep_that_moves_to_another_task_wakes_that_one() {
 fn a_sleep_dropped_on_another_thread_wakes_nobody() {
     in_order("0-wakes", || async {
         let (waker, counter) = counting();
-        let deadline = Instant::now() + 5 * MILLISECOND;
+        let deadline = Instant::now() + margin(5 * MILLISECOND);
         let mut sleep = sleep_until(deadline);
         assert!(poll_for(&mut sleep, &waker).is_pending());
         thread::spawn(|| drop(sleep)).join().unwrap();
@@ -786,7 +786,7 @@ fn a_timeout_of_zero_ends_in_the_next_timers_phase() {
 #[test]
 fn what_gets_ready_with_the_timer_wins() {
     in_order("inner", || async {
-        let deadline = Instant::now() + MILLISECOND;
+        let deadline = Instant::now() + margin(MILLISECOND);
         // The timeout's own timer is first, and finds the other still waiting.
         let (send, receive) = oneshot::channel();
         let wait = spawn(async move { timeout_at(deadline, receive).await });
@@ -854,7 +854,7 @@ async fn outcome_of<T>(
 where
     T: 'static,
 {
-    let deadline = Instant::now() + 3 * MILLISECOND;
+    let deadline = Instant::now() + margin(5 * MILLISECOND);
     let limited = spawn(timeout_at(deadline, inner));
     // By now the inner future waits, and the poller has said what it knows.
     in_poll().await;
@@ -973,7 +973,7 @@ fn the_last_poll_of_a_timeout_has_a_budget_left() {
         let (own, peer) = connection();
         let own = Rc::new(own);
         let end = Rc::clone(&own);
-        let deadline = Instant::now() + 3 * MILLISECOND;
+        let deadline = Instant::now() + margin(5 * MILLISECOND);
         let read = async move { end.read(&mut [0]).await };
         let limited = spawn(async move {
             let mut limited = pin!(timeout_at(deadline, read));

@@ -11,7 +11,7 @@ use quintet::time::{Duration, Instant, sleep_until};
 
 use crate::support::{
     arm, block_until, connection, count_ticks, deliver, in_check, in_close, in_order, in_order_on,
-    in_pending, in_poll, in_time, in_timers, listen, log, log_after, numbered, one_worker,
+    in_pending, in_poll, in_time, in_timers, listen, log, log_after, margin, numbered, one_worker,
 };
 
 /// Lets a task in check spawn `count` others. With a budget of 8 its own poll is the first.
@@ -109,7 +109,7 @@ fn case_q19_two_tasks_that_wake_each_other_hold_nobody_up() {
 fn case_q20_due_timers_over_the_budget_stay_first() {
     let expected = numbered("t", 0..12) + " check t12 newer";
     in_order_on(one_worker().phase_budget(12), &expected, || async {
-        let deadline = Instant::now() + Duration::from_millis(20);
+        let deadline = Instant::now() + margin(Duration::from_millis(20));
         for n in 0..=12 {
             log_after(arm(deadline).await, format!("t{n}"));
         }
@@ -128,7 +128,7 @@ fn case_q20_poll_does_not_wait_while_a_due_timer_is_left_over() {
         one_worker().phase_budget(12),
         &numbered("t", 0..13),
         || async {
-            let deadline = Instant::now() + Duration::from_millis(20);
+            let deadline = Instant::now() + margin(Duration::from_millis(20));
             for n in 0..=12 {
                 log_after(arm(deadline).await, format!("t{n}"));
             }
@@ -144,7 +144,7 @@ fn case_q20_a_loop_of_past_deadlines_overtakes_nobody() {
     let expected = "loop ".to_owned() + &numbered("t", 0..11) + " t11 t12 loop loop";
     in_order_on(one_worker().phase_budget(12), &expected, || async {
         let start = Instant::now();
-        let deadline = start + Duration::from_millis(20);
+        let deadline = start + margin(Duration::from_millis(20));
         let first = arm(deadline).await;
         spawn(async move {
             first.await;

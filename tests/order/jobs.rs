@@ -13,7 +13,7 @@ use quintet::{spawn, spawn_blocking};
 
 use crate::support::{
     ON_REAL_TIME, arm, assert_order, block_until, connection, hold_worker, in_order, in_order_on,
-    in_time, jobs_are_done, journal, log, log_after, one_worker, record_by, watched,
+    in_time, jobs_are_done, journal, log, log_after, margin, one_worker, record_by, watched,
 };
 
 #[test]
@@ -108,7 +108,7 @@ fn case_47_one_worker_begins_jobs_in_the_order_of_their_queueing() {
 
 /// Ten jobs are done before one poll. A sleep falls due in the fifth continuation.
 async fn ten_continuations(done: &'static str, after: &'static str) {
-    let deadline = Instant::now() + Duration::from_millis(20);
+    let deadline = Instant::now() + margin(Duration::from_millis(20));
     let jobs: Vec<_> = (0..10).map(|_| spawn_blocking(|| ())).collect();
     let mut held = Some(hold_worker());
     for (n, job) in (1..).zip(jobs) {

@@ -11,13 +11,13 @@ use quintet::time::{Duration, Instant, Sleep, interval_at, sleep, sleep_until};
 
 use crate::support::{
     ON_PAUSED_TIME, ON_REAL_TIME, arm, assert_order, block, block_until, hold, in_check, in_order,
-    in_order_by, in_time, in_timers, jobs_are_done, log, log_after, log_after_stat, numbered,
-    one_worker, record, record_by,
+    in_order_by, in_time, in_timers, jobs_are_done, log, log_after, log_after_stat, margin,
+    numbered, one_worker, record, record_by,
 };
 
-/// A point in time some milliseconds from `start`.
+/// A point in time some milliseconds from `start`; more, where the thread was held up before.
 fn after(start: Instant, millis: u64) -> Instant {
-    start + Duration::from_millis(millis)
+    start + margin(Duration::from_millis(millis))
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn case_40_a_sleep_dropped_by_a_timer_of_the_same_phase_does_not_fire() {
 #[test]
 fn case_43_an_interval_does_not_catch_up() {
     in_order("blocked second-soon no-burst third-spaced", || async {
-        let period = Duration::from_millis(10);
+        let period = margin(Duration::from_millis(10));
         let start = Instant::now() + period;
         let mut interval = interval_at(start, period);
 
@@ -281,7 +281,7 @@ fn case_49_a_thousand_equal_timers_fire_in_the_order_of_arming() {
 fn case_50_many_timers_fire_sorted_by_deadline() {
     let expected = numbered("", 0..40);
     in_order(&expected, || async {
-        let start = after(Instant::now(), 10);
+        let start = Instant::now() + margin(Duration::from_millis(10));
         for n in (0..40).map(|n| n * 27 % 40) {
             log_after(
                 arm(start + Duration::from_micros(300 * n)).await,
