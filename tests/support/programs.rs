@@ -88,9 +88,19 @@ pub(crate) fn check<O: Operation>(
     length: usize,
     run: impl Fn(&[O]) -> Result<(), String>,
 ) {
+    check_some(PROGRAMS_DEFAULT, command, length, run);
+}
+
+/// The same with another number of programs, where they take their time.
+pub(crate) fn check_some<O: Operation>(
+    programs: u64,
+    command: &str,
+    length: usize,
+    run: impl Fn(&[O]) -> Result<(), String>,
+) {
     let seeds = match number("QUINTET_SEED") {
         Some(seed) => seed..seed.saturating_add(1),
-        None => 0..number("QUINTET_SEEDS").unwrap_or(PROGRAMS_DEFAULT),
+        None => 0..number("QUINTET_SEEDS").unwrap_or(programs),
     };
     for seed in seeds {
         let mut dice = Dice::new(seed);
