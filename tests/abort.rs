@@ -22,6 +22,10 @@ mod drops;
 mod log;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/tcp.rs"]
 mod tcp;
 #[path = "support/turns.rs"]

@@ -29,8 +29,14 @@ use quintet::io::{
 use quintet::runtime::Runtime;
 use quintet::task::JoinHandle;
 use quintet::time::timeout;
-use quintet::{block_on, spawn, spawn_blocking};
+use quintet::{spawn, spawn_blocking};
 use tempfile::TempDir;
+
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
+use strict::block_on;
 
 // ------------------------------------------------------------------------------------ support
 

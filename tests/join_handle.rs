@@ -29,6 +29,10 @@ mod drops;
 mod panics;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/turns.rs"]
 mod turns;
 #[path = "support/wakers.rs"]

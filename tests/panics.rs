@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::AsyncRead;
 use futures::channel::oneshot;
 use quintet::net::TcpStream;
-use quintet::runtime::{Handle, Runtime};
+use quintet::runtime::{Builder, Handle, Report, Runtime, TaskMeta};
 use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
@@ -33,6 +33,8 @@ mod panics;
 mod patience;
 #[path = "support/reports.rs"]
 mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/tcp.rs"]
 mod tcp;
 #[path = "support/turns.rs"]
@@ -45,7 +47,8 @@ use drops::{OnDrop, PanicsWhenDropped};
 use log::Log;
 use panics::{panic_message, text};
 use patience::in_time;
-use reports::reports;
+use reports::Reports;
+use strict::{assert_reported, take_reports};
 use tcp::connection;
 use turns::{on_a_loop, reach_poll_phase, settle};
 use wakers::{hooked_waker, poll_with};
@@ -112,6 +115,7 @@ fn a_future_that_panics_as_it_is_dropped_has_ended_all_the_same() {
         }));
 
         assert_eq!(task.await.unwrap(), "output");
+        assert_reported(&["a task's future panicked: of a drop"]);
     });
 }
 
@@ -129,6 +133,7 @@ fn a_future_that_panics_as_it_is_aborted_is_cancelled_all_the_same() {
         abort.abort();
 
         assert!(waiter.await.unwrap().unwrap_err().is_cancelled());
+        assert_reported(&["a task's future panicked: of a drop"]);
     });
 }
 
@@ -147,6 +152,7 @@ fn a_future_that_panics_as_it_is_aborted_before_its_first_poll_is_cancelled() {
 
         assert!(task.await.unwrap_err().is_cancelled());
         assert!(immediate.await.unwrap_err().is_cancelled());
+        assert_reported(&["a task's future panicked: of a drop"; 2]);
     });
 }
 
@@ -162,6 +168,7 @@ fn a_future_that_panics_in_its_poll_and_in_its_drop_tells_of_the_poll() {
         let error = task.await.unwrap_err();
 
         assert_eq!(text(&*error.into_panic()), "of the poll");
+        assert_reported(&["a task's future panicked: of the drop"]);
     });
 }
 
@@ -187,6 +194,13 @@ fn an_output_that_panics_as_it_is_dropped_hurts_nobody() {
         drop(late);
 
         assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+        assert_reported(&[
+            "a task's output panicked: of a detached task's output",
+            "a task's output panicked: of an output that came first",
+            "a task's output panicked: of an output at home",
+            ": of a detached task's output",
+            ": of an output that came first",
+        ]);
     });
 }
 
@@ -207,6 +221,7 @@ fn a_payload_that_panics_as_it_is_dropped_hurts_nobody() {
         settle().await;
 
         assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+        assert_reported(&["its handle is gone: (the payload is not a string)"; 4]);
     });
 }
 
@@ -222,6 +237,7 @@ fn a_destructor_may_panic_with_a_payload_that_panics_as_it_is_dropped() {
         task.abort();
 
         assert!(task.await.unwrap_err().is_cancelled());
+        assert_reported(&["a task's future panicked: (the payload is not a string)"]);
     });
 }
 
@@ -264,7 +280,9 @@ fn a_panic_of_the_root_leaves_the_runtime_as_it_was() {
 fn shutdown_drops_everything_whatever_panics() {
     in_time(|| {
         let log = Log::default();
-        let runtime = Runtime::new().unwrap();
+        let mut builder = Builder::new();
+        let reports = Reports::of(&mut builder);
+        let runtime = builder.build().unwrap();
         let mut handles = Vec::new();
         for (number, line) in ["first", "second", "third", "fourth"]
             .into_iter()
@@ -298,6 +316,12 @@ fn shutdown_drops_everything_whatever_panics() {
             "futures in the order of spawning"
         );
         assert_eq!(lines.len(), 4, "then outputs: {lines:?}");
+        let reports = reports.take_texts();
+        for (line, report) in lines.iter().zip(&reports) {
+            let end = format!("panicked: of a drop at shutdown: {line}");
+            assert!(report.ends_with(&end), "{report}");
+        }
+        assert_eq!(reports.len(), 4, "{reports:?}");
     });
 }
 
@@ -307,8 +331,10 @@ fn a_runtime_may_be_dropped_while_its_thread_unwinds() {
         let dropped = Rc::new(Cell::new(0));
         let count = Rc::clone(&dropped);
 
+        let mut builder = Builder::new();
+        let reports = Reports::of(&mut builder);
         let message = panic_message(move || {
-            let runtime = Runtime::new().unwrap();
+            let runtime = builder.build().unwrap();
             for _ in 0..3 {
                 let count = Rc::clone(&count);
                 let guard = OnDrop(Some(move || {
@@ -328,6 +354,7 @@ fn a_runtime_may_be_dropped_while_its_thread_unwinds() {
 
         assert_eq!(message, "of the root");
         assert_eq!(dropped.get(), 3);
+        assert_eq!(reports.take().len(), 3);
     });
 }
 
@@ -362,6 +389,7 @@ fn a_waker_that_panics_when_woken_keeps_nobody_else_from_being_woken() {
         while poll_read(&mut server, Waker::noop()).is_pending() {
             yield_now().await;
         }
+        assert_reported(&["a waker panicked: of a waker"; 4]);
     });
 }
 
@@ -389,6 +417,7 @@ fn a_waker_that_panics_when_dropped_after_its_wake_keeps_nobody_else_from_being_
 
         assert!(joined.is_finished() && timer.is_elapsed());
         assert!(poll_with(&mut turn, Waker::noop()).is_ready());
+        assert_reported(&["a waker panicked: of a waker's drop"; 3]);
     });
 }
 
@@ -432,6 +461,7 @@ fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
         yield_now().await;
 
         assert_eq!(dropped.load(Ordering::Relaxed), 1);
+        assert_reported(&["panicked: of a waker's drop"]);
     });
 }
 
@@ -540,97 +570,100 @@ fn panics_of_a_thousand_tasks_leave_nothing_alive() {
 
 #[test]
 fn a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site() {
-    let output = in_a_child(
-        child("a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site"),
-        || {
-            quintet::block_on(async {
-                let named = task::Builder::new().name("the named one");
-                drop(named.spawn(async { panic!("first message") }));
-                let late: JoinHandle<()> = spawn(async { panic!("second message") });
-                settle().await;
-                drop(late);
-                let awaited: JoinHandle<()> = spawn(async { panic!("awaited message") });
-                assert!(awaited.await.is_err());
-            });
-        },
-    );
-    let Some(output) = output else { return };
+    on_a_loop(async || {
+        let named = task::Builder::new().name("the named one");
+        drop(named.spawn(async { panic!("first message") }));
+        let late: JoinHandle<()> = spawn(async { panic!("second message") });
+        settle().await;
+        drop(late);
+        let awaited: JoinHandle<()> = spawn(async { panic!("awaited message") });
+        assert!(awaited.await.is_err());
 
-    let reports = reports(&output);
+        let reports = take_reports();
 
-    assert_eq!(reports.len(), 2, "{reports:#?}");
-    assert!(reports[0].contains("first message") && reports[0].contains("`the named one`"));
-    assert!(reports[1].contains("second message"));
-    for report in reports {
-        assert!(report.contains("spawned at tests/panics.rs:"), "{report}");
-    }
+        let panics: Vec<_> = reports.iter().map(task_panic).collect();
+        let [(first, message), (second, other_message)] = &*panics else {
+            panic!("{reports:#?}");
+        };
+        assert_eq!(
+            (*message, *other_message),
+            ("first message", "second message")
+        );
+        assert_eq!((first.name(), second.name()), (Some("the named one"), None));
+        for task in [first, second] {
+            assert_eq!(task.location().file(), file!());
+        }
+    });
 }
 
 #[test]
 fn a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site() {
-    let output = in_a_child(
-        child("a_panic_of_a_task_from_a_handle_is_reported_with_its_spawn_site"),
-        || {
-            let runtime = Runtime::builder().worker_threads(1).build().unwrap();
-            runtime.block_on(async {
-                let handle = Handle::current();
-                drop::<JoinHandle<()>>(handle.spawn(async { panic!("detached") }));
-                let late: JoinHandle<()> = handle.spawn(async { panic!("dropped late") });
-                settle().await;
-                drop(late);
-                drop::<JoinHandle<()>>(spawn_blocking(|| panic!("detached job")));
-                drop::<JoinHandle<()>>(handle.spawn_blocking(|| panic!("job from a handle")));
-                // The only worker comes to this one last.
-                spawn_blocking(|| ()).await.unwrap();
+    on_a_loop(async || {
+        let handle = Handle::current();
+        drop::<JoinHandle<()>>(handle.spawn(async { panic!("detached") }));
+        let late: JoinHandle<()> = handle.spawn(async { panic!("dropped late") });
+        settle().await;
+        drop(late);
+        let mut reports = take_reports();
+        for job in ["job", "job from a handle"] {
+            let panics = move || panic!("{job}");
+            drop::<JoinHandle<()>>(match job {
+                "job" => spawn_blocking(panics),
+                _ => handle.spawn_blocking(panics),
             });
-        },
-    );
-    let Some(output) = output else { return };
+            let mut reported = take_reports();
+            while reported.is_empty() {
+                yield_now().await;
+                reported = take_reports();
+            }
+            reports.append(&mut reported);
+        }
 
-    let reports = reports(&output);
+        let panics: Vec<_> = reports.iter().map(task_panic).collect();
 
-    assert_eq!(reports.len(), 4, "{reports:#?}");
-    for report in reports {
-        assert!(report.contains("spawned at tests/panics.rs:"), "{report}");
+        let messages: Vec<&str> = panics.iter().map(|(_, message)| *message).collect();
+        assert_eq!(
+            messages,
+            ["detached", "dropped late", "job", "job from a handle"]
+        );
+        for (task, _) in panics {
+            assert_eq!(task.location().file(), file!());
+        }
+    });
+}
+
+/// Which task panicked, and its message.
+#[track_caller]
+fn task_panic(report: &Report) -> (&TaskMeta, &str) {
+    match report {
+        Report::TaskPanicked { task, message, .. } => (task, message),
+        other => panic!("{other}"),
     }
 }
 
 #[test]
 fn a_panic_in_a_destructor_is_reported() {
-    let output = in_a_child(child("a_panic_in_a_destructor_is_reported"), || {
-        quintet::block_on(async {
-            let task = spawn(async {
-                let _guard = PanicsWhenDropped("of a future");
-                pending::<()>().await;
-            });
-            settle().await;
-            task.abort();
-            assert!(task.await.unwrap_err().is_cancelled());
-            drop(spawn(async { PanicsWhenDropped("of an output") }));
-            settle().await;
-            let mut task = spawn(async {});
-            let waker = hooked_waker(|| panic!("of a foreign one"), || ());
-            assert!(poll_with(&mut task, &waker).is_pending());
-            settle().await;
+    on_a_loop(async || {
+        let task = spawn(async {
+            let _guard = PanicsWhenDropped("of a future");
+            pending::<()>().await;
         });
+        settle().await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        drop(spawn(async { PanicsWhenDropped("of an output") }));
+        settle().await;
+        let mut task = spawn(async {});
+        let waker = hooked_waker(|| panic!("of a foreign one"), || ());
+        assert!(poll_with(&mut task, &waker).is_pending());
+        settle().await;
+
+        assert_reported(&[
+            "future panicked: of a future",
+            "output panicked: of an output",
+            "waker panicked: of a foreign one",
+        ]);
     });
-    let Some(output) = output else { return };
-
-    let reports = reports(&output);
-
-    assert_eq!(reports.len(), 3, "{reports:#?}");
-    assert!(
-        reports[0].contains("future panicked: of a future"),
-        "{reports:#?}"
-    );
-    assert!(
-        reports[1].contains("output panicked: of an output"),
-        "{reports:#?}"
-    );
-    assert!(
-        reports[2].contains("waker panicked: of a foreign one"),
-        "{reports:#?}"
-    );
 }
 
 #[test]
@@ -639,7 +672,7 @@ fn a_report_that_cannot_be_written_hurts_nobody() {
     if is_child() {
         // Standard error is a pipe that nobody reads from when standard input ends.
         io::read_to_string(io::stdin()).unwrap();
-        on_a_loop(async || {
+        quintet::block_on(async {
             drop::<JoinHandle<()>>(spawn(async { panic!("detached") }));
             let task = spawn(async {
                 let _guard = PanicsWhenDropped("of a drop");

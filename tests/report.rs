@@ -21,6 +21,8 @@ mod drops;
 mod patience;
 #[path = "support/reports.rs"]
 mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/turns.rs"]
 mod turns;
 #[path = "support/wakers.rs"]

@@ -26,6 +26,10 @@ mod log;
 mod panics;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/turns.rs"]
 mod turns;
 #[path = "support/wakers.rs"]
@@ -34,6 +38,7 @@ mod wakers;
 use drops::{OnDrop, PanicsWhenDropped};
 use log::Log;
 use panics::panic_message;
+use strict::assert_reported;
 use turns::on_a_loop;
 use wakers::{CountingWaker, hooked_waker, poll_with};
 
@@ -1023,6 +1028,7 @@ fn of_two_panics_the_first_goes_on() {
         let payload = AssertUnwindSafe(running).catch_unwind().await.unwrap_err();
 
         assert_eq!(payload.downcast_ref::<&str>(), Some(&"first"));
+        assert_reported(&[": of a destructor", ": of the body's destructor"]);
     });
 }
 
@@ -1078,6 +1084,7 @@ fn a_panic_in_a_destructor_costs_nothing_else() {
 
         assert_eq!(answer.await, "done");
         assert_eq!(log.lines(), ["after", "cancelled"]);
+        assert_reported(&[": of a future's destructor"; 4]);
     });
 }
 
@@ -1093,6 +1100,7 @@ fn a_panic_of_an_output_that_nobody_wants_costs_nothing() {
         });
 
         assert_eq!(answer.await, 1);
+        assert_reported(&[": of an output"; 2]);
     });
 }
 

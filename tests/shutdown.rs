@@ -29,6 +29,10 @@ mod log;
 mod panics;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/tcp.rs"]
 mod tcp;
 #[path = "support/turns.rs"]

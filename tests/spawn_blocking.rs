@@ -14,7 +14,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use quintet::runtime::{Builder, Handle, Runtime};
+use quintet::runtime::{Builder, Handle, Report, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
@@ -29,6 +29,8 @@ mod log;
 mod patience;
 #[path = "support/reports.rs"]
 mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/turns.rs"]
 mod turns;
 #[path = "support/wakers.rs"]
@@ -38,7 +40,8 @@ use child::{child, in_a_child};
 use drops::{OnDrop, PanicsWhenDropped, TellsWhereItIsDropped};
 use log::Log;
 use patience::in_time;
-use reports::reports;
+use reports::Reports;
+use strict::take_reports;
 use turns::{on_a_loop, settle};
 use wakers::block_on_by_parking;
 
@@ -281,6 +284,11 @@ fn panics_in_the_destructors_of_jobs_and_results_hurt_nobody() {
             spawn_blocking(|| thread::current().id()).await.unwrap(),
             before
         );
+
+        let reports = take_reports();
+        let is_of_task = |report: &&Report| matches!(report, Report::TaskPanicked { .. });
+        assert_eq!(reports.len(), 4, "{reports:?}");
+        assert_eq!(reports.iter().filter(is_of_task).count(), 2, "{reports:?}");
     });
 }
 
@@ -665,7 +673,9 @@ fn no_job_begins_once_the_shutdown_has_begun() {
 #[test]
 fn what_a_job_leaves_after_the_end_is_dropped_on_its_worker() {
     in_time(|| {
-        let runtime = Runtime::new().unwrap();
+        let mut builder = Builder::new();
+        let reports = Reports::of(&mut builder);
+        let runtime = builder.build().unwrap();
         let (started, starts) = mpsc::channel();
         let (drops, dropped_on) = mpsc::channel();
         let mut releases = Vec::new();
@@ -689,6 +699,7 @@ fn what_a_job_leaves_after_the_end_is_dropped_on_its_worker() {
 
         runtime.shutdown_background();
         assert!(dropped_on.try_recv().is_err(), "it did not wait");
+        assert_eq!(reports.take().len(), 2, "both jobs are named");
         drop(releases);
 
         let dropped_on_worker = dropped_on.recv().unwrap();
@@ -701,8 +712,7 @@ fn what_a_job_leaves_after_the_end_is_dropped_on_its_worker() {
 
 #[test]
 fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
-    let test = "shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind";
-    let output = in_a_child(child(test), || {
+    in_time(|| {
         let (started, starts) = mpsc::channel();
         let make = || {
             let started = started.clone();
@@ -713,11 +723,14 @@ fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
                 }
             }
         };
+        let reports = Reports::default();
         let runtimes = [(); 3].map(|()| {
             let mut builder = Runtime::builder();
+            reports.collect(&mut builder);
             builder.shutdown_grace(Duration::ZERO).build().unwrap()
         });
         let [dropped, timed_out, in_background] = runtimes;
+        let line = line!() + 1;
         drop(dropped.spawn_blocking(make()));
         drop(timed_out.handle().spawn_blocking(make()));
         let forgotten = in_background.spawn_blocking(make());
@@ -727,19 +740,21 @@ fn shutdown_with_no_grace_names_the_jobs_that_it_leaves_behind() {
         timed_out.shutdown_timeout(Duration::from_millis(1));
         in_background.shutdown_background();
         drop(forgotten);
+
+        let reports = reports.take();
+        assert_eq!(reports.len(), 3, "{reports:?}");
+        let graces = [0, 1, 0].map(Duration::from_millis);
+        for (report, (line, expected)) in reports.iter().zip((line..).zip(graces)) {
+            let Report::JobLeftBehind { job, grace, .. } = report else {
+                panic!("{report}");
+            };
+            assert_eq!((job.name(), *grace), (None, expected));
+            assert_eq!(
+                (job.location().file(), job.location().line()),
+                (file!(), line)
+            );
+        }
     });
-    let Some(output) = output else { return };
-
-    let reports = reports(&output);
-
-    assert_eq!(reports.len(), 3, "{output:?}");
-    for report in reports {
-        assert!(report.contains("leaves a blocking job behind"), "{report}");
-        assert!(
-            report.contains("unnamed, spawned at tests/spawn_blocking.rs:"),
-            "{report}"
-        );
-    }
 }
 
 #[test]
@@ -842,9 +857,6 @@ fn block_until_workers_are_through() {
 fn on_one_worker(builder: &mut Builder, test: impl AsyncFnOnce() + Send + 'static) {
     let mut builder = builder.clone();
     in_time(move || {
-        let runtime = builder.worker_threads(1).build();
-        runtime
-            .expect("the system can give a poller")
-            .block_on(test());
+        strict::block_on_built_by(builder.worker_threads(1), test());
     });
 }

@@ -21,6 +21,11 @@ use quintet::net::{TcpListener, TcpStream, lookup_host};
 use quintet::runtime::Runtime;
 use quintet::time::timeout;
 
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
+
 /// A wait that only a hang makes longer.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -55,7 +60,7 @@ async fn pair_with_std() -> (TcpStream, std::net::TcpStream) {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    quintet::block_on(async { timeout(LONG, future).await.expect("the test hangs") })
+    strict::block_on(async { timeout(LONG, future).await.expect("the test hangs") })
 }
 
 struct CountWakes(AtomicUsize);

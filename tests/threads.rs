@@ -21,6 +21,10 @@ use quintet::time::sleep;
 mod drops;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "support/turns.rs"]
 mod turns;
 #[path = "support/wakers.rs"]

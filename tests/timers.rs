@@ -6,6 +6,10 @@
 mod child;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/strict.rs"]
+mod strict;
 mod support;
 
 use std::cell::Cell;
@@ -24,7 +28,6 @@ use std::thread;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::poll;
-use quintet::block_on;
 use quintet::runtime::{Builder, Runtime};
 use quintet::spawn;
 use quintet::task::set_immediate;
@@ -36,6 +39,7 @@ use rustix::event::{PollFd, PollFlags, poll as poll_fds};
 use rustix::time::{ClockId, clock_gettime};
 
 use child::{child, in_a_child};
+use strict::block_on;
 use support::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
     in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, margin, numbered,

@@ -99,8 +99,10 @@ fn settle(runtime: &Runtime) {
     let start = Instant::from_std(std::time::Instant::now());
     loop {
         take_turns(runtime);
-        let is_waiting =
-            event_loop.tasks.has_referenced_jobs() || event_loop.shared.inbox.is_held();
+        // A worker still shows a job for a moment when its result is there.
+        let is_waiting = event_loop.tasks.has_referenced_jobs()
+            || event_loop.shared.inbox.is_held()
+            || !event_loop.shared.pool.running().is_empty();
         let waited = Instant::from_std(std::time::Instant::now()).duration_since(start);
         if !is_waiting || event_loop.is_closed() || waited > runtime.grace {
             return;

@@ -8,10 +8,11 @@ use std::task::Poll;
 use quintet::task::yield_now;
 
 use crate::patience::in_time;
+use crate::strict::block_on;
 
-/// Runs `test` on a runtime of its own, in time.
+/// Runs `test` on a runtime of its own, in time. Nothing must be left there.
 pub(crate) fn on_a_loop(test: impl AsyncFnOnce()) {
-    in_time(|| quintet::block_on(test()));
+    in_time(|| block_on(test()));
 }
 
 /// Comes back when everything has run that is in the ready queue now.

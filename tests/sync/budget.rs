@@ -10,11 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use quintet::spawn;
 use quintet::sync::{
     Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch,
 };
 use quintet::time::Duration;
-use quintet::{block_on, spawn};
+
+use crate::strict::block_on;
 
 use super::watched;
 

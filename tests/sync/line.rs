@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::future::LocalBoxFuture;
+use quintet::spawn;
 use quintet::sync::{
     Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, watch,
 };
 use quintet::task::coop::{consume_budget, has_budget_remaining};
 use quintet::task::{unconstrained, yield_now};
-use quintet::{block_on, spawn};
+
+use crate::strict::block_on;
 
 use super::watched;
 

@@ -273,7 +273,7 @@ fn threads_and_tasks_share_permits() {
                     }
                 });
             }
-            quintet::block_on(async {
+            crate::strict::block_on(async {
                 for round in 0..ROUNDS {
                     let count = 1 + round as u32 % 3;
                     // Some give up.

@@ -16,6 +16,7 @@ use quintet::spawn;
 use quintet::task::coop::has_budget_remaining;
 use quintet::task::{JoinSet, yield_now};
 
+use crate::strict::{assert_reported, may_leak};
 use crate::support::{in_check, in_order, log, panic_of, spend, take_log, units_left};
 use crate::{Count, Dropped, Hooks, on_a_loop, settle, without_runtime};
 
@@ -359,6 +360,7 @@ fn spawning_after_the_end_is_answered_cancelled() {
         }
     }
     on_a_loop(async || {
+        may_leak();
         let late = Late;
         spawn(async move {
             let _late = late;
@@ -493,6 +495,7 @@ fn the_last_caller_is_woken_and_wakers_may_use_others() {
         is_told.try_recv().unwrap();
         assert_eq!(first.get(), 0);
         assert!(set.join_next().await.is_some());
+        assert_reported(&["a waker panicked: on purpose"]);
     });
 }
 

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
+#[path = "../support/reports.rs"]
+mod reports;
+#[path = "../support/strict.rs"]
+mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -26,7 +30,7 @@ use support::{log, watched};
 
 /// Runs a test on a runtime of its own.
 fn on_a_loop(test: impl AsyncFnOnce()) {
-    watched(|| quintet::block_on(test()));
+    watched(|| strict::block_on(test()));
 }
 
 /// Lets all tasks that are ready run until they wait.
