@@ -17,23 +17,49 @@ mod drops;
 mod messages;
 #[path = "../support/patience.rs"]
 mod patience;
+#[path = "../support/reports.rs"]
+mod reports;
 #[path = "../support/wakers.rs"]
 mod wakers;
 
 use std::task::{Poll, Waker};
 
-use quintet::runtime::{Builder, Runtime};
+use quintet::runtime::{Builder, Report, Runtime};
 use quintet::time::Duration;
 
 pub(crate) use drops::OnDrop;
 pub(crate) use messages::panic_message as panic_of;
 pub(crate) use patience::in_time;
+pub(crate) use reports::Reports;
 pub(crate) use wakers::{CountingWaker, poll_with};
 
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn new() -> Runtime {
     Runtime::new().expect("descriptors for a runtime")
+}
+
+/// The same, for what is to be reported.
+pub(crate) fn reporting() -> (Runtime, Reports) {
+    let mut builder = Builder::new();
+    let reports = Reports::of(&mut builder);
+    let runtime = builder.build().expect("descriptors for a runtime");
+    (runtime, reports)
+}
+
+/// Asserts that so many tasks and destructors have panicked, and that nothing else was reported.
+#[track_caller]
+pub(crate) fn assert_panics(reports: &Reports, tasks: usize, destructors: usize) {
+    let reports = reports.take();
+    let of_tasks = reports
+        .iter()
+        .filter(|report| matches!(report, Report::TaskPanicked { .. }));
+    let of_destructors = reports
+        .iter()
+        .filter(|report| matches!(report, Report::DestructorPanicked { .. }));
+    let counts = (of_tasks.count(), of_destructors.count());
+    assert_eq!(counts, (tasks, destructors), "{reports:#?}");
+    assert_eq!(reports.len(), tasks + destructors, "{reports:#?}");
 }
 
 pub(crate) fn paused() -> Runtime {

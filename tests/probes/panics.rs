@@ -8,17 +8,19 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 
-use quintet::runtime::{Builder, UnhandledPanic, before_exit, on_exit};
+use quintet::runtime::{Builder, Report, UnhandledPanic, before_exit, on_exit};
 use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::{Duration, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use super::{Bomb, LONG, OnDrop, in_time, new, panic_of, paused};
+use super::{
+    Bomb, LONG, OnDrop, Reports, assert_panics, in_time, new, panic_of, paused, reporting,
+};
 
 #[test]
 fn payloads_that_explode_come_from_everywhere_and_hurt_nobody() {
     in_time(|| {
-        let runtime = new();
+        let (runtime, reports) = reporting();
         runtime.block_on(async {
             drop(spawn(async { panic_any(Bomb) }));
             drop(set_immediate(|| panic_any(Bomb)));
@@ -33,6 +35,9 @@ fn payloads_that_explode_come_from_everywhere_and_hurt_nobody() {
         on_exit(|_| panic_any(Bomb));
         drop(guard);
         runtime.run().unwrap();
+        assert_panics(&reports, 5, 0);
+        drop(runtime);
+        assert!(matches!(reports.take()[..], [Report::HookPanicked { .. }]));
     });
 }
 
@@ -88,7 +93,7 @@ fn a_job_that_is_cancelled_may_panic_in_its_closures_destructor() {
 #[test]
 fn an_immediate_may_panic_in_its_destructor_when_it_is_aborted() {
     in_time(|| {
-        let runtime = new();
+        let (runtime, reports) = reporting();
         let guard = runtime.enter();
         let inside = OnDrop::new(|| panic!("of an immediate"));
         let immediate = set_immediate(move || drop(inside));
@@ -98,6 +103,7 @@ fn an_immediate_may_panic_in_its_destructor_when_it_is_aborted() {
         runtime.run().unwrap();
         assert!(runtime.block_on(immediate).unwrap_err().is_cancelled());
         runtime.block_on(behind).unwrap();
+        assert_panics(&reports, 0, 1);
     });
 }
 
@@ -131,10 +137,10 @@ fn every_other_of_ten_thousand_panics_and_all_others_run() {
 #[test]
 fn the_first_of_many_panics_ends_the_runtime_and_the_others_are_lost_in_peace() {
     in_time(|| {
-        let runtime = Builder::new()
-            .unhandled_panic(UnhandledPanic::ShutdownRuntime)
-            .build()
-            .unwrap();
+        let mut builder = Builder::new();
+        builder.unhandled_panic(UnhandledPanic::ShutdownRuntime);
+        let reports = Reports::of(&mut builder);
+        let runtime = builder.build().unwrap();
         for n in 0..10 {
             drop(runtime.spawn(async move { panic!("number {n}") }));
             let guard = OnDrop::new(move || panic!("destructor {n}"));
@@ -150,6 +156,7 @@ fn the_first_of_many_panics_ends_the_runtime_and_the_others_are_lost_in_peace() 
         assert!(refused.is_finished());
         let refused = runtime.handle().spawn_blocking(|| ());
         assert!(quintet::block_on(refused).unwrap_err().is_cancelled());
+        assert_panics(&reports, 10, 10);
     });
 }
 
@@ -180,7 +187,7 @@ fn a_hook_may_explode_again_and_again() {
 #[test]
 fn an_output_that_panics_when_dropped_may_be_dropped_anywhere() {
     in_time(|| {
-        let runtime = new();
+        let (runtime, reports) = reporting();
         let output = || OnDrop::new(|| panic!("of an output"));
         let tasks: Vec<JoinHandle<_>> = (0..4)
             .map(|_| runtime.spawn(async move { output() }))
@@ -200,13 +207,15 @@ fn an_output_that_panics_when_dropped_may_be_dropped_anywhere() {
         });
         thread.join().unwrap();
         runtime.run().unwrap();
+        drop(runtime);
+        assert_panics(&reports, 0, 12);
     });
 }
 
 #[test]
 fn a_panic_in_the_destructor_of_a_task_that_another_destructor_aborts_stays_inside() {
     in_time(|| {
-        let runtime = new();
+        let (runtime, reports) = reporting();
         runtime.block_on(async {
             let second = spawn(async {
                 let _guard = OnDrop::new(|| panic!("of the second"));
@@ -226,6 +235,7 @@ fn a_panic_in_the_destructor_of_a_task_that_another_destructor_aborts_stays_insi
             assert!(second.await.unwrap_err().is_cancelled());
         });
         assert!(!thread::panicking());
+        assert_panics(&reports, 0, 2);
     });
 }
 

@@ -12,7 +12,7 @@ use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::{interval, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use super::{LONG, in_time, new, paused};
+use super::{LONG, assert_panics, in_time, new, paused, reporting};
 
 #[test]
 fn a_task_is_unreferenced_before_its_first_poll_and_referenced_again() {
@@ -32,7 +32,7 @@ fn a_task_is_unreferenced_before_its_first_poll_and_referenced_again() {
 #[test]
 fn what_has_ended_may_be_referenced_or_not() {
     in_time(|| {
-        let runtime = new();
+        let (runtime, reports) = reporting();
         let guard = runtime.enter();
         let tasks: Vec<JoinHandle<()>> = vec![
             spawn(async {}),
@@ -62,6 +62,8 @@ fn what_has_ended_may_be_referenced_or_not() {
             task.ref_();
             let _whatever = task.has_ref();
         }
+        drop(tasks);
+        assert_panics(&reports, 1, 0);
     });
 }
 

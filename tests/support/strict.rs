@@ -38,6 +38,17 @@ pub(crate) fn block_on_built_by<F: Future>(builder: &mut Builder, future: F) -> 
     output
 }
 
+/// Calls `f` where a runtime is entered but does not run, and returns what is reported meanwhile.
+pub(crate) fn reported_in(f: impl FnOnce()) -> Vec<String> {
+    let mut builder = Builder::new();
+    let reports = Reports::of(&mut builder);
+    let runtime = builder.build().expect("descriptors for a runtime");
+    let guard = runtime.enter();
+    f();
+    drop(guard);
+    reports.take_texts()
+}
+
 /// Takes what has been reported so far of the runtime of this thread.
 pub(crate) fn take_reports() -> Vec<Report> {
     REPORTS.with_borrow(Reports::take)

@@ -9,6 +9,8 @@ use std::thread;
 use proptest::prelude::*;
 use quintet::sync::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
+use crate::strict::reported_in;
+
 use super::{Bell, Polled, now, panic_in_loop, watched};
 
 #[test]
@@ -227,8 +229,9 @@ fn wakers_run_without_a_lock_and_their_panics_stop_nobody() {
         );
         let second = Polled::waiting(semaphore.get().unwrap().acquire());
 
-        semaphore.get().unwrap().add_permits(2);
+        let reports = reported_in(|| semaphore.get().unwrap().add_permits(2));
 
+        assert_eq!(reports, ["a waker panicked: a waker that panics"]);
         assert_eq!(curious.1.load(Ordering::SeqCst), 1);
         assert!(second.is_woken());
     });

@@ -11,6 +11,7 @@ use futures::poll;
 use quintet::spawn;
 use quintet::task::CancellationToken;
 
+use crate::strict::reported_in;
 use crate::support::{in_check, log, numbered, spend, take_log, units_left, watched};
 use crate::{Count, Dropped, Hooks, on_a_loop, settle};
 
@@ -287,7 +288,8 @@ fn wakers_may_use_the_tokens() {
             .is_pending()
     );
     drop(waker);
-    root.cancel();
+    let reports = reported_in(|| root.cancel());
+    assert_eq!(reports, ["a waker panicked: on purpose"]);
     assert_eq!(*seen.lock().unwrap(), [(true, true)]);
     assert_eq!(count.get(), 1, "a panic keeps nobody else asleep");
 }

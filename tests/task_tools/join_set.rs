@@ -503,11 +503,12 @@ fn the_last_caller_is_woken_and_wakers_may_use_others() {
 fn a_set_that_was_found_empty_wakes_nobody() {
     on_a_loop(async || {
         let mut set = JoinSet::new();
-        set.spawn(pending::<()>());
+        let task = set.spawn(pending::<()>());
         let (count, waker) = Count::new();
         let mut cx = Context::from_waker(&waker);
         assert!(set.poll_join_next(&mut cx).is_pending());
         set.detach_all();
+        task.abort();
         assert!(matches!(set.poll_join_next(&mut cx), Poll::Ready(None)));
         set.spawn(async {});
         settle().await;

@@ -11,6 +11,7 @@ use quintet::runtime::Handle;
 use quintet::task::{TaskTracker, yield_now};
 use quintet::{spawn, spawn_blocking};
 
+use crate::strict::reported_in;
 use crate::support::{in_check, log, numbered, one_worker, spend, take_log, units_left, watched};
 use crate::{Count, Dropped, Hooks, on_a_loop, settle};
 
@@ -219,7 +220,8 @@ fn wakers_may_use_the_tracker() {
     let poll = other.as_mut().poll(&mut Context::from_waker(&counted));
     assert_eq!(poll, Poll::Pending);
     drop(waker);
-    tracker.close();
+    let reports = reported_in(|| assert!(tracker.close()));
+    assert_eq!(reports, ["a waker panicked: on purpose"]);
     assert!(!tracker.is_closed());
     assert_eq!(count.get(), 1, "a panic keeps nobody else asleep");
 }
