@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
+use std::fmt::{self, Write};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::panic::panic_any;
@@ -19,7 +20,7 @@ use futures::StreamExt as _;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
 use quintet::runtime::{Handle, Runtime};
-use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
+use quintet::task::{AbortHandle, JoinError, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
@@ -659,4 +660,29 @@ fn use_the_loop(
         victim.abort();
         calls.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Shows the error in each piece that is written of it.
+struct Echo<'a>(&'a JoinError, String);
+
+impl Write for Echo<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write!(self.1, "[{text}: {}]", self.0)
+    }
+}
+
+#[test]
+fn an_error_is_not_locked_while_it_is_shown() {
+    in_time(|| {
+        quintet::block_on(async {
+            let error = spawn(async { panic!("at work") }).await.unwrap_err();
+            let mut echo = Echo(&error, String::new());
+            write!(echo, "{error}").unwrap();
+            assert!(
+                echo.1.contains(&format!("[at work: {error}]")),
+                "{}",
+                echo.1
+            );
+        });
+    });
 }

@@ -82,8 +82,12 @@ impl fmt::Display for JoinError {
         match &self.cause {
             Cause::Cancelled => write!(f, "task {id} was cancelled"),
             Cause::Panicked(payload) => {
-                let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
-                write!(f, "task {id} panicked: {}", panics::message(&**payload))
+                // What is written to may be users' code, and show this error as well.
+                let message = {
+                    let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
+                    panics::message(&**payload).to_owned()
+                };
+                write!(f, "task {id} panicked: {message}")
             }
             Cause::NoWorker(error) => write!(f, "task {id} found no worker thread: {error}"),
         }
