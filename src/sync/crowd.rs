@@ -69,7 +69,7 @@ impl<S> Crowd<S> {
             crowd: self,
             what,
             look,
-            place: Place(None),
+            place: Place::default(),
         }
     }
 
@@ -88,7 +88,13 @@ impl<S> Crowd<S> {
         poll_leaf(cx, what, |guest| {
             let mut inner = lock(&self.inner);
             match look(&mut inner.state) {
-                Some(found) => Attempt::Done(found),
+                Some(found) => {
+                    // Here and not when the future is dropped, which saves a way through the lock.
+                    if let Some(ticket) = place.ticket.take_if(|_| !place.is_kept) {
+                        guest.keep(inner.waiters.remove(ticket));
+                    }
+                    Attempt::Done(found)
+                }
                 None => inner.wait(place, guest),
             }
         })
@@ -96,7 +102,7 @@ impl<S> Crowd<S> {
 
     /// Gives a place up.
     pub(crate) fn leave(&self, place: &mut Place) {
-        if let Some(ticket) = place.0.take() {
+        if let Some(ticket) = place.ticket.take() {
             let departed = lock(&self.inner).waiters.remove(ticket);
             drop(departed);
         }
@@ -105,29 +111,34 @@ impl<S> Crowd<S> {
 
 /// Where a future stands in line, once it has had to wait.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<Ticket>);
+pub(crate) struct Place {
+    ticket: Option<Ticket>,
+    /// Whether it is kept when something is found, for another wait.
+    is_kept: bool,
+}
 
 impl<S> Inner<S> {
     /// Stands in line without a look, for a future whose task has spent its budget and is polled
     /// again.
     #[cold]
     fn take_place(&mut self, place: &mut Place) {
-        place.0.get_or_insert_with(|| self.waiters.push((), None));
+        let ticket = &mut place.ticket;
+        ticket.get_or_insert_with(|| self.waiters.push((), None));
     }
 
     /// Stands in line, at its end if it has been called in vain.
     fn wait<R>(&mut self, place: &mut Place, guest: &mut Guest<'_>) -> Attempt<R> {
-        if let Some(ticket) = place.0 {
+        if let Some(ticket) = place.ticket {
             if !self.waiters.is_called(ticket) {
                 return Attempt::waiting(self.waiters.renew(ticket, guest));
             }
             // Its waker is with those that were woken.
             self.waiters.remove(ticket);
-            place.0 = None;
+            place.ticket = None;
         }
         match guest.spare() {
             Some(waker) => {
-                place.0 = Some(self.waiters.push((), Some(waker)));
+                place.ticket = Some(self.waiters.push((), Some(waker)));
                 Attempt::Waits
             }
             None => Attempt::NeedsWaker,
@@ -141,6 +152,14 @@ pub(super) struct Until<'a, S, F> {
     what: Note,
     look: F,
     place: Place,
+}
+
+impl<S, F> Until<'_, S, F> {
+    /// Keeps its place in line when it has found something, and is polled again for the next.
+    pub(super) fn keeping_its_place(mut self) -> Self {
+        self.place.is_kept = true;
+        self
+    }
 }
 
 impl<S, F, R> Future for Until<'_, S, F>

@@ -248,6 +248,7 @@ impl Keeper for Gate {
         self.what
     }
 
+    #[inline]
     fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R {
         f(&mut lock(&self.permits))
     }

@@ -30,8 +30,11 @@ impl Drop for HeldHere {
     fn drop(&mut self) {
         let _gone = HELD.try_with(|held| {
             let mut held = held.borrow_mut();
-            if let Some(last) = held.iter().rposition(|&address| address == self.0) {
-                held.swap_remove(last);
+            // Mostly the last.
+            if held.pop_if(|address| *address == self.0).is_none()
+                && let Some(place) = held.iter().position(|&address| address == self.0)
+            {
+                held.swap_remove(place);
             }
         });
     }

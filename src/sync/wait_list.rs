@@ -114,6 +114,9 @@ impl<N> WaitList<N> {
 
     /// Calls everybody in line.
     pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
+        if self.head != self.tail {
+            wakes.0.more.reserve(self.slots.len());
+        }
         while self.head != Key::DANGLING {
             self.call_first(wakes);
         }
@@ -170,9 +173,12 @@ impl Wakes {
     }
 
     /// Wakes them all. A panic of one is reported, and keeps no other from being woken.
+    #[inline]
     pub(crate) fn wake(self) {
-        self.0.first.into_iter().for_each(wake_contained);
-        self.0.more.into_iter().for_each(wake_contained);
+        if let Some(first) = self.0.first {
+            wake_contained(first);
+            self.0.more.into_iter().for_each(wake_contained);
+        }
     }
 }
 
@@ -226,6 +232,13 @@ impl Guest<'_> {
         true
     }
 
+    /// Keeps the waker of one that has left the list, until the lock is released.
+    pub(super) fn keep<N>(&mut self, departed: Option<Departed<N>>) {
+        if let Some(waker) = departed.and_then(|departed| departed.waker) {
+            self.spare = Some(waker);
+        }
+    }
+
     /// Gives its spare waker away.
     pub(super) fn spare(&mut self) -> Option<Waker> {
         self.spare.take()
@@ -258,6 +271,7 @@ impl<R> Attempt<R> {
 ///
 /// The order of a line is the order of first polls, also where the budget is spent: a future with a
 /// line takes its place there before it calls this.
+#[inline]
 pub(super) fn poll_leaf<R>(
     cx: &Context<'_>,
     what: Note,

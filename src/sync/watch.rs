@@ -459,8 +459,9 @@ impl<T> Receiver<T> {
         // Those who borrow from a receiver cannot wait with it, so it is done with its parts.
         let (shared, seen) = (&*self.shared, &mut self.seen);
         let mut asked_about = None;
-        // One wait for all values, so that a place in line is kept from value to value.
-        let mut next = shared.state.until(&NEW_VALUE, move |state| {
+        // One wait for all values: where the budget is spent, its place in line is taken before the
+        // present value is looked at.
+        let next = shared.state.until(&NEW_VALUE, move |state| {
             if asked_about != Some(state.version) {
                 asked_about = Some(state.version);
                 Some(Ok(()))
@@ -468,6 +469,7 @@ impl<T> Receiver<T> {
                 (state.senders == 0).then(|| Err(RecvError::new()))
             }
         });
+        let mut next = next.keeping_its_place();
         loop {
             (&mut next).await?;
             let value = shared.borrow(*seen);
