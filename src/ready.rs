@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{RawWakerVTable, Waker};
 
 use crate::slots::Key;
 
@@ -58,6 +59,11 @@ struct Home {
 }
 
 impl Home {
+    #[inline]
+    fn is_running(&self, id: LoopId) -> bool {
+        self.running.get() & !DEFERRING == id.0
+    }
+
     /// Adds a task of the loop that is `running` to where its tasks go.
     fn push(&self, key: Key, running: u32) {
         if running & DEFERRING == 0 {
@@ -72,14 +78,16 @@ impl Home {
 #[derive(Clone, Copy, Debug)]
 struct Polled {
     key: Key,
-    /// The data pointer of its waker, only ever compared; null if no task is being polled.
+    /// The two halves of its waker, only ever compared; null if no task is being polled.
     waker_data: *const (),
+    waker_vtable: *const RawWakerVTable,
 }
 
 impl Polled {
     const NONE: Polled = Polled {
         key: Key::DANGLING,
         waker_data: ptr::null(),
+        waker_vtable: ptr::null(),
     };
 }
 
@@ -201,13 +209,15 @@ pub(crate) fn deferring(wake: impl FnOnce()) {
 /// The task of loop `id` that is being polled.
 #[inline]
 pub(crate) fn polled_task(id: LoopId) -> Option<Key> {
-    let (key, _) = polled(id, ptr::null());
-    (key != Key::DANGLING).then_some(key)
+    HOME.with(|home| {
+        let key = home.polled.get().key;
+        (home.is_running(id) && key != Key::DANGLING).then_some(key)
+    })
 }
 
 /// Whether loop `id` runs on this thread.
 pub(crate) fn is_running(id: LoopId) -> bool {
-    HOME.with(|home| home.running.get() & !DEFERRING == id.0)
+    HOME.with(|home| home.is_running(id))
 }
 
 /// Runs `f` as if no loop ran on this thread: what it wakes goes the way of other threads' wakes.
@@ -245,27 +255,54 @@ pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
     deferred.into_iter().for_each(take);
 }
 
-/// Calls `poll`, which polls the task `key`, whose waker has this data pointer.
+/// Calls `poll`, which polls the task `key` with `waker`, its own.
 #[inline]
-pub(crate) fn polling<R>(key: Key, waker_data: *const (), poll: impl FnOnce() -> R) -> R {
-    HOME.with(|home| home.polled.set(Polled { key, waker_data }));
+pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R {
+    let polled = Polled {
+        key,
+        waker_data: waker.data(),
+        waker_vtable: waker.vtable(),
+    };
+    HOME.with(|home| home.polled.set(polled));
     let result = poll();
     // No task is polled within another's poll, unless it is another loop's: see `start`.
     HOME.with(|home| home.polled.set(Polled::NONE));
     result
 }
 
-/// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker_data` belongs
-/// to its own waker.
+/// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker` is its own.
+///
+/// A combinator may wrap a waker and keep its data pointer, so that alone says nothing.
 #[inline]
-pub(crate) fn polled(id: LoopId, waker_data: *const ()) -> (Key, bool) {
+pub(crate) fn polled_by(id: LoopId, waker: &Waker) -> (Key, bool) {
     HOME.with(|home| {
         let polled = home.polled.get();
-        if home.running.get() & !DEFERRING != id.0 {
+        if !home.is_running(id) {
             return (Key::DANGLING, false);
         }
-        // A foreign waker may have a null pointer, like nobody's.
-        let is_own = polled.waker_data == waker_data && polled.key != Key::DANGLING;
+        let is_own =
+            polled.waker_data == waker.data() && ptr::eq(polled.waker_vtable, waker.vtable());
         (polled.key, is_own)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waker_is_own_only_by_both_of_its_halves() {
+        let id = LoopId::next();
+        let key = Key::from_bits(7);
+        // Both have a null pointer, and a table each.
+        let (own, other) = (Waker::noop(), futures::task::noop_waker_ref());
+        assert_eq!(own.data(), other.data());
+
+        let outer = start(id, VecDeque::new());
+        let polled = polling(key, own, || [polled_by(id, own), polled_by(id, other)]);
+        assert_eq!(polled, [(key, true), (key, false)]);
+        assert_eq!(polled_by(id, own), (Key::DANGLING, false));
+        drop(stop(outer));
+        assert_eq!(polled_by(id, own), (Key::DANGLING, false));
+    }
 }

@@ -161,7 +161,7 @@ impl Body {
     fn poll(&mut self, key: Key) -> bool {
         let Body { work, waker } = self;
         let mut cx = Context::from_waker(waker);
-        ready::polling(key, waker.data(), || work.as_mut().poll(&mut cx).is_ready())
+        ready::polling(key, waker, || work.as_mut().poll(&mut cx).is_ready())
     }
 }
 

@@ -31,7 +31,7 @@ impl Root<'_> {
         tasks.count_poll(key);
         let mut cx = Context::from_waker(&self.waker);
         let polled = self.vars.with(|| {
-            ready::polling(key, self.waker.data(), || {
+            ready::polling(key, &self.waker, || {
                 panics::contain(|| self.future.as_mut().poll(&mut cx))
             })
         });

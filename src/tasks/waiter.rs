@@ -65,7 +65,7 @@ impl<'a> Asker<'a> {
     /// Whoever polls with `waker` on the loop `home`.
     #[inline]
     pub(crate) fn new(home: LoopId, waker: &'a Waker) -> Self {
-        let (polled, is_own) = ready::polled(home, waker.data());
+        let (polled, is_own) = ready::polled_by(home, waker);
         Asker {
             waker,
             polled,

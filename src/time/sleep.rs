@@ -205,7 +205,7 @@ impl Sleep {
     #[track_caller]
     fn arm_first(&mut self, waker: &Waker) {
         let is_armed = context::with(|event_loop| {
-            let (task, is_own) = ready::polled(event_loop.id(), waker.data());
+            let (task, is_own) = ready::polled_by(event_loop.id(), waker);
             if is_own {
                 self.arm(event_loop, Some(Waiter::Task(task)));
             }
