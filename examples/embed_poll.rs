@@ -17,8 +17,8 @@ use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Runtime;
-use quintet::time::interval;
-use rustix::event::{PollFd, PollFlags, poll};
+use quintet::time::{Instant, interval};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 const HEARTBEATS: u32 = 5;
@@ -35,8 +35,9 @@ fn main() -> io::Result<()> {
     });
     runtime.spawn(beat());
 
-    // The host's loop: one turn of the guest, then wait for whoever has something to do. There is no
-    // timeout: the guest's timers make its descriptor readable, too.
+    // The host's loop: one turn of the guest, then wait until one of them has something to do. The
+    // guest's timers make its descriptor readable, too, except where the OS refuses a `timerfd`; the
+    // timeout is for that case.
     while runtime.turn(Some(Duration::ZERO)) {
         if is_input_ready(&runtime, input.is_some())?
             && let Some((guest, _)) = &input
@@ -48,7 +49,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the guest or, if that is wanted, standard input has something to do; answers whether
+/// Waits until the guest or, if that is wanted, standard input has something to do; returns whether
 /// the input has.
 fn is_input_ready(runtime: &Runtime, is_wanted: bool) -> io::Result<bool> {
     let stdin = io::stdin();
@@ -56,7 +57,13 @@ fn is_input_ready(runtime: &Runtime, is_wanted: bool) -> io::Result<bool> {
     if is_wanted {
         fds.push(PollFd::new(&stdin, PollFlags::IN));
     }
-    match poll(&mut fds, None) {
+    let deadline = runtime.next_deadline();
+    let timeout = deadline.and_then(|deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Rounded up, so that the timer is due then.
+        Timespec::try_from(left + Duration::from_millis(1)).ok()
+    });
+    match poll(&mut fds, timeout.as_ref()) {
         // After a signal the guest has its turn, and then comes another wait.
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),

@@ -198,11 +198,11 @@ impl Poll {
             return;
         }
         if let Some(deadline) = deadline {
-            let mut alarm = self.alarm.borrow_mut();
-            if alarm.set_precisely(deadline, now, &self.registry).is_err() {
-                // Out of descriptors. Whoever waits finds nothing to do, and waits again.
-                self.inbox.ring();
-            }
+            // Where there is no timer the host has to go by `Runtime::next_deadline`.
+            let _is_set = self
+                .alarm
+                .borrow_mut()
+                .set_precisely(deadline, now, &self.registry);
         }
     }
 

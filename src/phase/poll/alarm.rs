@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
 
-use crate::clock;
+use crate::clock::{self, NEVER};
 
 /// Waits shorter than this are left to the alarm as a whole: setting it costs far less than waking
 /// twice. Of longer ones, which most likely something else will end, the poller waits all but the last
@@ -22,12 +23,18 @@ use crate::clock;
 /// part, which must stay clear of the deadline.
 const FINE_MAX: Duration = Duration::from_millis(32);
 
+/// After a failure for want of something, a timer is asked for again no sooner than this.
+const RETRY_NANOS: u64 = 1_000_000_000;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Alarm {
     token: Token,
     /// Made when first needed.
     timer: Option<OwnedFd>,
+    make: fn() -> rustix::io::Result<OwnedFd>,
+    /// After a failure: before this there is no timer. [`NEVER`] where the OS has none, or refuses it.
+    retry_at: u64,
     /// When it will go off, by the loop's clock; none if it has, or if that is not known.
     goes_off_at: Option<u64>,
 }
@@ -37,6 +44,8 @@ impl Alarm {
         Alarm {
             token,
             timer: None,
+            make,
+            retry_at: 0,
             goes_off_at: None,
         }
     }
@@ -58,35 +67,46 @@ impl Alarm {
             let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             return Some(Duration::from_millis(millis - 1));
         }
-        match self.set_precisely(deadline, now, registry) {
-            Ok(()) => None,
-            // Out of descriptors: the poller rounds up to a millisecond.
-            Err(_) => Some(left),
+        if self.set_precisely(deadline, now, registry) {
+            None
+        } else {
+            // The poller rounds up to a millisecond.
+            Some(left)
         }
     }
 
-    /// Makes an event come at `deadline`, which is later than `now`.
-    ///
-    /// # Errors
-    ///
-    /// The OS's, of making a timer.
-    pub(super) fn set_precisely(
-        &mut self,
-        deadline: u64,
-        now: u64,
-        registry: &Registry,
-    ) -> io::Result<()> {
+    /// Makes an event come at `deadline`, which is later than `now`. Returns whether it will: not
+    /// where the OS gives no timer. That is remembered, and not tried each time.
+    pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, registry: &Registry) -> bool {
         debug_assert!(deadline > now, "the kernel takes zero for never");
         if self.goes_off_at == Some(deadline) {
-            return Ok(());
+            return true;
         }
+        if now < self.retry_at {
+            return false;
+        }
+        let set = self.try_to_set(deadline, now, registry);
+        if let Err(error) = &set {
+            self.timer = None;
+            self.retry_at = if is_temporary(error) {
+                now.saturating_add(RETRY_NANOS)
+            } else {
+                NEVER
+            };
+        }
+        set.is_ok()
+    }
+
+    /// # Errors
+    ///
+    /// If the timer cannot be made or set, or the poller does not take it.
+    fn try_to_set(&mut self, deadline: u64, now: u64, registry: &Registry) -> io::Result<()> {
         let left = clock::until(deadline, now);
         self.goes_off_at = None;
         let timer = match self.timer.take() {
             Some(timer) => timer,
             None => {
-                let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-                let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+                let timer = (self.make)()?;
                 let source = &mut SourceFd(&timer.as_raw_fd());
                 registry.register(source, self.token, Interest::READABLE)?;
                 timer
@@ -108,5 +128,77 @@ impl Alarm {
         self.timer = Some(timer);
         self.goes_off_at = Some(deadline);
         Ok(())
+    }
+}
+
+fn make() -> rustix::io::Result<OwnedFd> {
+    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+    timerfd_create(TimerfdClockId::Monotonic, flags)
+}
+
+/// Whether there may be a timer later on: descriptors or memory have run out.
+fn is_temporary(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(
+        errno,
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOSPC)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        static MADE: Cell<u32> = const { Cell::new(0) };
+        static REFUSED_BY: Cell<Errno> = const { Cell::new(Errno::PERM) };
+    }
+
+    fn refuse() -> rustix::io::Result<OwnedFd> {
+        MADE.set(MADE.get() + 1);
+        Err(REFUSED_BY.get())
+    }
+
+    /// How often a timer is asked for in ten seconds, a call each millisecond.
+    fn times_asked_for(refused_by: Errno) -> u32 {
+        MADE.set(0);
+        REFUSED_BY.set(refused_by);
+        let poller = mio::Poll::new().unwrap();
+        let mut alarm = Alarm::new(Token(1));
+        alarm.make = refuse;
+        for millis in 0..10_000 {
+            let now = millis * 1_000_000;
+            let deadline = now + 5_000_000;
+            assert!(!alarm.set_precisely(deadline, now, poller.registry()));
+            let timeout = alarm.set(deadline, now, poller.registry());
+            assert_eq!(timeout, Some(Duration::from_millis(5)));
+        }
+        MADE.get()
+    }
+
+    #[test]
+    fn an_os_that_refuses_a_timer_is_asked_once() {
+        assert_eq!(times_asked_for(Errno::PERM), 1);
+        assert_eq!(times_asked_for(Errno::NOSYS), 1);
+    }
+
+    #[test]
+    fn what_has_run_out_is_asked_for_again_now_and_then() {
+        assert_eq!(times_asked_for(Errno::MFILE), 10);
+    }
+
+    #[test]
+    fn a_timer_that_comes_late_is_used() {
+        let poller = mio::Poll::new().unwrap();
+        let mut alarm = Alarm::new(Token(1));
+        REFUSED_BY.set(Errno::MFILE);
+        alarm.make = refuse;
+        assert!(!alarm.set_precisely(2, 1, poller.registry()));
+        alarm.make = make;
+        assert!(!alarm.set_precisely(3, 2, poller.registry()));
+        let later = 1 + RETRY_NANOS;
+        assert!(alarm.set_precisely(later + 1, later, poller.registry()));
     }
 }
