@@ -35,8 +35,10 @@ use crate::slots::Key;
 use crate::tasks::{
     AnyWork, Header, Identity, Message, Outlet, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
 };
+use alive::Suspects;
 use turn::{Patience, Turn};
 
+pub(crate) use alive::Life;
 pub(crate) use drive::{Quiet, Stop};
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
@@ -183,6 +185,7 @@ pub(crate) struct EventLoop {
     pub(crate) ticks: Cell<u64>,
     /// Set when the process is to end.
     exit_code: Cell<Option<i32>>,
+    suspects: Suspects,
     /// Whether somebody waits for the loop's descriptor: then it must tell of work.
     is_embedded: Cell<bool>,
     pub(crate) hooks: RefCell<Hooks>,
@@ -248,6 +251,7 @@ impl EventLoop {
             auto_advance: Cell::new(settings.auto_advance),
             ticks: Cell::new(0),
             exit_code: Cell::new(None),
+            suspects: Suspects::default(),
             is_embedded: Cell::new(false),
             hooks: RefCell::default(),
         })
@@ -406,7 +410,7 @@ impl EventLoop {
     /// Drops those of other executors who wait here, while they can still use the loop.
     fn drop_waiters(&self) {
         let mut waiters = self.timers.take_waiters();
-        self.poll.take_waiters(&mut waiters);
+        self.poll.sources.take_waiters(&mut waiters);
         self.check.take_waiters(&mut waiters);
         for waiter in waiters {
             panics::drop_contained(waiter, "the destructor of a waker");

@@ -17,6 +17,7 @@
 //! Words: the loop *waits*, a task is *run*, a future is *polled*. The phase `pending` has nothing
 //! to do with `Poll::Pending`.
 
+pub(crate) mod candidates;
 pub(crate) mod check;
 pub(crate) mod close;
 mod line;

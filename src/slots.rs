@@ -27,6 +27,7 @@ impl Key {
     };
 
     /// The number of the slot.
+    #[cfg(test)]
     pub(crate) fn index(self) -> usize {
         self.index as usize
     }
@@ -205,14 +206,9 @@ impl<T> Slots<T> {
 
     /// All live keys and values, in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.iter_from(0)
-    }
-
-    /// The same, from slot `first` on and round to it.
-    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = (Key, &T)> {
-        let (before, after) = self.entries.split_at(first.min(self.entries.len()));
-        let numbered = (first as u32..).zip(after).chain((0..).zip(before));
-        let live = numbered.filter(|(_, entry)| entry.is_in_use());
+        let live = (0..)
+            .zip(&self.entries)
+            .filter(|(_, entry)| entry.is_in_use());
         live.filter_map(|(index, entry)| {
             let generation = entry.generation;
             Some((Key { index, generation }, entry.value.as_ref()?))

@@ -37,7 +37,7 @@ pub(crate) use census::{Note, Person};
 use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
-pub(crate) use waiter::{Asker, Waiter};
+pub(crate) use waiter::{Asker, Owner, Waiter};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 
 /// The door through which other threads reach a loop's tasks.
@@ -64,6 +64,8 @@ pub(crate) struct Tasks {
     /// How many tasks have been spawned, ever.
     spawned: Cell<u64>,
     jobs: Cell<Jobs>,
+    /// How often a task was referenced that had not been.
+    referenced_again: Cell<u64>,
     spare_boxes: work::SpareBoxes,
     unhandled_panic: UnhandledPanic,
     reporter: Reporter,
@@ -190,6 +192,7 @@ impl Tasks {
             ids: Cell::new((0, 0)),
             spawned: Cell::new(0),
             jobs: Cell::default(),
+            referenced_again: Cell::new(0),
             spare_boxes: work::SpareBoxes::default(),
             unhandled_panic,
             reporter,

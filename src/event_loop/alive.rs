@@ -1,11 +1,39 @@
-//! Who keeps the loop going: what it judges by when it has nothing to do.
+//! What keeps the loop going.
 //!
 //! Nothing is counted while the loop is busy. Before it would wait, it looks for one thing that
-//! counts, beginning where it last found one; so an idle server looks at one socket and sleeps.
+//! counts; how that is found among many that do not, `phase/candidates.rs` says.
+//!
+//! A caller of an I/O trait does not say that it has stopped waiting. Where nothing else keeps the
+//! loop alive it is woken once: if it still waits it asks again, and counts until its task is polled
+//! the next time.
+
+use std::cell::Cell;
 
 use super::EventLoop;
 use crate::clock::NEVER;
+use crate::phase::candidates::Verdict;
+use crate::phase::poll::Suspect;
 use crate::ready;
+use crate::slots::Key;
+
+/// Whether anything referenced is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Alive,
+    Over,
+    /// A task was woken that knows. The loop must go on, without waiting.
+    Asked,
+}
+
+/// Callers of I/O traits that were woken to see whether they still wait, and how often their task
+/// had been polled.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    /// The one that has been woken last.
+    asked: Cell<Option<(Suspect, u32)>>,
+    /// One that has asked again.
+    confirmed: Cell<Option<(Suspect, u32)>>,
+}
 
 impl EventLoop {
     /// Whether something stands in a queue: then poll does not wait.
@@ -27,23 +55,63 @@ impl EventLoop {
     /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not
     /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
     /// loop. This is the rule that `Runtime::run` goes round by.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub(crate) fn life(&self) -> Life {
         let counts = |waiter: &_| self.tasks.counts(waiter);
-        !ready::is_empty()
+        let is_alive = !ready::is_empty()
             || !self.pending.is_empty()
             || !self.close.is_empty()
             || self.check.is_any_alive(counts)
             || self.tasks.has_referenced_jobs()
-            || self.poll.is_any_alive(counts)
-            || self.timers.is_any_alive(counts)
-            // Last: it takes a lock.
-            || !self.shared.inbox.is_idle()
+            || self.timers.is_any_alive(&self.tasks);
+        if is_alive {
+            return Life::Alive;
+        }
+        match self.poll.sources.find_alive(&self.tasks) {
+            Some((_, Verdict::Yes)) => Life::Alive,
+            // It takes a lock.
+            _ if !self.shared.inbox.is_idle() => Life::Alive,
+            Some((source, _)) => self.ask(source),
+            None => Life::Over,
+        }
+    }
+
+    /// The same, for one who cannot let the loop go on: what is not known counts.
+    pub(crate) fn may_be_alive(&self) -> bool {
+        self.life() != Life::Over
+    }
+
+    /// Nothing is known to be alive but, maybe, a poller of `source`.
+    fn ask(&self, source: Key) -> Life {
+        let polls = |suspect: &Suspect| self.tasks.polls(suspect.task());
+        let waits = |suspect: &Suspect| {
+            self.tasks.is_ref(suspect.task()) && self.poll.sources.has_poller(suspect)
+        };
+        if let Some((suspect, polled)) = self.suspects.asked.take()
+            && polls(&suspect) == polled.wrapping_add(1)
+        {
+            self.suspects
+                .confirmed
+                .set(Some((suspect, polls(&suspect))));
+        }
+        if let Some((suspect, polled)) = self.suspects.confirmed.take()
+            && polls(&suspect) == polled
+            && waits(&suspect)
+        {
+            self.suspects.confirmed.set(Some((suspect, polled)));
+            return Life::Alive;
+        }
+        if let Some((suspect, waiter)) = self.poll.sources.take_suspect(source, &self.tasks) {
+            let polled = polls(&suspect);
+            self.suspects.asked.set(Some((suspect, polled)));
+            self.tasks.tell(waiter);
+        }
+        Life::Asked
     }
 
     /// Whether something may happen from outside, or by itself, referenced or not. If nothing may,
     /// only a waker on another thread can help.
     pub(super) fn may_hear(&self) -> bool {
-        self.poll.has_waiters() || self.may_time_help() || self.is_helped_by_others()
+        self.poll.sources.has_waiters() || self.may_time_help() || self.is_helped_by_others()
     }
 
     /// Whether a timer waits that is due, or will be as time goes on.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::EventLoop;
+use super::alive::Life;
 use super::root::Root;
 use super::turn::{Patience, Silence, Turn};
 use crate::clock;
@@ -88,10 +89,10 @@ impl EventLoop {
         let mut turn = Turn::new(self, None, Patience::WHILE_ALIVE);
         turn.begin();
         while !self.is_stopping() && !turn.is_stuck {
-            if !self.is_alive() {
+            if self.life() == Life::Over {
                 revive();
                 turn.begin();
-                if self.is_stopping() || !self.is_alive() {
+                if self.is_stopping() || self.life() == Life::Over {
                     break;
                 }
             }

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use super::EventLoop;
+use super::alive::Life;
 use super::root::Root;
 use crate::clock::{self, NEVER};
 use crate::coop;
@@ -140,8 +141,12 @@ impl<'a> Turn<'a> {
             return Wait::Not;
         }
         ready::trim();
-        if self.patience.ends_with_life && !l.is_alive() {
-            return Wait::Until(0);
+        if self.patience.ends_with_life {
+            match l.life() {
+                Life::Alive => {}
+                Life::Over => return Wait::Until(0),
+                Life::Asked => return Wait::Not,
+            }
         }
         let wait = if l.clock.is_paused() {
             self.wait_in_paused_time()
@@ -190,7 +195,7 @@ impl<'a> Turn<'a> {
     fn wait_in_paused_time(&self) -> Wait {
         let l = self.event_loop;
         let may_others_help = l.is_helped_by_others();
-        if may_others_help || (!l.may_time_help() && l.poll.has_waiters()) {
+        if may_others_help || (!l.may_time_help() && l.poll.sources.has_waiters()) {
             Wait::ForEver
         } else {
             Wait::Probe
@@ -321,7 +326,7 @@ impl<'a> Turn<'a> {
             }
             Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
             Callback::Source(source) => {
-                let single = l.poll.take_ready_waiters(source, &mut self.waiters);
+                let single = l.poll.sources.take_ready_waiters(source, &mut self.waiters);
                 self.tell_all(single);
             }
         }
@@ -330,8 +335,8 @@ impl<'a> Turn<'a> {
     /// Tells who waits for a source. A task that waits alone has its turn at once, for nothing else
     /// is ready: to be told and then polled is the same.
     fn tell_source(&mut self, source: Key) {
-        let poll = &self.event_loop.poll;
-        match poll.take_ready_waiters(source, &mut self.waiters) {
+        let sources = &self.event_loop.poll.sources;
+        match sources.take_ready_waiters(source, &mut self.waiters) {
             Some(Waiter::Task(key)) => self.run(key, Cause::Event),
             single => self.tell_all(single),
         }

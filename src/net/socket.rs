@@ -53,16 +53,20 @@ pub(super) fn accept(
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
+/// The kernel takes so many buffers in one call: `UIO_MAXIOV`.
+const IOV_MAX: usize = 1024;
+
 /// Writes several buffers. Unlike `writev` this cannot raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    // More than this many are refused by the kernel.
-    let buffers = &buffers[..buffers.len().min(1024)];
+    // With more than this the call fails.
+    let buffers = &buffers[..buffers.len().min(IOV_MAX)];
     let mut no_ancillary = SendAncillaryBuffer::default();
     let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
     Ok(sent)
 }
 
-/// How many bytes several buffers hold.
-pub(super) fn total_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
-    buffers.iter().map(|buffer| buffer.len()).sum()
+/// How many bytes one call is given of several buffers.
+pub(super) fn given_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
+    let given = buffers.iter().take(IOV_MAX);
+    given.map(|buffer| buffer.len()).sum()
 }

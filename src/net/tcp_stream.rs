@@ -232,8 +232,7 @@ impl TcpStream {
     ///
     /// Dropping the future loses nothing.
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        let probe = |stream: &std::net::TcpStream| stream.peek(&mut [0]).map(|_| Done::new(()));
-        self.source.operate(Direction::Read, probe)
+        self.source.ready(Direction::Read)
     }
 
     /// Waits until something may be written.
@@ -248,7 +247,7 @@ impl TcpStream {
     ///
     /// Dropping the future loses nothing.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-        self.source.operate(Direction::Write, is_writable)
+        self.source.ready(Direction::Write)
     }
 
     /// Reads if there is something to read.
@@ -399,20 +398,6 @@ fn is_connected(stream: &std::net::TcpStream) -> io::Result<Done<()>> {
     }
 }
 
-/// Whether a write would not block now.
-fn is_writable(stream: &std::net::TcpStream) -> io::Result<Done<()>> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    match poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&now))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(Done::new(())),
-    }
-}
-
 fn read(mut stream: &std::net::TcpStream, buf: &mut [u8]) -> io::Result<Done<usize>> {
     Ok(Done::moved(stream.read(buf)?, buf.len()))
 }
@@ -421,8 +406,8 @@ fn read_vectored(
     mut stream: &std::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let wanted = socket::total_len(bufs);
-    Ok(Done::moved(stream.read_vectored(bufs)?, wanted))
+    let given = socket::given_len(bufs);
+    Ok(Done::moved(stream.read_vectored(bufs)?, given))
 }
 
 fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
@@ -430,8 +415,8 @@ fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>
 }
 
 fn write_vectored(stream: &std::net::TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    let wanted = socket::total_len(bufs);
-    Ok(Done::moved(socket::send_vectored(stream, bufs)?, wanted))
+    let given = socket::given_len(bufs);
+    Ok(Done::moved(socket::send_vectored(stream, bufs)?, given))
 }
 
 impl AsyncRead for &TcpStream {

@@ -16,7 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +28,11 @@ use super::{Callback, Deliver};
 use crate::dice::Dice;
 use crate::panics;
 use crate::slots::Key;
-use crate::tasks::{Asker, TaskInbox, Waiter};
+use crate::tasks::TaskInbox;
 use alarm::Alarm;
-use sources::Sources;
-use waiters::Displaced;
 
-pub(crate) use sources::{Direction, Kind, WaiterId};
+pub(crate) use sources::{Direction, Kind, Readiness, Sources, Suspect};
+pub(crate) use waiters::WaiterId;
 
 /// Events fetched by one call. More than this and the rest comes with the next tick's call; the
 /// number is large enough that the call's price is spread thin.
@@ -71,7 +70,7 @@ pub(crate) struct Poll {
     registry: Arc<mio::Registry>,
     inbox: Arc<TaskInbox>,
     alarm: RefCell<Alarm>,
-    sources: RefCell<Sources>,
+    pub(crate) sources: Sources,
     /// What was fetched and is being delivered.
     fetched: RefCell<VecDeque<Callback>>,
     skipped_ticks: Cell<u32>,
@@ -112,7 +111,7 @@ impl Poll {
             registry: door.registry,
             inbox: door.inbox,
             alarm: RefCell::new(Alarm::new(ALARM)),
-            sources: RefCell::new(Sources::new()),
+            sources: Sources::new(),
             fetched: RefCell::new(VecDeque::new()),
             skipped_ticks: Cell::new(0),
             last_asked: Cell::new(0),
@@ -182,7 +181,7 @@ impl Poll {
     /// With other work at hand: whether the OS must be asked all the same. With no source there is
     /// nobody to hear of: the inbox is looked at without the OS.
     fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
-        if self.sources.borrow().is_empty() {
+        if self.sources.is_empty() {
             return false;
         }
         let skipped = self.skipped_ticks.get() + 1;
@@ -226,7 +225,7 @@ impl Poll {
         self.skipped_ticks.set(0);
         // After a wait the clock is read in any case: much time may have passed since it was.
         let has_waited = matches!(wait, Wait::Until(_) | Wait::ForEver);
-        if has_waited || !self.sources.borrow().is_empty() {
+        if has_waited || !self.sources.is_empty() {
             self.last_asked.set(now());
         }
         match result {
@@ -241,7 +240,6 @@ impl Poll {
 
     /// Records the readiness of all sources that have an event, and lines up their callbacks.
     fn record(&self, signals: &mut Vec<Callback>) {
-        let mut sources = self.sources.borrow_mut();
         let mut fetched = self.fetched.borrow_mut();
         let mut shuffled = Vec::new();
         for event in &*self.events.borrow() {
@@ -254,7 +252,7 @@ impl Poll {
                 _ => {}
             }
             let key = Key::from_bits(event.token().0 as u64);
-            match sources.record(key, event) {
+            match self.sources.record(key, event) {
                 None => {}
                 Some(Kind::Signal) => signals.push(Callback::Source(key)),
                 Some(Kind::Ordinary) if self.dice.is_none() => {
@@ -262,7 +260,7 @@ impl Poll {
                 }
                 // The kernel also reports what concerns nobody, say that the other end has
                 // acknowledged something, and that goes by its own timers.
-                Some(Kind::Ordinary) if !sources.has_ready_waiters(key) => {}
+                Some(Kind::Ordinary) if !self.sources.has_ready_waiters(key) => {}
                 Some(Kind::Ordinary) => shuffled.push(key),
             }
         }
@@ -279,150 +277,26 @@ impl Poll {
     ///
     /// # Errors
     ///
-    /// The OS's, of adding the descriptor to the poller.
-    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: Kind, is_ref: bool) -> io::Result<Key> {
+    /// If the poller does not take the descriptor.
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: Kind) -> io::Result<Key> {
         let raw = fd.as_raw_fd();
-        let key = self.sources.borrow_mut().insert(kind, raw, is_ref);
+        let key = self.sources.insert(kind, raw);
         let token = Token(key.to_bits() as usize);
-        let interest = Interest::READABLE | Interest::WRITABLE;
+        // Of urgent data it is enough to know that there are some.
+        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         let result = self.registry.register(&mut SourceFd(&raw), token, interest);
         if let Err(error) = result {
-            self.sources.borrow_mut().remove(key);
+            self.sources.remove(key);
             return Err(error);
         }
         Ok(key)
     }
 
-    /// Says whether a source keeps the loop alive while somebody waits for it.
-    pub(crate) fn set_ref(&self, source: Key, is_ref: bool) {
-        self.sources.borrow_mut().set_ref(source, is_ref);
-    }
-
-    /// Whether somebody waits for a source who keeps the loop alive.
-    pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
-        self.sources.borrow().is_any_alive(counts)
-    }
-
-    /// Whether anybody waits for any source.
-    pub(crate) fn has_waiters(&self) -> bool {
-        self.sources.borrow().has_waiters()
-    }
-
-    /// Tells who waits for which descriptor, and to do what.
-    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter, RawFd, Direction)) {
-        self.sources.borrow().for_each_waiter(tell);
-    }
-
-    /// The descriptors of the referenced sources that nobody waits for who `owns` them.
-    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
-        self.sources.borrow().unowned(owns)
-    }
-
-    /// Whether an operation may succeed.
-    #[inline]
-    pub(crate) fn is_ready(&self, source: Key, direction: Direction) -> bool {
-        self.sources.borrow().is_ready(source, direction)
-    }
-
-    /// An operation would have blocked: it is not to be tried again before an event.
-    pub(crate) fn clear_ready(&self, source: Key, direction: Direction) {
-        self.sources.borrow_mut().clear_ready(source, direction);
-    }
-
-    /// An operation moved less than it could have: the same, unless the other end has closed, for
-    /// then there will be no further event.
-    #[inline]
-    pub(crate) fn clear_ready_unless_closed(&self, source: Key, direction: Direction) {
-        let mut sources = self.sources.borrow_mut();
-        sources.clear_ready_unless_closed(source, direction);
-    }
-
-    /// An operation would block: lets `own`, the task that polls it, be told when it may succeed, if
-    /// nobody else waits. False if somebody does.
-    #[inline]
-    pub(crate) fn wait_alone(
-        &self,
-        source: Key,
-        direction: Direction,
-        id: &mut WaiterId,
-        own: Key,
-    ) -> bool {
-        let mut sources = self.sources.borrow_mut();
-        sources.wait_alone(source, direction, id, own)
-    }
-
-    /// Lets `asker` be told when an operation may succeed. Another waiter, who may have had to give
-    /// way, is returned: it must be told to ask again.
-    pub(crate) fn wait_for(
-        &self,
-        source: Key,
-        direction: Direction,
-        id: &mut WaiterId,
-        asker: Asker<'_>,
-    ) -> Option<Waiter> {
-        let is_new = self
-            .sources
-            .borrow_mut()
-            .admit(source, direction, id, asker);
-        if !is_new {
-            return None;
-        }
-        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let waiter = asker.to_waiter();
-        let displaced = self
-            .sources
-            .borrow_mut()
-            .add_waiter(source, direction, *id, waiter);
-        match displaced {
-            Displaced::Nobody => None,
-            Displaced::Dropped(old) => {
-                drop(old);
-                None
-            }
-            Displaced::Told(other) => Some(other),
-        }
-    }
-
-    /// The operation has answered, after it had waited: if its task is on the list it is taken off, and
-    /// `id` says so.
-    pub(crate) fn forget_task(&self, source: Key, direction: Direction, id: &mut WaiterId) {
-        let mut sources = self.sources.borrow_mut();
-        if sources.forget_task(source, direction, *id) {
-            *id = WaiterId::UNNUMBERED;
-        }
-    }
-
-    /// The operation is dropped; nobody waits for it any more.
-    pub(crate) fn forget_waiter(&self, source: Key, direction: Direction, id: WaiterId) {
-        let waiter = self
-            .sources
-            .borrow_mut()
-            .remove_waiter(source, direction, id);
-        drop(waiter);
-    }
-
-    /// Takes the one who waits for what is now ready. If there are several they go to `out`: readers,
-    /// then writers, each in the order in which they came.
-    pub(crate) fn take_ready_waiters(&self, source: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
-        self.sources.borrow_mut().take_ready_waiters(source, out)
-    }
-
-    /// Moves all who wait to `out`: the source has been closed.
-    pub(crate) fn take_all_waiters(&self, source: Key, out: &mut Vec<Waiter>) {
-        self.sources.borrow_mut().take_all_waiters(source, out);
-    }
-
     /// Frees the slot of a closed source.
     pub(crate) fn release(&self, source: Key) {
-        let waiters = self.sources.borrow_mut().remove(source);
-        for waiter in waiters {
+        for waiter in self.sources.remove(source) {
             panics::drop_contained(waiter, "the destructor of a waker");
         }
-    }
-
-    /// Takes all waiters out, for the end of the loop.
-    pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
-        self.sources.borrow_mut().take_waiters(out);
     }
 }
 

@@ -6,12 +6,13 @@
 
 mod wheel;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
+use super::candidates::{Candidates, Verdict};
 use super::{Callback, Deliver};
 use crate::clock::NEVER;
-use crate::tasks::{Asker, Waiter};
-use wheel::Wheel;
+use crate::tasks::{Asker, Tasks, Waiter};
+use wheel::{Timer, Wheel};
 
 pub(crate) use wheel::TimerKey;
 
@@ -29,15 +30,14 @@ pub(crate) enum Checked {
 pub(crate) struct Timers {
     /// A timer that is marked does not keep the loop alive.
     wheel: RefCell<Wheel<Option<Waiter>>>,
-    /// Where a timer was last found that keeps the loop alive: most likely it still does.
-    witness: Cell<usize>,
+    candidates: Candidates<TimerKey>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
         Timers {
             wheel: RefCell::new(Wheel::new()),
-            witness: Cell::new(0),
+            candidates: Candidates::new(),
         }
     }
 
@@ -60,7 +60,7 @@ impl Timers {
     /// cancelled. Looks at all timers.
     pub(crate) fn exact_next_deadline(&self) -> Option<u64> {
         let wheel = self.wheel.borrow();
-        let deadlines = wheel.iter_from(0).map(|timer| timer.deadline);
+        let deadlines = wheel.iter().map(|(_, timer)| timer.deadline);
         deadlines.filter(|&deadline| deadline != NEVER).min()
     }
 
@@ -68,12 +68,17 @@ impl Timers {
     /// passed counts from now, so that those who came earlier go first.
     #[inline]
     pub(crate) fn arm(&self, time: u64, waiter: Option<Waiter>) -> TimerKey {
-        self.wheel.borrow_mut().insert(time, waiter)
+        let mut wheel = self.wheel.borrow_mut();
+        let key = wheel.insert(time, waiter);
+        self.candidates.add(key, || wheel.entries());
+        key
     }
 
     /// Arms a timer anew, fired or not, as if it came last.
     pub(crate) fn rearm(&self, key: TimerKey, time: u64) {
-        self.wheel.borrow_mut().rearm(key, time);
+        let mut wheel = self.wheel.borrow_mut();
+        wheel.rearm(key, time);
+        self.candidates.add(key, || wheel.entries());
     }
 
     /// Releases the timer if it has fired. Else it tells who waits; if that is not `asker`, it must be
@@ -95,32 +100,43 @@ impl Timers {
     /// ended.
     pub(crate) fn set_waiter(&self, key: TimerKey, waiter: Waiter) -> Option<Waiter> {
         let mut wheel = self.wheel.borrow_mut();
+        self.candidates.add(key, || wheel.entries());
         wheel.get_mut(key)?.replace(waiter)
     }
 
     /// Says whether the timer keeps the loop alive.
     pub(crate) fn set_ref(&self, key: TimerKey, is_ref: bool) {
-        self.wheel.borrow_mut().set_mark(key, !is_ref);
+        let mut wheel = self.wheel.borrow_mut();
+        wheel.set_mark(key, !is_ref);
+        self.candidates.add(key, || wheel.entries());
     }
 
-    /// Whether a timer waits that keeps the loop alive: a referenced one, for somebody who `counts`.
-    pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
+    /// Whether a timer waits that keeps the loop alive: a referenced one, for a referenced task.
+    pub(crate) fn is_any_alive(&self, tasks: &Tasks) -> bool {
         let wheel = self.wheel.borrow();
-        let found = wheel.iter_from(self.witness.get()).find(|timer| {
+        let counts = |timer: &Timer<Option<Waiter>>| {
             let waiter = timer.value.as_ref();
-            !timer.mark && waiter.is_some_and(&counts)
-        });
-        if let Some(timer) = &found {
-            self.witness.set(timer.entry);
-        }
+            !timer.mark && waiter.is_some_and(|waiter| tasks.counts(waiter))
+        };
+        let found = self.candidates.find(
+            tasks.times_referenced_again(),
+            || wheel.iter().map(|(key, _)| key),
+            |key| {
+                if wheel.get(key).is_some_and(counts) {
+                    Verdict::Yes
+                } else {
+                    Verdict::No
+                }
+            },
+        );
         found.is_some()
     }
 
-    /// Tells who waits for which deadline.
-    pub(crate) fn for_each_waiter(&self, mut tell: impl FnMut(&Waiter, u64)) {
-        for timer in self.wheel.borrow().iter_from(0) {
-            if let Some(waiter) = timer.value {
-                tell(waiter, timer.deadline);
+    /// Calls `f` for what waits, with its deadline.
+    pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, u64)) {
+        for (_, timer) in self.wheel.borrow().iter() {
+            if let Some(waiter) = &timer.value {
+                f(waiter, timer.deadline);
             }
         }
     }
@@ -130,9 +146,9 @@ impl Timers {
         let wheel = self.wheel.borrow();
         let is_owned = |waiter: &Option<Waiter>| waiter.as_ref().is_some_and(&owns);
         let unowned = wheel
-            .iter_from(0)
-            .filter(|timer| !timer.mark && !is_owned(timer.value));
-        unowned.map(|timer| timer.deadline).collect()
+            .iter()
+            .filter(|(_, timer)| !timer.mark && !is_owned(&timer.value));
+        unowned.map(|(_, timer)| timer.deadline).collect()
     }
 
     /// Whether the timer has fired since it was armed.

@@ -28,6 +28,9 @@ impl Dump {
     /// The tasks that can never end by what the loop has: those which keep it alive and wait for
     /// nothing of it, nor for another task that does. Where time does not move, timers do not help.
     pub(super) fn stalled(event_loop: &EventLoop, does_time_move: bool) -> Self {
+        if !event_loop.tasks.is_any_ref() {
+            return Dump::nothing();
+        }
         // Who waits for a descriptor is not among them, and it takes long to ask what each of them is.
         let survey = Survey::new(event_loop, |_| String::new());
         let stalled = survey.stalled(does_time_move);
@@ -155,14 +158,17 @@ impl Survey {
             };
             self.add_waiter(waiter, wait);
         });
-        event_loop.poll.for_each_waiter(|waiter, fd, direction| {
-            let wait = Wait::Source {
-                fd,
-                is_read: direction == Direction::Read,
-                description: describe(fd),
-            };
-            self.add_waiter(waiter, wait);
-        });
+        event_loop
+            .poll
+            .sources
+            .for_each_waiter(|waiter, fd, direction| {
+                let wait = Wait::Source {
+                    fd,
+                    is_read: direction == Direction::Read,
+                    description: describe(fd),
+                };
+                self.add_waiter(waiter, wait);
+            });
         event_loop
             .check
             .for_each_waiter(|waiter| self.add_waiter(waiter, Wait::Check));

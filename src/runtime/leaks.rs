@@ -153,7 +153,7 @@ fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
         let owner = waiter.owner();
         owner.is_some_and(|key| event_loop.tasks.is_unfinished(key))
     };
-    let sources = event_loop.poll.unowned(is_of_a_task);
+    let sources = event_loop.poll.sources.unowned(is_of_a_task);
     let mut descriptors = dump::Descriptors::default();
     leaks.extend(sources.into_iter().map(|fd| Leak::Source {
         fd,

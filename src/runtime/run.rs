@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Dump, Runtime, Stalled};
 use crate::context;
-use crate::event_loop::Stop;
+use crate::event_loop::{Life, Stop};
 use crate::panics;
 use crate::ready;
 use crate::time::Instant;
@@ -59,7 +59,7 @@ impl Runtime {
             let stop = self.event_loop.run_while_alive(|| self.call_before_exit());
             match stop {
                 Stop::Stuck => Err(Stalled::new(Dump::stalled(&self.event_loop, false))),
-                Stop::Done if !self.event_loop.is_alive() => {
+                Stop::Done if self.event_loop.life() == Life::Over => {
                     let dump = Dump::stalled(&self.event_loop, true);
                     if dump.tasks().is_empty() {
                         Ok(stop)
@@ -105,7 +105,7 @@ impl Runtime {
     pub fn turn(&self, limit: Option<Duration>) -> bool {
         let (stop, is_alive) = self.drive("turn", || {
             let stop = self.event_loop.run_once(limit);
-            (stop, self.event_loop.is_alive())
+            (stop, self.event_loop.may_be_alive())
         });
         self.after(stop);
         is_alive
@@ -200,6 +200,9 @@ impl Runtime {
 /// It is readable whenever a [`turn`](Runtime::turn) would do something: a socket is ready, a timer
 /// is due, a worker or another thread has sent something, a task was spawned. Wait for it with
 /// `poll(2)` or the like, and then call `turn(Some(Duration::ZERO))`; nothing need be read from it.
+/// Timers make it readable by a `timerfd`. Where the OS refuses one (a sandbox may, or descriptors
+/// have run out) it does not tell of timers: a host that must work there waits no longer than until
+/// [`next_deadline`](Runtime::next_deadline).
 /// Under paused time it tells of timers only when they are due: such a turn does not move the time.
 impl AsFd for Runtime {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -17,7 +17,7 @@ fn next_slot() -> usize {
     let (end, _other) = UnixStream::pair().unwrap();
     let slot = context::with(|event_loop| {
         let poll = &event_loop.poll;
-        let key = poll.register(end.as_fd(), Kind::Ordinary, false).unwrap();
+        let key = poll.register(end.as_fd(), Kind::Ordinary).unwrap();
         poll.release(key);
         key.index()
     });

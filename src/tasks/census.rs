@@ -4,7 +4,7 @@
 //! `Runtime::run` go round. Here is also what can be told of each task to those who ask: all of it
 //! is read from the slots when they ask, and costs nothing before but two counters.
 
-use super::{Claim, Header, Identity, Jobs, Task, Tasks, Waiter};
+use super::{Claim, Header, Identity, Jobs, Owner, Task, Tasks, Waiter};
 use crate::ready;
 use crate::slots::Key;
 
@@ -47,6 +47,38 @@ impl Tasks {
             .is_some_and(|task| !task.header.is_finished())
     }
 
+    /// What can be said of the task on whose behalf `waiter` waits.
+    pub(crate) fn owner(&self, waiter: &Waiter) -> Owner {
+        let Some(key) = waiter.owner() else {
+            return Owner::None;
+        };
+        match self.slots.borrow().get(key) {
+            Some(task) if !task.header.is_finished() => Owner::Task {
+                is_ref: task.header.is_ref(),
+                polls: task.polls,
+            },
+            _ => Owner::Gone,
+        }
+    }
+
+    /// How often a task has been polled; 0 if it has gone.
+    pub(crate) fn polls(&self, key: Key) -> u32 {
+        self.slots.borrow().get(key).map_or(0, |task| task.polls)
+    }
+
+    /// How often a task has come to keep the loop alive that did not.
+    pub(crate) fn times_referenced_again(&self) -> u64 {
+        self.referenced_again.get()
+    }
+
+    /// Whether any task is unfinished and referenced.
+    pub(crate) fn is_any_ref(&self) -> bool {
+        let slots = self.slots.borrow();
+        slots
+            .iter()
+            .any(|(_, task)| !task.header.is_finished() && task.header.is_ref())
+    }
+
     /// Whether the task is unfinished and referenced.
     pub(crate) fn is_ref(&self, key: Key) -> bool {
         let slots = self.slots.borrow();
@@ -61,6 +93,8 @@ impl Tasks {
             return;
         };
         let is_ref = header.is_ref();
+        self.referenced_again
+            .update(|times| times + u64::from(is_ref));
         if task.is_job && !header.is_finished() && task.is_counted != is_ref {
             task.is_counted = is_ref;
             self.count_jobs(|jobs| {

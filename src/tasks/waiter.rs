@@ -19,6 +19,20 @@ pub(crate) enum Waiter {
     Foreign(Box<Foreign>),
 }
 
+/// What can be said of the task on whose behalf a waiter waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// There was none when it came.
+    None,
+    /// It has ended.
+    Gone,
+    Task {
+        is_ref: bool,
+        /// How often it has been polled.
+        polls: u32,
+    },
+}
+
 /// A waker that is not a task's own.
 pub(crate) struct Foreign {
     pub(crate) waker: Waker,
@@ -27,11 +41,6 @@ pub(crate) struct Foreign {
 }
 
 impl Waiter {
-    /// Whether both are the same task, by itself.
-    pub(crate) fn is_same_task(&self, other: &Waiter) -> bool {
-        matches!((self, other), (Waiter::Task(one), Waiter::Task(two)) if one == two)
-    }
-
     /// The task on whose behalf it waits, if that is known.
     pub(crate) fn owner(&self) -> Option<Key> {
         let owner = match self {
@@ -73,7 +82,17 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Whoever polls outside of any task.
+    /// A task that polls by its own waker.
+    #[cfg(test)]
+    pub(crate) fn task(waker: &'a Waker, polled: Key) -> Self {
+        Asker {
+            waker,
+            polled,
+            is_own: true,
+        }
+    }
+
+    /// One that polls outside of any task.
     #[cfg(test)]
     pub(crate) fn foreign(waker: &'a Waker) -> Self {
         Asker {
@@ -81,6 +100,11 @@ impl<'a> Asker<'a> {
             polled: Key::DANGLING,
             is_own: false,
         }
+    }
+
+    /// The task that is being polled, or [`Key::DANGLING`].
+    pub(crate) fn polled(self) -> Key {
+        self.polled
     }
 
     /// The task that asks, if it does so by its own waker.

@@ -1,22 +1,238 @@
-//! The futures that operate on a source.
+//! Operations on a source: tried, and waited for where they would block.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{Done, Source};
-use crate::phase::poll::{Direction, WaiterId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Done, Link, Outlook, Source};
+use crate::context;
+use crate::coop;
+use crate::event_loop::EventLoop;
+use crate::phase::poll::{Direction, Readiness, WaiterId};
+use crate::slots::Key;
+use crate::tasks::Asker;
+
+impl<T: AsFd> Source<T> {
+    /// Awaits `operation`, which is tried until it does not block.
+    ///
+    /// # Cancel safety
+    ///
+    /// What `operation` has done is returned by the same poll; dropped before, it has done nothing.
+    pub(crate) fn operate<F, R>(&self, direction: Direction, operation: F) -> Operation<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<Done<R>>,
+    {
+        Operation {
+            place: Place::new(self, direction),
+            operation,
+        }
+    }
+
+    /// Awaits `operation` again and again, until it returns that all is done; not at all if it `is_done`
+    /// already.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: what it has done is known to `operation` alone.
+    pub(crate) fn operate_until_done<F>(
+        &self,
+        direction: Direction,
+        is_done: bool,
+        operation: F,
+    ) -> OperationUntilDone<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<Done<bool>>,
+    {
+        OperationUntilDone {
+            place: Place::new(self, direction),
+            is_done,
+            operation,
+        }
+    }
+
+    /// Awaits that an operation may succeed. The OS is asked only if no event has said so: and then
+    /// such that an error of the socket stays there, for the operation to find.
+    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
+        self.operate(direction, move |io| {
+            let readiness = self
+                .link
+                .with_home(|event_loop, key| event_loop.poll.sources.readiness(key, direction));
+            if readiness == Some(Readiness::Ready) || is_ready_now(io, direction)? {
+                Ok(Done::new(()))
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        })
+    }
+
+    /// Polls `operation` for a caller of an I/O trait.
+    pub(crate) fn poll_operate<R>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Poll<io::Result<R>> {
+        let mut poller = WaiterId::POLLER;
+        self.poll_with(cx, direction, &mut poller, operation)
+    }
+
+    /// Tries `operation` now, whatever the readiness says, and does not wait.
+    pub(crate) fn try_operate<R>(
+        &self,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> io::Result<R> {
+        self.link.check_open()?;
+        let result = retry(|| operation(self.get()));
+        self.link
+            .with_home(|event_loop, key| note(event_loop, key, direction, &result));
+        result.map(|done| done.result)
+    }
+
+    fn poll_with<R>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        waiter: &mut WaiterId,
+        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Poll<io::Result<R>> {
+        ready!(coop::poll_proceed(cx));
+        let attempt = context::with(|event_loop| {
+            self.attempt(event_loop, cx, direction, waiter, &mut operation)
+        });
+        match attempt {
+            None => Poll::Ready(Err(io::Error::other(context::no_loop()))),
+            Some(Attempt::Done(result)) => {
+                let bytes = result.as_ref().map_or(0, |done| done.bytes);
+                coop::charge(bytes);
+                Poll::Ready(result.map(|done| done.result))
+            }
+            Some(Attempt::Refused(error)) => Poll::Ready(Err(error)),
+            Some(Attempt::Waits) => Poll::Pending,
+            Some(Attempt::WaitsByWaker(key)) => {
+                wait_by_waker(cx, key, direction, waiter);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Tries the operation, if it may succeed, and waits for the source if it would block. Runs no
+    /// code of users, for the loop is only borrowed.
+    #[inline]
+    fn attempt<R>(
+        &self,
+        event_loop: &EventLoop,
+        cx: &Context<'_>,
+        direction: Direction,
+        waiter: &mut WaiterId,
+        operation: &mut impl FnMut(&T) -> io::Result<Done<R>>,
+    ) -> Attempt<R> {
+        let refused = self.link.bind(event_loop.id());
+        if let Err(error) = refused.and_then(|()| self.link.check_open()) {
+            return Attempt::Refused(error);
+        }
+        let sources = &event_loop.poll.sources;
+        let key = self.link.key();
+        let is_worth_trying = |key| sources.readiness(key, direction) != Readiness::NotReady;
+        if key.is_none_or(is_worth_trying) || coop::is_insisting() {
+            let result = retry(|| operation(self.get()));
+            if !would_block(&result) {
+                if let Some(key) = key {
+                    note(event_loop, key, direction, &result);
+                    if waiter.is_numbered() {
+                        sources.forget_task(key, direction, waiter);
+                    }
+                }
+                return Attempt::Done(result);
+            }
+        }
+        let key = match self.link.register(event_loop, self.get().as_fd()) {
+            Ok(key) => key,
+            Err(error) => return Attempt::Refused(error),
+        };
+        let asker = Asker::new(event_loop.id(), cx.waker());
+        if sources.wait_by_task(key, direction, waiter, &asker) {
+            Attempt::Waits
+        } else {
+            Attempt::WaitsByWaker(key)
+        }
+    }
+}
+
+/// What became of the attempt to do an operation.
+enum Attempt<R> {
+    Done(io::Result<Done<R>>),
+    /// The source cannot be used here, or has been closed.
+    Refused(io::Error),
+    /// It would block, and the task that polls it waits.
+    Waits,
+    /// It would block, and its caller is still to be put on the list, by its waker.
+    WaitsByWaker(Key),
+}
+
+/// Puts the caller of an operation that would block on the list.
+#[cold]
+fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut WaiterId) {
+    let Some(event_loop) = context::current() else {
+        return;
+    };
+    let asker = Asker::new(event_loop.id(), cx.waker());
+    let tick = event_loop.ticks.get();
+    let sources = &event_loop.poll.sources;
+    sources.wait_by_waker(key, direction, waiter, &asker, &event_loop.tasks, tick);
+}
+
+fn would_block<R>(result: &io::Result<R>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Repeats what a signal handler interrupted.
+fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Draws the conclusion for the next operation.
+fn note<R>(event_loop: &EventLoop, key: Key, direction: Direction, result: &io::Result<Done<R>>) {
+    let sources = &event_loop.poll.sources;
+    match result {
+        Ok(done) if done.outlook == Outlook::Drained => {
+            sources.clear_ready_if_drained(key, direction);
+        }
+        Err(_) if would_block(result) => sources.clear_ready(key, direction),
+        _ => {}
+    }
+}
+
+/// Asks the OS whether an operation would not block now.
+fn is_ready_now(io: &impl AsFd, direction: Direction) -> io::Result<bool> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let flags = match direction {
+        Direction::Read => PollFlags::IN,
+        Direction::Write => PollFlags::OUT,
+    };
+    Ok(poll(&mut [PollFd::new(io, flags)], Some(&now))? > 0)
+}
 
 /// Where a future stands that operates on a source: on its list, if it waits.
-pub(super) struct Place<'a, T: AsFd> {
+struct Place<'a, T: AsFd> {
     source: &'a Source<T>,
     waiter: WaiterId,
     direction: Direction,
 }
 
 impl<'a, T: AsFd> Place<'a, T> {
-    pub(super) fn new(source: &'a Source<T>, direction: Direction) -> Self {
+    fn new(source: &'a Source<T>, direction: Direction) -> Self {
         Place {
             source,
             waiter: WaiterId::UNNUMBERED,
@@ -38,9 +254,19 @@ impl<'a, T: AsFd> Place<'a, T> {
 impl<T: AsFd> Drop for Place<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.waiter.has_waited() {
-            self.source.link.forget_waiter(self.direction, self.waiter);
+        if self.waiter.is_numbered() {
+            self.source.link.forget(self.direction, self.waiter);
         }
+    }
+}
+
+impl Link {
+    /// An operation is dropped that may be on the list.
+    #[cold]
+    fn forget(&self, direction: Direction, waiter: WaiterId) {
+        self.at_home(move |event_loop, key| {
+            drop(event_loop.poll.sources.forget(key, direction, waiter));
+        });
     }
 }
 
@@ -49,12 +275,6 @@ impl<T: AsFd> Drop for Place<'_, T> {
 pub(crate) struct Operation<'a, T: AsFd, F> {
     place: Place<'a, T>,
     operation: F,
-}
-
-impl<'a, T: AsFd, F> Operation<'a, T, F> {
-    pub(super) fn new(place: Place<'a, T>, operation: F) -> Self {
-        Operation { place, operation }
-    }
 }
 
 // The operation is called through a mutable reference; nothing in here is pinned.
@@ -78,16 +298,6 @@ pub(crate) struct OperationUntilDone<'a, T: AsFd, F> {
     place: Place<'a, T>,
     is_done: bool,
     operation: F,
-}
-
-impl<'a, T: AsFd, F> OperationUntilDone<'a, T, F> {
-    pub(super) fn new(place: Place<'a, T>, is_done: bool, operation: F) -> Self {
-        OperationUntilDone {
-            place,
-            is_done,
-            operation,
-        }
-    }
 }
 
 // As above.

@@ -1,42 +1,23 @@
-//! The registered sources: their readiness, and who waits for it.
+//! The registered sources: their readiness, and what waits for it.
+//!
+//! Operations on a source come here by way of its key. No waker is cloned, called or dropped under
+//! the borrow: what is to be dropped or woken is returned.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
 
 use mio::event::Event;
 
-use super::waiters::{Displaced, Waiters};
+use super::waiters::{Entry, WaiterId, Waiters};
+use crate::phase::candidates::{Candidates, Verdict};
 use crate::slots::{Key, Slots};
-use crate::tasks::{Asker, Waiter};
+use crate::tasks::{Asker, Owner, Tasks, Waiter};
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Read,
     Write,
-}
-
-/// Who waits: one operation, or any number of callers of the I/O traits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WaiterId(u64);
-
-impl WaiterId {
-    /// A future that does not wait yet; it gets a number when it does.
-    pub(crate) const UNNUMBERED: WaiterId = WaiterId(0);
-
-    /// A caller of a `poll_*` method, known by its waiter alone.
-    pub(crate) const POLLER: WaiterId = WaiterId(1);
-
-    /// Whether it is that of a future which may be on the list.
-    #[inline]
-    pub(crate) fn has_waited(self) -> bool {
-        self != WaiterId::UNNUMBERED && self != WaiterId::POLLER
-    }
-
-    /// A future, which takes itself off the list when it is dropped.
-    pub(super) fn operation(number: u64) -> Self {
-        WaiterId(number + 2)
-    }
 }
 
 /// How a source's events are delivered.
@@ -49,11 +30,12 @@ pub(crate) enum Kind {
 
 /// All sources of one loop.
 #[derive(Debug)]
-pub(super) struct Sources {
-    slots: Slots<Source>,
-    next_waiter: u64,
-    /// Where a source was last found that somebody waits for: most likely it still is one.
-    witness: Cell<usize>,
+pub(crate) struct Sources {
+    slots: RefCell<Slots<Source>>,
+    operations: Cell<u64>,
+    /// How many directions of sources something waits for.
+    waiting: Cell<usize>,
+    candidates: Candidates<Key>,
 }
 
 #[derive(Debug)]
@@ -61,8 +43,10 @@ struct Source {
     kind: Kind,
     /// The descriptor, for those who ask; it may be closed.
     fd: RawFd,
-    /// Whether it keeps the loop alive while somebody waits for it.
+    /// Whether it keeps the loop alive while a task waits for it, and the number of the call that
+    /// said so.
     is_ref: bool,
+    ref_call: u32,
     read: Side,
     write: Side,
 }
@@ -70,281 +54,418 @@ struct Source {
 /// One direction of a source.
 #[derive(Debug)]
 struct Side {
-    /// A hint, as in mio: an operation may succeed. Set by an event, and at first, for the OS
-    /// has not been asked; cleared when an operation would block.
-    ready: bool,
+    readiness: Readiness,
     /// Set for good when the other end has closed this direction, or the source has failed.
-    closed: bool,
+    is_closed: bool,
+    /// Set for good when urgent data have come: a read ends before them, so one that moves less than
+    /// it could have proves nothing.
+    is_urgent: bool,
     waiters: Waiters,
+}
+
+/// A hint, as in mio: whether an operation may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Nothing is known. An operation is tried.
+    Unknown,
+    /// An event has said so, and no operation has come to the end of it.
+    Ready,
+    /// An operation would block. It is not tried before an event.
+    NotReady,
 }
 
 impl Side {
     fn new() -> Self {
         Side {
-            ready: true,
-            closed: false,
+            readiness: Readiness::Unknown,
+            is_closed: false,
+            is_urgent: false,
             waiters: Waiters::default(),
         }
     }
 
     fn record(&mut self, is_ready: bool, is_closed: bool) {
-        self.ready |= is_ready || is_closed;
-        self.closed |= is_closed;
+        if is_ready || is_closed {
+            self.readiness = Readiness::Ready;
+        }
+        self.is_closed |= is_closed;
+    }
+
+    #[inline]
+    fn has_ready_waiters(&self) -> bool {
+        self.readiness != Readiness::NotReady && !self.waiters.is_empty()
     }
 }
 
 impl Source {
-    fn waiters(&self) -> impl Iterator<Item = (Direction, &Waiter)> {
+    fn entries(&self) -> impl Iterator<Item = (Direction, &Entry)> {
         let readers = self.read.waiters.iter();
-        let readers = readers.map(|waiter| (Direction::Read, waiter));
+        let readers = readers.map(|entry| (Direction::Read, entry));
         let writers = self.write.waiters.iter();
-        readers.chain(writers.map(|waiter| (Direction::Write, waiter)))
+        readers.chain(writers.map(|entry| (Direction::Write, entry)))
     }
 
-    fn side(&mut self, direction: Direction) -> &mut Side {
+    #[inline]
+    fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        }
+    }
+
+    #[inline]
+    fn side_mut(&mut self, direction: Direction) -> &mut Side {
         match direction {
             Direction::Read => &mut self.read,
             Direction::Write => &mut self.write,
         }
+    }
+
+    /// Whether it keeps the loop alive: if it is referenced, and a referenced task waits for it.
+    fn verdict(&self, owner: &impl Fn(&Waiter) -> Owner) -> Verdict {
+        let mut verdict = Verdict::No;
+        for (_, entry) in self.entries().filter(|_| self.is_ref) {
+            match entry.verdict(owner) {
+                Verdict::Yes => return Verdict::Yes,
+                Verdict::Maybe => verdict = Verdict::Maybe,
+                Verdict::No => {}
+            }
+        }
+        verdict
+    }
+}
+
+/// A poller that may have stopped waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspect {
+    source: Key,
+    direction: Direction,
+    task: Key,
+}
+
+impl Suspect {
+    /// The task that asked; [`Key::DANGLING`] if it has gone.
+    pub(crate) fn task(&self) -> Key {
+        self.task
     }
 }
 
 impl Sources {
     pub(super) fn new() -> Self {
         Sources {
-            slots: Slots::new(),
-            next_waiter: 0,
-            witness: Cell::new(0),
+            slots: RefCell::new(Slots::new()),
+            operations: Cell::new(0),
+            waiting: Cell::new(0),
+            candidates: Candidates::new(),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.len() == 0
+        self.slots.borrow().len() == 0
     }
 
-    pub(super) fn insert(&mut self, kind: Kind, fd: RawFd, is_ref: bool) -> Key {
-        self.slots.insert(Source {
+    pub(super) fn insert(&self, kind: Kind, fd: RawFd) -> Key {
+        self.slots.borrow_mut().insert(Source {
             kind,
             fd,
-            is_ref,
+            is_ref: true,
+            ref_call: 0,
             read: Side::new(),
             write: Side::new(),
         })
     }
 
-    pub(super) fn set_ref(&mut self, key: Key, is_ref: bool) {
-        if let Some(source) = self.slots.get_mut(key) {
+    /// Says whether a source keeps the loop alive while a task waits for it. Of several calls, which
+    /// other threads may have made, the one with the latest number holds.
+    pub(crate) fn set_ref(&self, key: Key, is_ref: bool, ref_call: u32) {
+        self.candidates.add(key, || self.slots.borrow().len());
+        if let Some(source) = self.slots.borrow_mut().get_mut(key)
+            && ref_call.wrapping_sub(source.ref_call).cast_signed() > 0
+        {
             source.is_ref = is_ref;
+            source.ref_call = ref_call;
         }
     }
 
-    /// Whether somebody waits for a source who keeps the loop alive: one who `counts`, for a
-    /// referenced source.
-    pub(super) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
-        self.find(|source| source.is_ref && source.waiters().any(|(_, waiter)| counts(waiter)))
-    }
-
-    /// Whether anybody waits for any source.
-    pub(super) fn has_waiters(&self) -> bool {
-        let has_waiters = |side: &Side| !side.waiters.is_empty();
-        self.find(|source| has_waiters(&source.read) || has_waiters(&source.write))
-    }
-
-    /// Whether there is such a source. It is looked for where one was last found.
-    fn find(&self, is_such: impl Fn(&Source) -> bool) -> bool {
-        let mut sources = self.slots.iter_from(self.witness.get());
-        match sources.find(|(_, source)| is_such(source)) {
-            Some((key, _)) => {
-                self.witness.set(key.index());
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Tells who waits for which descriptor, and to do what.
-    pub(super) fn for_each_waiter(&self, mut tell: impl FnMut(&Waiter, RawFd, Direction)) {
-        for (_, source) in self.slots.iter_from(0) {
-            for (direction, waiter) in source.waiters() {
-                tell(waiter, source.fd, direction);
-            }
-        }
-    }
-
-    /// The descriptors of the referenced sources that nobody waits for who `owns` them.
-    pub(super) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
-        let sources = self.slots.iter_from(0).map(|(_, source)| source);
-        let is_unowned =
-            |source: &&Source| source.is_ref && !source.waiters().any(|(_, waiter)| owns(waiter));
-        let unowned = sources.filter(is_unowned);
-        unowned.map(|source| source.fd).collect()
-    }
-
-    /// Frees a slot; who still waits there is returned, to be dropped outside.
-    pub(super) fn remove(&mut self, key: Key) -> Vec<Waiter> {
+    /// Frees a slot. What still waits there is returned, to be dropped outside.
+    pub(super) fn remove(&self, key: Key) -> Vec<Waiter> {
         let mut waiters = Vec::new();
-        if let Some(mut source) = self.slots.remove(key) {
-            source.read.waiters.take_all(&mut waiters);
-            source.write.waiters.take_all(&mut waiters);
+        if let Some(mut source) = self.slots.borrow_mut().remove(key) {
+            self.take_all(&mut source, &mut waiters);
         }
         waiters
     }
 
-    /// Moves the waiters of all sources to `out`.
-    pub(super) fn take_waiters(&mut self, out: &mut Vec<Waiter>) {
-        for source in self.slots.values_mut() {
-            source.read.waiters.take_all(out);
-            source.write.waiters.take_all(out);
-        }
-    }
-
-    /// Notes what an event says; `None` if the source is gone.
-    pub(super) fn record(&mut self, key: Key, event: &Event) -> Option<Kind> {
-        let source = self.slots.get_mut(key)?;
+    /// Notes what an event says. Returns how it is delivered; `None` if the source is gone.
+    pub(super) fn record(&self, key: Key, event: &Event) -> Option<Kind> {
+        let mut slots = self.slots.borrow_mut();
+        let Source {
+            kind, read, write, ..
+        } = slots.get_mut(key)?;
         let failed = event.is_error();
-        source
-            .read
-            .record(event.is_readable(), event.is_read_closed() || failed);
-        source
-            .write
-            .record(event.is_writable(), event.is_write_closed() || failed);
-        Some(source.kind)
+        let is_urgent = event.is_priority();
+        let is_readable = event.is_readable() || is_urgent;
+        read.record(is_readable, event.is_read_closed() || failed);
+        read.is_urgent |= is_urgent;
+        write.record(event.is_writable(), event.is_write_closed() || failed);
+        Some(*kind)
     }
 
     #[inline]
-    pub(super) fn is_ready(&self, key: Key, direction: Direction) -> bool {
-        self.slots.get(key).is_none_or(|source| match direction {
-            Direction::Read => source.read.ready,
-            Direction::Write => source.write.ready,
+    pub(crate) fn readiness(&self, key: Key, direction: Direction) -> Readiness {
+        let slots = self.slots.borrow();
+        slots.get(key).map_or(Readiness::Unknown, |source| {
+            source.side(direction).readiness
         })
     }
 
-    pub(super) fn clear_ready(&mut self, key: Key, direction: Direction) {
-        if let Some(source) = self.slots.get_mut(key) {
-            source.side(direction).ready = false;
+    /// An operation would have blocked: it is not to be tried again before an event.
+    pub(crate) fn clear_ready(&self, key: Key, direction: Direction) {
+        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
+            source.side_mut(direction).readiness = Readiness::NotReady;
         }
     }
 
-    /// The same, unless the side is closed.
+    /// An operation moved less than it could have: the same, unless the other end has closed, for
+    /// then there will be no further event, or something else cuts operations short.
     #[inline]
-    pub(super) fn clear_ready_unless_closed(&mut self, key: Key, direction: Direction) {
-        if let Some(source) = self.slots.get_mut(key) {
-            let side = source.side(direction);
-            side.ready &= side.closed;
+    pub(crate) fn clear_ready_if_drained(&self, key: Key, direction: Direction) {
+        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
+            let side = source.side_mut(direction);
+            if !side.is_closed && !side.is_urgent {
+                side.readiness = Readiness::NotReady;
+            }
         }
     }
 
-    /// Whether `asker` is to be added for `id`, which gets its number here. False if it stands on
-    /// the list already.
-    pub(super) fn admit(
-        &mut self,
-        key: Key,
-        direction: Direction,
-        id: &mut WaiterId,
-        asker: Asker<'_>,
-    ) -> bool {
-        self.number(id);
-        let source = self.slots.get_mut(key);
-        source.is_some_and(|source| !source.side(direction).waiters.has(*id, asker))
-    }
-
-    /// An operation would block: has `own`, the task that polls it, wait, if nobody else does. False,
-    /// with nothing done but the readiness cleared, if somebody does.
+    /// An operation would block: lets `asker`, if it is a task that polls by its own waker, be woken
+    /// when the operation may succeed. False if that takes a waker, or room to be made: then
+    /// [`wait_by_waker`](Sources::wait_by_waker) does it. Runs no foreign code.
     #[inline]
-    pub(super) fn wait_alone(
-        &mut self,
+    pub(crate) fn wait_by_task(
+        &self,
         key: Key,
         direction: Direction,
         id: &mut WaiterId,
-        own: Key,
+        asker: &Asker<'_>,
     ) -> bool {
-        self.number(id);
-        let Some(source) = self.slots.get_mut(key) else {
+        let Some(task) = asker.as_task() else {
             return false;
         };
-        let side = source.side(direction);
-        side.ready = false;
-        side.waiters.wait_alone(*id, Waiter::Task(own))
+        self.number(id);
+        self.candidates.add(key, || self.slots.borrow().len());
+        let is_added = self.change_list(key, direction, |side| {
+            side.readiness = Readiness::NotReady;
+            side.waiters.add_task(*id, asker, Waiter::Task(task))
+        });
+        is_added == Some(true)
     }
 
-    /// Gives a future that waits for the first time its number.
+    /// The same for any caller. Clones, calls and drops wakers: not to be called under a borrow of the
+    /// loop. `tick` is the number of the tick.
+    pub(crate) fn wait_by_waker(
+        &self,
+        key: Key,
+        direction: Direction,
+        id: &mut WaiterId,
+        asker: &Asker<'_>,
+        tasks: &Tasks,
+        tick: u64,
+    ) {
+        let owner = |waiter: &Waiter| tasks.owner(waiter);
+        self.number(id);
+        if *id == WaiterId::POLLER {
+            *id = WaiterId::poller(tasks.polls(asker.polled()));
+        }
+        let is_there = self.change_list(key, direction, |side| {
+            side.readiness = Readiness::NotReady;
+            side.waiters.renew(*id, asker)
+        });
+        if is_there != Some(false) {
+            return;
+        }
+        self.candidates.add(key, || self.slots.borrow().len());
+        let waiter = asker.to_waiter();
+        let mut swept = Vec::new();
+        let old = self.change_list(key, direction, |side| {
+            if side.waiters.is_full() {
+                swept = side.waiters.sweep(tick, owner);
+            }
+            side.waiters.add(*id, waiter)
+        });
+        drop(old);
+        swept.into_iter().for_each(|waiter| tasks.tell(waiter));
+    }
+
+    /// Gives an operation that waits for the first time its number.
     #[inline]
-    fn number(&mut self, id: &mut WaiterId) {
+    fn number(&self, id: &mut WaiterId) {
         if *id == WaiterId::UNNUMBERED {
-            self.next_waiter += 1;
-            *id = WaiterId::operation(self.next_waiter);
+            self.operations.set(self.operations.get() + 1);
+            *id = WaiterId::operation(self.operations.get());
         }
     }
 
-    /// Adds a waiter, or puts it in the place of the one of the same operation.
-    pub(super) fn add_waiter(
-        &mut self,
-        key: Key,
-        direction: Direction,
-        id: WaiterId,
-        waiter: Waiter,
-    ) -> Displaced {
-        let Some(source) = self.slots.get_mut(key) else {
-            return Displaced::Dropped(waiter);
-        };
-        source.side(direction).waiters.add(id, waiter)
-    }
-
-    pub(super) fn remove_waiter(
-        &mut self,
-        key: Key,
-        direction: Direction,
-        id: WaiterId,
-    ) -> Option<Waiter> {
-        let source = self.slots.get_mut(key)?;
-        source.side(direction).waiters.remove(id)
-    }
-
-    /// Takes an operation off the list. False, with nothing done, if it waits by a waker from
-    /// elsewhere.
+    /// The operation is over, after it had waited. If it waits as a task it is taken off the list, and
+    /// `id` says so. Runs no foreign code.
     #[inline]
-    pub(super) fn forget_task(&mut self, key: Key, direction: Direction, id: WaiterId) -> bool {
-        let source = self.slots.get_mut(key);
-        source.is_none_or(|source| source.side(direction).waiters.forget_task(id))
+    pub(crate) fn forget_task(&self, key: Key, direction: Direction, id: &mut WaiterId) {
+        let is_off = self.change_list(key, direction, |side| {
+            side.waiters.is_empty() || side.waiters.remove_task(*id)
+        });
+        if is_off != Some(false) {
+            *id = WaiterId::UNNUMBERED;
+        }
     }
 
-    /// Takes the one who waits for what is now ready. Those of a crowd, or of both directions, go to
-    /// `out`.
+    /// The operation is dropped. What waited for it is returned, to be dropped outside.
+    pub(crate) fn forget(&self, key: Key, direction: Direction, id: WaiterId) -> Option<Waiter> {
+        self.change_list(key, direction, |side| side.waiters.remove(id))
+            .flatten()
+    }
+
+    /// Takes what waits for what is now ready. If there are several they go to `out`: readers, then
+    /// writers, each in the order of arrival.
     #[inline]
-    pub(super) fn take_ready_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
-        let Source { read, write, .. } = self.slots.get_mut(key)?;
-        let is_for_writers = write.ready && !write.waiters.is_empty();
-        let is_for_readers = read.ready && !read.waiters.is_empty();
-        let single = match (is_for_readers, is_for_writers) {
+    pub(crate) fn take_ready_waiters(&self, key: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
+        let mut slots = self.slots.borrow_mut();
+        let Source { read, write, .. } = slots.get_mut(key)?;
+        let single = match (read.has_ready_waiters(), write.has_ready_waiters()) {
             (false, false) => return None,
             (true, false) => read.waiters.take_single(),
             (false, true) => write.waiters.take_single(),
             (true, true) => None,
         };
-        if single.is_none() {
-            for side in [read, write] {
-                if side.ready {
-                    side.waiters.take_all(out);
-                }
+        if single.is_some() {
+            self.waiting.update(|waiting| waiting - 1);
+            return single;
+        }
+        for side in [read, write] {
+            if side.has_ready_waiters() {
+                side.waiters.take_all(out);
+                self.waiting.update(|waiting| waiting - 1);
             }
         }
-        single
+        None
     }
 
-    /// Whether somebody waits for what is now ready.
+    /// Whether something waits for what is now ready.
     pub(super) fn has_ready_waiters(&self, key: Key) -> bool {
-        self.slots.get(key).is_some_and(|source| {
-            let sides = [&source.read, &source.write];
-            sides
-                .iter()
-                .any(|side| side.ready && !side.waiters.is_empty())
+        let slots = self.slots.borrow();
+        slots.get(key).is_some_and(|source| {
+            source.read.has_ready_waiters() || source.write.has_ready_waiters()
         })
     }
 
-    pub(super) fn take_all_waiters(&mut self, key: Key, out: &mut Vec<Waiter>) {
-        if let Some(source) = self.slots.get_mut(key) {
-            source.read.waiters.take_all(out);
-            source.write.waiters.take_all(out);
+    /// Moves all that waits to `out`: the source has been closed.
+    pub(crate) fn take_all_waiters(&self, key: Key, out: &mut Vec<Waiter>) {
+        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
+            self.take_all(source, out);
         }
+    }
+
+    /// Moves the waiters of all sources to `out`, for the end of the loop.
+    pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
+        for source in self.slots.borrow_mut().values_mut() {
+            self.take_all(source, out);
+        }
+    }
+
+    fn take_all(&self, source: &mut Source, out: &mut Vec<Waiter>) {
+        for side in [&mut source.read, &mut source.write] {
+            if !side.waiters.is_empty() {
+                side.waiters.take_all(out);
+                self.waiting.update(|waiting| waiting - 1);
+            }
+        }
+    }
+
+    /// Changes the list of one direction of a source, and counts whether something is on it.
+    #[inline]
+    fn change_list<R>(
+        &self,
+        key: Key,
+        direction: Direction,
+        change: impl FnOnce(&mut Side) -> R,
+    ) -> Option<R> {
+        let mut slots = self.slots.borrow_mut();
+        let side = slots.get_mut(key)?.side_mut(direction);
+        let had_waiters = usize::from(!side.waiters.is_empty());
+        let result = change(side);
+        let has_waiters = usize::from(!side.waiters.is_empty());
+        self.waiting
+            .set(self.waiting.get() + has_waiters - had_waiters);
+        Some(result)
+    }
+}
+
+/// For those who ask what keeps the loop alive.
+impl Sources {
+    /// Whether something waits for any source.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
+    /// Calls `f` for what waits: for which descriptor, and to do what.
+    pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, RawFd, Direction)) {
+        for (_, source) in self.slots.borrow().iter() {
+            for (direction, entry) in source.entries() {
+                f(&entry.waiter, source.fd, direction);
+            }
+        }
+    }
+
+    /// The descriptors of the referenced sources for which nothing waits that `owns` says is owned.
+    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
+        let slots = self.slots.borrow();
+        let is_owned = |source: &Source| source.entries().any(|(_, entry)| owns(&entry.waiter));
+        let sources = slots.iter().map(|(_, source)| source);
+        let unowned = sources.filter(|source| source.is_ref && !is_owned(source));
+        unowned.map(|source| source.fd).collect()
+    }
+
+    /// A source that keeps the loop alive, and whether it surely does.
+    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Verdict)> {
+        let slots = self.slots.borrow();
+        let owner = |waiter: &Waiter| tasks.owner(waiter);
+        self.candidates.find(
+            tasks.times_referenced_again(),
+            || slots.iter().map(|(key, _)| key),
+            |key| {
+                let source = slots.get(key);
+                source.map_or(Verdict::No, |source| source.verdict(&owner))
+            },
+        )
+    }
+
+    /// Takes one entry off the lists of `source` of which only its waker can say whether it still
+    /// waits. It is to be woken: if it does, it asks again.
+    pub(crate) fn take_suspect(&self, source: Key, tasks: &Tasks) -> Option<(Suspect, Waiter)> {
+        let owner = |waiter: &Waiter| tasks.owner(waiter);
+        [Direction::Read, Direction::Write]
+            .into_iter()
+            .find_map(|direction| {
+                let is_suspect = |entry: &Entry| entry.verdict(&owner) == Verdict::Maybe;
+                let taken = self.change_list(source, direction, |side| {
+                    side.waiters.remove_first(is_suspect)
+                });
+                let waiter = taken??.waiter;
+                let task = waiter.owner().unwrap_or(Key::DANGLING);
+                let suspect = Suspect {
+                    source,
+                    direction,
+                    task,
+                };
+                Some((suspect, waiter))
+            })
+    }
+
+    /// Whether the task of `suspect` waits there as a poller.
+    pub(crate) fn has_poller(&self, suspect: &Suspect) -> bool {
+        let slots = self.slots.borrow();
+        slots.get(suspect.source).is_some_and(|source| {
+            let mut entries = source.side(suspect.direction).waiters.iter();
+            source.is_ref && entries.any(|entry| entry.waiter.owner() == Some(suspect.task))
+        })
     }
 }

@@ -1,213 +1,384 @@
-//! Who waits for one direction of a source, in the order in which they came.
+//! The list of what waits for one direction of a source, in the order of arrival.
 //!
-//! Most often that is nobody or one task, so the first stands in the source's own slot and only a
-//! crowd has memory of its own.
+//! An entry is one operation, which takes itself off the list when it is dropped, or one *poller*: a
+//! task or a waker that called a `poll_*` method of an I/O trait. A poller never says that it has
+//! stopped waiting. A task has one entry as a poller, however often it asks, and so has each waker
+//! that is not a task's own.
+//!
+//! Most often nothing waits, or one task, so the first entry stands in the source's own slot and
+//! only a second one allocates.
 
 use std::mem;
 
-use super::sources::WaiterId;
-use crate::tasks::{Asker, Waiter};
+use crate::phase::candidates::Verdict;
+use crate::tasks::{Asker, Owner, Waiter};
 
-/// How many different wakers may wait for one direction through the `poll_*` methods of the I/O
-/// traits, which cannot say that they have stopped waiting. One more wakes the oldest, who asks
-/// again if it is still there.
-const POLLERS_MAX: usize = 8;
+/// How many entries may stand behind the first before those are looked for that have stopped
+/// waiting without saying so. The limit doubles while this happens often; see [`Waiters::sweep`].
+const LIMIT_MIN: usize = 16;
+
+/// A sweep this many ticks after another one, or more, halves the limit. Wakers that a sweep wakes
+/// are back on the list by then, if they still wait.
+const SWEPT_LONG_AGO: u64 = 64;
+
+/// What waits: one operation, or a caller of the I/O traits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaiterId(u64);
+
+impl WaiterId {
+    /// An operation that does not wait yet; it gets a number when it does.
+    pub(crate) const UNNUMBERED: WaiterId = WaiterId(0);
+
+    /// A caller of a `poll_*` method, known by its waiter alone.
+    pub(crate) const POLLER: WaiterId = WaiterId(POLLER);
+
+    /// A poller that asks in its task's poll number `polls`.
+    pub(super) fn poller(polls: u32) -> Self {
+        WaiterId(POLLER | u64::from(polls))
+    }
+
+    /// An operation, which takes itself off the list when it is dropped.
+    pub(super) fn operation(number: u64) -> Self {
+        WaiterId(number + 1)
+    }
+
+    #[inline]
+    fn is_poller(self) -> bool {
+        self.0 & POLLER != 0
+    }
+
+    /// The poll of its task in which a poller last asked.
+    fn asked_in(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Whether it is an operation that may be on the list.
+    #[inline]
+    pub(crate) fn is_numbered(self) -> bool {
+        self != WaiterId::UNNUMBERED && !self.is_poller()
+    }
+}
+
+/// The bit that tells a poller from an operation, whose numbers never come so far.
+const POLLER: u64 = 1 << 63;
+
+/// One that waits.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: WaiterId,
+    pub(super) waiter: Waiter,
+}
+
+impl Entry {
+    /// Whether this is the entry of `asker`, which asks as `id`.
+    #[inline]
+    fn is(&self, id: WaiterId, asker: &Asker<'_>) -> bool {
+        if id.is_poller() {
+            self.id.is_poller() && asker.is(&self.waiter)
+        } else {
+            self.id == id
+        }
+    }
+
+    /// Whether it keeps the loop alive.
+    #[inline]
+    pub(super) fn verdict(&self, owner: &impl Fn(&Waiter) -> Owner) -> Verdict {
+        match owner(&self.waiter) {
+            Owner::None => Verdict::Yes,
+            Owner::Task { is_ref: false, .. } => Verdict::No,
+            Owner::Task { .. } if self.id.is_poller() => Verdict::Maybe,
+            Owner::Task { .. } => Verdict::Yes,
+            // A combinator with wakers of its own may have moved to another task.
+            Owner::Gone if self.is_waker() => Verdict::Maybe,
+            Owner::Gone => Verdict::No,
+        }
+    }
+
+    /// Whether it wakes something else than a task by its own waker.
+    #[inline]
+    fn is_waker(&self) -> bool {
+        matches!(self.waiter, Waiter::Foreign(_))
+    }
+
+    /// Whether it is a poller that may have stopped waiting: a task that has ended, or a waker whose
+    /// task has been polled since it last asked by it.
+    fn may_be_over(&self, owner: &impl Fn(&Waiter) -> Owner) -> bool {
+        self.id.is_poller()
+            && match owner(&self.waiter) {
+                Owner::Gone => true,
+                Owner::None => self.is_waker(),
+                Owner::Task { polls, .. } => self.is_waker() && self.id.asked_in() != polls,
+            }
+    }
+}
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    first: Option<(WaiterId, Waiter)>,
-    crowd: Option<Box<Crowd>>,
+    first: Option<Entry>,
+    others: Option<Box<Others>>,
 }
 
-/// Those behind the first, who is there.
-#[derive(Debug, Default)]
-struct Crowd(Vec<(WaiterId, Waiter)>);
+/// The entries behind the first, which is there.
+#[derive(Debug)]
+struct Others {
+    entries: Vec<Entry>,
+    /// With so many entries the next one is preceded by a sweep.
+    limit: usize,
+    /// The tick of the last sweep.
+    swept_at: u64,
+}
 
-/// Whose place a new waiter has taken, to be dealt with outside of any borrow.
-pub(super) enum Displaced {
-    Nobody,
-    /// Itself, as it was.
-    Dropped(Waiter),
-    /// Another who may still be there and must ask again.
-    Told(Waiter),
+impl Default for Others {
+    fn default() -> Self {
+        Others {
+            entries: Vec::new(),
+            limit: LIMIT_MIN,
+            swept_at: 0,
+        }
+    }
 }
 
 impl Waiters {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiter> {
-        self.places().map(|(_, waiter)| waiter)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let others = self.others.iter().flat_map(|others| &others.entries);
+        self.first.iter().chain(others)
     }
 
-    fn places(&self) -> impl Iterator<Item = &(WaiterId, Waiter)> {
-        let crowd = self.crowd.iter().flat_map(|crowd| &crowd.0);
-        self.first.iter().chain(crowd)
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let others = self
+            .others
+            .iter_mut()
+            .flat_map(|others| &mut others.entries);
+        self.first.iter_mut().chain(others)
     }
 
-    fn places_mut(&mut self) -> impl Iterator<Item = &mut (WaiterId, Waiter)> {
-        let crowd = self.crowd.iter_mut().flat_map(|crowd| &mut crowd.0);
-        self.first.iter_mut().chain(crowd)
-    }
-
-    /// Has `own`, a task, wait as `id`, if nobody else waits. False if somebody does.
+    /// Adds `task`, which polls by its own waker, or finds its entry. Returns false, with nothing
+    /// done, where that takes more: a waker is to be dropped, or the list is to be swept.
     #[inline]
-    pub(super) fn wait_alone(&mut self, id: WaiterId, own: Waiter) -> bool {
+    pub(super) fn add_task(&mut self, id: WaiterId, asker: &Asker<'_>, task: Waiter) -> bool {
         match &mut self.first {
             None => {
-                self.first = Some((id, own));
+                self.first = Some(Entry { id, waiter: task });
                 true
             }
-            Some((other, waiter @ Waiter::Task(_))) if *other == id && self.crowd.is_none() => {
-                // A poller is known by its waker alone.
-                if id == WaiterId::POLLER && !waiter.is_same_task(&own) {
-                    return false;
-                }
-                *waiter = own;
+            Some(first) if first.is(id, asker) && !first.is_waker() => {
+                first.waiter = task;
                 true
             }
-            Some(_) => false,
+            Some(_) => self.add_task_behind(id, asker, task),
         }
     }
 
-    /// Whether `asker` stands on the list, as `id`.
-    pub(super) fn has(&self, id: WaiterId, asker: Asker<'_>) -> bool {
-        self.places()
-            .any(|(other, waiter)| *other == id && asker.is(waiter))
+    fn add_task_behind(&mut self, id: WaiterId, asker: &Asker<'_>, task: Waiter) -> bool {
+        if let Some(entry) = self.iter_mut().find(|entry| entry.is(id, asker)) {
+            let is_task = !entry.is_waker();
+            if is_task {
+                entry.waiter = task;
+            }
+            return is_task;
+        }
+        let has_room = !self.is_full();
+        if has_room {
+            self.push(id, task);
+        }
+        has_room
     }
 
-    /// Adds a waiter, or puts it in the place of the one of the same operation.
-    pub(super) fn add(&mut self, id: WaiterId, waiter: Waiter) -> Displaced {
-        if id != WaiterId::POLLER
-            && let Some((_, old)) = self.places_mut().find(|(other, _)| *other == id)
+    /// Notes that `asker` asks again, if its entry is as it should be. False if there is none, or it
+    /// would wake something else.
+    pub(super) fn renew(&mut self, id: WaiterId, asker: &Asker<'_>) -> bool {
+        let mut entries = self.iter_mut();
+        match entries.find(|entry| entry.is(id, asker) && asker.is(&entry.waiter)) {
+            Some(entry) => {
+                entry.id = id;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Adds an entry, or puts the waiter in the place of the same operation's old one, which is
+    /// returned to be dropped outside of any borrow.
+    pub(super) fn add(&mut self, id: WaiterId, waiter: Waiter) -> Option<Waiter> {
+        if !id.is_poller()
+            && let Some(entry) = self.iter_mut().find(|entry| entry.id == id)
         {
-            return Displaced::Dropped(mem::replace(old, waiter));
+            return Some(mem::replace(&mut entry.waiter, waiter));
         }
+        self.push(id, waiter);
+        None
+    }
+
+    fn push(&mut self, id: WaiterId, waiter: Waiter) {
+        let entry = Entry { id, waiter };
         if self.first.is_none() {
-            self.first = Some((id, waiter));
-            return Displaced::Nobody;
-        }
-        self.crowd.get_or_insert_default().0.push((id, waiter));
-        match self.evict_poller() {
-            Some(evicted) => Displaced::Told(evicted),
-            None => Displaced::Nobody,
+            self.first = Some(entry);
+        } else {
+            self.others.get_or_insert_default().entries.push(entry);
         }
     }
 
-    /// The first poller, if there are too many.
-    fn evict_poller(&mut self) -> Option<Waiter> {
-        let is_poller = |(id, _): &(WaiterId, Waiter)| *id == WaiterId::POLLER;
-        let pollers = self.places().filter(|place| is_poller(place)).count();
-        if pollers <= POLLERS_MAX {
-            return None;
-        }
-        let index = self.places().position(is_poller)?;
-        self.remove_at(index)
+    /// Whether the list is to be swept before anything is added.
+    pub(super) fn is_full(&self) -> bool {
+        let others = self.others.as_ref();
+        others.is_some_and(|others| others.entries.len() >= others.limit)
     }
 
-    /// Takes the waiter of an operation off the list.
+    /// Takes pollers off the list that may have stopped waiting. They are to be woken: those that
+    /// still wait ask again.
+    ///
+    /// While nothing happens this must come to rest, whatever number of wakers waits. So the limit
+    /// doubles as long as sweeps follow each other closely, until all have room. It is halved later,
+    /// so the list stays in proportion to what really waits.
+    pub(super) fn sweep(&mut self, tick: u64, owner: impl Fn(&Waiter) -> Owner) -> Vec<Waiter> {
+        let Some(others) = &mut self.others else {
+            return Vec::new();
+        };
+        others.limit = if tick - others.swept_at < SWEPT_LONG_AGO {
+            2 * others.limit
+        } else {
+            (others.limit / 2).max(LIMIT_MIN)
+        };
+        others.swept_at = tick;
+        let may_be_over = |entry: &mut Entry| entry.may_be_over(&owner);
+        let swept = others.entries.extract_if(.., may_be_over);
+        swept.map(|entry| entry.waiter).collect()
+    }
+
+    /// Takes an operation off the list.
     #[inline]
     pub(super) fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
-        if self.is_empty() {
-            return None;
+        let index = self.iter().position(|entry| entry.id == id)?;
+        Some(self.remove_at(index)?.waiter)
+    }
+
+    /// Takes an operation that waits as a task off the list, if it is there. False, with nothing
+    /// done, if it waits by another waker.
+    #[inline]
+    pub(super) fn remove_task(&mut self, id: WaiterId) -> bool {
+        let entry = self.iter().find(|entry| entry.id == id);
+        match entry.map(Entry::is_waker) {
+            None => true,
+            Some(true) => false,
+            Some(false) => self.remove(id).is_some(),
         }
-        let index = self.places().position(|(other, _)| *other == id)?;
+    }
+
+    /// Takes the first entry off the list that `is_it`.
+    pub(super) fn remove_first(&mut self, is_it: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let index = self.iter().position(is_it)?;
         self.remove_at(index)
     }
 
-    /// Takes an operation that waits by itself off the list, if it is there. False, with nothing done,
-    /// if it waits by a waker from elsewhere.
-    #[inline]
-    pub(super) fn forget_task(&mut self, id: WaiterId) -> bool {
-        let place = self.places().find(|(other, _)| *other == id);
-        match place {
-            None => true,
-            Some((_, Waiter::Task(_))) => {
-                self.remove(id);
-                true
-            }
-            Some((_, Waiter::Foreign(_))) => false,
-        }
-    }
-
-    fn remove_at(&mut self, index: usize) -> Option<Waiter> {
-        let (_, removed) = match index.checked_sub(1) {
-            Some(index) => self.crowd.as_mut()?.0.remove(index),
+    fn remove_at(&mut self, index: usize) -> Option<Entry> {
+        let removed = match index.checked_sub(1) {
+            Some(index) => Some(self.others.as_mut()?.entries.remove(index)),
             None => {
-                let crowd = self.crowd.as_mut();
-                let next = crowd.map(|crowd| crowd.0.remove(0));
-                mem::replace(&mut self.first, next)?
+                let others = self.others.as_mut();
+                let next = others.map(|others| others.entries.remove(0));
+                mem::replace(&mut self.first, next)
             }
         };
-        if self.crowd.as_ref().is_some_and(|crowd| crowd.0.is_empty()) {
-            self.crowd = None;
+        if self
+            .others
+            .as_ref()
+            .is_some_and(|others| others.entries.is_empty())
+        {
+            self.others = None;
         }
-        Some(removed)
+        removed
     }
 
-    /// Takes the one who waits alone; nobody, if there is a crowd.
+    /// Takes the only entry; nothing, if there are several.
     #[inline]
     pub(super) fn take_single(&mut self) -> Option<Waiter> {
-        if self.crowd.is_some() {
+        if self.others.is_some() {
             return None;
         }
-        self.first.take().map(|(_, waiter)| waiter)
+        self.first.take().map(|entry| entry.waiter)
     }
 
     /// Moves all to `out`.
     pub(super) fn take_all(&mut self, out: &mut Vec<Waiter>) {
-        let crowd = self.crowd.take().map_or_else(Vec::new, |crowd| crowd.0);
-        let all = self.first.take().into_iter().chain(crowd);
-        out.extend(all.map(|(_, waiter)| waiter));
+        let others = self
+            .others
+            .take()
+            .map_or_else(Vec::new, |others| others.entries);
+        let all = self.first.take().into_iter().chain(others);
+        out.extend(all.map(|entry| entry.waiter));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
 
     use super::*;
     use crate::slots::Key;
+
+    struct Silent;
+
+    impl Wake for Silent {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// A waker that is not the same as any other.
+    fn waker() -> Waker {
+        Waker::from(Arc::new(Silent))
+    }
 
     fn key(index: u64) -> Key {
         Key::from_bits(index)
     }
 
     fn keys(waiters: &Waiters) -> Vec<u64> {
-        waiters
-            .iter()
-            .map(|waiter| waiter.owner().map_or(u64::MAX, Key::to_bits))
+        let owners = waiters.iter().map(|entry| entry.waiter.owner());
+        owners
+            .map(|owner| owner.map_or(u64::MAX, Key::to_bits))
             .collect()
+    }
+
+    fn operation(waiters: &mut Waiters, number: u64, task: u64) -> bool {
+        let own = waker();
+        let asker = Asker::task(&own, key(task));
+        let id = WaiterId::operation(number);
+        waiters.add_task(id, &asker, Waiter::Task(key(task)))
+    }
+
+    fn poller(waiters: &mut Waiters, task: u64) -> bool {
+        let own = waker();
+        let asker = Asker::task(&own, key(task));
+        waiters.add_task(WaiterId::POLLER, &asker, Waiter::Task(key(task)))
     }
 
     fn three() -> Waiters {
         let mut waiters = Waiters::default();
         for n in 1..=3 {
-            let added = waiters.add(WaiterId::operation(n), Waiter::Task(key(n)));
-            assert!(matches!(added, Displaced::Nobody));
+            assert!(operation(&mut waiters, n, n));
         }
         waiters
     }
 
     #[test]
-    fn all_come_out_in_the_order_in_which_they_came() {
+    fn all_come_out_in_the_order_of_arrival() {
         let mut waiters = three();
-        assert!(waiters.take_single().is_none(), "a crowd is not one");
+        assert!(waiters.take_single().is_none(), "there are several");
         let mut out = Vec::new();
         waiters.take_all(&mut out);
-        assert_eq!(
-            out.iter()
-                .map(|w| w.owner().unwrap().to_bits())
-                .collect::<Vec<_>>(),
-            [1, 2, 3]
-        );
+        let owners = out.iter().map(|waiter| waiter.owner().unwrap().to_bits());
+        assert_eq!(owners.collect::<Vec<_>>(), [1, 2, 3]);
         assert!(waiters.is_empty());
     }
 
     #[test]
-    fn whoever_goes_leaves_the_others_in_their_order() {
+    fn one_that_goes_leaves_the_others_in_their_order() {
         for (gone, left) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
             let mut waiters = three();
             let removed = waiters.remove(WaiterId::operation(gone));
@@ -218,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_crowd_is_single_again() {
+    fn the_last_of_several_is_single_again() {
         let mut waiters = three();
         waiters.remove(WaiterId::operation(1));
         waiters.remove(WaiterId::operation(3));
@@ -226,50 +397,118 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_forgotten_where_it_stands() {
+    fn an_operation_that_waits_by_a_waker_is_not_removed_as_a_task() {
         let mut waiters = three();
-        assert!(waiters.forget_task(WaiterId::operation(2)));
-        assert!(waiters.forget_task(WaiterId::operation(2)));
+        assert!(waiters.remove_task(WaiterId::operation(2)));
+        assert!(waiters.remove_task(WaiterId::operation(2)));
         assert_eq!(keys(&waiters), [1, 3]);
-        let foreign = Asker::foreign(Waker::noop()).to_waiter();
-        waiters.add(WaiterId::operation(4), foreign);
-        assert!(!waiters.forget_task(WaiterId::operation(4)));
+        let foreign = waker();
+        let old = waiters.add(WaiterId::operation(4), Asker::foreign(&foreign).to_waiter());
+        assert!(old.is_none());
+        assert!(!waiters.remove_task(WaiterId::operation(4)));
         assert_eq!(waiters.iter().count(), 3);
     }
 
     #[test]
-    fn an_operation_has_one_place() {
+    fn an_operation_has_one_entry_and_keeps_its_place_when_it_moves() {
         let mut waiters = three();
-        let old = waiters.add(WaiterId::operation(2), Waiter::Task(key(9)));
-        assert!(matches!(old, Displaced::Dropped(waiter) if waiter.owner() == Some(key(2))));
+        assert!(operation(&mut waiters, 2, 9));
         assert_eq!(keys(&waiters), [1, 9, 3]);
+        assert!(operation(&mut waiters, 1, 8));
+        assert_eq!(keys(&waiters), [8, 9, 3]);
+
+        let foreign = waker();
+        let old = waiters.add(WaiterId::operation(2), Asker::foreign(&foreign).to_waiter());
+        assert_eq!(old.unwrap().owner(), Some(key(9)));
+        assert!(!operation(&mut waiters, 2, 9), "a waker is to be dropped");
+        assert_eq!(keys(&waiters), [8, u64::MAX, 3]);
     }
 
     #[test]
-    fn a_task_waits_alone_only_where_nobody_else_does() {
+    fn a_task_has_one_entry_as_a_poller_beside_its_operations() {
         let mut waiters = Waiters::default();
-        assert!(waiters.wait_alone(WaiterId::POLLER, Waiter::Task(key(1))));
-        assert!(waiters.wait_alone(WaiterId::POLLER, Waiter::Task(key(1))));
-        assert_eq!(keys(&waiters), [1]);
-        assert!(!waiters.wait_alone(WaiterId::POLLER, Waiter::Task(key(2))));
-        assert!(!waiters.wait_alone(WaiterId::operation(1), Waiter::Task(key(2))));
-        assert_eq!(keys(&waiters), [1]);
-        let mut waiters = three();
-        assert!(!waiters.wait_alone(WaiterId::operation(1), Waiter::Task(key(1))));
-    }
-
-    #[test]
-    fn too_many_pollers_wake_the_oldest_of_them() {
-        let mut waiters = Waiters::default();
-        waiters.add(WaiterId::operation(1), Waiter::Task(key(100)));
-        for n in 0..POLLERS_MAX as u64 {
-            let added = waiters.add(WaiterId::POLLER, Waiter::Task(key(n)));
-            assert!(matches!(added, Displaced::Nobody));
+        for _ in 0..3 {
+            assert!(poller(&mut waiters, 1));
+            assert!(poller(&mut waiters, 2));
+            assert!(operation(&mut waiters, 1, 1));
         }
-        let one_more = waiters.add(WaiterId::POLLER, Waiter::Task(key(50)));
-        assert!(matches!(one_more, Displaced::Told(waiter) if waiter.owner() == Some(key(0))));
-        assert_eq!(waiters.iter().count(), 1 + POLLERS_MAX);
-        let nobody = Asker::foreign(Waker::noop());
-        assert!(!waiters.has(WaiterId::POLLER, nobody));
+        assert_eq!(keys(&waiters), [1, 2, 1]);
+    }
+
+    #[test]
+    fn any_number_of_tasks_finds_room_by_a_few_sweeps_that_remove_none() {
+        let mut waiters = Waiters::default();
+        let mut sweeps = 0;
+        for task in 0..1000 {
+            while !poller(&mut waiters, task) {
+                sweeps += 1;
+                let swept = waiters.sweep(1, |_| Owner::Task {
+                    is_ref: true,
+                    polls: 7,
+                });
+                assert!(swept.is_empty(), "all of them are there");
+            }
+        }
+        assert_eq!(waiters.iter().count(), 1000);
+        assert!(sweeps <= 6, "{sweeps} sweeps");
+    }
+
+    /// Adds a waker, after a sweep if that is due. Returns what was swept.
+    fn add_waker(waiters: &mut Waiters, tick: u64, asked_in: u32, polls: u32) -> Vec<Waiter> {
+        let foreign = waker();
+        let owner = |_: &Waiter| Owner::Task {
+            is_ref: true,
+            polls,
+        };
+        let swept = if waiters.is_full() {
+            waiters.sweep(tick, owner)
+        } else {
+            Vec::new()
+        };
+        let id = WaiterId::poller(asked_in);
+        assert!(
+            waiters
+                .add(id, Asker::foreign(&foreign).to_waiter())
+                .is_none()
+        );
+        swept
+    }
+
+    #[test]
+    fn wakers_that_asked_in_the_last_poll_of_their_task_are_not_woken() {
+        let mut waiters = Waiters::default();
+        for _ in 0..1000 {
+            assert!(add_waker(&mut waiters, 1, 5, 5).is_empty());
+        }
+        assert_eq!(waiters.iter().count(), 1000);
+    }
+
+    #[test]
+    fn wakers_that_nothing_waits_by_do_not_pile_up() {
+        let mut waiters = Waiters::default();
+        let mut woken = 0;
+        // One poll of the task after the other gives a read up that waited by a waker of its own.
+        for poll in 0..100_000 {
+            woken += add_waker(&mut waiters, 100 * u64::from(poll), poll, poll).len();
+            assert!(waiters.iter().count() <= LIMIT_MIN + 1);
+        }
+        assert!(woken > 90_000);
+    }
+
+    #[test]
+    fn wakers_that_are_woken_and_ask_again_come_to_rest() {
+        let mut waiters = Waiters::default();
+        let mut woken = 0;
+        let mut asking = 500;
+        // All of them still wait, and their task is polled once for each.
+        let mut polls = 0;
+        while asking > 0 {
+            polls += 1;
+            let swept = add_waker(&mut waiters, 1, polls, polls + 1).len();
+            woken += swept;
+            asking = asking - 1 + swept;
+            assert!(woken < 5_000, "they wake each other for ever");
+        }
+        assert_eq!(waiters.iter().count(), 500);
     }
 }

@@ -22,9 +22,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
 
-use slab::{Entry, Left, Place, Slab, Timer};
+use slab::{Entry, Left, Place, Slab};
 
-pub(crate) use slab::TimerKey;
+pub(crate) use slab::{Timer, TimerKey};
 
 /// A granule is 2^16 ns, 65.5 µs: with eight levels of six bits this covers all 64 bits, so that
 /// there is no list of far timers, and few timers share a granule and stand in the heap together.
@@ -192,22 +192,28 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// The timers that wait, from entry `first` on and round to it, in the order of entries.
-    pub(crate) fn iter_from(&self, first: usize) -> impl Iterator<Item = Waiting<'_, T>> {
-        let (before, after) = self
-            .slab
-            .entries
-            .split_at(first.min(self.slab.entries.len()));
-        let numbered = (first..).zip(after).chain((0..).zip(before));
-        numbered.filter_map(|(entry, slot)| match slot {
-            Entry::Occupied(timer) if timer.place != Place::Fired => Some(Waiting {
-                entry,
-                deadline: timer.deadline,
-                mark: timer.mark,
-                value: &timer.value,
-            }),
+    /// The timers that wait, in the order of entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, &Timer<T>)> {
+        let entries = (0..).zip(&self.slab.entries);
+        entries.filter_map(|(index, entry)| match entry {
+            Entry::Occupied(timer) if timer.place != Place::Fired => {
+                let generation = timer.generation;
+                Some((TimerKey { index, generation }, timer))
+            }
             _ => None,
         })
+    }
+
+    /// A timer that waits. `None` if it has fired, or the key is stale.
+    pub(crate) fn get(&self, key: TimerKey) -> Option<&Timer<T>> {
+        let timer = self.slab.get(key);
+        timer.filter(|timer| timer.place != Place::Fired)
+    }
+
+    /// How many timers there are, fired or not.
+    #[inline]
+    pub(crate) fn entries(&self) -> usize {
+        self.slab.len
     }
 
     /// Whether the timer was taken by [`pop_due`](Self::pop_due) since it was last armed. False if
@@ -480,15 +486,6 @@ impl<T> Wheel<T> {
 /// The digit of a deadline's granule that names its slot on a level.
 fn digit_of(deadline: u64, level: usize) -> usize {
     (deadline >> GRANULE_BITS >> (LEVEL_BITS * level as u32)) as usize % SLOTS
-}
-
-/// A timer that waits.
-pub(crate) struct Waiting<'a, T> {
-    /// Where it is, for [`Wheel::iter_from`].
-    pub(crate) entry: usize,
-    pub(crate) deadline: u64,
-    pub(crate) mark: bool,
-    pub(crate) value: &'a T,
 }
 
 /// A list of timers, linked through their entries.

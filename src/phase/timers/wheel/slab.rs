@@ -19,8 +19,8 @@ pub(crate) struct TimerKey {
 }
 
 #[derive(Debug)]
-pub(super) struct Timer<T> {
-    pub(super) deadline: u64,
+pub(crate) struct Timer<T> {
+    pub(crate) deadline: u64,
     pub(super) sequence: u64,
     /// The neighbours in a slot's list; they mean nothing in other places.
     pub(super) previous: u32,
@@ -28,8 +28,8 @@ pub(super) struct Timer<T> {
     pub(super) generation: u32,
     pub(super) place: Place,
     /// The owner's mark, which means nothing here.
-    pub(super) mark: bool,
-    pub(super) value: T,
+    pub(crate) mark: bool,
+    pub(crate) value: T,
 }
 
 /// Where a timer stood that has left its place, and between whom.

@@ -1,0 +1,177 @@
+//! The way from a source to its loop: bound once, registered at the first operation that waits.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use mio::unix::SourceFd;
+
+use super::reference::Reference;
+use crate::context;
+use crate::event_loop::{EventLoop, Shared};
+use crate::phase::poll::Kind;
+use crate::ready::LoopId;
+use crate::slots::Key;
+
+/// See the [module](self).
+pub(super) struct Link {
+    /// The loop that the source belongs to, or zero: bound once, by the first operation.
+    home: AtomicU32,
+    registration: OnceLock<Registration>,
+    /// Set when it was closed while operations still wait.
+    closed: AtomicBool,
+    kind: Kind,
+    reference: Reference,
+}
+
+/// The source's slot at home.
+pub(super) struct Registration {
+    shared: Arc<Shared>,
+    key: Key,
+}
+
+impl Link {
+    pub(super) fn new(kind: Kind) -> Self {
+        Link {
+            home: AtomicU32::new(0),
+            registration: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            kind,
+            reference: Reference::new(),
+        }
+    }
+
+    /// The slot of a source that is registered.
+    #[inline]
+    pub(super) fn key(&self) -> Option<Key> {
+        self.registration.get().map(Registration::key)
+    }
+
+    /// Calls `f` with the loop and the slot, if the source is registered and its loop is the current
+    /// one. `f` must not run users' code.
+    #[inline]
+    pub(super) fn with_home<R>(&self, f: impl FnOnce(&EventLoop, Key) -> R) -> Option<R> {
+        let Registration { shared, key } = self.registration.get()?;
+        context::with_loop(shared.id, |event_loop| f(event_loop, *key))
+    }
+
+    /// Calls `f` at home with the slot, if the source is registered.
+    pub(super) fn at_home(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
+        if let Some(registration) = self.registration.get() {
+            registration.at_home(f);
+        }
+    }
+
+    pub(super) fn is_ref(&self) -> bool {
+        self.reference.is_ref()
+    }
+
+    pub(super) fn set_ref(&self, is_ref: bool) {
+        if let Some(call) = self.reference.set(is_ref) {
+            self.at_home(move |event_loop, key| event_loop.poll.sources.set_ref(key, is_ref, call));
+        }
+    }
+
+    pub(super) fn set_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    pub(super) fn check_open(&self) -> io::Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        Ok(())
+    }
+
+    /// Lets the source belong to the loop `id`, the current one, from now on.
+    #[inline]
+    pub(super) fn bind(&self, id: LoopId) -> io::Result<()> {
+        let id = id.to_bits();
+        let home = self.home.load(Ordering::Relaxed);
+        // Relaxed: nothing but the number itself is handed over. Two loops that bind at once are
+        // told apart by the exchange.
+        let is_home = home == id
+            || home == 0
+                && self
+                    .home
+                    .compare_exchange(0, id, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok();
+        if is_home {
+            Ok(())
+        } else {
+            Err(self.bound_elsewhere())
+        }
+    }
+
+    #[cold]
+    fn bound_elsewhere(&self) -> io::Error {
+        io::Error::other(format!(
+            "this source belongs to quintet loop {}, on which it was first used, but {}; \
+             move it by `into_std` and `from_std`",
+            self.home.load(Ordering::Relaxed),
+            context::describe_current()
+        ))
+    }
+
+    /// Registers the descriptor, unless it is.
+    #[inline]
+    pub(super) fn register(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
+        match self.key() {
+            Some(key) => Ok(key),
+            None => self.register_first(event_loop, fd),
+        }
+    }
+
+    fn register_first(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
+        let key = event_loop.poll.register(fd, self.kind)?;
+        let registration = Registration {
+            shared: Arc::clone(&event_loop.shared),
+            key,
+        };
+        // Only the loop that the source is bound to comes here, so it is the first.
+        let _registered = self.registration.set(registration);
+        let (is_ref, call) = self.reference.register();
+        if !is_ref {
+            event_loop.poll.sources.set_ref(key, is_ref, call);
+        }
+        Ok(key)
+    }
+
+    /// Tells the poller that the descriptor is about to be closed, or to leave.
+    pub(super) fn deregister(&mut self, fd: BorrowedFd<'_>) -> Option<Registration> {
+        let registration = self.registration.take()?;
+        // It fails only where the poller does not know the descriptor.
+        let _unknown = registration
+            .shared
+            .registry
+            .deregister(&mut SourceFd(&fd.as_raw_fd()));
+        Some(registration)
+    }
+}
+
+impl Registration {
+    #[inline]
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Whether its loop is the current one.
+    pub(super) fn is_home(&self) -> bool {
+        context::with_loop(self.shared.id, |_| ()).is_some()
+    }
+
+    /// Calls `f` at home with the slot.
+    pub(super) fn at_home(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
+        let key = self.key;
+        context::at_home(self.shared.id, &self.shared.inbox, move |event_loop| {
+            f(event_loop, key);
+        });
+    }
+}
+
+#[cold]
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the socket has been closed")
+}

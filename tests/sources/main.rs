@@ -1,0 +1,31 @@
+//! Sockets and what waits for them: when an operation is tried again, and what is woken.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alive;
+mod pollers;
+mod readiness;
+mod short_counts;
+
+use std::task::{Context, Waker};
+
+use quintet::net::TcpStream;
+
+use support::{connection, deliver};
+
+/// A connection whose own end is registered with the poller: an operation has waited for it.
+async fn registered() -> (TcpStream, std::net::TcpStream) {
+    let (own, peer) = connection();
+    let mut byte = [0; 2];
+    {
+        let mut read = std::pin::pin!(own.read(&mut byte));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut cx).is_pending());
+        deliver(&peer, &own, b"0");
+        read.await.unwrap();
+    }
+    (own, peer)
+}
