@@ -1,8 +1,12 @@
 //! Synchronization: channels, locks, semaphores, and ways to tell one another.
 //!
-//! Names and semantics are tokio's. What is promised beyond them: everybody who waits stands in one
-//! line per primitive and is served in the order of arrival, so the order of a program does not
-//! depend on luck. Each operation counts towards the task's budget.
+//! Names and semantics are tokio's. What is promised beyond them: the futures that wait for a
+//! primitive stand in one line and are served in the order of their first polls, so the order of a
+//! program does not depend on luck. Each operation counts towards the task's budget; where that is
+//! spent, the future takes its place in line all the same.
+//!
+//! Code of the user's that a call runs (a closure, a waker, a destructor, `Clone`, `Debug`) may call
+//! back. Where the inner call would wait for its own thread, it panics.
 //!
 //! No runtime is needed ([`mpsc::Sender::send_timeout`] aside, which takes the runtime's time), and
 //! all types work across threads and with any executor. Functions with `blocking` in their names

@@ -613,6 +613,107 @@ fn wakers_of_channels_may_call_back() {
     );
 }
 
+/// A waker that calls back when it is dropped.
+struct DroppedWaker(Hook);
+
+impl Wake for DroppedWaker {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for DroppedWaker {
+    fn drop(&mut self) {
+        self.0.call();
+    }
+}
+
+/// The waker of a wait is replaced, and then the wait is given up.
+fn check_dropped_waker<R: 'static>(
+    name: &str,
+    wait: impl AsyncFnOnce() -> R + Send + 'static,
+    call: impl Fn() + Send + Clone + 'static,
+) {
+    check(name, Works, move || {
+        let mut waiting = Polled::new(wait());
+        let hook = Hook::default();
+        for _ in 0..2 {
+            let waker = Waker::from(Arc::new(DroppedWaker(hook.clone())));
+            let before = hook.is_set();
+            assert!(waiting.poll_with(&waker).is_pending());
+            assert!(!before || !hook.is_set(), "the old one was dropped");
+            hook.set(call.clone());
+        }
+        drop(waiting);
+        assert!(!hook.is_set(), "the last one was dropped");
+    });
+}
+
+#[test]
+fn wakers_that_are_dropped_may_call_back() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let calls = Arc::clone(&semaphore);
+    let wait = async move || semaphore.acquire().await.unwrap().forget();
+    check_dropped_waker("Semaphore", wait, move || {
+        drop(Polled::waiting(calls.acquire()));
+    });
+
+    let notify = Arc::new(Notify::new());
+    let calls = Arc::clone(&notify);
+    let wait = async move || notify.notified().await;
+    check_dropped_waker("Notify", wait, move || {
+        drop(Polled::waiting(calls.notified()));
+    });
+
+    let (sender, mut receiver) = watch::channel(1);
+    let sender = Arc::new(sender);
+    let wait = async move || receiver.changed().await.unwrap();
+    check_dropped_waker("watch", wait, move || {
+        assert_eq!((*sender.borrow(), sender.is_closed()), (1, false));
+    });
+
+    let (sender, mut receiver) = broadcast::channel::<u32>(1);
+    let wait = async move || receiver.recv().await.unwrap();
+    check_dropped_waker("broadcast", wait, move || assert_eq!(sender.len(), 0));
+
+    let (sender, receiver) = mpsc::channel(1);
+    sender.try_send(1).unwrap();
+    let calls = sender.clone();
+    let wait = async move || {
+        let _alive = receiver;
+        sender.send(2).await.unwrap();
+    };
+    check_dropped_waker("mpsc::Sender", wait, move || {
+        assert!(calls.try_send(3).is_err());
+    });
+
+    let (sender, mut receiver) = mpsc::channel::<u32>(1);
+    let wait = async move || receiver.recv().await.unwrap();
+    check_dropped_waker("mpsc::Receiver", wait, move || {
+        assert!(sender.capacity() < 2);
+    });
+
+    let (mut sender, receiver) = oneshot::channel::<u32>();
+    let receiver = Arc::new(StdMutex::new(receiver));
+    let wait = async move || sender.closed().await;
+    check_dropped_waker("oneshot::Sender", wait, move || {
+        assert!(receiver.lock().unwrap().is_empty());
+    });
+
+    let (sender, receiver) = oneshot::channel::<u32>();
+    let sender = Arc::new(sender);
+    check_dropped_waker(
+        "oneshot::Receiver",
+        async move || receiver.await,
+        move || {
+            let _closed: bool = sender.is_closed();
+        },
+    );
+
+    let set_once = Arc::new(SetOnce::<u32>::new());
+    let calls = Arc::clone(&set_once);
+    let wait = async move || *set_once.wait().await;
+    check_dropped_waker("SetOnce", wait, move || drop(Polled::waiting(calls.wait())));
+}
+
 #[test]
 fn what_is_written_to_may_call_back() {
     static NOTIFY: OnceLock<Notify> = OnceLock::new();
