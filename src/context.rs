@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::clock;
 use crate::event_loop::{EventLoop, Shared};
 use crate::ready::{self, LoopId, Outer};
-use crate::report::{self, Reporter};
+use crate::report::{self, TaskMeta};
 use crate::tasks::{Message, Note, TaskInbox};
 use crate::vars;
 
@@ -96,11 +96,12 @@ fn make_current(event_loop: Option<Rc<EventLoop>>) -> Entered {
 
 /// Sets which loop is current, and with it where reports of this thread go; returns the one before.
 fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
-    let reporter = event_loop
-        .as_ref()
-        .map(|event_loop| event_loop.shared.reporter.clone());
+    let reports = event_loop.as_ref().map(|event_loop| report::Current {
+        reporter: event_loop.shared.reporter.clone(),
+        polled_task,
+    });
     let previous = CURRENT.try_with(|current| current.replace(event_loop));
-    drop(report::make_current(reporter));
+    drop(report::make_current(reports));
     previous.ok().flatten()
 }
 
@@ -228,6 +229,13 @@ pub(crate) fn describe(id: LoopId) -> String {
     format!("quintet loop {}", id.to_bits())
 }
 
+/// The task of the current loop that is being polled, for reports.
+fn polled_task() -> Option<TaskMeta> {
+    with(|event_loop| event_loop.tasks.polled_identity())
+        .flatten()
+        .map(TaskMeta::new)
+}
+
 /// Whether the task that is being polled does not keep its loop alive.
 pub(crate) fn is_polled_unref() -> bool {
     let is_unref = with(|event_loop| {
@@ -250,7 +258,7 @@ pub(crate) fn waits_for(what: Note) {
 /// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and
 /// without values of context variables.
 pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<RunningJob>, Option<Reporter>);
+    struct Restore(Option<RunningJob>, Option<report::Current>);
     impl Drop for Restore {
         fn drop(&mut self) {
             let ended = JOB.try_with(|running| running.replace(self.0.take()));
@@ -260,8 +268,11 @@ pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
     }
     clock::expect_virtual();
     let _no_loop = with(|_| ()).map(|()| make_current(None));
-    let reporter = report::make_current(Some(job.shared.reporter.clone()));
-    let _restore = Restore(JOB.with(|running| running.replace(Some(job))), reporter);
+    let reports = report::make_current(Some(report::Current {
+        reporter: job.shared.reporter.clone(),
+        polled_task: || None,
+    }));
+    let _restore = Restore(JOB.with(|running| running.replace(Some(job))), reports);
     vars::without(f)
 }
 

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::report::{self, Report};
+use crate::report::{self, Report, TaskMeta};
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
@@ -26,16 +26,16 @@ pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     if mem::needs_drop::<T>()
         && let Err(payload) = contain(|| drop(value))
     {
-        report_destructor(what, payload);
+        report_destructor(what, None, payload);
     }
 }
 
-/// Reports the panic of a destructor that cannot be told otherwise.
+/// Reports the panic of a destructor that cannot be told otherwise, of what `task` owned.
 #[cold]
-pub(crate) fn report_destructor(what: &'static str, payload: Payload) {
+pub(crate) fn report_destructor(what: &'static str, task: Option<TaskMeta>, payload: Payload) {
     report::report(&Report::DestructorPanicked {
         what,
-        task: None,
+        task,
         message: message(&*payload).to_owned(),
     });
     discard(payload);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::identity::{Id, Identity};
 
 pub use dump::{Dump, TaskDump, Wait};
-pub(crate) use reporter::{Reporter, make_current, print, report};
+pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
 
 /// Something that a runtime has to report and that no call returns.
 ///

@@ -1,10 +1,11 @@
 //! Reports: what a runtime has to say that no result carries, and where it goes.
 
 use std::fs::OpenOptions;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -128,8 +129,29 @@ fn a_panic_of_a_destructor_is_reported() {
                 if *found == what && message == text),
             "{report:?}"
         );
-        assert!(report.to_string().contains(&format!("panicked: {text}")));
+        assert!(report.to_string().ends_with(&format!(": {text}")));
     }
+}
+
+#[test]
+fn a_panic_of_the_destructor_of_a_future_that_has_ended_names_its_task() {
+    let mut id = None;
+    let reports = reported(async || {
+        let guard = PanicsWhenDropped("of a future");
+        let named = task::Builder::new().name("the named one");
+        let task = named.spawn(poll_fn(move |_| {
+            let _captured = &guard;
+            Poll::Ready(())
+        }));
+        id = Some(task.id());
+        task.await.unwrap();
+    });
+    let report = only(reports);
+    assert!(
+        matches!(&report, Report::DestructorPanicked { task: Some(task), .. }
+            if Some(task.id()) == id && task.name() == Some("the named one")),
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -44,10 +44,17 @@ impl UnwindSafe for Function {}
 impl RefUnwindSafe for Function {}
 
 thread_local! {
-    /// The reporter of this thread's current loop.
-    static CURRENT: RefCell<Option<Reporter>> = const { RefCell::new(None) };
+    /// Of this thread's current loop.
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
     /// Whether a user's function is being called on this thread.
     static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a thread knows of its current loop, for reports.
+pub(crate) struct Current {
+    pub(crate) reporter: Reporter,
+    /// Returns the task that is being polled.
+    pub(crate) polled_task: fn() -> Option<TaskMeta>,
 }
 
 impl Reporter {
@@ -120,15 +127,25 @@ impl Reporter {
 /// Hands over a report that belongs to no loop in particular.
 #[cold]
 pub(crate) fn report(report: &Report) {
-    let reporter = CURRENT.try_with(|current| current.borrow().clone());
-    reporter.ok().flatten().unwrap_or_default().report(report);
+    let reporter = with_current(|current| current.reporter.clone());
+    reporter.unwrap_or_default().report(report);
 }
 
-/// Makes `reporter` that of this thread, and returns the one before.
-pub(crate) fn make_current(reporter: Option<Reporter>) -> Option<Reporter> {
+/// The task that is being polled on this thread. To be called where no borrow is held.
+pub(crate) fn polled_task() -> Option<TaskMeta> {
+    with_current(|current| current.polled_task).and_then(|polled_task| polled_task())
+}
+
+/// Sets what this thread knows of its current loop, and returns what it knew before.
+pub(crate) fn make_current(current: Option<Current>) -> Option<Current> {
     // In a destructor of another thread-local this one may be gone.
-    let before = CURRENT.try_with(|current| current.replace(reporter));
+    let before = CURRENT.try_with(|place| place.replace(current));
     before.ok().flatten()
+}
+
+fn with_current<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
+    let result = CURRENT.try_with(|current| current.borrow().as_ref().map(f));
+    result.ok().flatten()
 }
 
 /// Writes a line to standard error in the form of all that the runtime says there.

@@ -150,6 +150,12 @@ impl Tasks {
         self.slots.borrow().get(key).map(|task| task.id)
     }
 
+    /// Who the task is that is being polled.
+    pub(crate) fn polled_identity(&self) -> Option<Identity> {
+        let key = ready::polled_task(self.home)?;
+        self.slots.borrow().get(key).map(Task::identity)
+    }
+
     /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
     pub(crate) fn census(&self, polled: Key) -> Vec<Person> {
         let slots = self.slots.borrow();

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{Failure, Outcome};
 use crate::panics::{self, Payload};
+use crate::report;
 
 /// Something that a task can do: polled until it has an outcome.
 pub(crate) trait Work: 'static {
@@ -167,7 +168,8 @@ impl<W: Work> Stage<W> {
         }
         let dropped = panics::contain(|| self.set(Stage::Done { outcome }));
         if let Err(payload) = dropped {
-            panics::report_destructor("the destructor of a task's future", payload);
+            let what = "the destructor of a task's future";
+            panics::report_destructor(what, report::polled_task(), payload);
         }
     }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::panics;
-use crate::report::{self, Report, TaskMeta};
+use crate::report::TaskMeta;
 use crate::task::outcome_cell::OutcomeCell;
 use crate::tasks::{Identity, wake_contained};
 
@@ -43,12 +43,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Err(payload) = panics::contain(|| this.future.set(None)) {
-                report::report(&Report::DestructorPanicked {
-                    what: "the destructor of a scope's task",
-                    task: Some(TaskMeta::new(this.identity.clone())),
-                    message: panics::message(&*payload).to_owned(),
-                });
-                panics::discard(payload);
+                let what = "the destructor of a scope's task";
+                let task = TaskMeta::new(this.identity.clone());
+                panics::report_destructor(what, Some(task), payload);
             }
             let (waker, unwanted) = this.cell.fill(this.output.take());
             if let Some(waker) = waker {

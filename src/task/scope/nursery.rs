@@ -17,6 +17,7 @@ use super::queue::{BODY, Member};
 use crate::context;
 use crate::coop;
 use crate::panics::{self, Payload};
+use crate::report;
 use crate::slots::Key;
 
 pin_project! {
@@ -142,7 +143,8 @@ where
 /// Drops the body; a panic of its destructor is reported.
 fn drop_body<B>(body: &mut Pin<&mut Option<B>>) {
     if let Err(payload) = panics::contain(|| body.set(None)) {
-        panics::report_destructor("the destructor of a scope's body", payload);
+        let what = "the destructor of a scope's body";
+        panics::report_destructor(what, report::polled_task(), payload);
     }
 }
 
