@@ -65,7 +65,8 @@ pub(crate) mod theirs {
 
     pub(crate) mod task {
         pub(crate) use tokio::task::{
-            AbortHandle, JoinError, JoinSet, coop::unconstrained, yield_now,
+            AbortHandle, JoinError, JoinHandle, JoinSet, coop::unconstrained, spawn_local as spawn,
+            yield_now,
         };
         pub(crate) use tokio_util::sync::CancellationToken;
         pub(crate) use tokio_util::task::TaskTracker;
@@ -78,7 +79,8 @@ pub(crate) mod theirs {
     pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(future)
+        let tasks = tokio::task::LocalSet::new();
+        tasks.block_on(&runtime.expect("a runtime"), future)
     }
 }
 

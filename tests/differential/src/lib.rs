@@ -25,6 +25,8 @@ mod cancellation_token;
 #[cfg(test)]
 mod interval;
 #[cfg(test)]
+mod join_handle;
+#[cfg(test)]
 mod join_set;
 #[cfg(test)]
 mod mpsc_bounded;
