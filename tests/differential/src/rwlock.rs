@@ -1,5 +1,5 @@
-//! `RwLock`: readers and writers, lent and owned, that are waited for, tried, downgraded, given up
-//! and dropped in any order.
+//! `RwLock`: readers and writers, lent and owned, that are waited for, tried, downgraded, given up,
+//! mapped and dropped in any order.
 
 use crate::driver::{SLOTS, WAKERS, compare, on_both_sides};
 use crate::programs::operations;
@@ -16,6 +16,7 @@ operations! {
     12 Poll { slot: SLOTS, waker: WAKERS };
     5 Clear { slot: SLOTS };
     2 Downgrade { slot: SLOTS };
+    2 Map { slot: SLOTS };
     2 Change { slot: SLOTS };
 }
 
@@ -23,17 +24,23 @@ on_both_sides! {
     use super::Op;
     use crate::driver::{AnySlot, SLOTS, Trace};
     use side::sync::{
-        OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+        TryLockError,
     };
     use std::sync::Arc;
+
+    type Value = (usize, usize);
 
     #[derive(Debug)]
     #[allow(dead_code, reason = "they are held, and shown")]
     enum Guard<'a> {
-        Read(RwLockReadGuard<'a, usize>),
-        ReadOwned(OwnedRwLockReadGuard<usize>),
-        Write(RwLockWriteGuard<'a, usize>),
-        WriteOwned(OwnedRwLockWriteGuard<usize>),
+        Read(RwLockReadGuard<'a, Value>),
+        ReadPart(RwLockReadGuard<'a, usize>),
+        ReadOwned(OwnedRwLockReadGuard<Value>),
+        ReadOwnedPart(OwnedRwLockReadGuard<Value, usize>),
+        Write(RwLockWriteGuard<'a, Value>),
+        WritePart(RwLockMappedWriteGuard<'a, usize>),
+        WriteOwned(OwnedRwLockWriteGuard<Value>),
     }
 
     impl Guard<'_> {
@@ -41,15 +48,31 @@ on_both_sides! {
             match self {
                 Guard::Write(guard) => Guard::Read(guard.downgrade()),
                 Guard::WriteOwned(guard) => Guard::ReadOwned(guard.downgrade()),
-                reader => reader,
+                other => other,
+            }
+        }
+
+        fn map(self) -> Self {
+            match self {
+                Guard::Read(guard) => {
+                    Guard::ReadPart(RwLockReadGuard::map(guard, |value| &value.1))
+                }
+                Guard::ReadOwned(guard) => {
+                    Guard::ReadOwnedPart(OwnedRwLockReadGuard::map(guard, |value| &value.1))
+                }
+                Guard::Write(guard) => {
+                    Guard::WritePart(RwLockWriteGuard::map(guard, |value| &mut value.1))
+                }
+                other => other,
             }
         }
 
         fn change(&mut self) {
             match self {
-                Guard::Write(guard) => **guard += 1,
-                Guard::WriteOwned(guard) => **guard += 10,
-                Guard::Read(_) | Guard::ReadOwned(_) => {}
+                Guard::Write(guard) => guard.0 += 1,
+                Guard::WritePart(part) => **part += 1,
+                Guard::WriteOwned(guard) => guard.0 += 10,
+                _ => {}
             }
         }
     }
@@ -66,7 +89,7 @@ on_both_sides! {
     }
 
     pub(super) fn run(program: &[Op], trace: &mut Trace) {
-        let shared = Arc::new(RwLock::with_max_readers(0, 3));
+        let shared = Arc::new(RwLock::with_max_readers((0, 0), 3));
         let lock = &*shared;
         let owned = || Arc::clone(&shared);
         let mut slots: [AnySlot<'_, Guard<'_>>; SLOTS] = Default::default();
@@ -108,6 +131,11 @@ on_both_sides! {
                 Op::Downgrade { slot } => {
                     if let Some(guard) = slots[slot].take() {
                         slots[slot].keep(guard.downgrade());
+                    }
+                }
+                Op::Map { slot } => {
+                    if let Some(guard) = slots[slot].take() {
+                        slots[slot].keep(guard.map());
                     }
                 }
                 Op::Change { slot } => {
