@@ -80,6 +80,19 @@ impl<T, U: ?Sized> OwnedRwLockReadGuard<T, U> {
     /// Makes it a guard of a part of the value.
     ///
     /// `part` is called whenever the guard is looked at; see [`RwLockReadGuard::map`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use quintet::sync::{OwnedRwLockReadGuard, RwLock};
+    ///
+    /// # quintet::block_on(async {
+    /// let pair = Arc::new(RwLock::new((1, 'a')));
+    /// let letter = OwnedRwLockReadGuard::map(pair.read_owned().await, |pair| &pair.1);
+    /// assert_eq!(*letter, 'a');
+    /// # });
+    /// ```
     pub fn map<V, F>(mut this: Self, part: F) -> OwnedRwLockReadGuard<T, V>
     where
         U: Send + Sync + 'static,
