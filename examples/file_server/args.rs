@@ -18,7 +18,8 @@ Usage: file_server [OPTIONS]
   --port N           port to listen on, 0 for any free one [default: 8080]
   --grace SECONDS    how long requests may go on after Ctrl-C [default: 5]
   --patience SECONDS how long a client may say nothing [default: 30], and how long
-                     it may read nothing, which is at least 90
+                     it may read nothing, which is at least 90, and
+                     up to 600 for one that has read much
   --connections N    how many connections are open at most [default: 500]
   --hidden           serve also what begins with a dot
   --quiet            log no requests

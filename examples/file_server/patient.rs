@@ -16,6 +16,16 @@ use quintet::time::{Sleep, sleep};
 /// half a minute.
 const STALL_MIN: Duration = Duration::from_secs(90);
 
+/// For how long it may take nothing after it has taken much. Some clients keep to a rate by reading
+/// hundreds of kilobytes at once, as fast as they come, and then nothing for minutes; curl is one.
+const STALL_MAX: Duration = Duration::from_secs(600);
+
+/// To have taken so many bytes allows for one second.
+const BYTES_PER_SECOND: u64 = 1024;
+
+/// So many bytes do not count, for buffers take them without a reader.
+const BUFFERED_MAX: u64 = 256 * 1024;
+
 /// How much of what a client still sends is read after the last response.
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -37,8 +47,10 @@ impl Socket for TcpStream {
 /// See the [module](self).
 pub(crate) struct PatientStream<S, F> {
     stream: S,
-    /// For how long no write may be accepted.
+    /// For how long no write may be accepted, at least.
     patience: Duration,
+    /// How many bytes have been accepted.
+    accepted: u64,
     /// Says whether the server stops.
     is_stopping: F,
     /// Runs while the other end takes nothing.
@@ -54,6 +66,7 @@ impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
         PatientStream {
             stream,
             patience: patience.max(STALL_MIN),
+            accepted: 0,
             is_stopping,
             stalled: None,
             lingering: None,
@@ -61,13 +74,25 @@ impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
         }
     }
 
+    /// For how long no write may be accepted from now on.
+    fn patience(&self) -> Duration {
+        let read = self.accepted.saturating_sub(BUFFERED_MAX);
+        let pause = Duration::from_secs(read / BYTES_PER_SECOND);
+        self.patience.max(pause.min(STALL_MAX))
+    }
+
     /// Passes on what a write returned, unless none has been accepted for too long.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
+    fn watch(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = &poll {
             self.stalled = None;
+            self.accepted += *result.as_ref().unwrap_or(&0) as u64;
             return poll;
         }
-        let patience = self.patience;
+        let patience = self.patience();
         let stalled = self.stalled.get_or_insert_with(|| sleep(patience));
         ready!(Pin::new(stalled).poll(cx));
         let error = io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
@@ -242,17 +267,51 @@ mod tests {
             async move {
                 for _ in 0..100 {
                     sleep(STALL_MIN - Duration::from_secs(1)).await;
-                    fake.take(64 * 1024);
+                    fake.take(2000);
                 }
             }
         });
-        let chunk = vec![0; 256 * 1024];
         for _ in 0..100 {
-            let written = write(&mut stream, &chunk).await;
-            assert_eq!(written.expect("it is not cut off"), 64 * 1024);
+            let written = write(&mut stream, &[0; 2000]).await;
+            assert_eq!(written.expect("it is not cut off"), 2000);
         }
         reader.await.expect("it does not panic");
         assert!(start.elapsed() > Duration::from_secs(2 * 60 * 60));
+        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+    }
+
+    /// Takes much at once, and then pauses for as long as it would have taken at 2 kB a second.
+    #[quintet::test(start_paused)]
+    async fn a_reader_in_bursts_is_served() {
+        let fake = Fake::default();
+        let mut stream = fake.patient(PATIENCE);
+        let chunk = vec![0; 1 << 20];
+        for (burst, pause) in [
+            (450_000, 180),
+            (450_000, 225),
+            (200_000, 100),
+            (1 << 20, 524),
+        ] {
+            fake.take(burst);
+            let written = write(&mut stream, &chunk).await;
+            assert_eq!(written.expect("there is room"), burst);
+            let mut next = Box::pin(write(&mut stream, b"x"));
+            assert!(futures::poll!(next.as_mut()).is_pending());
+            sleep(Duration::from_secs(pause)).await;
+            fake.take(1);
+            next.await.expect("it is not cut off");
+        }
+        assert_eq!(until_cut_off(&mut stream).await, STALL_MAX);
+    }
+
+    /// What the buffers on the way have taken says nothing of a reader.
+    #[quintet::test(start_paused)]
+    async fn a_full_buffer_allows_for_no_pause() {
+        let fake = Fake::default();
+        let mut stream = fake.patient(PATIENCE);
+        fake.take(BUFFERED_MAX as usize + 1);
+        let written = write(&mut stream, &vec![0; 1 << 20]).await;
+        assert_eq!(written.expect("there is room") as u64, BUFFERED_MAX + 1);
         assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
     }
 
