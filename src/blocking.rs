@@ -172,9 +172,11 @@ where
     let remote = Remote::new(shared, identity);
     remote.set_job(result);
     let handle = JoinHandle::remote(Arc::clone(&remote));
+    let had_backlog = shared.pool.has_backlog();
     match shared.pool.push(job.with_ticket(remote)) {
         Ok(()) => {
-            if shared.is_seeded {
+            // Under a seed the loop does the job, and where jobs wait it looks at the clock.
+            if shared.is_seeded || !had_backlog && shared.pool.has_backlog() {
                 shared.knock();
             }
             handle

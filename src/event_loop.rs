@@ -7,6 +7,7 @@ mod alive;
 mod drive;
 mod embedded;
 mod root;
+mod starvation;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,7 @@ use crate::tasks::{
     AnyWork, Header, Identity, Message, Outlet, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
 };
 use alive::Suspects;
+use starvation::Starvation;
 use turn::{Patience, Turn};
 
 pub(crate) use alive::Life;
@@ -188,6 +190,7 @@ pub(crate) struct EventLoop {
     suspects: Suspects,
     /// Whether somebody waits for the loop's descriptor: then it must tell of work.
     is_embedded: Cell<bool>,
+    starvation: Starvation,
     pub(crate) hooks: RefCell<Hooks>,
 }
 
@@ -253,6 +256,7 @@ impl EventLoop {
             exit_code: Cell::new(None),
             suspects: Suspects::default(),
             is_embedded: Cell::new(false),
+            starvation: Starvation::default(),
             hooks: RefCell::default(),
         })
     }

@@ -80,6 +80,15 @@ pub(crate) struct Load {
     pub(crate) queued: usize,
 }
 
+/// What a pool does whose workers are all busy while jobs wait.
+#[derive(Debug)]
+pub(crate) struct Starved {
+    /// The jobs that run.
+    pub(crate) running: Vec<Label>,
+    /// How many jobs wait.
+    pub(crate) queued: usize,
+}
+
 /// A pool of worker threads.
 ///
 /// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
@@ -189,6 +198,31 @@ impl Pool {
         match &self.hands {
             Hands::Crew(crew) => crew.running(),
             Hands::Inline(_) => Vec::new(),
+        }
+    }
+
+    /// Whether jobs may wait for a worker that runs another. A hint, for one load of an atomic: it is
+    /// set by the push of a job for which no worker can be summoned, and may outlive that job's wait.
+    pub(crate) fn has_backlog(&self) -> bool {
+        match &self.hands {
+            Hands::Crew(crew) => crew.has_backlog(),
+            Hands::Inline(_) => false,
+        }
+    }
+
+    /// How many jobs have begun so far.
+    pub(crate) fn begun(&self) -> u64 {
+        match &self.hands {
+            Hands::Crew(crew) => crew.begun(),
+            Hands::Inline(_) => 0,
+        }
+    }
+
+    /// If jobs wait for a worker and all that there may be run others: which, and how many wait.
+    pub(crate) fn starved(&self) -> Option<Starved> {
+        match &self.hands {
+            Hands::Crew(crew) => crew.starved(),
+            Hands::Inline(_) => None,
         }
     }
 

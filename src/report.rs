@@ -86,6 +86,20 @@ pub enum Report {
         /// How long the runtime has waited.
         grace: Duration,
     },
+    /// All worker threads are busy, jobs wait for one of them, and for a second none has begun. If
+    /// the running jobs wait for others that are queued, none of them will ever end. Said once for
+    /// each place where running jobs are spawned.
+    ///
+    /// There may be more workers, see
+    /// [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads). What goes on for ever
+    /// belongs on a thread of its own.
+    #[non_exhaustive]
+    PoolStarved {
+        /// The jobs that run.
+        running: Vec<JobMeta>,
+        /// How many jobs wait.
+        queued: usize,
+    },
 }
 
 impl Report {
@@ -96,7 +110,9 @@ impl Report {
             | Report::DestructorPanicked { .. }
             | Report::WakerPanicked { .. }
             | Report::HookPanicked { .. } => true,
-            Report::Stalled { .. } | Report::JobLeftBehind { .. } => false,
+            Report::Stalled { .. } | Report::JobLeftBehind { .. } | Report::PoolStarved { .. } => {
+                false
+            }
         }
     }
 }
@@ -128,6 +144,21 @@ impl fmt::Display for Report {
                 f,
                 "shutdown leaves a blocking job behind that did not end within {grace:?}: {job}"
             ),
+            Report::PoolStarved { running, queued } => {
+                let workers = running.len();
+                write!(
+                    f,
+                    "all {workers} worker threads are busy, {queued} jobs wait for one, and for a \
+                     second none has begun; jobs that wait for queued ones never end, so allow more \
+                     threads with `Builder::max_blocking_threads`, or wait in tasks; running jobs:"
+                )?;
+                let mut separator = " ";
+                for job in running {
+                    write!(f, "{separator}{job}")?;
+                    separator = "; ";
+                }
+                Ok(())
+            }
         }
     }
 }

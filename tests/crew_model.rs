@@ -36,6 +36,12 @@ struct Load {
     queued: usize,
 }
 
+#[allow(dead_code, reason = "nothing looks at it here")]
+struct Starved {
+    running: Vec<job::Label>,
+    queued: usize,
+}
+
 fn shut_down_error() -> io::Error {
     io::Error::other("shut down")
 }
@@ -48,6 +54,8 @@ mod primitive {
     // The checker's own cannot stand before `self`, nor be unsized. That of the standard library
     // serves: what it counts is not what is modelled.
     pub(crate) use std::sync::Arc;
+    // These are hints and counts.
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     pub(crate) mod thread {
         pub(crate) use loom::thread::{Builder, ThreadId, current, spawn};

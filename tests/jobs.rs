@@ -4,10 +4,11 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
-use std::sync::mpsc;
+use std::rc::Rc;
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
-use quintet::runtime::{Builder, Handle, Runtime};
+use quintet::runtime::{Builder, Handle, Report, Runtime};
 use quintet::task::{self, ContextVar, JoinHandle};
 use quintet::time::{self, Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
@@ -31,6 +32,17 @@ fn with_and_without_workers(test: impl Fn(&Runtime) + Send + 'static) {
         test(&Builder::new().worker_threads(1).build().unwrap());
         test(&Builder::new().seed(7).build().unwrap());
     });
+}
+
+/// Awaits `f` on a thread that is no worker.
+async fn spawn_std<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let (send, output) = quintet::sync::oneshot::channel();
+    let keep_alive = Handle::current().keep_alive();
+    thread::spawn(move || {
+        drop(send.send(f()));
+        drop(keep_alive);
+    });
+    output.await.unwrap()
 }
 
 /// What `f` panics with.
@@ -215,17 +227,192 @@ fn a_value_whose_destructor_panics_or_sets_another_hurts_no_later_job() {
             NUMBER.set(8);
         }
     }
-    static PANICS: ContextVar<std::rc::Rc<PanicsWhenDropped>> = ContextVar::new();
+    static PANICS: ContextVar<Rc<PanicsWhenDropped>> = ContextVar::new();
     static SETS: ContextVar<Sets> = ContextVar::new();
-    with_and_without_workers(|runtime| {
+    in_time(|| {
+        for seed in [None, Some(1)] {
+            let mut builder = Builder::new();
+            if let Some(seed) = seed {
+                builder.seed(seed);
+            }
+            let (runtime, reports) = with_reports(&mut builder);
+            runtime.block_on(async {
+                let panics = || Rc::new(PanicsWhenDropped("on purpose"));
+                let job = spawn_blocking(move || {
+                    PANICS.set(panics());
+                });
+                job.await.unwrap();
+                spawn_blocking(|| SETS.set(Sets)).await.unwrap();
+                assert_eq!(spawn_blocking(|| NUMBER.get()).await.unwrap(), None);
+                assert_eq!(NUMBER.get(), None);
+            });
+            let report = reports.try_recv().unwrap();
+            assert!(
+                matches!(report, Report::DestructorPanicked { .. }),
+                "{report}"
+            );
+        }
+    });
+}
+
+// ---- A starved pool
+
+/// A runtime with two workers, and what it reports.
+fn with_reports(builder: &mut Builder) -> (Runtime, mpsc::Receiver<Report>) {
+    let (send, reports) = mpsc::channel();
+    let runtime = builder
+        .worker_threads(2)
+        .on_report(move |report| send.send(report.clone()).unwrap())
+        .build()
+        .unwrap();
+    (runtime, reports)
+}
+
+/// Asserts that `report` is about two jobs that were spawned in this file, and `queued` others.
+#[track_caller]
+fn assert_starved(report: &Report, queued_now: usize) {
+    let Report::PoolStarved {
+        running, queued, ..
+    } = report
+    else {
+        panic!("another report: {report}");
+    };
+    assert_eq!((running.len(), *queued), (2, queued_now), "{report}");
+    assert!(running.iter().all(|job| job.location().file() == file!()));
+    let text = report.to_string();
+    assert!(text.contains("all 2 worker threads are busy"), "{text}");
+    assert!(
+        text.contains("max_blocking_threads") && text.contains(file!()),
+        "{text}"
+    );
+}
+
+#[test]
+fn jobs_that_wait_for_each_other_are_reported_once() {
+    in_time(|| {
+        for is_paused in [false, true] {
+            let (runtime, reports) = with_reports(Builder::new().start_paused(is_paused));
+            let meeting = Arc::new(Barrier::new(3));
+            runtime.block_on(async {
+                let jobs = [(); 3].map(|()| {
+                    let meeting = Arc::clone(&meeting);
+                    task::Builder::new()
+                        .name("meets")
+                        .spawn_blocking(move || meeting.wait())
+                });
+                let start = std::time::Instant::now();
+                // The loop sleeps, and goes on when it has spoken.
+                let report = spawn_std(move || (reports.recv().unwrap(), reports)).await;
+                let (report, reports) = report;
+                assert!(start.elapsed() >= Duration::from_secs(1));
+                assert_starved(&report, 1);
+                assert!(report.to_string().contains("meets"), "{report}");
+                meeting.wait();
+                // The third is alone.
+                let others = [(); 2].map(|()| Arc::clone(&meeting));
+                let others = others.map(|meeting| spawn_std(move || drop(meeting.wait())));
+                futures::future::join_all(others).await;
+                for job in jobs {
+                    drop(job.await.unwrap());
+                }
+                assert!(reports.try_recv().is_err(), "once");
+            });
+        }
+    });
+}
+
+#[test]
+fn jobs_that_wait_for_jobs_of_their_own_are_reported() {
+    in_time(|| {
+        let (runtime, reports) = with_reports(&mut Builder::new());
         runtime.block_on(async {
-            let job =
-                spawn_blocking(|| PANICS.set(std::rc::Rc::new(PanicsWhenDropped("on purpose"))));
-            job.await.unwrap();
-            spawn_blocking(|| SETS.set(Sets)).await.unwrap();
-            assert_eq!(spawn_blocking(|| NUMBER.get()).await.unwrap(), None);
-            assert_eq!(NUMBER.get(), None);
+            let handle = Handle::current();
+            let begin = Arc::new(Barrier::new(2));
+            let (end, has_ended) = mpsc::channel();
+            let has_ended = Arc::new(Mutex::new(has_ended));
+            // Another thread spawns the jobs, and they spawn others, while the loop sleeps.
+            let spawner = thread::spawn(move || {
+                [(); 2].map(|()| {
+                    let begin = Arc::clone(&begin);
+                    let has_ended = Arc::clone(&has_ended);
+                    handle.spawn_blocking(move || {
+                        begin.wait();
+                        let inner = spawn_blocking(|| ());
+                        has_ended.lock().unwrap().recv().unwrap();
+                        inner
+                    })
+                })
+            });
+            let report = spawn_std(move || reports.recv().unwrap()).await;
+            assert_starved(&report, 2);
+            (0..2).for_each(|_| end.send(()).unwrap());
+            for job in spawner.join().unwrap() {
+                job.await.unwrap().await.unwrap();
+            }
         });
+    });
+}
+
+#[test]
+fn a_busy_loop_and_one_that_is_turned_by_hand_report_too() {
+    in_time(|| {
+        let (runtime, reports) = with_reports(&mut Builder::new());
+        let (end, has_ended) = mpsc::channel::<()>();
+        let has_ended = Arc::new(Mutex::new(has_ended));
+        for _ in 0..3 {
+            let has_ended = Arc::clone(&has_ended);
+            runtime.spawn_blocking(move || has_ended.lock().unwrap().recv().is_err());
+        }
+        let report = runtime.block_on(async {
+            loop {
+                task::yield_now().await;
+                if let Ok(report) = reports.try_recv() {
+                    return report;
+                }
+            }
+        });
+        assert_starved(&report, 1);
+        drop(end);
+        runtime.run().unwrap();
+
+        let (end, has_ended) = mpsc::channel::<()>();
+        let has_ended = Arc::new(Mutex::new(has_ended));
+        for _ in 0..3 {
+            let has_ended = Arc::clone(&has_ended);
+            runtime.spawn_blocking(move || has_ended.lock().unwrap().recv().is_err());
+        }
+        let report = loop {
+            runtime.turn(None);
+            if let Ok(report) = reports.try_recv() {
+                break report;
+            }
+        };
+        assert_starved(&report, 1);
+        drop(end);
+        runtime.run().unwrap();
+        assert!(reports.try_recv().is_err());
+    });
+}
+
+#[test]
+fn a_pool_that_goes_on_and_one_without_a_queue_are_not_reported() {
+    in_time(|| {
+        let (runtime, reports) = with_reports(&mut Builder::new());
+        let pause = || thread::sleep(Duration::from_millis(10));
+        runtime.block_on(async {
+            // Always busy, with a queue, for longer than a second.
+            let jobs: Vec<_> = (0..250).map(|_| spawn_blocking(pause)).collect();
+            for job in jobs {
+                job.await.unwrap();
+            }
+            // Two long ones, and none that waits.
+            let long =
+                [(); 2].map(|()| spawn_blocking(|| thread::sleep(Duration::from_millis(1300))));
+            for job in long {
+                job.await.unwrap();
+            }
+        });
+        assert!(reports.try_recv().is_err());
     });
 }
 

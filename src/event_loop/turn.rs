@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::EventLoop;
 use super::alive::Life;
 use super::root::Root;
+use super::starvation::Sleep;
 use crate::clock::{self, NEVER};
 use crate::coop;
 use crate::dice;
@@ -148,6 +149,11 @@ impl<'a> Turn<'a> {
                 Life::Asked => return Wait::Not,
             }
         }
+        match l.watch_pool() {
+            Sleep::Any => {}
+            Sleep::AtMost(limit) => l.poll.limit_next_wait(limit),
+            Sleep::No => return Wait::Not,
+        }
         let wait = if l.clock.is_paused() {
             self.wait_in_paused_time()
         } else {
@@ -232,6 +238,7 @@ impl<'a> Turn<'a> {
         self.event_loop.ticks.set(ticks);
         if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
             self.event_loop.clock.now();
+            self.event_loop.watch_pool();
         }
     }
 

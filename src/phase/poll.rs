@@ -75,6 +75,8 @@ pub(crate) struct Poll {
     fetched: RefCell<VecDeque<Callback>>,
     skipped_ticks: Cell<u32>,
     last_asked: Cell<u64>,
+    /// How long the next wait may last at most.
+    wait_limit: Cell<Option<Duration>>,
     /// Under a seed: decides the order of sources.
     dice: Option<Rc<Dice>>,
 }
@@ -115,6 +117,7 @@ impl Poll {
             fetched: RefCell::new(VecDeque::new()),
             skipped_ticks: Cell::new(0),
             last_asked: Cell::new(0),
+            wait_limit: Cell::new(None),
             dice,
         }
     }
@@ -210,6 +213,11 @@ impl Poll {
         self.alarm.borrow_mut().forget();
     }
 
+    /// Lets the next wait last no longer than this, by the system's clock.
+    pub(crate) fn limit_next_wait(&self, limit: Duration) {
+        self.wait_limit.set(Some(limit));
+    }
+
     /// Makes the system call. Afterwards `events` holds what came.
     fn ask(&self, wait: Wait, now: &impl Fn() -> u64) -> io::Result<()> {
         let timeout = match wait {
@@ -219,6 +227,10 @@ impl Poll {
                 let mut alarm = self.alarm.borrow_mut();
                 alarm.set(deadline, now(), &self.registry)
             }
+        };
+        let timeout = match self.wait_limit.take() {
+            Some(limit) => Some(timeout.map_or(limit, |timeout| timeout.min(limit))),
+            None => timeout,
         };
         let mut events = self.events.borrow_mut();
         let result = self.poller.borrow_mut().poll(&mut events, timeout);

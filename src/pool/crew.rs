@@ -43,8 +43,8 @@ use super::gate::Gate;
 use super::job::{Class, Label, QueuedJob};
 use super::queue::Queue;
 use super::seat::Seat;
-use super::{Config, Load, worker};
-use crate::primitive::{Arc, Condvar, Mutex, MutexGuard, thread};
+use super::{Config, Load, Starved, worker};
+use crate::primitive::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
 
 /// What the workers of a pool share.
 pub(super) struct Crew {
@@ -57,6 +57,11 @@ pub(super) struct Crew {
     call: Condvar,
     /// Where whoever shuts down waits for workers to leave.
     left: Condvar,
+    /// Set when there is a job and no worker can be summoned for it alone; cleared when a worker finds
+    /// nothing to do. A hint: it changes under the lock, and is read without it.
+    has_backlog: AtomicBool,
+    /// How many jobs have begun.
+    begun: AtomicU64,
 }
 
 /// Who does what.
@@ -101,6 +106,8 @@ impl Crew {
             state: Mutex::new(state),
             call: Condvar::new(),
             left: Condvar::new(),
+            has_backlog: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
         }
     }
 
@@ -185,14 +192,21 @@ impl Crew {
             return Ok(false);
         }
         if state.idle > 0 {
-            return Ok(!mem::replace(&mut state.called, true));
+            let is_new = !mem::replace(&mut state.called, true);
+            if !is_new {
+                // There may be more jobs than idle workers.
+                self.has_backlog.store(true, Ordering::Relaxed);
+            }
+            return Ok(is_new);
         }
-        if !state.starting
-            && let Some(&seat) = state.vacant.last()
-        {
-            self.start_thread(&state.config, seat)?;
-            state.vacant.pop();
-            state.starting = true;
+        match state.vacant.last() {
+            Some(&seat) if !state.starting => {
+                let started = self.start_thread(&state.config, seat);
+                started.inspect_err(|_| self.has_backlog.store(true, Ordering::Relaxed))?;
+                state.vacant.pop();
+                state.starting = true;
+            }
+            _ => self.has_backlog.store(true, Ordering::Relaxed),
         }
         Ok(false)
     }
@@ -286,6 +300,7 @@ impl Crew {
         if !state.shut_down && !self.queue.is_empty() {
             return true;
         }
+        self.has_backlog.store(false, Ordering::Relaxed);
         let keep_alive = state.config.keep_alive;
         state.idle += 1;
         let stays = loop {
@@ -310,6 +325,41 @@ impl Crew {
             self.left.notify_all();
         }
         stays
+    }
+}
+
+/// Whether it is starved.
+impl Crew {
+    /// Whether jobs may wait for a worker that runs another. A hint.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.has_backlog.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs have begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a worker begins with a job.
+    pub(super) fn job_begins(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// If jobs wait for a worker and all that there may be run others: which, and how many wait.
+    pub(super) fn starved(&self) -> Option<Starved> {
+        let state = self.lock();
+        let queued = self.queue.len();
+        if queued == 0 {
+            self.has_backlog.store(false, Ordering::Relaxed);
+        }
+        // Where the OS has refused a thread, those that there are are all.
+        let is_starved = queued > 0 && state.idle == 0 && !state.starting && !state.shut_down;
+        drop(state);
+        let running = || self.seats.iter().filter_map(Seat::running);
+        is_starved.then(|| Starved {
+            running: running().map(|running| running.label).collect(),
+            queued,
+        })
     }
 }
 

@@ -60,6 +60,7 @@ impl Worker<'_> {
         let seat = self.crew.seat(self.seat);
         let mut ended = None;
         if seat.begin(&mut job) {
+            self.crew.job_begins();
             job.run_claimed();
             ended = seat.end();
         } else {
