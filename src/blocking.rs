@@ -5,6 +5,8 @@
 //! join handle answers from there. A job from another thread has a header too, and its ticket is what
 //! its handle holds; so the result is there whether or not the loop runs.
 
+mod call_site;
+
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
@@ -17,6 +19,8 @@ use crate::panics;
 use crate::pool::{Class, JobResult, Label, Pool, Ticket};
 use crate::task::{Builder, JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
+
+pub(crate) use call_site::{call_site, called_here};
 
 /// Runs `f` on a worker thread and returns a handle that awaits its result.
 ///
@@ -45,35 +49,52 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn_class(f, Class::Plain)
-}
-
-/// Queues a job on behalf of the task that is being polled: it keeps the loop alive if the task does.
-#[track_caller]
-pub(crate) fn spawn_helper<F, T>(f: F, class: Class) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let job = spawn_class(f, class);
-    if context::is_polled_unref() {
-        job.count_in(false);
-    }
-    job
-}
-
-/// Queues a job of this class.
-#[track_caller]
-fn spawn_class<F, T>(f: F, class: Class) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
     let origin = Origin {
         name: None,
         location: Location::caller(),
     };
-    spawn_with(f, class, origin)
+    spawn_with(f, Class::Plain, origin)
+}
+
+/// What an operation of ours wants from a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It may change something: a shutdown waits for it, up to the grace.
+    Change,
+    /// It only reads. At a shutdown no future is left that could have the result, so the shutdown
+    /// does not wait.
+    Read,
+    /// It looks up a name: the same.
+    LookUp,
+}
+
+/// Queues a job on behalf of the task that is being polled: it keeps the loop alive if the task does.
+/// `location` is where the user asked for it.
+pub(crate) fn spawn_helper<F, T>(
+    f: F,
+    purpose: Purpose,
+    location: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let class = match purpose {
+        Purpose::Change | Purpose::Read => Class::Plain,
+        Purpose::LookUp => Class::Dns,
+    };
+    let origin = Origin {
+        name: None,
+        location,
+    };
+    let job = spawn_with(f, class, origin);
+    if purpose != Purpose::Change {
+        job.set_unawaited_at_end();
+    }
+    if context::is_polled_unref() {
+        job.count_in(false);
+    }
+    job
 }
 
 /// For `spawn_blocking` jobs with a name.
@@ -195,19 +216,11 @@ fn label(class: Class, origin: &Origin) -> Label {
     }
 }
 
-/// Awaits `job` and unwraps its result: what a file operation on the pool comes to.
+/// Runs `f` on a worker and unwraps its result: what a file operation on the pool comes to. The job
+/// is named after the call of the user, see [`called_here`].
 ///
 /// Dropping this before the job has begun keeps it from beginning.
-pub(crate) async fn run_io<F, T>(f: F) -> io::Result<T>
-where
-    F: FnOnce() -> io::Result<T> + Send + 'static,
-    T: Send + 'static,
-{
-    run_io_class(f, Class::Plain).await
-}
-
-/// The same for another class of jobs.
-pub(crate) async fn run_io_class<F, T>(f: F, class: Class) -> io::Result<T>
+pub(crate) async fn run_io<F, T>(purpose: Purpose, f: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
@@ -221,7 +234,7 @@ where
     if context::with(|_| ()).is_none() {
         return Err(io::Error::other(context::no_loop()));
     }
-    let mut job = AbortOnDrop(spawn_helper(f, class));
+    let mut job = AbortOnDrop(spawn_helper(f, purpose, call_site(Location::caller())));
     (&mut job.0).await?
 }
 

@@ -2,16 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{self, Read as _};
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::pin;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
+use futures::AsyncReadExt;
+use quintet::fs::{self, File};
 use quintet::runtime::{Builder, Handle, Report, Runtime};
 use quintet::task::{self, ContextVar, JoinHandle};
 use quintet::time::{self, Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tempfile::TempDir;
 
 #[path = "support/drops.rs"]
 mod drops;
@@ -157,7 +163,7 @@ fn what_needs_a_loop_says_in_a_job_what_to_use_instead() {
     with_and_without_workers(|runtime| {
         let messages = runtime.block_on(runtime.spawn_blocking(|| {
             let socket = quintet::net::TcpListener::bind("127.0.0.1:0");
-            let file = quintet::fs::metadata("/");
+            let file = fs::metadata("/");
             [
                 message_of(|| spawn(async {})),
                 message_of(|| block_on_by_parking(pin!(sleep(Duration::ZERO)))),
@@ -298,7 +304,7 @@ fn jobs_that_wait_for_each_other_are_reported_once() {
                     let meeting = Arc::clone(&meeting);
                     task::Builder::new()
                         .name("meets")
-                        .spawn_blocking(move || meeting.wait())
+                        .spawn_blocking(move || meeting.wait().is_leader())
                 });
                 let start = std::time::Instant::now();
                 // The loop sleeps, and goes on when it has spoken.
@@ -310,10 +316,10 @@ fn jobs_that_wait_for_each_other_are_reported_once() {
                 meeting.wait();
                 // The third is alone.
                 let others = [(); 2].map(|()| Arc::clone(&meeting));
-                let others = others.map(|meeting| spawn_std(move || drop(meeting.wait())));
+                let others = others.map(|meeting| spawn_std(move || meeting.wait().is_leader()));
                 futures::future::join_all(others).await;
                 for job in jobs {
-                    drop(job.await.unwrap());
+                    job.await.unwrap();
                 }
                 assert!(reports.try_recv().is_err(), "once");
             });
@@ -413,6 +419,135 @@ fn a_pool_that_goes_on_and_one_without_a_queue_are_not_reported() {
             }
         });
         assert!(reports.try_recv().is_err());
+    });
+}
+
+// ---- What a shutdown waits for
+
+/// An operation on a FIFO that waits for ever, and the line on which it was asked for.
+type Operation = fn(PathBuf) -> (Pin<Box<dyn Future<Output = io::Result<()>>>>, u32);
+
+/// Makes a FIFO that the test alone knows.
+fn fifo() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fifo");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    (dir, path)
+}
+
+/// Opens both ends of a FIFO: to read from it waits, and to fill it too.
+fn open_both_ends(path: &Path) -> std::fs::File {
+    let mut options = std::fs::File::options();
+    options.read(true).write(true).open(path).unwrap()
+}
+
+const READING: &[Operation] = &[
+    |path| (unit(fs::read(path)), line!()),
+    |path| (unit(fs::read_to_string(path)), line!()),
+    |path| (unit(File::open(path)), line!()),
+    |path| {
+        let mut options = File::options();
+        options.read(true);
+        (unit(async move { options.open(path).await }), line!())
+    },
+    |path| {
+        let mut file = File::from_std(open_both_ends(&path));
+        (unit(async move { file.read(&mut [0]).await }), line!())
+    },
+    |path| {
+        let (mut file, line) = (File::from_std(open_both_ends(&path)), line!());
+        // Of a trait's method the caller is no user; the file was made by one.
+        let read = async move { AsyncReadExt::read(&mut file, &mut [0]).await };
+        (unit(read), line)
+    },
+];
+
+const WRITING: &[Operation] = &[
+    |path| (unit(fs::write(path, vec![0; 1 << 20])), line!()),
+    |path| {
+        let mut file = File::from_std(open_both_ends(&path));
+        let buf = vec![0; 1 << 20];
+        (unit(async move { file.write_all(&buf).await }), line!())
+    },
+];
+
+fn unit<T: 'static>(
+    operation: impl Future<Output = io::Result<T>> + 'static,
+) -> Pin<Box<dyn Future<Output = io::Result<()>>>> {
+    Box::pin(async { operation.await.map(drop) })
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_what_only_reads() {
+    in_time(|| {
+        let tests = READING.iter().map(|operation| {
+            thread::spawn(move || {
+                let (_dir, path) = fifo();
+                let mut builder = Builder::new();
+                builder.shutdown_grace(Duration::from_secs(3600));
+                let (runtime, reports) = with_reports(builder.cached_reads(false));
+                runtime.block_on(async {
+                    let (hold, held) = mpsc::channel::<()>();
+                    let (begin, has_begun) = quintet::sync::oneshot::channel();
+                    spawn_blocking(move || {
+                        begin.send(()).unwrap();
+                        held.recv().is_err()
+                    });
+                    has_begun.await.unwrap();
+                    let (mut operation, line) = operation(path.clone());
+                    assert!(futures::poll!(&mut operation).is_pending());
+                    // This waits for a worker, so the others are reported: they have begun.
+                    let queued = spawn_blocking(|| ());
+                    let report = spawn_std(move || reports.recv().unwrap()).await;
+                    assert_starved(&report, 1);
+                    let Report::PoolStarved { running, .. } = report else {
+                        unreachable!("it was looked at");
+                    };
+                    let lines = running.iter().map(|job| job.location().line());
+                    assert!(
+                        lines.clone().any(|other| other == line),
+                        "{line}: {running:?}"
+                    );
+                    drop(hold);
+                    queued.await.unwrap();
+                });
+                drop(runtime);
+                drop(open_both_ends(&path));
+            })
+        });
+        let tests: Vec<_> = tests.collect();
+        tests.into_iter().for_each(|test| test.join().unwrap());
+    });
+}
+
+#[test]
+fn a_write_that_is_left_behind_is_named_after_the_users_call() {
+    in_time(|| {
+        for operation in WRITING {
+            let (_dir, path) = fifo();
+            let (runtime, reports) = with_reports(&mut Builder::new());
+            let (line, reader) = runtime.block_on(async {
+                let (mut operation, line) = operation(path.clone());
+                assert!(futures::poll!(&mut operation).is_pending());
+                let path = path.clone();
+                // With a reader that goes away again the write would fail.
+                let reader = spawn_std(move || {
+                    let mut reader = open_both_ends(&path);
+                    reader.read_exact(&mut [0]).unwrap();
+                    reader
+                });
+                (line, reader.await)
+            });
+            runtime.shutdown_background();
+            let Report::JobLeftBehind { job, .. } = reports.recv().unwrap() else {
+                panic!("another report");
+            };
+            assert_eq!(
+                (job.location().file(), job.location().line()),
+                (file!(), line)
+            );
+            drop(reader);
+        }
     });
 }
 

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::failure::{cannot, cannot_both};
 use super::job::{self, Wanted};
 use super::{cached, retry};
+use crate::blocking::called_here;
 use crate::page_cache::{Attempt, Begun, Kernel, Linux, NotFound};
 
 /// The most that is allocated on the mere word of a file's metadata. Some files say more than they
@@ -45,8 +46,9 @@ const MIN_ROOM: usize = 8 << 10;
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    read_as(path, |_, contents| Ok(contents)).await
+#[track_caller]
+pub fn read(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Vec<u8>>> {
+    called_here(async move { read_as(path, |_, contents| Ok(contents)).await })
 }
 
 /// Reads a whole file of UTF-8 text; see [`read`].
@@ -68,14 +70,17 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
-    let text = |path: &Path, contents| {
-        String::from_utf8(contents).map_err(|_| {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8");
-            cannot("read", path)(error)
-        })
-    };
-    read_as(path, text).await
+#[track_caller]
+pub fn read_to_string(path: impl AsRef<Path>) -> impl Future<Output = io::Result<String>> {
+    called_here(async move {
+        let text = |path: &Path, contents| {
+            String::from_utf8(contents).map_err(|_| {
+                let error = io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8");
+                cannot("read", path)(error)
+            })
+        };
+        read_as(path, text).await
+    })
 }
 
 /// Reads a whole file and makes something of it: here, if it is in memory, or else on a worker.
@@ -98,7 +103,7 @@ async fn read_as<T: Send + 'static>(
         };
         make(&path, contents)
     };
-    job::run_wanted(work).await
+    job::read_wanted(work).await
 }
 
 fn read_now(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
@@ -175,14 +180,20 @@ fn room(len: usize, stated: usize) -> usize {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
-    let path = path.as_ref().to_owned();
-    let contents = contents.as_ref().to_owned();
-    let work = move || {
-        let file = File::create(&path).map_err(cannot("create", &path))?;
-        io::Write::write_all(&mut &file, &contents).map_err(cannot("write", &path))
-    };
-    job::run(work).await
+#[track_caller]
+pub fn write(
+    path: impl AsRef<Path>,
+    contents: impl AsRef<[u8]>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let path = path.as_ref().to_owned();
+        let contents = contents.as_ref().to_owned();
+        let work = move || {
+            let file = File::create(&path).map_err(cannot("create", &path))?;
+            io::Write::write_all(&mut &file, &contents).map_err(cannot("write", &path))
+        };
+        job::run(work).await
+    })
 }
 
 /// Copies a file with its permission bits, and returns its length. What was in `to` is replaced.
@@ -208,11 +219,14 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
-    let from = from.as_ref().to_owned();
-    let to = to.as_ref().to_owned();
-    let work = move || std::fs::copy(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
-    job::run(work).await
+#[track_caller]
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output = io::Result<u64>> {
+    called_here(async move {
+        let from = from.as_ref().to_owned();
+        let to = to.as_ref().to_owned();
+        let work = move || std::fs::copy(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
+        job::run(work).await
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::failure::cannot;
 use super::job;
+use crate::blocking::called_here;
 
 /// Creates directories in other ways than [`create_dir`](super::create_dir) does; like
 /// [`std::fs::DirBuilder`].
@@ -52,18 +53,21 @@ impl DirBuilder {
     /// # Errors
     ///
     /// The OS's; then directories above it may have been created.
-    pub async fn create(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(self.recursive);
-        if let Some(mode) = self.mode {
-            builder.mode(mode);
-        }
-        let path = path.as_ref().to_owned();
-        let work = move || {
-            builder
-                .create(&path)
-                .map_err(cannot("create the directory", &path))
-        };
-        job::run(work).await
+    #[track_caller]
+    pub fn create(&self, path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(self.recursive);
+            if let Some(mode) = self.mode {
+                builder.mode(mode);
+            }
+            let path = path.as_ref().to_owned();
+            let work = move || {
+                builder
+                    .create(&path)
+                    .map_err(cannot("create the directory", &path))
+            };
+            job::run(work).await
+        })
     }
 }

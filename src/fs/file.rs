@@ -3,6 +3,7 @@
 mod changes;
 mod cursor;
 mod positional;
+mod run;
 mod stream;
 
 use std::fmt;
@@ -15,12 +16,12 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use self::changes::{AbandonOnDrop, Changes, WriteResult};
+use self::changes::Changes;
 use self::cursor::{Caller, Cursor};
 use super::failure::cannot;
 use super::in_flight::{self, InFlight, Operate};
-use super::job::Wanted;
 use super::{OpenOptions, cached, job};
+use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::page_cache::Suitability;
 
@@ -188,17 +189,22 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        poll_fn(cached::poll_proceed).await;
-        if let Some(opened) = cached::open(path.as_ref()) {
-            return match opened {
-                Ok((file, suitability)) => {
-                    Ok(File::new(Open::regular(file, suitability), Cursor::new))
-                }
-                Err(error) => Err(cannot("open", path.as_ref())(error)),
-            };
-        }
-        OpenOptions::new().read(true).open(path).await
+    #[track_caller]
+    pub fn open(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move {
+            poll_fn(cached::poll_proceed).await;
+            if let Some(opened) = cached::open(path.as_ref()) {
+                return match opened {
+                    Ok((file, suitability)) => {
+                        Ok(File::new(Open::regular(file, suitability), Cursor::new))
+                    }
+                    Err(error) => Err(cannot("open", path.as_ref())(error)),
+                };
+            }
+            let mut options = OpenOptions::new();
+            options.read(true);
+            options.open_for("open", path.as_ref()).await
+        })
     }
 
     /// Opens a file for writing. Creates it, or throws away what was in it.
@@ -206,10 +212,13 @@ impl File {
     /// # Errors
     ///
     /// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
-    pub async fn create(path: impl AsRef<Path>) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        options.open_for("create", path.as_ref()).await
+    #[track_caller]
+    pub fn create(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true);
+            options.open_for("create", path.as_ref()).await
+        })
     }
 
     /// Creates a file for reading and writing.
@@ -217,10 +226,13 @@ impl File {
     /// # Errors
     ///
     /// The OS's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is one, and others.
-    pub async fn create_new(path: impl AsRef<Path>) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        options.open_for("create", path.as_ref()).await
+    #[track_caller]
+    pub fn create_new(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true);
+            options.open_for("create", path.as_ref()).await
+        })
     }
 
     /// Starts to open a file in another way.
@@ -229,10 +241,12 @@ impl File {
     }
 
     /// Takes over a file of the standard library, with its cursor where it is.
+    #[track_caller]
     pub fn from_std(file: std::fs::File) -> Self {
         File::new(Open::unknown(file), Cursor::new)
     }
 
+    #[track_caller]
     fn new(open: Open, cursor: fn(Arc<Open>) -> Cursor) -> Self {
         let open = Arc::new(open);
         File {
@@ -251,22 +265,25 @@ impl File {
     /// # Errors
     ///
     /// If there is something to wait for, and no runtime is current.
-    pub async fn into_std(mut self) -> io::Result<std::fs::File> {
-        let caller = self.caller.next();
-        poll_fn(|cx| self.poll_let_go(cx, caller)).await?;
-        let File { open, cursor, .. } = self;
-        drop(cursor);
-        match Arc::try_unwrap(open) {
-            Ok(open) => Ok(open.file),
-            // An operation by offset is under way, though its future was dropped.
-            Err(open) => {
-                let clone = move || {
-                    open.changes.settle();
-                    open.file.try_clone()
-                };
-                job::run(clone).await
+    #[track_caller]
+    pub fn into_std(mut self) -> impl Future<Output = io::Result<std::fs::File>> {
+        called_here(async move {
+            let caller = self.caller.next();
+            poll_fn(|cx| self.poll_let_go(cx, caller)).await?;
+            let File { open, cursor, .. } = self;
+            drop(cursor);
+            match Arc::try_unwrap(open) {
+                Ok(open) => Ok(open.file),
+                // An operation by offset is under way, though its future was dropped.
+                Err(open) => {
+                    let clone = move || {
+                        open.changes.settle();
+                        open.file.try_clone()
+                    };
+                    job::run(clone).await
+                }
             }
-        }
+        })
     }
 
     /// Returns what the file system knows of the file.
@@ -274,8 +291,9 @@ impl File {
     /// # Errors
     ///
     /// The OS's.
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        self.run(|open| open.file.metadata()).await
+    #[track_caller]
+    pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
+        called_here(async move { self.run(Purpose::Read, |open| open.file.metadata()).await })
     }
 
     /// Makes the file longer, with zeros, or shorter. The cursor stays where it is.
@@ -283,8 +301,9 @@ impl File {
     /// # Errors
     ///
     /// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not open for writing.
-    pub async fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change_contents(move |file| file.set_len(len)).await
+    #[track_caller]
+    pub fn set_len(&self, len: u64) -> impl Future<Output = io::Result<()>> {
+        called_here(async move { self.change_contents(move |file| file.set_len(len)).await })
     }
 
     /// Sets who may read and write the file.
@@ -292,9 +311,15 @@ impl File {
     /// # Errors
     ///
     /// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
-    pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.change_metadata(move |file| file.set_permissions(permissions))
-            .await
+    #[track_caller]
+    pub fn set_permissions(
+        &self,
+        permissions: Permissions,
+    ) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            self.change_metadata(move |file| file.set_permissions(permissions))
+                .await
+        })
     }
 
     /// Sets the times of the last reading and the last writing.
@@ -302,9 +327,12 @@ impl File {
     /// # Errors
     ///
     /// The OS's.
-    pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
-        self.change_metadata(move |file| file.set_times(times))
-            .await
+    #[track_caller]
+    pub fn set_times(&self, times: FileTimes) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            self.change_metadata(move |file| file.set_times(times))
+                .await
+        })
     }
 
     /// Sets the time of the last writing.
@@ -312,8 +340,9 @@ impl File {
     /// # Errors
     ///
     /// The OS's.
-    pub async fn set_modified(&self, time: SystemTime) -> io::Result<()> {
-        self.set_times(FileTimes::new().set_modified(time)).await
+    #[track_caller]
+    pub fn set_modified(&self, time: SystemTime) -> impl Future<Output = io::Result<()>> {
+        called_here(async move { self.set_times(FileTimes::new().set_modified(time)).await })
     }
 
     /// Waits until all that was written is on the disk, with the metadata.
@@ -323,8 +352,9 @@ impl File {
     /// Returns the error of the system call. What is on the disk then is not known, and the OS
     /// reports it only once. If the call succeeds, returns the first error of a write whose future
     /// was dropped, as [`flush`](File::flush) does.
-    pub async fn sync_all(&self) -> io::Result<()> {
-        self.sync(std::fs::File::sync_all).await
+    #[track_caller]
+    pub fn sync_all(&self) -> impl Future<Output = io::Result<()>> {
+        called_here(async move { self.sync(std::fs::File::sync_all).await })
     }
 
     /// Waits until all that was written is on the disk, with as much of the metadata as it takes to
@@ -333,8 +363,9 @@ impl File {
     /// # Errors
     ///
     /// Those of [`sync_all`](File::sync_all).
-    pub async fn sync_data(&self) -> io::Result<()> {
-        self.sync(std::fs::File::sync_data).await
+    #[track_caller]
+    pub fn sync_data(&self) -> impl Future<Output = io::Result<()>> {
+        called_here(async move { self.sync(std::fs::File::sync_data).await })
     }
 
     /// Makes another handle of the same file, which has the same cursor.
@@ -344,17 +375,20 @@ impl File {
     /// # Errors
     ///
     /// The OS's, if there are no more descriptors.
-    pub async fn try_clone(&self) -> io::Result<Self> {
-        let cursor = self.cursor.share();
-        let work = move |open: &Open| {
-            // Others have no reading in advance, and a read that may wait long for data.
-            if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
-                in_flight::lock(&cursor).stop_reading_ahead();
-            }
-            open.file.try_clone()
-        };
-        let file = self.run(work).await?;
-        Ok(File::new(Open::unknown(file), Cursor::without_read_ahead))
+    #[track_caller]
+    pub fn try_clone(&self) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move {
+            let cursor = self.cursor.share();
+            let work = move |open: &Open| {
+                // Others have no reading in advance, and a read that may wait long for data.
+                if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
+                    in_flight::lock(&cursor).stop_reading_ahead();
+                }
+                open.file.try_clone()
+            };
+            let file = self.run(Purpose::Change, work).await?;
+            Ok(File::new(Open::unknown(file), Cursor::without_read_ahead))
+        })
     }
 
     /// Whether nothing goes on that a dropped future has left.
@@ -365,76 +399,6 @@ impl File {
     /// The cursor, if something is under way there. Its future was dropped then.
     fn busy_cursor(&self) -> Option<Weak<Mutex<Cursor>>> {
         self.cursor.is_busy().then(|| self.cursor.share())
-    }
-
-    /// Runs `f` on a worker, after what dropped futures have left under way.
-    async fn run<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&Open) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let open = Arc::clone(&self.open);
-        let busy = self.busy_cursor();
-        job::run(move || {
-            let cursor = busy.and_then(|cursor| cursor.upgrade());
-            open.settle(cursor.as_deref());
-            f(&open)
-        })
-        .await
-    }
-
-    /// Runs `sync` on a worker, and reports an error that was kept.
-    async fn sync(&self, sync: fn(&std::fs::File) -> io::Result<()>) -> io::Result<()> {
-        let cursor = self.cursor.share();
-        self.run(move |open| {
-            let result = sync(&open.file);
-            if let Some(cursor) = cursor.upgrade()
-                && let Some(mut cursor) = in_flight::try_lock(&cursor)
-            {
-                cursor.keep_write_error();
-            }
-            result
-        })
-        .await?;
-        self.open.changes.take_write_error()
-    }
-
-    /// Runs `f`, which changes something, on a worker. Other changes may run at the same time.
-    async fn change<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&Arc<Open>, &Wanted) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let open = Arc::clone(&self.open);
-        let busy = self.busy_cursor();
-        let dropped = AbandonOnDrop::new(&self.open.changes);
-        let work = move |wanted: &Wanted| {
-            let cursor = busy.and_then(|cursor| cursor.upgrade());
-            open.settle(cursor.as_deref());
-            f(&open, wanted)
-        };
-        let result = job::run_wanted(work).await?;
-        dropped.end();
-        Ok(result)
-    }
-
-    /// The same for `f` that changes the contents.
-    async fn change_contents<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let change = |open: &Arc<Open>, wanted: &Wanted| {
-            let result = open.changes.run_on_contents(wanted, || f(&open.file))?;
-            Ok(WriteResult::new(result, open))
-        };
-        self.change(change).await?.take()
-    }
-
-    /// The same for `f` that changes something else.
-    async fn change_metadata(
-        &self,
-        f: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        self.change(|open, wanted| open.changes.run(wanted, || f(&open.file))?)
-            .await
     }
 }
 
@@ -451,6 +415,7 @@ async fn do_nothing() -> io::Result<usize> {
 }
 
 impl From<std::fs::File> for File {
+    #[track_caller]
     fn from(file: std::fs::File) -> Self {
         File::from_std(file)
     }

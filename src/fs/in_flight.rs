@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, ready};
 
-use crate::blocking::spawn_helper;
+use crate::blocking::{self, Purpose};
 use crate::context;
 use crate::coop;
-use crate::pool::Class;
 use crate::ready::LoopId;
 use crate::task::JoinHandle;
+use std::panic::Location;
 
 /// A state that holds requests.
 pub(super) trait Operate: Send + 'static {
@@ -35,6 +35,8 @@ pub(super) trait Operate: Send + 'static {
 pub(super) struct InFlight<S> {
     state: Arc<Mutex<S>>,
     job: Option<Job>,
+    /// Where it was made: for jobs that are started by a trait's method, whose caller is no user.
+    location: &'static Location<'static>,
 }
 
 /// A job in flight. Only its end matters here.
@@ -74,10 +76,12 @@ fn current() -> io::Result<LoopId> {
 }
 
 impl<S: Operate> InFlight<S> {
+    #[track_caller]
     pub(super) fn new(state: S) -> Self {
         InFlight {
             state: Arc::new(Mutex::new(state)),
             job: None,
+            location: blocking::call_site(Location::caller()),
         }
     }
 
@@ -97,8 +101,25 @@ impl<S: Operate> InFlight<S> {
     }
 
     /// Starts a job that carries out the request in the state. Needs a loop; see [`check_loop`].
-    pub(super) fn start(&mut self) {
-        self.job = Some(start(&self.state));
+    pub(super) fn start(&mut self, purpose: Purpose) {
+        self.job = Some(self.spawn(purpose));
+    }
+
+    fn spawn(&self, purpose: Purpose) -> Job {
+        let home = context::expect_current().id();
+        // Once the owner is dropped, what has not begun does not begin. The abort is not enough: it
+        // happens where the job's task next stands in its loop's queue.
+        let state = Arc::downgrade(&self.state);
+        let job = move || {
+            if let Some(state) = state.upgrade() {
+                lock(&state).operate();
+            }
+        };
+        let location = blocking::call_site(self.location);
+        Job {
+            end: blocking::spawn_helper(job, purpose, location),
+            home,
+        }
     }
 
     /// Waits for the end of the job in flight, if there is one, and takes the state.
@@ -117,7 +138,7 @@ impl<S: Operate> InFlight<S> {
                     if job.home != here {
                         // A handle can be awaited only at home. A job of this loop finds the
                         // request, or waits for the lock until it has been carried out.
-                        self.job = Some(start(&self.state));
+                        self.job = Some(self.spawn(Purpose::Change));
                         continue;
                     }
                     let end = ready!(Pin::new(&mut job.end).poll(cx));
@@ -135,26 +156,10 @@ impl<S: Operate> InFlight<S> {
                 // A job has it that is not waited for here. The loop must not wait for the lock.
                 None => {
                     check_loop()?;
-                    self.job = Some(start(&self.state));
+                    self.job = Some(self.spawn(Purpose::Change));
                 }
             }
         }
-    }
-}
-
-fn start<S: Operate>(state: &Arc<Mutex<S>>) -> Job {
-    let home = context::expect_current().id();
-    // Once the owner is dropped, what has not begun does not begin. The abort is not enough: it
-    // happens where the job's task next stands in its loop's queue.
-    let state = Arc::downgrade(state);
-    let job = move || {
-        if let Some(state) = state.upgrade() {
-            lock(&state).operate();
-        }
-    };
-    Job {
-        end: spawn_helper(job, Class::Plain),
-        home,
     }
 }
 
@@ -176,7 +181,7 @@ mod tests {
 
     use futures::poll;
 
-    use super::{InFlight, Operate, lock};
+    use super::{InFlight, Operate, Purpose, lock};
 
     /// Adds what is requested, and panics at 13.
     #[derive(Default)]
@@ -216,7 +221,7 @@ mod tests {
 
     fn start(in_flight: &mut InFlight<Sum>, number: u32) {
         lock(&in_flight.state).request = Some(number);
-        in_flight.start();
+        in_flight.start(Purpose::Change);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use crate::blocking::run_io;
+use crate::blocking::{self, Purpose};
 use crate::context;
 use crate::ready::LoopId;
 
@@ -42,8 +42,34 @@ where
     run_wanted(|_| f()).await
 }
 
-/// The same for a long job, which looks at times whether it is still wanted.
+/// The same for a job that only reads: a shutdown does not wait for it.
+pub(super) async fn read<F, T>(f: F) -> io::Result<T>
+where
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    read_wanted(|_| f()).await
+}
+
+/// The same for a long one, which looks at times whether it is still wanted.
+pub(super) async fn read_wanted<F, T>(f: F) -> io::Result<T>
+where
+    F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    run_for(Purpose::Read, f).await
+}
+
+/// As [`run`] for a long job, which looks at times whether it is still wanted.
 pub(super) async fn run_wanted<F, T>(f: F) -> io::Result<T>
+where
+    F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    run_for(Purpose::Change, f).await
+}
+
+async fn run_for<F, T>(purpose: Purpose, f: F) -> io::Result<T>
 where
     F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
@@ -54,7 +80,7 @@ where
         f(&wanted)
     };
     let home = context::with(|event_loop| event_loop.id());
-    let mut result = pin!(run_io(job));
+    let mut result = pin!(blocking::run_io(purpose, job));
     let result = poll_fn(|cx| match home {
         Some(home) if context::with(|event_loop| event_loop.id()) != Some(home) => {
             Poll::Ready(Err(wrong_loop(home)))

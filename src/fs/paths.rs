@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{cannot, cannot_both};
 use super::{DirBuilder, cached, job};
+use crate::blocking::called_here;
 
 /// Runs `f` on a worker with a copy of the path.
 async fn on_path<T: Send + 'static>(
@@ -16,6 +17,16 @@ async fn on_path<T: Send + 'static>(
 ) -> io::Result<T> {
     let path = path.to_owned();
     job::run(move || f(&path).map_err(cannot(what, &path))).await
+}
+
+/// The same for `f` that only reads.
+async fn look_at<T: Send + 'static>(
+    path: &Path,
+    what: &'static str,
+    f: fn(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let path = path.to_owned();
+    job::read(move || f(&path).map_err(cannot(what, &path))).await
 }
 
 /// Removes a file. A symbolic link is removed itself, not what it points to.
@@ -36,9 +47,12 @@ async fn on_path<T: Send + 'static>(
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
-    let remove = |path: &Path| std::fs::remove_file(path);
-    on_path(path.as_ref(), "remove the file", remove).await
+#[track_caller]
+pub fn remove_file(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let remove = |path: &Path| std::fs::remove_file(path);
+        on_path(path.as_ref(), "remove the file", remove).await
+    })
 }
 
 /// Removes an empty directory.
@@ -58,9 +72,12 @@ pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    let remove = |path: &Path| std::fs::remove_dir(path);
-    on_path(path.as_ref(), "remove the directory", remove).await
+#[track_caller]
+pub fn remove_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let remove = |path: &Path| std::fs::remove_dir(path);
+        on_path(path.as_ref(), "remove the directory", remove).await
+    })
 }
 
 /// Removes a directory with all that is in it. Symbolic links are removed and not followed.
@@ -85,9 +102,12 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    let remove = |path: &Path| std::fs::remove_dir_all(path);
-    on_path(path.as_ref(), "remove all of the directory", remove).await
+#[track_caller]
+pub fn remove_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let remove = |path: &Path| std::fs::remove_dir_all(path);
+        on_path(path.as_ref(), "remove all of the directory", remove).await
+    })
 }
 
 /// Creates a directory.
@@ -108,8 +128,9 @@ pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    DirBuilder::new().create(path).await
+#[track_caller]
+pub fn create_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    called_here(async move { DirBuilder::new().create(path).await })
 }
 
 /// Creates a directory, and those above it as needed. One that exists is fine.
@@ -129,8 +150,9 @@ pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    DirBuilder::new().recursive(true).create(path).await
+#[track_caller]
+pub fn create_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    called_here(async move { DirBuilder::new().recursive(true).create(path).await })
 }
 
 /// Gives a file or directory another name, within its file system. A file that has the new name
@@ -152,11 +174,18 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
-    let from = from.as_ref().to_owned();
-    let to = to.as_ref().to_owned();
-    let work = move || std::fs::rename(&from, &to).map_err(cannot_both("rename", &from, "to", &to));
-    job::run(work).await
+#[track_caller]
+pub fn rename(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let from = from.as_ref().to_owned();
+        let to = to.as_ref().to_owned();
+        let work =
+            move || std::fs::rename(&from, &to).map_err(cannot_both("rename", &from, "to", &to));
+        job::run(work).await
+    })
 }
 
 /// Makes `link` a second name of the file `original`.
@@ -177,18 +206,24 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    let original = original.as_ref().to_owned();
-    let link = link.as_ref().to_owned();
-    let work = move || {
-        std::fs::hard_link(&original, &link).map_err(cannot_both(
-            "make",
-            &link,
-            "a hard link to",
-            &original,
-        ))
-    };
-    job::run(work).await
+#[track_caller]
+pub fn hard_link(
+    original: impl AsRef<Path>,
+    link: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let original = original.as_ref().to_owned();
+        let link = link.as_ref().to_owned();
+        let work = move || {
+            std::fs::hard_link(&original, &link).map_err(cannot_both(
+                "make",
+                &link,
+                "a hard link to",
+                &original,
+            ))
+        };
+        job::run(work).await
+    })
 }
 
 /// Makes `link` a symbolic link to `original`, which need not exist.
@@ -208,18 +243,24 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    let original = original.as_ref().to_owned();
-    let link = link.as_ref().to_owned();
-    let work = move || {
-        std::os::unix::fs::symlink(&original, &link).map_err(cannot_both(
-            "make",
-            &link,
-            "a symbolic link to",
-            &original,
-        ))
-    };
-    job::run(work).await
+#[track_caller]
+pub fn symlink(
+    original: impl AsRef<Path>,
+    link: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let original = original.as_ref().to_owned();
+        let link = link.as_ref().to_owned();
+        let work = move || {
+            std::os::unix::fs::symlink(&original, &link).map_err(cannot_both(
+                "make",
+                &link,
+                "a symbolic link to",
+                &original,
+            ))
+        };
+        job::run(work).await
+    })
 }
 
 /// Returns what a symbolic link points to.
@@ -231,9 +272,12 @@ pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::
 /// # Examples
 ///
 /// See [`symlink`].
-pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    let read = |path: &Path| std::fs::read_link(path);
-    on_path(path.as_ref(), "read the link", read).await
+#[track_caller]
+pub fn read_link(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
+    called_here(async move {
+        let read = |path: &Path| std::fs::read_link(path);
+        look_at(path.as_ref(), "read the link", read).await
+    })
 }
 
 /// Returns the absolute path, without symbolic links, dots and double slashes.
@@ -251,9 +295,12 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    let resolve = |path: &Path| std::fs::canonicalize(path);
-    on_path(path.as_ref(), "resolve", resolve).await
+#[track_caller]
+pub fn canonicalize(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
+    called_here(async move {
+        let resolve = |path: &Path| std::fs::canonicalize(path);
+        look_at(path.as_ref(), "resolve", resolve).await
+    })
 }
 
 /// Returns what the file system knows of a file: its kind, size, times, permissions. Symbolic links
@@ -274,9 +321,12 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    let stat = |path: &Path| std::fs::metadata(path);
-    on_path(path.as_ref(), "read the metadata of", stat).await
+#[track_caller]
+pub fn metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
+    called_here(async move {
+        let stat = |path: &Path| std::fs::metadata(path);
+        look_at(path.as_ref(), "read the metadata of", stat).await
+    })
 }
 
 /// Returns the metadata of a symbolic link itself, and otherwise what [`metadata`] does.
@@ -294,9 +344,12 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    let stat = |path: &Path| std::fs::symlink_metadata(path);
-    on_path(path.as_ref(), "read the metadata of", stat).await
+#[track_caller]
+pub fn symlink_metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
+    called_here(async move {
+        let stat = |path: &Path| std::fs::symlink_metadata(path);
+        look_at(path.as_ref(), "read the metadata of", stat).await
+    })
 }
 
 /// Returns whether there is something of this name. Symbolic links are followed. What the kernel has
@@ -317,12 +370,15 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
-    poll_fn(cached::poll_proceed).await;
-    if let Some(exists) = cached::exists(path.as_ref()) {
-        return Ok(exists);
-    }
-    on_path(path.as_ref(), "look for", Path::try_exists).await
+#[track_caller]
+pub fn try_exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<bool>> {
+    called_here(async move {
+        poll_fn(cached::poll_proceed).await;
+        if let Some(exists) = cached::exists(path.as_ref()) {
+            return Ok(exists);
+        }
+        look_at(path.as_ref(), "look for", Path::try_exists).await
+    })
 }
 
 /// Sets who may read and write a file. Symbolic links are followed.
@@ -344,11 +400,17 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
-    let path = path.as_ref().to_owned();
-    let work = move || {
-        std::fs::set_permissions(&path, permissions)
-            .map_err(cannot("set the permissions of", &path))
-    };
-    job::run(work).await
+#[track_caller]
+pub fn set_permissions(
+    path: impl AsRef<Path>,
+    permissions: Permissions,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let path = path.as_ref().to_owned();
+        let work = move || {
+            std::fs::set_permissions(&path, permissions)
+                .map_err(cannot("set the permissions of", &path))
+        };
+        job::run(work).await
+    })
 }

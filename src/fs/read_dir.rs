@@ -17,6 +17,7 @@ use futures::Stream;
 use super::failure::cannot;
 use super::in_flight::{self, InFlight, Operate};
 use super::job;
+use crate::blocking::{Purpose, called_here};
 use crate::coop;
 
 /// How many entries one job fetches. With so many the trip to the worker is the smaller part, and
@@ -43,11 +44,14 @@ const BATCH: usize = 64;
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
-    let path = path.as_ref().to_owned();
-    let listing = job::run(move || Listing::open(path)).await?;
-    Ok(ReadDir {
-        listing: InFlight::new(listing),
+#[track_caller]
+pub fn read_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<ReadDir>> {
+    called_here(async move {
+        let path = path.as_ref().to_owned();
+        let listing = job::read(move || Listing::open(path)).await?;
+        Ok(ReadDir {
+            listing: InFlight::new(listing),
+        })
     })
 }
 
@@ -127,8 +131,9 @@ impl ReadDir {
     /// # Cancel safety
     ///
     /// Dropping the future loses no entry.
-    pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
-        poll_fn(|cx| self.poll_next_entry(cx)).await
+    #[track_caller]
+    pub fn next_entry(&mut self) -> impl Future<Output = io::Result<Option<DirEntry>>> {
+        called_here(async move { poll_fn(|cx| self.poll_next_entry(cx)).await })
     }
 
     /// Polls for the next entry; see [`next_entry`](ReadDir::next_entry).
@@ -149,7 +154,7 @@ impl ReadDir {
             in_flight::check_loop()?;
             listing.is_wanted = true;
             drop(listing);
-            self.listing.start();
+            self.listing.start(Purpose::Read);
         }
     }
 }
@@ -209,13 +214,16 @@ impl DirEntry {
     /// # Errors
     ///
     /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        let entry = Arc::clone(&self.entry);
-        job::run(move || {
-            let metadata = entry.metadata();
-            metadata.map_err(|error| cannot("read the metadata of", &entry.path())(error))
+    #[track_caller]
+    pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
+        called_here(async move {
+            let entry = Arc::clone(&self.entry);
+            job::read(move || {
+                let metadata = entry.metadata();
+                metadata.map_err(|error| cannot("read the metadata of", &entry.path())(error))
+            })
+            .await
         })
-        .await
     }
 
     /// Returns what it is: file, directory, symbolic link or something else. As a rule this is known
@@ -224,11 +232,14 @@ impl DirEntry {
     /// # Errors
     ///
     /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
-    pub async fn file_type(&self) -> io::Result<FileType> {
-        match self.file_type {
-            Some(file_type) => Ok(file_type),
-            None => self.metadata().await.map(|metadata| metadata.file_type()),
-        }
+    #[track_caller]
+    pub fn file_type(&self) -> impl Future<Output = io::Result<FileType>> {
+        called_here(async move {
+            match self.file_type {
+                Some(file_type) => Ok(file_type),
+                None => self.metadata().await.map(|metadata| metadata.file_type()),
+            }
+        })
     }
 }
 

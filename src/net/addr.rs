@@ -7,8 +7,8 @@ use std::net::{
 };
 use std::vec;
 
-use crate::blocking;
-use crate::pool::Class;
+use crate::blocking::called_here;
+use crate::blocking::{self, Purpose};
 
 /// What can be turned into socket addresses: an address, a pair of host and port, or a string
 /// `"host:port"`.
@@ -126,8 +126,11 @@ impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
-pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<impl Iterator<Item = SocketAddr>> {
-    Ok(resolve(host.target()).await?.into_iter())
+#[track_caller]
+pub fn lookup_host(
+    host: impl ToSocketAddrs,
+) -> impl Future<Output = io::Result<impl Iterator<Item = SocketAddr>>> {
+    called_here(async move { Ok(resolve(host.target()).await?.into_iter()) })
 }
 
 /// Turns a target into addresses, at least one.
@@ -158,7 +161,7 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
         }
         Ok(addrs)
     };
-    blocking::run_io_class(resolve, Class::Dns).await
+    blocking::run_io(Purpose::LookUp, resolve).await
 }
 
 /// Tries `operation` on each address in turn; answers the first success, or the last failure.

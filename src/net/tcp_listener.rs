@@ -11,6 +11,7 @@ use futures::Stream;
 
 use super::addr::{self, ToSocketAddrs};
 use super::{TcpStream, socket};
+use crate::blocking::called_here;
 use crate::io::source::{Done, Source};
 use crate::phase::poll::Direction;
 
@@ -41,10 +42,13 @@ impl TcpListener {
     /// # Errors
     ///
     /// The OS's, for the last of the addresses; those of the look-up of a name.
-    pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = addr::on_any(addr, async |addr| socket::listen(addr)).await?;
-        Ok(TcpListener {
-            source: Source::new(listener),
+    #[track_caller]
+    pub fn bind(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move {
+            let listener = addr::on_any(addr, async |addr| socket::listen(addr)).await?;
+            Ok(TcpListener {
+                source: Source::new(listener),
+            })
         })
     }
 

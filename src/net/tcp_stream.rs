@@ -14,6 +14,7 @@ use socket2::SockRef;
 use super::addr::{self, ToSocketAddrs};
 use super::socket;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::blocking::called_here;
 use crate::io::source::{Done, Source};
 use crate::phase::poll::Direction;
 
@@ -55,8 +56,9 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Dropping the future gives up the connection.
-    pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        addr::on_any(addr, TcpStream::connect_to).await
+    #[track_caller]
+    pub fn connect(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move { addr::on_any(addr, TcpStream::connect_to).await })
     }
 
     async fn connect_to(addr: SocketAddr) -> io::Result<Self> {

@@ -285,7 +285,8 @@ impl Builder {
     }
 
     /// Sets how long dropping the runtime waits for blocking jobs that are running; 5 seconds
-    /// without this.
+    /// without this. It waits for what may change something: file operations that only read and name
+    /// look-ups are not waited for, as there is no future left that could have their result.
     pub fn shutdown_grace(&mut self, duration: Duration) -> &mut Self {
         self.grace = duration;
         self

@@ -170,6 +170,13 @@ impl<T> JoinHandle<T> {
         self.count_in(is_ref);
     }
 
+    /// A shutdown does not wait for this job, which is a task of the loop here.
+    pub(crate) fn set_unawaited_at_end(&self) {
+        if let Link::Local(header) = &self.link {
+            header.set_awaited_at_end(false);
+        }
+    }
+
     /// Says whether the task counts among those that keep the loop alive.
     pub(crate) fn count_in(&self, is_ref: bool) {
         if let Some(header) = self.header() {

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use rustix::buffer::spare_capacity;
 
 use super::{File, do_nothing};
+use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::{CHUNK_MAX, cached, retry};
 
@@ -39,32 +40,35 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        if buf.is_empty() {
-            return do_nothing().await;
-        }
-        poll_fn(cached::poll_proceed).await;
-        let mut n = 0;
-        if self.is_settled()
-            && let Some(part) = cached::read_at(self.open.as_cached(), buf, offset)
-        {
-            n = part.len;
-            if part.is_whole() {
-                coop::charge(n);
-                return Ok(n);
+    #[track_caller]
+    pub fn read_at(&self, buf: &mut [u8], offset: u64) -> impl Future<Output = io::Result<usize>> {
+        called_here(async move {
+            if buf.is_empty() {
+                return do_nothing().await;
             }
-        }
-        let rest = buf.len() - n;
-        let rest = self.read_by_worker(Vec::new(), rest, offset + n as u64);
-        match rest.await {
-            Ok(rest) => {
-                buf[n..][..rest.len()].copy_from_slice(&rest);
-                Ok(n + rest.len())
+            poll_fn(cached::poll_proceed).await;
+            let mut n = 0;
+            if self.is_settled()
+                && let Some(part) = cached::read_at(self.open.as_cached(), buf, offset)
+            {
+                n = part.len;
+                if part.is_whole() {
+                    coop::charge(n);
+                    return Ok(n);
+                }
             }
-            // The OS, too, tells of an error only where there is nothing else to tell.
-            Err(_) if n > 0 => Ok(n),
-            Err(error) => Err(error),
-        }
+            let rest = buf.len() - n;
+            let rest = self.read_by_worker(Vec::new(), rest, offset + n as u64);
+            match rest.await {
+                Ok(rest) => {
+                    buf[n..][..rest.len()].copy_from_slice(&rest);
+                    Ok(n + rest.len())
+                }
+                // The OS, too, tells of an error only where there is nothing else to tell.
+                Err(_) if n > 0 => Ok(n),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Reads from `offset` on exactly as much as `buf` holds.
@@ -77,19 +81,26 @@ impl File {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing; a new call reads all of it.
-    pub async fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
-        if buf.is_empty() {
-            do_nothing().await?;
-        }
-        while !buf.is_empty() {
-            let n = self.read_at(buf, offset).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+    #[track_caller]
+    pub fn read_exact_at(
+        &self,
+        mut buf: &mut [u8],
+        mut offset: u64,
+    ) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            if buf.is_empty() {
+                do_nothing().await?;
             }
-            buf = &mut buf[n..];
-            offset += n as u64;
-        }
-        Ok(())
+            while !buf.is_empty() {
+                let n = self.read_at(buf, offset).await?;
+                if n == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                buf = &mut buf[n..];
+                offset += n as u64;
+            }
+            Ok(())
+        })
     }
 
     /// Reads up to `len` bytes from `offset` on into a buffer that comes back with them, and nothing
@@ -128,33 +139,36 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn read_chunk_at(
+    #[track_caller]
+    pub fn read_chunk_at(
         &self,
         mut buf: Vec<u8>,
         len: usize,
         offset: u64,
-    ) -> io::Result<Vec<u8>> {
-        if len == 0 {
-            do_nothing().await?;
-            buf.clear();
-            return Ok(buf);
-        }
-        poll_fn(cached::poll_proceed).await;
-        let cached = match self.is_settled() {
-            true => cached::read_chunk(self.open.as_cached(), &mut buf, len, offset),
-            false => None,
-        };
-        match cached {
-            Some(part) if part.is_whole() => {
-                coop::charge(part.len);
-                Ok(buf)
-            }
-            Some(_) => self.read_by_worker(buf, len, offset).await,
-            None => {
+    ) -> impl Future<Output = io::Result<Vec<u8>>> {
+        called_here(async move {
+            if len == 0 {
+                do_nothing().await?;
                 buf.clear();
-                self.read_by_worker(buf, len, offset).await
+                return Ok(buf);
             }
-        }
+            poll_fn(cached::poll_proceed).await;
+            let cached = match self.is_settled() {
+                true => cached::read_chunk(self.open.as_cached(), &mut buf, len, offset),
+                false => None,
+            };
+            match cached {
+                Some(part) if part.is_whole() => {
+                    coop::charge(part.len);
+                    Ok(buf)
+                }
+                Some(_) => self.read_by_worker(buf, len, offset).await,
+                None => {
+                    buf.clear();
+                    self.read_by_worker(buf, len, offset).await
+                }
+            }
+        })
     }
 
     /// Reads up to `len` bytes from `offset` on, of which `buf` has the first ones already.
@@ -168,7 +182,7 @@ impl File {
             fill_at(file, &mut buf, len.min(CHUNK_MAX), offset)?;
             Ok(buf)
         };
-        self.run(move |open| work(&open.file)).await
+        self.run(Purpose::Read, move |open| work(&open.file)).await
     }
 
     /// Writes `buf` at `offset`, and returns how much of it was written. A file that ends before
@@ -198,13 +212,16 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if buf.is_empty() {
-            return do_nothing().await;
-        }
-        let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
-        self.change_contents(move |file| retry(|| file.write_at(&data, offset)))
-            .await
+    #[track_caller]
+    pub fn write_at(&self, buf: &[u8], offset: u64) -> impl Future<Output = io::Result<usize>> {
+        called_here(async move {
+            if buf.is_empty() {
+                return do_nothing().await;
+            }
+            let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
+            self.change_contents(move |file| retry(|| file.write_at(&data, offset)))
+                .await
+        })
     }
 
     /// Writes all of `buf` at `offset`; see [`write_at`](File::write_at).
@@ -217,19 +234,26 @@ impl File {
     /// # Cancel safety
     ///
     /// Dropping the future may leave some of it written.
-    pub async fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> io::Result<()> {
-        if buf.is_empty() {
-            do_nothing().await?;
-        }
-        while !buf.is_empty() {
-            let n = self.write_at(buf, offset).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+    #[track_caller]
+    pub fn write_all_at(
+        &self,
+        mut buf: &[u8],
+        mut offset: u64,
+    ) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            if buf.is_empty() {
+                do_nothing().await?;
             }
-            buf = &buf[n..];
-            offset += n as u64;
-        }
-        Ok(())
+            while !buf.is_empty() {
+                let n = self.write_at(buf, offset).await?;
+                if n == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                buf = &buf[n..];
+                offset += n as u64;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::cursor::{Caller, Request};
 use super::{File, do_nothing, poll_nothing};
+use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::in_flight;
 
@@ -39,9 +40,12 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let caller = self.caller.next();
-        poll_fn(|cx| self.poll_read_cursor(cx, caller, buf)).await
+    #[track_caller]
+    pub fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        called_here(async move {
+            let caller = self.caller.next();
+            poll_fn(|cx| self.poll_read_cursor(cx, caller, buf)).await
+        })
     }
 
     /// Reads exactly as much as `buf` holds.
@@ -53,18 +57,21 @@ impl File {
     /// # Cancel safety
     ///
     /// None: what was read is lost with the future.
-    pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> io::Result<()> {
-        if buf.is_empty() {
-            do_nothing().await?;
-        }
-        while !buf.is_empty() {
-            let n = self.read(buf).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+    #[track_caller]
+    pub fn read_exact(&mut self, mut buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            if buf.is_empty() {
+                do_nothing().await?;
             }
-            buf = &mut buf[n..];
-        }
-        Ok(())
+            while !buf.is_empty() {
+                let n = self.read(buf).await?;
+                if n == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                buf = &mut buf[n..];
+            }
+            Ok(())
+        })
     }
 
     /// Writes as much of `buf` as the OS takes, at most 1 MiB, and returns how much.
@@ -79,9 +86,12 @@ impl File {
     /// the next operation begins. (Only where the write still waited for an earlier operation it is
     /// not.) To write the same again writes it a second time. If the write fails, the next
     /// [`flush`](File::flush) returns the error.
-    pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let caller = self.caller.next();
-        poll_fn(|cx| self.poll_write_cursor(cx, caller, &[IoSlice::new(buf)])).await
+    #[track_caller]
+    pub fn write(&mut self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        called_here(async move {
+            let caller = self.caller.next();
+            poll_fn(|cx| self.poll_write_cursor(cx, caller, &[IoSlice::new(buf)])).await
+        })
     }
 
     /// Writes all of `buf`.
@@ -93,18 +103,21 @@ impl File {
     /// # Cancel safety
     ///
     /// None: how much was written is lost with the future.
-    pub async fn write_all(&mut self, mut buf: &[u8]) -> io::Result<()> {
-        if buf.is_empty() {
-            do_nothing().await?;
-        }
-        while !buf.is_empty() {
-            let n = self.write(buf).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+    #[track_caller]
+    pub fn write_all(&mut self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        called_here(async move {
+            if buf.is_empty() {
+                do_nothing().await?;
             }
-            buf = &buf[n..];
-        }
-        Ok(())
+            while !buf.is_empty() {
+                let n = self.write(buf).await?;
+                if n == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                buf = &buf[n..];
+            }
+            Ok(())
+        })
     }
 
     /// Waits for a write that is under way because its future was dropped. There is nothing else to
@@ -137,8 +150,9 @@ impl File {
     /// # std::io::Result::Ok(())
     /// # }).unwrap();
     /// ```
-    pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_flush_cursor(cx)).await
+    #[track_caller]
+    pub fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        called_here(async move { poll_fn(|cx| self.poll_flush_cursor(cx)).await })
     }
 
     /// Moves the cursor, and returns where it is then, from the start of the file.
@@ -153,9 +167,12 @@ impl File {
     /// Dropping the future does not take the seek back: the cursor moves before the next operation
     /// begins, unless the seek still waited for an earlier one. A second relative seek then starts
     /// from there.
-    pub async fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        let caller = self.caller.next();
-        poll_fn(|cx| self.poll_seek_cursor(cx, caller, position)).await
+    #[track_caller]
+    pub fn seek(&mut self, position: SeekFrom) -> impl Future<Output = io::Result<u64>> {
+        called_here(async move {
+            let caller = self.caller.next();
+            poll_fn(|cx| self.poll_seek_cursor(cx, caller, position)).await
+        })
     }
 
     fn poll_read_cursor(
@@ -182,7 +199,7 @@ impl File {
             cursor.request(caller, Request::Read(len));
             drop(cursor);
             self.is_writing = false;
-            self.cursor.start();
+            self.cursor.start(Purpose::Read);
         }
     }
 
@@ -206,7 +223,7 @@ impl File {
             cursor.request_write(caller, bufs);
             drop(cursor);
             self.is_writing = true;
-            self.cursor.start();
+            self.cursor.start(Purpose::Change);
         }
     }
 
@@ -241,7 +258,7 @@ impl File {
             cursor.request(caller, Request::Seek(position));
             drop(cursor);
             self.is_writing = false;
-            self.cursor.start();
+            self.cursor.start(Purpose::Change);
         }
     }
 
@@ -260,7 +277,7 @@ impl File {
             in_flight::check_loop()?;
             cursor.request(caller, Request::LetGo);
             drop(cursor);
-            self.cursor.start();
+            self.cursor.start(Purpose::Change);
         }
     }
 }
