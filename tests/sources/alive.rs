@@ -81,6 +81,21 @@ fn a_read_in_a_combinator_that_was_dropped_does_not_count() {
 }
 
 #[test]
+fn it_does_not_count_beside_an_unreferenced_task_that_waits() {
+    let (other, _peer) = connection();
+    assert!(is_stalled(async |mut own| {
+        quintet::spawn(async move { other.read(&mut [0; 8]).await }).unref();
+        let mut buf = [0; 8];
+        assert!(
+            timeout(SHORT, AsyncReadExt::read(&mut own, &mut buf))
+                .await
+                .is_err()
+        );
+        pending::<()>().await;
+    }));
+}
+
+#[test]
 fn neither_does_one_among_many_that_were_given_up() {
     assert!(is_stalled(async |own| {
         for _ in 0..50 {

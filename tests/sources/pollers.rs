@@ -130,3 +130,34 @@ fn a_reader_is_found_behind_any_number_that_have_given_up() {
         });
     });
 }
+
+#[test]
+fn a_waker_that_still_waits_is_woken_when_others_are_cleared_away() {
+    watched(|| {
+        quintet::block_on(async {
+            let (own, peer) = registered().await;
+            let own = Rc::new(own);
+            let read = |own: Rc<quintet::net::TcpStream>| async move {
+                let (mut stream, mut buf) = (&*own, [0; 8]);
+                poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut buf)).await
+            };
+            // The first place on the list is another task's, which leaves the bytes there.
+            let first = quintet::spawn({
+                let own = Rc::clone(&own);
+                async move { own.peek(&mut [0; 8]).await }
+            });
+            quintet::task::yield_now().await;
+            // One that stays, in a task that is polled again and again.
+            let mut waiting = FuturesUnordered::from_iter([read(Rc::clone(&own))]);
+            for _ in 0..100 {
+                assert!(poll_fn(|cx| Poll::Ready(waiting.poll_next_unpin(cx).is_pending())).await);
+                let mut given_up = FuturesUnordered::from_iter([read(Rc::clone(&own))]);
+                assert!(poll_fn(|cx| Poll::Ready(given_up.poll_next_unpin(cx).is_pending())).await);
+                quintet::task::yield_now().await;
+            }
+            deliver(&peer, &*own, b"abc");
+            assert_eq!(first.await.unwrap().unwrap(), 3);
+            assert_eq!(waiting.next().await.unwrap().unwrap(), 3);
+        });
+    });
+}
