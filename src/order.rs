@@ -452,7 +452,7 @@
 //! ```
 //!
 //! `block_on` goes on waiting instead, for another thread may hold a waker. It uses no processor
-//! time then, and says so once on standard error.
+//! time then, and says so once, in a [`Report`](crate::runtime::Report).
 //!
 //! # Panics
 //!

@@ -4,14 +4,14 @@ use std::fs::OpenOptions;
 use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::process::Stdio;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use quintet::runtime::{Builder, Handle, Report, Runtime, UnhandledPanic, Wait, on_exit};
-use quintet::sync::oneshot;
-use quintet::task::{self, JoinHandle};
+use quintet::sync::{self, Notify, Semaphore, oneshot, watch};
+use quintet::task::{self, CancellationToken, JoinHandle};
 use quintet::{spawn, spawn_blocking};
 
 #[path = "support/child.rs"]
@@ -90,9 +90,14 @@ fn a_panic_of_a_job_without_a_handle_is_reported_on_its_worker() {
             })
             .build()
             .unwrap();
-        let job = runtime.handle().spawn_blocking(|| panic!("of a job"));
+        let (release, released) = mpsc::channel::<()>();
+        let job = runtime.handle().spawn_blocking(move || {
+            let _handle_is_gone = released.recv();
+            panic!("of a job")
+        });
         let id = job.id();
         drop::<JoinHandle<()>>(job);
+        drop(release);
 
         let (report, thread) = reported.recv().unwrap();
 
@@ -164,11 +169,14 @@ fn a_panic_of_an_output_that_a_worker_drops_goes_to_the_runtime_of_the_job() {
             })
             .build()
             .unwrap();
-        let job = runtime
-            .handle()
-            .spawn_blocking(|| PanicsWhenDropped("of an output"));
+        let (release, released) = mpsc::channel::<()>();
+        let job = runtime.handle().spawn_blocking(move || {
+            let _handle_is_gone = released.recv();
+            PanicsWhenDropped("of an output")
+        });
         let id = job.id();
         drop(job);
+        drop(release);
 
         let report = reported.recv().unwrap();
 
@@ -322,6 +330,71 @@ fn the_function_may_use_the_runtime() {
             assert_eq!((task.await.unwrap(), from_handle.await.unwrap()), (1, 2));
         });
     });
+}
+
+/// Lets a waker panic that waits in `wait`, by `wake`, and does `again` in the report of it.
+fn in_a_report<W: Future + Unpin>(
+    mut wait: W,
+    wake: impl FnOnce(),
+    again: impl Fn() + Send + Sync + 'static,
+) {
+    in_time(|| {
+        let (reports, reported) = mpsc::channel();
+        let mut builder = Builder::new();
+        builder.on_report(move |report| {
+            again();
+            let _test_is_over = reports.send(report.to_string());
+        });
+        let runtime = builder.build().expect("descriptors for a runtime");
+        let _guard = runtime.enter();
+        let waker = hooked_waker(|| panic!("of a waker"), || ());
+        assert!(poll_with(&mut wait, &waker).is_pending());
+        wake();
+        assert_eq!(
+            reported.try_recv().as_deref(),
+            Ok("a waker panicked: of a waker")
+        );
+    });
+}
+
+#[test]
+fn the_function_is_called_under_no_lock() {
+    let (sender, mut receiver) = sync::mpsc::channel(2);
+    let other = sender.clone();
+    in_a_report(
+        Box::pin(async move { receiver.recv().await }),
+        || sender.try_send(1).unwrap(),
+        move || _ = other.try_send(2),
+    );
+    let semaphore = Arc::new(Semaphore::new(0));
+    let other = Arc::clone(&semaphore);
+    in_a_report(
+        Box::pin(Arc::clone(&semaphore).acquire_owned()),
+        || semaphore.add_permits(1),
+        move || other.add_permits(1),
+    );
+    let notify = Arc::new(Notify::new());
+    let other = Arc::clone(&notify);
+    in_a_report(
+        Box::pin(Arc::clone(&notify).notified_owned()),
+        || notify.notify_waiters(),
+        move || other.notify_one(),
+    );
+    let (sender, mut receiver) = watch::channel(0);
+    let sender = Arc::new(sender);
+    let other = Arc::clone(&sender);
+    in_a_report(
+        Box::pin(async move { receiver.changed().await }),
+        || sender.send(1).unwrap(),
+        move || _ = other.send(2),
+    );
+    let token = CancellationToken::new();
+    let other = token.clone();
+    in_a_report(
+        Box::pin(token.clone().cancelled_owned()),
+        || token.cancel(),
+        move || drop(other.child_token()),
+    );
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub use try_scope::{TryScope, try_scope};
 /// # Panics
 ///
 /// If the body or a child panics, the scope ends early and panics with the same payload, whoever
-/// awaits that child. A panic in a destructor is reported on standard error and goes no further.
+/// awaits that child. A panic in a destructor is [reported](crate::runtime::Report) and goes no
+/// further.
 ///
 /// The future panics when it is polled after it has ended.
 ///
