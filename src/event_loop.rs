@@ -21,7 +21,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::clock::{Clock, Dial};
-use crate::dice::Dice;
+use crate::dice::{self, Dice};
 use crate::page_cache::PageCache;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
@@ -351,6 +351,20 @@ impl EventLoop {
         for job in jobs {
             ready::absent(|| job.run());
         }
+    }
+
+    /// Notes that an operation has moved so many bytes, for the hash of a run under a seed.
+    #[inline]
+    pub(crate) fn note_moved(&self, bytes: usize) {
+        if self.dice.is_some() && bytes > 0 {
+            self.fold_moved(bytes);
+        }
+    }
+
+    #[cold]
+    fn fold_moved(&self, bytes: usize) {
+        self.shared
+            .fold_order(|hash| dice::fold(hash, bytes as u64));
     }
 
     pub(crate) fn is_measuring(&self) -> bool {

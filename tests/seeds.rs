@@ -205,6 +205,87 @@ fn where_a_tick_ends_is_in_the_hash() {
 }
 
 #[test]
+fn how_many_bytes_an_operation_moves_is_in_the_hash() {
+    /// The hash of a run that reads a message, piece by piece, with the same polls for all sizes.
+    fn hash_of(pieces: &'static [usize], read: impl AsyncFn(&TcpStream, &mut [u8])) -> u64 {
+        let runtime = seeded(1);
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let addr = listener.local_addr().expect("it is bound");
+            let mut peer = std::net::TcpStream::connect(addr).expect("it listens");
+            let (stream, _) = listener.accept().await.expect("it is connected");
+            peer.write_all(&[7; 100]).expect("it is connected");
+            for &piece in pieces {
+                read(&stream, &mut vec![0; piece]).await;
+            }
+        });
+        runtime.handle().order_hash().expect("there is a seed")
+    }
+    type Op = (&'static str, fn(&'static [usize]) -> u64);
+    let operations: [Op; 6] = [
+        ("read", |pieces| {
+            hash_of(pieces, async |stream, buf| {
+                stream.read_exact(buf).await.expect("there is so much");
+            })
+        }),
+        ("read_vectored", |pieces| {
+            hash_of(pieces, async |stream, buf| {
+                let read = stream.read_vectored(&mut [io::IoSliceMut::new(buf)]).await;
+                read.expect("there is so much");
+            })
+        }),
+        ("try_read", |pieces| {
+            hash_of(pieces, async |stream, buf| {
+                stream.try_read(buf).expect("there is so much");
+            })
+        }),
+        ("poll_read", |pieces| {
+            hash_of(pieces, async |mut stream, buf| {
+                let read = futures::AsyncReadExt::read_exact(&mut stream, buf);
+                read.await.expect("there is so much");
+            })
+        }),
+        ("write", |pieces| {
+            hash_of(pieces, async |stream, buf| {
+                stream.write_all(buf).await.expect("there is room");
+            })
+        }),
+        ("try_write", |pieces| {
+            hash_of(pieces, async |stream, buf| {
+                stream.try_write(buf).expect("there is room");
+            })
+        }),
+    ];
+    in_time(|| {
+        for (name, hash_of) in operations {
+            assert_eq!(hash_of(&[3, 5]), hash_of(&[3, 5]), "{name}");
+            let hashes = [&[3, 5][..], &[3, 6], &[5, 3], &[8], &[1, 7], &[2, 2, 4]].map(hash_of);
+            let distinct: HashSet<u64> = hashes.into_iter().collect();
+            assert_eq!(distinct.len(), hashes.len(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn what_another_loop_moves_is_not_in_the_hash() {
+    async fn write(count: usize) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(&vec![0; count]).await.unwrap();
+    }
+    in_time(|| {
+        let hash_of = |count: usize| {
+            run(1, async move |_: Log| {
+                let job = spawn_blocking(move || quintet::block_on(write(count)));
+                job.await.unwrap();
+            })
+        };
+        assert_eq!(hash_of(1), hash_of(1000));
+    });
+}
+
+#[test]
 fn the_order_of_sources_is_the_seeds_and_not_the_kernels() {
     in_time(|| {
         let mut orders = HashSet::new();

@@ -192,6 +192,8 @@ impl Builder {
     /// [`Handle::order_hash`](super::Handle::order_hash) tells whether it was. Sockets of the run's own
     /// that talk to each other over the loopback device repeat, too, if they are set to
     /// [`nodelay`](crate::net::TcpStream::set_nodelay): otherwise the kernel's timers hold bytes back.
+    /// Bytes under way beyond what the receiver's buffer takes at once, some 200 kB, are handed over
+    /// as the kernel finds time: the sizes of such reads and writes differ from run to run.
     ///
     /// A job that waits for a task of its own loop waits for ever, for both are one thread. The
     /// `blocking_` functions of [`sync`](crate::sync) panic instead of waiting there.

@@ -87,6 +87,7 @@ impl<T: AsFd> Source<T> {
     ) -> io::Result<R> {
         self.link.check_open()?;
         let result = retry(|| operation(self.get()));
+        context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
         self.link
             .with_home(|event_loop, key| note(event_loop, key, direction, &result));
         result.map(|done| done.result)
@@ -106,8 +107,7 @@ impl<T: AsFd> Source<T> {
         match attempt {
             None => Poll::Ready(Err(io::Error::other(context::no_loop()))),
             Some(Attempt::Done(result)) => {
-                let bytes = result.as_ref().map_or(0, |done| done.bytes);
-                coop::charge(bytes);
+                coop::charge(bytes_of(&result));
                 Poll::Ready(result.map(|done| done.result))
             }
             Some(Attempt::Refused(error)) => Poll::Ready(Err(error)),
@@ -140,6 +140,7 @@ impl<T: AsFd> Source<T> {
         if key.is_none_or(is_worth_trying) || coop::is_insisting() {
             let result = retry(|| operation(self.get()));
             if !would_block(&result) {
+                event_loop.note_moved(bytes_of(&result));
                 if let Some(key) = key {
                     note(event_loop, key, direction, &result);
                     if waiter.is_numbered() {
@@ -183,6 +184,11 @@ fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut 
     let tick = event_loop.ticks.get();
     let sources = &event_loop.poll.sources;
     sources.wait_by_waker(key, direction, waiter, &asker, &event_loop.tasks, tick);
+}
+
+/// How many bytes an attempt has moved.
+fn bytes_of<R>(result: &io::Result<Done<R>>) -> usize {
+    result.as_ref().map_or(0, |done| done.bytes)
 }
 
 fn would_block<R>(result: &io::Result<R>) -> bool {
