@@ -25,6 +25,12 @@ const LOOKED_AT_MAX: usize = 16;
 /// is made anew.
 const SPARE: usize = 64;
 
+#[cfg(test)]
+thread_local! {
+    /// How many entries have been looked at on this thread.
+    pub(crate) static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Candidates<K> {
@@ -72,6 +78,11 @@ impl<K: Copy> Candidates<K> {
         all: impl FnOnce() -> I,
         verdict: impl Fn(K) -> Verdict,
     ) -> Option<(K, Verdict)> {
+        #[cfg(test)]
+        let verdict = |key| {
+            LOOKED_AT.set(LOOKED_AT.get() + 1);
+            verdict(key)
+        };
         let mut keys = self.keys.borrow_mut();
         if self.made_at.replace(again) != again || !self.is_complete.replace(true) {
             keys.clear();

@@ -1,4 +1,8 @@
-//! What can be seen of a loop from inside only: what it keeps of things that are gone.
+//! What can be seen of a loop from inside only: what it keeps of things that are gone, and what it does
+//! while nothing happens.
+
+mod crowds;
+mod silence;
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream as Peer};
 use std::os::fd::AsFd;
