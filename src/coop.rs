@@ -73,12 +73,14 @@ pub(crate) fn charge(bytes: usize) {
 
 /// Does one operation that has nothing to wait for: waits until the task may, and charges it.
 pub(crate) async fn operate() {
-    poll_fn(|cx| {
-        ready!(poll_proceed(cx));
-        charge(0);
-        Poll::Ready(())
-    })
-    .await;
+    poll_fn(|cx| poll_operate(cx)).await;
+}
+
+/// The same, for those that are polled.
+pub(crate) fn poll_operate(cx: &Context<'_>) -> Poll<()> {
+    ready!(poll_proceed(cx));
+    charge(0);
+    Poll::Ready(())
 }
 
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is

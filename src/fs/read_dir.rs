@@ -149,6 +149,7 @@ impl ReadDir {
                 return Poll::Ready(entry.map(Some));
             }
             if listing.has_ended {
+                coop::charge(0);
                 return Poll::Ready(Ok(None));
             }
             in_flight::check_loop()?;
@@ -236,7 +237,10 @@ impl DirEntry {
     pub fn file_type(&self) -> impl Future<Output = io::Result<FileType>> {
         called_here(async move {
             match self.file_type {
-                Some(file_type) => Ok(file_type),
+                Some(file_type) => {
+                    coop::operate().await;
+                    Ok(file_type)
+                }
                 None => self.metadata().await.map(|metadata| metadata.file_type()),
             }
         })

@@ -9,6 +9,7 @@ use std::vec;
 
 use crate::blocking::called_here;
 use crate::blocking::{self, Purpose};
+use crate::coop;
 
 /// What can be turned into socket addresses: an address, a pair of host and port, or a string
 /// `"host:port"`.
@@ -135,6 +136,9 @@ pub fn lookup_host(
 
 /// Turns a target into addresses, at least one.
 async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
+    if !matches!(target, Target::Named(..)) {
+        coop::operate().await;
+    }
     match target {
         Target::Known(addrs) if addrs.is_empty() => Err(io::Error::new(
             io::ErrorKind::InvalidInput,

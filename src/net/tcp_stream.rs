@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::io::{AsyncRead, AsyncWrite};
@@ -15,6 +15,7 @@ use super::addr::{self, ToSocketAddrs};
 use super::socket;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::blocking::called_here;
+use crate::coop;
 use crate::io::source::{Done, Source};
 use crate::phase::poll::Direction;
 
@@ -460,13 +461,14 @@ impl AsyncWrite for &TcpStream {
             .poll_operate(cx, Direction::Write, |stream| write_vectored(stream, bufs))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A write that answered is with the OS.
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What has been written is with the OS.
+        coop::poll_operate(cx).map(Ok)
     }
 
     /// Shuts the write side down.
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(coop::poll_operate(cx));
         Poll::Ready(ignore_not_connected(self.shutdown(Shutdown::Write)))
     }
 }

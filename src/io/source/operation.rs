@@ -110,7 +110,10 @@ impl<T: AsFd> Source<T> {
                 coop::charge(bytes_of(&result));
                 Poll::Ready(result.map(|done| done.result))
             }
-            Some(Attempt::Refused(error)) => Poll::Ready(Err(error)),
+            Some(Attempt::Refused(error)) => {
+                coop::charge(0);
+                Poll::Ready(Err(error))
+            }
             Some(Attempt::Waits) => Poll::Pending,
             Some(Attempt::WaitsByWaker(key)) => {
                 wait_by_waker(cx, key, direction, waiter);
@@ -317,6 +320,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.is_done {
+            // There was nothing to do from the start.
+            return coop::poll_operate(cx).map(Ok);
+        }
         while !this.is_done {
             this.is_done = ready!(this.place.poll(cx, &mut this.operation))?;
         }

@@ -1,0 +1,244 @@
+//! Sockets.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use quintet::net::{TcpListener, TcpStream, lookup_host};
+
+use super::support::{backlog_is, connection, deliver, listen};
+use super::{TIMES, Table, check};
+
+/// A connection from which a byte can be read as often as a row does.
+fn filled() -> (TcpStream, std::net::TcpStream) {
+    let (own, peer) = connection();
+    deliver(&peer, &own, &[7; TIMES as usize]);
+    (own, peer)
+}
+
+/// A connection whose other end has finished.
+fn finished() -> TcpStream {
+    let (own, peer) = connection();
+    drop(peer);
+    own
+}
+
+#[test]
+fn streams() {
+    check(async |table| {
+        let (own, _peer) = filled();
+        table
+            .row("peek", async || own.peek(&mut [0]).await.unwrap())
+            .await;
+        table
+            .row("readable", async || own.readable().await.unwrap())
+            .await;
+        table
+            .row("read", async || own.read(&mut [0]).await.unwrap())
+            .await;
+        let (own, _peer) = filled();
+        table
+            .row("read_vectored", async || {
+                own.read_vectored(&mut [IoSliceMut::new(&mut [0])])
+                    .await
+                    .unwrap();
+            })
+            .await;
+        let (own, _peer) = filled();
+        table
+            .row("read_exact", async || {
+                own.read_exact(&mut [0]).await.unwrap();
+            })
+            .await;
+        table
+            .row("read_exact of nothing", async || {
+                own.read_exact(&mut []).await.unwrap();
+            })
+            .await;
+        let own = finished();
+        table
+            .row("read at the end", async || {
+                own.read(&mut [0]).await.unwrap();
+            })
+            .await;
+        table
+            .row("read_exact at the end", async || {
+                own.read_exact(&mut [0]).await.unwrap_err();
+            })
+            .await;
+
+        let (own, _peer) = connection();
+        table
+            .row("writable", async || own.writable().await.unwrap())
+            .await;
+        table
+            .row("write", async || own.write(&[0]).await.unwrap())
+            .await;
+        table
+            .row("write of nothing", async || own.write(&[]).await.unwrap())
+            .await;
+        table
+            .row("write_vectored", async || {
+                own.write_vectored(&[IoSlice::new(&[0])]).await.unwrap();
+            })
+            .await;
+        table
+            .row("write_all", async || own.write_all(&[0]).await.unwrap())
+            .await;
+        table
+            .row("write_all of nothing", async || {
+                own.write_all(&[]).await.unwrap();
+            })
+            .await;
+    });
+}
+
+async fn reads_of(table: &mut Table, name: &str, mut reader: impl AsyncRead + Unpin) {
+    let name = |what: &str| format!("{name}: {what}");
+    // The first row reads all, the second nothing but the end.
+    table
+        .row(&name("poll_read"), async || {
+            reader.read(&mut [0]).await.unwrap()
+        })
+        .await;
+
+    table
+        .row(&name("poll_read at the end"), async || {
+            reader.read(&mut [0]).await.unwrap()
+        })
+        .await;
+    table
+        .row(&name("poll_read_vectored at the end"), async || {
+            reader
+                .read_vectored(&mut [IoSliceMut::new(&mut [0])])
+                .await
+                .unwrap()
+        })
+        .await;
+}
+
+async fn writes_of(table: &mut Table, name: &str, mut writer: impl AsyncWrite + Unpin) {
+    let name = |what: &str| format!("{name}: {what}");
+    table
+        .row(&name("poll_write"), async || {
+            writer.write(&[0]).await.unwrap()
+        })
+        .await;
+    table
+        .row(&name("poll_write_vectored"), async || {
+            writer.write_vectored(&[IoSlice::new(&[0])]).await.unwrap()
+        })
+        .await;
+    table
+        .row(&name("poll_flush"), async || writer.flush().await.unwrap())
+        .await;
+    table
+        .row(&name("poll_close"), async || {
+            std::future::poll_fn(|cx| Pin::new(&mut writer).poll_close(cx))
+                .await
+                .unwrap();
+        })
+        .await;
+}
+
+#[test]
+fn streams_and_halves_by_the_traits() {
+    check(async |table| {
+        let ended = || {
+            let (own, peer) = filled();
+            drop(peer);
+            own
+        };
+        reads_of(table, "TcpStream", ended()).await;
+        reads_of(table, "&TcpStream", &ended()).await;
+        reads_of(table, "ReadHalf", ended().split().0).await;
+        let (read, write) = ended().into_split();
+        reads_of(table, "OwnedReadHalf", read).await;
+        drop(write);
+
+        writes_of(table, "TcpStream", connection().0).await;
+        let (own, _peer) = connection();
+        writes_of(table, "&TcpStream", &own).await;
+        writes_of(table, "WriteHalf", connection().0.split().1).await;
+        let (own, _peer) = connection();
+        let (read, write) = own.into_split();
+        writes_of(table, "OwnedWriteHalf", write).await;
+        drop(read);
+    });
+}
+
+#[test]
+fn a_connection_that_its_other_half_has_closed() {
+    check(async |table| {
+        let (own, _peer) = connection();
+        let (mut read, write) = own.into_split();
+        write.close();
+        table
+            .row("read of what is closed", async || {
+                read.read(&mut [0]).await.unwrap_err();
+            })
+            .await;
+    });
+}
+
+#[test]
+fn listeners() {
+    check(async |table| {
+        let listener = listen().await;
+        let addr = listener.local_addr().unwrap();
+        let connect_all = || {
+            let connect = |_| std::net::TcpStream::connect(addr).unwrap();
+            let clients: Vec<_> = (0..TIMES).map(connect).collect();
+            backlog_is(addr, clients.len());
+            clients
+        };
+        let _clients = connect_all();
+        table
+            .row("accept", async || listener.accept().await.unwrap())
+            .await;
+        let _clients = connect_all();
+        table
+            .row("incoming", async || {
+                listener.incoming().next().await.unwrap().unwrap();
+            })
+            .await;
+    });
+}
+
+#[test]
+fn addresses() {
+    check(async |table| {
+        let local = (Ipv4Addr::LOCALHOST, 0);
+        table
+            .row("bind", async || TcpListener::bind(local).await.unwrap())
+            .await;
+        table
+            .row("bind to nonsense", async || {
+                TcpListener::bind("nonsense").await.unwrap_err();
+            })
+            .await;
+        table
+            .row("connect to nonsense", async || {
+                TcpStream::connect("nonsense").await.unwrap_err();
+            })
+            .await;
+        table
+            .row("connect to nowhere", async || {
+                TcpStream::connect((Ipv4Addr::BROADCAST, 1))
+                    .await
+                    .unwrap_err();
+            })
+            .await;
+        table
+            .row("lookup_host of an address", async || {
+                assert_eq!(lookup_host("127.0.0.1:80").await.unwrap().count(), 1);
+            })
+            .await;
+        table
+            .row("lookup_host of nonsense", async || {
+                assert!(lookup_host("nonsense").await.is_err());
+            })
+            .await;
+    });
+}
