@@ -146,6 +146,7 @@ fn a_job_reads_the_clock_of_its_loop() {
 
             time::pause();
             let start = Instant::now();
+            assert_eq!(spawn_blocking(read).await.unwrap(), (true, start));
             sleep(HOUR).await;
             for job in [spawn_blocking(read), Handle::current().spawn_blocking(read)] {
                 assert_eq!(job.await.unwrap(), (true, start + HOUR));
