@@ -374,6 +374,82 @@ fn a_copy_has_the_contents_and_the_permissions() {
     });
 }
 
+#[test]
+fn a_copy_of_a_file_onto_itself_is_refused_and_leaves_it() {
+    let dir = temp();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("file"), "contents").unwrap();
+    std::fs::set_permissions(path("file"), PermissionsExt::from_mode(0o640)).unwrap();
+    std::fs::create_dir(path("below")).unwrap();
+    std::fs::hard_link(path("file"), path("hard")).unwrap();
+    std::os::unix::fs::symlink("file", path("soft")).unwrap();
+    std::os::unix::fs::symlink("..", path("below/up")).unwrap();
+    let before = std::fs::metadata(path("file")).unwrap();
+    let names = [
+        "file",
+        "hard",
+        "soft",
+        "below/../file",
+        "below/up/soft",
+        "./file",
+    ];
+    let descriptor = std::fs::File::open(path("file")).unwrap();
+    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+    let names: Vec<_> = names.into_iter().map(path).chain([by_descriptor]).collect();
+    block_on(async {
+        for from in &names {
+            for to in &names {
+                let error = fs::copy(from, to).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{from:?} to {to:?}");
+                let text = format!("cannot copy {from:?} to {to:?}: they are the same file");
+                assert_eq!(error.to_string(), text);
+            }
+        }
+        let after = std::fs::metadata(path("file")).unwrap();
+        assert_eq!(std::fs::read(path("file")).unwrap(), b"contents");
+        assert_eq!(after.mtime_nsec(), before.mtime_nsec());
+        assert_eq!(after.ctime_nsec(), before.ctime_nsec());
+
+        // Another file of the same contents is another file.
+        std::fs::write(path("other"), "contents and more").unwrap();
+        assert_eq!(fs::copy(path("soft"), path("other")).await.unwrap(), 8);
+        assert_eq!(std::fs::read(path("other")).unwrap(), b"contents");
+        assert_eq!(
+            std::fs::metadata(path("other")).unwrap().mode() & 0o777,
+            0o640
+        );
+
+        // The other operations on two names leave it, too.
+        fs::rename(path("file"), path("hard")).await.unwrap();
+        fs::rename(path("file"), path("file")).await.unwrap();
+        let error = fs::hard_link(path("file"), path("file")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        let error = fs::symlink(path("file"), path("file")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        for name in ["file", "hard"] {
+            assert_eq!(std::fs::read(path(name)).unwrap(), b"contents");
+        }
+    });
+}
+
+#[test]
+fn what_is_no_regular_file_can_be_copied_to_and_not_from() {
+    let dir = temp();
+    let path = file_with(&dir, b"contents");
+    block_on(async {
+        let mode = || std::fs::metadata("/dev/null").unwrap().mode();
+        let before = mode();
+        assert_eq!(fs::copy(&path, "/dev/null").await.unwrap(), 8);
+        assert_eq!(mode(), before);
+        for from in [dir.path(), Path::new("/dev/null")] {
+            let new = dir.path().join("new");
+            let error = fs::copy(from, &new).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            assert!(!new.exists());
+        }
+    });
+}
+
 // ------------------------------------------------------------------------------------- dropping
 
 #[test]

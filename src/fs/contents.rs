@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::future::poll_fn;
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
@@ -202,7 +203,11 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if `from` is not a file.
+/// Returns the error of the system call that failed: [`NotFound`](io::ErrorKind::NotFound),
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others;
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if `from` is not a regular file, or if both paths
+/// lead to the same file: the same path, or by links. The file stays as it is then.
+/// ([`std::fs::copy`] empties it and returns `Ok(0)`.)
 ///
 /// # Cancel safety
 ///
@@ -224,9 +229,32 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
     called_here(async move {
         let from = from.as_ref().to_owned();
         let to = to.as_ref().to_owned();
-        let work = move || std::fs::copy(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
+        let work = move || copy_now(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
         job::run(work).await
     })
+}
+
+/// Does what the standard library does, but looks before it empties the target.
+fn copy_now(from: &Path, to: &Path) -> io::Result<u64> {
+    let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    let mut reader = File::open(from)?;
+    let source = reader.metadata()?;
+    if !source.is_file() {
+        return invalid("the source is not a regular file");
+    }
+    let mut options = File::options();
+    options.write(true).create(true).mode(source.mode());
+    let mut writer = options.open(to)?;
+    let target = writer.metadata()?;
+    if (source.dev(), source.ino()) == (target.dev(), target.ino()) {
+        return invalid("they are the same file");
+    }
+    // Of a device or a FIFO neither is to be changed.
+    if target.is_file() {
+        writer.set_len(0)?;
+        writer.set_permissions(source.permissions())?;
+    }
+    io::copy(&mut reader, &mut writer)
 }
 
 #[cfg(test)]

@@ -156,11 +156,13 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result
 }
 
 /// Gives a file or directory another name, within its file system. A file that has the new name
-/// already is replaced, all at once.
+/// already is replaced, all at once. If both names are of the same file already, the same path or
+/// hard links, nothing happens, as the OS has it: both names stay.
 ///
 /// # Errors
 ///
-/// The OS's: [`CrossesDevices`](io::ErrorKind::CrossesDevices) and others.
+/// Returns the error of the system call: [`NotFound`](io::ErrorKind::NotFound),
+/// [`CrossesDevices`](io::ErrorKind::CrossesDevices) and others.
 ///
 /// # Examples
 ///
