@@ -83,6 +83,21 @@ pub(crate) fn poll_operate(cx: &Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
+/// What is left to the task. For [`charge_unless_charged`].
+pub(crate) fn left() -> u32 {
+    LEFT.get()
+}
+
+/// Charges an operation that moved `bytes`, unless something has been charged since there was `left`.
+///
+/// For operations by readers and writers of which some charge themselves: ours do, those of other
+/// crates do not.
+pub(crate) fn charge_unless_charged(left: u32, bytes: usize) {
+    if LEFT.get() == left {
+        charge(bytes);
+    }
+}
+
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
 /// charged to the task as far as that has something left. Where nothing is counted, that stays so.
 pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {

@@ -1,0 +1,302 @@
+//! Copying from readers to writers.
+
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use futures::io::{AsyncBufRead, AsyncRead, AsyncWrite};
+
+use crate::coop;
+
+/// How much is read at once, as in the standard library.
+const BUFFER_LEN: usize = 8 << 10;
+
+/// Copies all that `reader` has to `writer`, flushes it, and returns the number of bytes.
+///
+/// The data go through a buffer of 8 KiB. With a larger one use [`copy_buf`] and a
+/// [`BufReader`](super::BufReader). The writer is also flushed whenever the reader has to wait, so
+/// that the other end of a connection gets what there is.
+///
+/// If neither the reader nor the writer charges the task's [budget](crate::task::coop), because both
+/// are in memory or of another crate, this does.
+///
+/// # Errors
+///
+/// Returns the first error of the reader or the writer;
+/// [`WriteZero`](io::ErrorKind::WriteZero) if the writer accepts nothing. Some of the data have been
+/// written then.
+///
+/// # Cancel safety
+///
+/// None: what was read and not yet written is lost with the future, and so is the number of bytes.
+/// [`copy_buf`] leaves it in the reader.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// let mut written = Vec::new();
+/// let n = quintet::io::copy(&b"hello"[..], &mut written).await?;
+/// assert_eq!((n, &written[..]), (5, &b"hello"[..]));
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn copy<R, W>(reader: R, writer: &mut W) -> io::Result<u64>
+where
+    R: AsyncRead,
+    W: AsyncWrite + Unpin + ?Sized,
+{
+    let mut reader = pin!(reader);
+    let mut transfer = Transfer::new();
+    poll_fn(|cx| transfer.poll(cx, reader.as_mut(), Pin::new(&mut *writer))).await
+}
+
+/// Copies all that `reader` has to `writer`, flushes it, and returns the number of bytes.
+///
+/// Like [`copy`], but the data are written from the reader's buffer.
+///
+/// # Errors
+///
+/// Those of [`copy`].
+///
+/// # Cancel safety
+///
+/// Dropping the future loses no data: what was not written is still in the reader. The number of
+/// bytes is lost, and the writer may not be flushed.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::io::{BufReader, copy_buf};
+///
+/// # quintet::block_on(async {
+/// let reader = BufReader::with_capacity(64 << 10, &b"hello"[..]);
+/// let mut written = Vec::new();
+/// assert_eq!(copy_buf(reader, &mut written).await?, 5);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn copy_buf<R, W>(reader: R, writer: &mut W) -> io::Result<u64>
+where
+    R: AsyncBufRead,
+    W: AsyncWrite + Unpin + ?Sized,
+{
+    let mut reader = pin!(reader);
+    let mut progress = Progress::default();
+    poll_fn(|cx| {
+        let mut writer = Pin::new(&mut *writer);
+        while !progress.is_at_end {
+            ready!(coop::poll_proceed(cx));
+            let left = coop::left();
+            let data = match reader.as_mut().poll_fill_buf(cx) {
+                Poll::Ready(data) => data?,
+                Poll::Pending => return progress.poll_flush_meanwhile(cx, writer),
+            };
+            if data.is_empty() {
+                progress.is_at_end = true;
+                break;
+            }
+            let n = ready!(writer.as_mut().poll_write(cx, data))?;
+            coop::charge_unless_charged(left, n);
+            progress.note_written(n)?;
+            reader.as_mut().consume(n);
+        }
+        progress.poll_end(cx, writer)
+    })
+    .await
+}
+
+/// Copies in both directions until both have ended, and returns the number of bytes from `a` to `b`
+/// and from `b` to `a`.
+///
+/// When one side has no more data, the write side of the other one is
+/// [closed](AsyncWrite::poll_close): a socket shuts it down. The other direction goes on.
+///
+/// For the rest each direction is like [`copy`], with a buffer of its own.
+///
+/// # Errors
+///
+/// Those of [`copy`], of either direction. The other direction is given up.
+///
+/// # Cancel safety
+///
+/// None: what was read and not yet written is lost with the future.
+///
+/// # Examples
+///
+/// A proxy for one connection:
+///
+/// ```no_run
+/// use quintet::io::copy_bidirectional;
+/// use quintet::net::{TcpListener, TcpStream};
+///
+/// # quintet::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:8080").await?;
+/// let (mut client, _) = listener.accept().await?;
+/// let mut server = TcpStream::connect("127.0.0.1:80").await?;
+/// let (sent, received) = copy_bidirectional(&mut client, &mut server).await?;
+/// println!("{sent} bytes sent, {received} bytes received");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub async fn copy_bidirectional<A, B>(a: &mut A, b: &mut B) -> io::Result<(u64, u64)>
+where
+    A: AsyncRead + AsyncWrite + Unpin + ?Sized,
+    B: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
+    let (mut there, mut back) = (Direction::new(), Direction::new());
+    let mut is_back_first = false;
+    poll_fn(|cx| {
+        let (mut a, mut b) = (Pin::new(&mut *a), Pin::new(&mut *b));
+        // By turns, because the first one may use up the task's budget each time.
+        let (sent, received) = if is_back_first {
+            let received = back.poll(cx, b.as_mut(), a.as_mut())?;
+            (there.poll(cx, a, b)?, received)
+        } else {
+            let sent = there.poll(cx, a.as_mut(), b.as_mut())?;
+            (sent, back.poll(cx, b, a)?)
+        };
+        is_back_first = !is_back_first;
+        Poll::Ready(Ok((ready!(sent), ready!(received))))
+    })
+    .await
+}
+
+/// What has been copied.
+#[derive(Default)]
+struct Progress {
+    copied: u64,
+    is_unflushed: bool,
+    /// Whether the reader has no more. It is not asked again: a terminal would wait for more.
+    is_at_end: bool,
+}
+
+impl Progress {
+    fn note_written(&mut self, n: usize) -> io::Result<()> {
+        if n == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.copied += n as u64;
+        self.is_unflushed = true;
+        Ok(())
+    }
+
+    /// Flushes while the reader has to wait: its other end may wait for what was written.
+    fn poll_flush_meanwhile<W: AsyncWrite + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: Pin<&mut W>,
+    ) -> Poll<io::Result<u64>> {
+        ready!(self.poll_flush(cx, writer))?;
+        Poll::Pending
+    }
+
+    fn poll_end<W: AsyncWrite + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: Pin<&mut W>,
+    ) -> Poll<io::Result<u64>> {
+        ready!(self.poll_flush(cx, writer))?;
+        Poll::Ready(Ok(self.copied))
+    }
+
+    fn poll_flush<W: AsyncWrite + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: Pin<&mut W>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_unflushed {
+            ready!(writer.poll_flush(cx))?;
+            self.is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A copy through a buffer.
+struct Transfer {
+    buffer: Box<[u8]>,
+    unwritten: Range<usize>,
+    progress: Progress,
+}
+
+impl Transfer {
+    fn new() -> Self {
+        Transfer {
+            buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
+            unwritten: 0..0,
+            progress: Progress::default(),
+        }
+    }
+
+    fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut reader: Pin<&mut R>,
+        mut writer: Pin<&mut W>,
+    ) -> Poll<io::Result<u64>>
+    where
+        R: AsyncRead + ?Sized,
+        W: AsyncWrite + ?Sized,
+    {
+        while !self.progress.is_at_end {
+            ready!(coop::poll_proceed(cx));
+            let left = coop::left();
+            if self.unwritten.is_empty() {
+                let Poll::Ready(read) = reader.as_mut().poll_read(cx, &mut self.buffer) else {
+                    return self.progress.poll_flush_meanwhile(cx, writer);
+                };
+                self.unwritten = 0..read?;
+                coop::charge_unless_charged(left, self.unwritten.len());
+                self.progress.is_at_end = self.unwritten.is_empty();
+            } else {
+                let data = &self.buffer[self.unwritten.clone()];
+                let n = ready!(writer.as_mut().poll_write(cx, data))?;
+                coop::charge_unless_charged(left, n);
+                self.progress.note_written(n)?;
+                self.unwritten.start += n;
+            }
+        }
+        self.progress.poll_end(cx, writer)
+    }
+}
+
+/// One of two directions.
+enum Direction {
+    Copies(Transfer),
+    /// The write side of the other end is being closed.
+    Closes(u64),
+    HasEnded(u64),
+}
+
+impl Direction {
+    fn new() -> Self {
+        Direction::Copies(Transfer::new())
+    }
+
+    fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: Pin<&mut R>,
+        mut writer: Pin<&mut W>,
+    ) -> Poll<io::Result<u64>>
+    where
+        R: AsyncRead + ?Sized,
+        W: AsyncWrite + ?Sized,
+    {
+        if let Direction::Copies(transfer) = self {
+            let copied = ready!(transfer.poll(cx, reader, writer.as_mut()))?;
+            *self = Direction::Closes(copied);
+        }
+        if let Direction::Closes(copied) = *self {
+            ready!(writer.poll_close(cx))?;
+            *self = Direction::HasEnded(copied);
+        }
+        match self {
+            Direction::HasEnded(copied) => Poll::Ready(Ok(*copied)),
+            _ => Poll::Pending,
+        }
+    }
+}
