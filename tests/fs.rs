@@ -450,6 +450,61 @@ fn what_is_no_regular_file_can_be_copied_to_and_not_from() {
     });
 }
 
+#[test]
+fn without_a_worker_each_operation_is_an_error_that_asks_no_one_to_wait() {
+    fn is_right<T: Debug>(result: io::Result<T>) {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+        assert!(error.to_string().contains("no worker thread"), "{error}");
+    }
+    let dir = temp();
+    let path = file_with(&dir, b"abc");
+    let mut builder = Runtime::builder();
+    // There is no room for such a thread.
+    builder.thread_stack_size(1 << 60).cached_reads(false);
+    let runtime = builder.build().unwrap();
+    let mut options = std::fs::File::options();
+    let file = options.read(true).write(true).open(&path).unwrap();
+    runtime.block_on(async {
+        let mut file = File::from_std(file);
+        is_right(file.write(b"x").await);
+        is_right(AsyncWriteExt::write(&mut file, b"x").await);
+        is_right(file.read(&mut [0]).await);
+        is_right(AsyncReadExt::read(&mut file, &mut [0]).await);
+        is_right(file.seek(SeekFrom::End(0)).await);
+        is_right(file.read_at(&mut [0], 0).await);
+        is_right(file.write_at(b"x", 0).await);
+        is_right(file.sync_all().await);
+        is_right(fs::read(&path).await);
+        is_right(fs::read_dir(dir.path()).await);
+        // None of them goes on, and an error that was returned is not kept.
+        file.flush().await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+        is_right(file.write(b"x").await);
+        file.into_std().await.unwrap();
+    });
+}
+
+#[test]
+fn the_traits_do_not_return_would_block() {
+    block_on(async {
+        let (mut file, _theirs, _) = full_socket();
+        assert_eq!(
+            file.write(b"x").await.unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+        assert_eq!(
+            file.read(&mut [0]).await.unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+        let error = AsyncWriteExt::write(&mut file, b"x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other);
+        assert!(error.to_string().contains("non-blocking"), "{error}");
+        let error = AsyncReadExt::read(&mut file, &mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Other);
+    });
+}
+
 // ------------------------------------------------------------------------------------- dropping
 
 #[test]

@@ -653,3 +653,16 @@ fn with_workers(test: &str, values: &[OsString], body: fn(&OsStr)) -> Vec<(OsStr
     });
     outputs.collect()
 }
+
+#[test]
+fn a_name_that_no_thread_can_have_is_an_error() {
+    for name in ["a\0b", "\0"] {
+        let error = Runtime::builder().thread_name(name).build().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("NUL"), "{error}");
+    }
+    let runtime = Runtime::builder().thread_name("a\u{300}").build().unwrap();
+    runtime
+        .block_on(async { spawn_blocking(|| ()).await })
+        .unwrap();
+}

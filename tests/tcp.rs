@@ -800,3 +800,78 @@ fn an_idle_server_sleeps() {
     drop(clients);
     server.join().unwrap();
 }
+
+// -------------------------------------------------------------------------- errors and nothing
+
+#[test]
+fn what_cannot_be_connected_or_bound_names_the_address() {
+    block_on(async {
+        let (listener, addr) = listener_apart(99).await;
+        let error = TcpListener::bind(addr).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        let text = format!("cannot listen on {addr}: ");
+        assert!(error.to_string().starts_with(&text), "{error}");
+        drop(listener);
+
+        let error = TcpStream::connect(addr).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let text = format!("cannot connect to {addr}: ");
+        assert!(error.to_string().starts_with(&text), "{error}");
+        assert_eq!(
+            format!("{error:?}"),
+            format!("Custom {{ kind: ConnectionRefused, error: {error} }}")
+        );
+        let source = std::error::Error::source(&error).unwrap();
+        let source = source.downcast_ref::<std::io::Error>().unwrap();
+        assert!(source.raw_os_error().is_some());
+
+        // The last one of several.
+        let other = SocketAddr::from((Ipv4Addr::new(127, 77, 0, 98), addr.port()));
+        let error = TcpStream::connect(&[other, addr][..]).await.unwrap_err();
+        assert!(error.to_string().starts_with(&text), "{error}");
+    });
+}
+
+#[test]
+fn nothing_is_read_and_written_at_once_though_the_socket_is_not_ready() {
+    block_on(async {
+        let (mut stream, _other) = pair().await;
+        // It is registered, and ready for neither.
+        let mut read = [0];
+        assert!(futures::poll!(pin!(stream.read(&mut read))).is_pending());
+        while futures::poll!(pin!(stream.write(&[0; 65536]))).is_ready() {}
+
+        assert_eq!(stream.read(&mut []).await.unwrap(), 0);
+        assert_eq!(stream.peek(&mut []).await.unwrap(), 0);
+        assert_eq!(stream.write(&[]).await.unwrap(), 0);
+        assert_eq!(stream.try_read(&mut []).unwrap(), 0);
+        assert_eq!(stream.try_write(&[]).unwrap(), 0);
+        let (mut a, mut b) = ([], []);
+        let mut bufs = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+        assert_eq!(stream.read_vectored(&mut bufs).await.unwrap(), 0);
+        assert_eq!(stream.read_vectored(&mut []).await.unwrap(), 0);
+        let bufs = [IoSlice::new(&[]), IoSlice::new(&[])];
+        assert_eq!(stream.write_vectored(&bufs).await.unwrap(), 0);
+
+        // By the traits, and by halves.
+        assert_eq!(AsyncReadExt::read(&mut stream, &mut []).await.unwrap(), 0);
+        assert_eq!(AsyncWriteExt::write(&mut stream, &[]).await.unwrap(), 0);
+        let (mut reader, mut writer) = stream.split();
+        assert_eq!(reader.read(&mut []).await.unwrap(), 0);
+        assert_eq!(writer.write_vectored(&bufs).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn reading_nothing_is_charged() {
+    block_on(async {
+        let (stream, _other) = pair().await;
+        quintet::task::yield_now().await;
+        let mut count = 0;
+        while futures::poll!(pin!(stream.read(&mut []))).is_ready() {
+            count += 1;
+            assert!(count < 1000, "there is no end of it");
+        }
+        assert_eq!(count, 128);
+    });
+}

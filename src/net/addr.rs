@@ -1,5 +1,7 @@
 //! Addresses and host names.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6,
@@ -168,15 +170,18 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     blocking::run_io(Purpose::LookUp, resolve).await
 }
 
-/// Tries `operation` on each address in turn; answers the first success, or the last failure.
+/// Tries `operation` on each address in turn; returns the first success, or the last failure, which
+/// names what was tried and the address.
 pub(super) async fn on_any<R>(
+    what: &'static str,
     host: impl ToSocketAddrs,
     mut operation: impl AsyncFnMut(SocketAddr) -> io::Result<R>,
 ) -> io::Result<R> {
-    on_any_of(host.target(), &mut operation).await
+    on_any_of(what, host.target(), &mut operation).await
 }
 
 async fn on_any_of<R>(
+    what: &'static str,
     target: Target,
     operation: &mut impl AsyncFnMut(SocketAddr) -> io::Result<R>,
 ) -> io::Result<R> {
@@ -184,8 +189,43 @@ async fn on_any_of<R>(
     for addr in resolve(target).await? {
         match operation(addr).await {
             Ok(done) => return Ok(done),
-            Err(error) => last = Some(error),
+            Err(error) => last = Some(Failure::new(what, addr, error)),
         }
     }
-    Err(last.expect("`resolve` answers at least one address"))
+    Err(last.expect("`resolve` returns at least one address"))
+}
+
+/// The OS's error, and what it prevented.
+struct Failure {
+    /// "cannot …".
+    what: &'static str,
+    addr: SocketAddr,
+    error: io::Error,
+}
+
+impl Failure {
+    /// Keeps the kind, as users match on it.
+    #[expect(clippy::new_ret_no_self, reason = "it is seen as an error only")]
+    fn new(what: &'static str, addr: SocketAddr, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Failure { what, addr, error })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.what, self.addr, self.error)
+    }
+}
+
+/// The text, for it is what a `main` prints that returns the error.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
 }

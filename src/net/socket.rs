@@ -4,9 +4,13 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, SocketFlags, acceptfrom_with, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::coop;
 
 /// How many connections may wait to be accepted. What the kernel allows at most is often more, but
 /// this is enough for a burst of a whole event batch.
@@ -21,10 +25,7 @@ fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
 pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = stream_socket(addr)?;
     socket.set_reuse_address(true)?;
-    let bound = socket.bind(&addr.into());
-    bound.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
-    })?;
+    socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -69,4 +70,43 @@ pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::R
 pub(super) fn given_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
     let given = buffers.iter().take(IOV_MAX);
     given.map(|buffer| buffer.len()).sum()
+}
+
+/// Resolves a read or write of nothing. The OS may let it wait for others' data.
+pub(super) fn poll_nothing(cx: &Context<'_>) -> Poll<io::Result<usize>> {
+    ready!(coop::poll_proceed(cx));
+    coop::charge(0);
+    Poll::Ready(Ok(0))
+}
+
+/// An operation that moves bytes, if there are any to be moved.
+#[must_use = "futures do nothing unless they are awaited"]
+pub(super) struct UnlessEmpty<F> {
+    is_empty: bool,
+    operation: F,
+}
+
+impl<F> UnlessEmpty<F> {
+    #[inline]
+    pub(super) fn new(is_empty: bool, operation: F) -> Self {
+        UnlessEmpty {
+            is_empty,
+            operation,
+        }
+    }
+}
+
+impl<F> Future for UnlessEmpty<F>
+where
+    F: Future<Output = io::Result<usize>> + Unpin,
+{
+    type Output = io::Result<usize>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.is_empty {
+            return poll_nothing(cx);
+        }
+        Pin::new(&mut self.operation).poll(cx)
+    }
 }

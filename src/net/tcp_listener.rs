@@ -41,11 +41,15 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// The OS's, for the last of the addresses; those of the look-up of a name.
+    /// Returns the error for the last of the addresses, which it names:
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse),
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others. Returns the errors of the
+    /// look-up of a name, too.
     #[track_caller]
     pub fn bind(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
-            let listener = addr::on_any(addr, async |addr| socket::listen(addr)).await?;
+            let listener =
+                addr::on_any("listen on", addr, async |addr| socket::listen(addr)).await?;
             Ok(TcpListener {
                 source: Source::new(listener),
             })

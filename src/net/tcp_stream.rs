@@ -12,7 +12,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
 use super::addr::{self, ToSocketAddrs};
-use super::socket;
+use super::socket::{self, UnlessEmpty};
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::blocking::called_here;
 use crate::coop;
@@ -48,18 +48,21 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first of the addresses that answers.
+    /// Connects to the first of the addresses that accepts the connection.
     ///
     /// # Errors
     ///
-    /// The OS's, for the last of the addresses; those of the look-up of a name.
+    /// Returns the error for the last of the addresses, which it names:
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused),
+    /// [`TimedOut`](io::ErrorKind::TimedOut) and others. The OS's error is its
+    /// [`source`](std::error::Error::source). Returns the errors of the look-up of a name, too.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives up the connection.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
-        called_here(async move { addr::on_any(addr, TcpStream::connect_to).await })
+        called_here(async move { addr::on_any("connect to", addr, TcpStream::connect_to).await })
     }
 
     async fn connect_to(addr: SocketAddr) -> io::Result<Self> {
@@ -124,8 +127,11 @@ impl TcpStream {
     ///
     /// Dropping the future loses no data.
     pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        self.source
-            .operate(Direction::Read, |stream| read(stream, buf))
+        let is_empty = buf.is_empty();
+        let operation = self
+            .source
+            .operate(Direction::Read, move |stream| read(stream, buf));
+        UnlessEmpty::new(is_empty, operation)
     }
 
     /// Reads into several buffers, one after the other; see [`read`](TcpStream::read).
@@ -137,8 +143,11 @@ impl TcpStream {
         &self,
         bufs: &mut [IoSliceMut<'_>],
     ) -> impl Future<Output = io::Result<usize>> {
-        self.source
-            .operate(Direction::Read, |stream| read_vectored(stream, bufs))
+        let is_empty = bufs.iter().all(|buf| buf.is_empty());
+        let operation = self
+            .source
+            .operate(Direction::Read, move |stream| read_vectored(stream, bufs));
+        UnlessEmpty::new(is_empty, operation)
     }
 
     /// Reads exactly as much as `buf` holds.
@@ -174,8 +183,11 @@ impl TcpStream {
     ///
     /// Dropping the future loses no data.
     pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        self.source
-            .operate(Direction::Read, |stream| stream.peek(buf).map(Done::new))
+        let is_empty = buf.is_empty();
+        let operation = self.source.operate(Direction::Read, move |stream| {
+            stream.peek(buf).map(Done::new)
+        });
+        UnlessEmpty::new(is_empty, operation)
     }
 
     /// Writes as much of `buf` as the OS takes, and returns how much.
@@ -188,8 +200,11 @@ impl TcpStream {
     ///
     /// Dropping the future before it has answered has written nothing.
     pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
-        self.source
-            .operate(Direction::Write, |stream| write(stream, buf))
+        let is_empty = buf.is_empty();
+        let operation = self
+            .source
+            .operate(Direction::Write, move |stream| write(stream, buf));
+        UnlessEmpty::new(is_empty, operation)
     }
 
     /// Writes from several buffers, one after the other; see [`write`](TcpStream::write).
@@ -198,8 +213,11 @@ impl TcpStream {
     ///
     /// The OS's.
     pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
-        self.source
-            .operate(Direction::Write, |stream| write_vectored(stream, bufs))
+        let is_empty = bufs.iter().all(|buf| buf.is_empty());
+        let operation = self
+            .source
+            .operate(Direction::Write, move |stream| write_vectored(stream, bufs));
+        UnlessEmpty::new(is_empty, operation)
     }
 
     /// Writes all of `buf`.
@@ -259,6 +277,9 @@ impl TcpStream {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is nothing; the OS's.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         self.source
             .try_operate(Direction::Read, |stream| read(stream, buf))
     }
@@ -269,6 +290,9 @@ impl TcpStream {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if it does not; the OS's.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         self.source
             .try_operate(Direction::Write, |stream| write(stream, buf))
     }
@@ -428,6 +452,9 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return socket::poll_nothing(cx);
+        }
         self.source
             .poll_operate(cx, Direction::Read, |stream| read(stream, buf))
     }
@@ -437,6 +464,9 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return socket::poll_nothing(cx);
+        }
         self.source
             .poll_operate(cx, Direction::Read, |stream| read_vectored(stream, bufs))
     }
@@ -448,6 +478,9 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return socket::poll_nothing(cx);
+        }
         self.source
             .poll_operate(cx, Direction::Write, |stream| write(stream, buf))
     }
@@ -457,6 +490,9 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return socket::poll_nothing(cx);
+        }
         self.source
             .poll_operate(cx, Direction::Write, |stream| write_vectored(stream, bufs))
     }

@@ -137,6 +137,8 @@ impl Builder {
     }
 
     /// Names the worker threads; each gets a dash and its number behind this.
+    ///
+    /// The name must not contain a NUL byte; [`build`](Builder::build) returns an error then.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         self.pool.thread_name = name.into();
         self
@@ -299,10 +301,13 @@ impl Builder {
     /// # Errors
     ///
     /// If `QUINTET_WORKERS` is set to something that is not a number between 1 and 1024 (and
-    /// [`worker_threads`](Builder::worker_threads) does not override it); if the OS has no more
-    /// descriptors for a poller.
+    /// [`worker_threads`](Builder::worker_threads) does not override it), or if the
+    /// [name of the threads](Builder::thread_name) contains a NUL byte:
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput). If the OS has no more descriptors for a poller:
+    /// the error of the system call.
     pub fn build(&mut self) -> io::Result<Runtime> {
         let mut pool = self.pool.clone();
+        check_thread_name(&pool.thread_name)?;
         pool.workers = match self.workers {
             Some(workers) => workers,
             None => workers_from_environment(pool.workers)?,
@@ -325,6 +330,17 @@ impl Default for Builder {
 
 fn with_context(error: &io::Error, context: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{context}: {error}"))
+}
+
+/// The standard library would panic, where the first thread is started.
+fn check_thread_name(name: &str) -> io::Result<()> {
+    if name.contains('\0') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the name of worker threads must not contain a NUL byte, as {name:?} does"),
+        ));
+    }
+    Ok(())
 }
 
 fn workers_from_environment(default: usize) -> io::Result<usize> {

@@ -112,7 +112,15 @@ impl Error for JoinError {
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
         match error.cause {
-            Cause::NoWorker(error) => error,
+            Cause::NoWorker(ref cause) => {
+                let kind = match cause.kind() {
+                    // That is what the OS says of a thread too many. But who polls for I/O takes it
+                    // for a reason to wait.
+                    io::ErrorKind::WouldBlock => io::ErrorKind::Other,
+                    kind => kind,
+                };
+                io::Error::new(kind, error)
+            }
             Cause::Cancelled | Cause::Panicked(_) => io::Error::other(error),
         }
     }
