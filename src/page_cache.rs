@@ -25,6 +25,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use directories::Directories;
+use kernel::Stat;
 pub(crate) use kernel::{Kernel, Linux};
 
 /// The most that is read at once. It takes some 15 µs, and a worker's wake-up no longer shows in the
@@ -80,8 +81,8 @@ pub(crate) struct Begun<F> {
     pub(crate) contents: Vec<u8>,
     /// How long it says it is.
     pub(crate) stated: u64,
-    /// Whether somebody must open its other end first.
-    pub(crate) is_fifo: bool,
+    /// Whether its other end must be opened first, if that is known.
+    pub(crate) is_fifo: Option<bool>,
 }
 
 /// How much of a read was there.
@@ -191,13 +192,13 @@ impl PageCache {
             file,
             contents: Vec::new(),
             stated: 0,
-            is_fifo: false,
+            is_fifo: None,
         };
-        let Ok(stat) = kernel.stat(&begun.file) else {
+        let Some(stat) = self.stat(kernel, &begun.file) else {
             return Attempt::Begun(begun);
         };
         begun.stated = stat.len;
-        begun.is_fifo = stat.kind == FileType::Fifo;
+        begun.is_fifo = Some(stat.kind == FileType::Fifo);
         // Whoever waits at the other end of a FIFO has seen that it was opened. So it is not closed, to
         // be opened again by the worker: the one at the other end would take that for the end.
         if stat.kind != FileType::RegularFile {
@@ -305,20 +306,16 @@ impl PageCache {
         if !self.may_open(kernel, path) {
             return None;
         }
-        let is_regular = |file: &K::File| {
-            let stat = kernel.stat(file);
-            stat.is_ok_and(|stat| stat.kind == FileType::RegularFile)
-        };
         // Whoever opens a FIFO waits for its other end, which a worker must do; and to have opened it
         // before would look to the other end as if somebody had come and gone.
         match self.judge(kernel, path, kernel.look_up(path))? {
-            Ok(found) if is_regular(&found) => {}
+            Ok(found) if self.is_regular(kernel, &found) => {}
             Ok(_) => return None,
             Err(NotFound) => return Some(Err(NotFound)),
         }
         match self.judge(kernel, path, kernel.open(path))? {
             // The name may have come to mean something else.
-            Ok(file) if is_regular(&file) => {
+            Ok(file) if self.is_regular(kernel, &file) => {
                 kernel.let_wait(&file).ok()?;
                 let suitability = Suitability::default();
                 suitability.set(self.learn(kernel, path, &file));
@@ -336,6 +333,18 @@ impl PageCache {
         }
         let found = self.judge(kernel, path, kernel.look_up(path))?;
         Some(found.is_ok())
+    }
+
+    /// What is known of an open file.
+    fn stat<K: Kernel>(&mut self, kernel: &K, file: &K::File) -> Option<Stat> {
+        let stat = kernel.stat(file);
+        self.is_on &= !stat.is_err_and(is_refusal);
+        stat.ok()
+    }
+
+    fn is_regular<K: Kernel>(&mut self, kernel: &K, file: &K::File) -> bool {
+        let stat = self.stat(kernel, file);
+        stat.is_some_and(|stat| stat.kind == FileType::RegularFile)
     }
 
     /// What the search for a name came to, if that is the answer. Learns from it.

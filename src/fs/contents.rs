@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
@@ -116,7 +116,11 @@ fn read_now(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
 /// Reads on what was begun without waiting. From here on it waits.
 fn go_on(begun: Begun<File>, wanted: &Wanted) -> io::Result<Vec<u8>> {
     let file = begun.file;
-    if begun.is_fifo {
+    let is_fifo = begun.is_fifo.unwrap_or_else(|| {
+        let metadata = file.metadata();
+        metadata.is_ok_and(|metadata| metadata.file_type().is_fifo())
+    });
+    if is_fifo {
         // Opening it would have waited for a writer. Until the first one has come it has neither data
         // nor an end to tell of.
         retry(|| {

@@ -24,7 +24,7 @@ pub(crate) trait Kernel {
     /// Whether the calls below are there, and say the truth. Asked once for each process.
     fn is_able(&self) -> bool;
 
-    /// Whether opening from the cache is still allowed.
+    /// Whether opening from the cache, and asking what was opened, is still allowed.
     fn is_allowed(&self) -> bool;
 
     /// Opens a file for reading if its name is in the cache. What is not a regular file does not
@@ -77,8 +77,9 @@ impl Kernel for Linux {
         // The root has no name that could be missing. `EINVAL` is of a kernel that knows no
         // `RESOLVE_CACHED`.
         let refused = [Errno::NOSYS, Errno::PERM, Errno::INVAL];
-        self.look_up(Path::new("/"))
-            .map_or_else(|error| !refused.contains(&error), |_| true)
+        let root = self.look_up(Path::new("/"));
+        let asked = root.and_then(|root| self.stat(&root));
+        !asked.is_err_and(|error| refused.contains(&error))
     }
 
     fn open(&self, path: &Path) -> Result<File, Errno> {

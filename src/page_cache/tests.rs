@@ -252,11 +252,30 @@ fn what_is_no_file_is_not_read_but_not_opened_twice_either() {
         let Attempt::Begun(begun) = read(&mut on(), &kernel) else {
             panic!("it is open");
         };
-        assert_eq!(begun.is_fifo, kind == FileType::Fifo);
+        assert_eq!(begun.is_fifo, Some(kind == FileType::Fifo));
         assert!(begun.contents.is_empty());
     }
     let kernel = Fake::default().opening([Ok(())]).stating([Err(Errno::IO)]);
-    assert_begun(&read(&mut on(), &kernel), 0);
+    let Attempt::Begun(begun) = read(&mut on(), &kernel) else {
+        panic!("it is open");
+    };
+    assert_eq!(begun.is_fifo, None, "the worker finds out");
+}
+
+#[test]
+fn where_nothing_is_said_of_an_open_file_nothing_more_is_tried() {
+    for error in [Errno::NOSYS, Errno::PERM] {
+        let mut cache = on();
+        let kernel = Fake::default().opening([Ok(())]).stating([Err(error)]);
+        assert_begun(&read(&mut cache, &kernel), 0);
+        kernel.is_through();
+        assert!(!cache.is_on());
+
+        let mut cache = on();
+        let kernel = Fake::default().looking_up([Ok(())]).stating([Err(error)]);
+        assert!(cache.open(&kernel, Path::new(PATH)).is_none());
+        assert!(!cache.is_on());
+    }
 }
 
 #[test]
