@@ -29,8 +29,11 @@ use quintet::{spawn, spawn_blocking};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+#[path = "support/alarm.rs"]
+mod alarm;
 #[path = "support/patience.rs"]
 mod patience;
+use alarm::can_set_alarm;
 use patience::in_time;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -69,9 +72,22 @@ impl Host {
     /// `is_done`.
     fn serve_until(&self, is_done: impl Fn() -> bool) {
         while !is_done() {
-            wait_for(&[self.fd.as_fd()]);
+            self.wait();
             self.turn();
         }
+    }
+
+    /// How long the host waits for the descriptor, where the OS has no alarm for timers.
+    fn patience(&self) -> Option<Duration> {
+        if can_set_alarm() {
+            return None;
+        }
+        let deadline = self.runtime.next_deadline()?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn wait(&self) {
+        wait_for(&[self.fd.as_fd()], self.patience());
     }
 
     fn serve<T>(&self, task: &JoinHandle<T>) {
@@ -98,13 +114,14 @@ fn is_readable(fd: &impl AsFd) -> bool {
 }
 
 /// Waits until one of the descriptors is readable or has hung up, and tells for each whether it is.
-fn wait_for(fds: &[BorrowedFd<'_>]) -> Vec<bool> {
+fn wait_for(fds: &[BorrowedFd<'_>], patience: Option<Duration>) -> Vec<bool> {
     let mut fds: Vec<_> = fds
         .iter()
         .map(|&fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
         .collect();
+    let patience = patience.map(|patience| Timespec::try_from(patience).expect("not that long"));
     loop {
-        match poll(&mut fds, None) {
+        match poll(&mut fds, patience.as_ref()) {
             Ok(_) => break,
             Err(Errno::INTR) => {}
             Err(error) => panic!("poll: {error}"),
@@ -172,10 +189,10 @@ fn a_host_with_an_input_of_its_own_serves_both() {
         let mut open = Some((sender, host.runtime.handle().keep_alive()));
         while host.turn() {
             let Some((lines, _)) = &open else {
-                wait_for(&[host.fd.as_fd()]);
+                host.wait();
                 continue;
             };
-            if wait_for(&[host.fd.as_fd(), input.as_fd()])[1] {
+            if wait_for(&[host.fd.as_fd(), input.as_fd()], host.patience())[1] {
                 let mut buf = [0; 32];
                 let count = input.read(&mut buf).unwrap();
                 for &byte in &buf[..count] {
@@ -366,7 +383,7 @@ fn what_comes_through_a_handle_is_seen() {
         });
         // The guard's end makes the descriptor readable, and the turn says that nothing is alive.
         while host.turn() {
-            wait_for(&[host.fd.as_fd()]);
+            host.wait();
         }
         thread.join().unwrap();
     });
@@ -525,7 +542,7 @@ fn two_guests_of_one_host_talk_to_each_other() {
             }
         });
         while !first.is_finished() {
-            let ready = wait_for(&[hosts[0].fd.as_fd(), hosts[1].fd.as_fd()]);
+            let ready = wait_for(&[hosts[0].fd.as_fd(), hosts[1].fd.as_fd()], None);
             for (host, is_ready) in hosts.iter().zip(ready) {
                 if is_ready {
                     host.turn();

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
+#[path = "support/alarm.rs"]
+mod alarm;
 #[path = "support/child.rs"]
 mod child;
 #[path = "support/patience.rs"]
 mod patience;
 #[path = "support/reports.rs"]
 mod reports;
+#[path = "support/skipped.rs"]
+mod skipped;
 #[path = "support/strict.rs"]
 mod strict;
 mod support;
@@ -38,7 +42,9 @@ use quintet::time::{
 use rustix::event::{PollFd, PollFlags, poll as poll_fds};
 use rustix::time::{ClockId, clock_gettime};
 
+use alarm::can_set_alarm;
 use child::{child, in_a_child};
+use skipped::skip;
 use strict::block_on;
 use support::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
@@ -101,6 +107,10 @@ fn a_sleep_is_never_early() {
 
 #[test]
 fn a_sleep_is_not_rounded_to_milliseconds() {
+    if !can_set_alarm() {
+        skip("waits are rounded to milliseconds, as the OS has no timerfd");
+        return;
+    }
     let wanted = Duration::from_micros(100);
     let took = || {
         block_on(async {
@@ -169,6 +179,10 @@ fn many_timers_of_a_millisecond_end_one_wait() {
 
 #[test]
 fn time_that_was_moved_by_hand_and_goes_on_meets_its_deadlines() {
+    if !can_set_alarm() {
+        skip("the descriptor tells of no timer, as the OS has no timerfd");
+        return;
+    }
     // What is missed is never fetched: nothing else ends this wait.
     watched(|| {
         let long = Duration::from_secs(3600);

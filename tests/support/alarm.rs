@@ -1,0 +1,11 @@
+//! Whether the OS gives a `timerfd`, by which timers make a loop's descriptor readable.
+
+use std::sync::OnceLock;
+
+use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+
+/// Old sandboxes refuse it.
+pub(crate) fn can_set_alarm() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).is_ok())
+}
