@@ -37,6 +37,9 @@ fn streams() {
         table
             .row("read", async || own.read(&mut [0]).await.unwrap())
             .await;
+        table
+            .row("read of nothing", async || own.read(&mut []).await.unwrap())
+            .await;
         let (own, _peer) = filled();
         table
             .row("read_vectored", async || {
