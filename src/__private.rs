@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::report;
 use crate::runtime::{Builder, Handle, Runtime, Stalled};
-use crate::task::{self, LocalKey};
+use crate::task::{self, LocalKey, boxed_if_large};
 use crate::testing;
 use crate::time;
 
@@ -27,7 +27,7 @@ pub fn run_or_exit<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
-    build_or_exit(build).block_on(body)
+    boxed_if_large!(body: F, Box::pin => build_or_exit(build).block_on(body))
 }
 
 /// For functions under `main` with another name.
@@ -40,7 +40,7 @@ pub fn run_or_panic<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
-    build_or_panic(build).block_on(body)
+    boxed_if_large!(body: F, Box::pin => build_or_panic(build).block_on(body))
 }
 
 /// For a `main` that ends when nothing is alive any more.
@@ -52,7 +52,8 @@ pub fn live_or_exit<F>(
 where
     F: Future<Output: 'static> + 'static,
 {
-    match live(build_or_exit(build), body) {
+    let ended = boxed_if_large!(body: F, Box::pin => live(build_or_exit(build), body));
+    match ended {
         Ok(output) => output,
         Err(Some(stalled)) => {
             report::print(format_args!("{stalled}"));
@@ -77,7 +78,8 @@ pub fn live_or_panic<F>(
 where
     F: Future<Output: 'static> + 'static,
 {
-    match live(build_or_panic(build), body) {
+    let ended = boxed_if_large!(body: F, Box::pin => live(build_or_panic(build), body));
+    match ended {
         Ok(output) => output,
         Err(Some(stalled)) => panic!("{stalled}"),
         Err(None) => panic!("the runtime was stopped before the function had ended"),
@@ -268,7 +270,7 @@ impl Plan {
             build(builder)
         });
         let output = match self.timeout {
-            Some(limit) => runtime.block_on(within(limit, body())),
+            Some(limit) => runtime.block_on(within(limit, Box::pin(body()))),
             None => runtime.block_on(body()),
         };
         if is_checked(&output) {

@@ -17,7 +17,7 @@ use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, Shared};
 use crate::panics;
 use crate::pool::{Class, JobResult, Label, Pool, Ticket};
-use crate::task::{Builder, JoinHandle, Remote};
+use crate::task::{Builder, JoinHandle, Remote, boxed_if_large};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
 
 pub(crate) use call_site::{call_site, called_here};
@@ -53,7 +53,7 @@ where
         name: None,
         location: Location::caller(),
     };
-    spawn_with(f, Class::Plain, origin)
+    boxed_if_large!(f: F, Box::new => spawn_with(f, Class::Plain, origin))
 }
 
 /// What an operation of ours wants from a worker.
@@ -114,7 +114,7 @@ impl Builder {
             name: self.into_name(),
             location: Location::caller(),
         };
-        spawn_with(f, Class::Plain, origin)
+        boxed_if_large!(f: F, Box::new => spawn_with(f, Class::Plain, origin))
     }
 }
 

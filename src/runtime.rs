@@ -24,7 +24,7 @@ use crate::blocking;
 use crate::context;
 use crate::event_loop::{EventLoop, Quiet};
 use crate::panics;
-use crate::task::{self, JoinHandle};
+use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 
 pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, Wait};
@@ -115,6 +115,11 @@ impl Runtime {
             name: Some(Name::new("root".to_owned())),
             location: Location::caller(),
         };
+        boxed_if_large!(future: F, Box::pin => self.block_on_root(future, origin))
+    }
+
+    #[track_caller]
+    fn block_on_root<F: Future>(&self, future: F, origin: Origin) -> F::Output {
         let mut output = None;
         let mut stuck = None;
         let result = self.drive("block_on", || {
@@ -151,7 +156,7 @@ impl Runtime {
         F: Future<Output: 'static> + 'static,
     {
         let _entered = context::enter(&self.event_loop);
-        task::spawn(future)
+        boxed_if_large!(future: F, Box::pin => task::spawn(future))
     }
 
     /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking).
@@ -162,7 +167,7 @@ impl Runtime {
         T: Send + 'static,
     {
         let _entered = context::enter(&self.event_loop);
-        blocking::spawn_blocking(f)
+        boxed_if_large!(f: F, Box::new => blocking::spawn_blocking(f))
     }
 
     /// Makes this runtime the current one of the thread while the guard lives, so that
@@ -252,7 +257,7 @@ impl fmt::Debug for Runtime {
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match Runtime::new() {
-        Ok(runtime) => runtime.block_on(future),
+        Ok(runtime) => boxed_if_large!(future: F, Box::pin => runtime.block_on(future)),
         Err(error) => panic!("the quintet runtime could not be built: {error}"),
     }
 }

@@ -93,7 +93,7 @@ where
         name: None,
         location: Location::caller(),
     };
-    spawn_with(future, origin)
+    boxed_if_large!(future: F, Box::pin => spawn_with(future, origin))
 }
 
 #[track_caller]
@@ -103,6 +103,33 @@ where
 {
     spawn_work(FutureWork::new(future), origin, First::Ready)
 }
+
+/// Futures and closures from this size on, in bytes, are boxed where they come in. Each function that
+/// they pass through may hold a copy of them on the stack, and does so without optimization; the copies cost
+/// more than a second allocation does. The sizes are tokio's.
+const LARGE: usize = if cfg!(debug_assertions) {
+    2 * 1024
+} else {
+    16 * 1024
+};
+
+/// Whether a future or closure of this type is boxed where it comes in.
+pub(crate) const fn is_large<F>() -> bool {
+    size_of::<F>() >= LARGE
+}
+
+/// Makes a call with a future or closure, which is put into a box before if it is large.
+macro_rules! boxed_if_large {
+    ($value:ident: $Type:ty, $boxed:path => $call:expr) => {
+        if $crate::task::is_large::<$Type>() {
+            let $value = $boxed($value);
+            $call
+        } else {
+            $call
+        }
+    };
+}
+pub(crate) use boxed_if_large;
 
 /// Where a task has its first turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,9 @@
 
 use super::Handle;
 use crate::blocking::spawn_blocking;
-use crate::task::{AbortHandle, JoinHandle, JoinSet, TaskTracker, TaskTrackerToken};
+use crate::task::{
+    AbortHandle, JoinHandle, JoinSet, TaskTracker, TaskTrackerToken, boxed_if_large,
+};
 
 impl<T: 'static> JoinSet<T> {
     /// Spawns a task onto the runtime of `handle`, adds it to the set, and returns what can abort
@@ -18,7 +20,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        self.insert(handle.spawn(future))
+        self.insert(boxed_if_large!(future: F, Box::pin => handle.spawn(future)))
     }
 
     /// Runs `f` on a worker thread of the current runtime, adds this as a task to the set, and
@@ -67,7 +69,7 @@ impl TaskTracker {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        handle.spawn(self.track_future(future))
+        boxed_if_large!(future: F, Box::pin => handle.spawn(self.track_future(future)))
     }
 
     /// Runs `f` on a worker thread of the current runtime and tracks it; see

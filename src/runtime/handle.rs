@@ -13,7 +13,7 @@ use crate::context;
 use crate::event_loop::{EventLoop, Shared};
 use crate::ready;
 use crate::sync::{self, oneshot};
-use crate::task::{self, JoinError, JoinHandle};
+use crate::task::{self, JoinError, JoinHandle, boxed_if_large};
 use crate::tasks::Origin;
 
 use super::{Dump, DumpError, KeepAlive};
@@ -89,7 +89,7 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        task::spawn_from_elsewhere(&self.shared, future, origin)
+        boxed_if_large!(future: F, Box::pin => task::spawn_from_elsewhere(&self.shared, future, origin))
     }
 
     /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking). The
@@ -104,7 +104,7 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        blocking::spawn_from_elsewhere(&self.shared, f, origin)
+        boxed_if_large!(f: F, Box::new => blocking::spawn_from_elsewhere(&self.shared, f, origin))
     }
 
     /// Runs `future` on the runtime's thread, as a task, and blocks this thread until it is done:
@@ -147,7 +147,7 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        let task = task::spawn_from_elsewhere(&self.shared, future, origin);
+        let task = boxed_if_large!(future: F, Box::pin => task::spawn_from_elsewhere(&self.shared, future, origin));
         match sync::wait(task).map_err(JoinError::try_into_panic) {
             Ok(output) => output,
             Err(Ok(payload)) => panic::resume_unwind(payload),

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{JoinHandle, spawn_with};
+use super::{JoinHandle, boxed_if_large, spawn_with};
 use crate::tasks::{Name, Origin};
 
 /// Spawns a task with more than the default settings.
@@ -54,6 +54,6 @@ impl Builder {
             name: self.name,
             location: Location::caller(),
         };
-        spawn_with(future, origin)
+        boxed_if_large!(future: F, Box::pin => spawn_with(future, origin))
     }
 }

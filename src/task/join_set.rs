@@ -15,7 +15,7 @@ use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use super::{AbortHandle, Id, JoinError, JoinHandle};
+use super::{AbortHandle, Id, JoinError, JoinHandle, boxed_if_large};
 use crate::context;
 use crate::coop;
 use crate::slots::{Key, Slots};
@@ -222,7 +222,7 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.insert(super::spawn(future))
+        self.insert(boxed_if_large!(future: F, Box::pin => super::spawn(future)))
     }
 
     /// The same as [`spawn`](JoinSet::spawn), whose futures need not be `Send` either: for programs
@@ -236,7 +236,7 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.spawn(future)
+        boxed_if_large!(future: F, Box::pin => self.spawn(future))
     }
 
     /// Adds a task.
@@ -532,7 +532,8 @@ impl<T: 'static> Builder<'_, T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.set.insert(self.task.spawn(future))
+        self.set
+            .insert(boxed_if_large!(future: F, Box::pin => self.task.spawn(future)))
     }
 
     /// The same as [`spawn`](Builder::spawn).
@@ -545,7 +546,7 @@ impl<T: 'static> Builder<'_, T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.spawn(future)
+        boxed_if_large!(future: F, Box::pin => self.spawn(future))
     }
 }
 

@@ -17,6 +17,7 @@ mod try_scope;
 use std::fmt;
 use std::rc::Rc;
 
+use super::boxed_if_large;
 use children::{Children, Owned, Stage};
 use nursery::Nursery;
 
@@ -184,7 +185,7 @@ impl<'env> Scope<'env> {
     where
         F: Future + 'env,
     {
-        self.children.spawn(future, Some)
+        boxed_if_large!(future: F, Box::pin => self.children.spawn(future, Some))
     }
 
     /// Cancels all children, and takes no others from now on.

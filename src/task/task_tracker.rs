@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{JoinHandle, spawn};
+use super::{JoinHandle, boxed_if_large, spawn};
 use crate::sync::crowd::{Crowd, Place};
 
 /// Counts tasks, so that a shutdown can wait for them to end.
@@ -145,7 +145,7 @@ impl TaskTracker {
     where
         F: Future<Output: 'static> + 'static,
     {
-        spawn(self.track_future(future))
+        boxed_if_large!(future: F, Box::pin => spawn(self.track_future(future)))
     }
 
     /// The same as [`spawn`](TaskTracker::spawn), whose futures need not be `Send` either: for
@@ -159,7 +159,7 @@ impl TaskTracker {
     where
         F: Future<Output: 'static> + 'static,
     {
-        self.spawn(future)
+        boxed_if_large!(future: F, Box::pin => self.spawn(future))
     }
 
     /// Tracks `future` from now until it is dropped.

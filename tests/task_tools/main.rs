@@ -15,6 +15,7 @@ mod coop;
 mod ends;
 mod id;
 mod join_set;
+mod large;
 mod task_local;
 mod task_tracker;
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::ScopedJoinHandle;
 use super::children::{Children, Owned, Stage};
 use super::nursery::Nursery;
+use crate::task::boxed_if_large;
 
 /// Runs `body` and the children that it spawns, and waits until all of them have ended or one has
 /// failed.
@@ -94,8 +95,8 @@ impl<'env, E> TryScope<'env, E> {
         E: 'env,
     {
         let scope = self.clone();
-        self.children
-            .spawn(future, move |output| scope.settle(output))
+        let settle = move |output| scope.settle(output);
+        boxed_if_large!(future: F, Box::pin => self.children.spawn(future, settle))
     }
 
     /// Takes what a child's future answered: an error halts the scope.
