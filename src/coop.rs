@@ -98,6 +98,17 @@ pub(crate) fn charge_unless_charged(left: u32, bytes: usize) {
     }
 }
 
+/// Runs `poll`, the turn of one among several within a task, which costs an operation if none is
+/// charged in it. So what takes turns for nothing ends, and the levels of a nest cost nothing.
+pub(crate) fn charge_turn<R>(poll: impl FnOnce() -> R) -> R {
+    let left = LEFT.get();
+    let result = poll();
+    if LEFT.get() == left {
+        charge(0);
+    }
+    result
+}
+
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
 /// charged to the task as far as that has something left. Where nothing is counted, that stays so.
 pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::future::pending;
 use std::pin::pin;
 use std::rc::Rc;
+use std::thread;
 
 use futures::FutureExt;
 use quintet::runtime::{Builder, Handle, Runtime};
-use quintet::task::{ContextVar, set_immediate, yield_now};
+use quintet::task::{ContextVar, scope, set_immediate, try_scope, yield_now};
 use quintet::time::{Duration, sleep};
 use quintet::{spawn, spawn_blocking};
 
@@ -112,6 +113,79 @@ fn jobs_under_a_seed_begin_without_too() {
         spawn_blocking(|| NUMBER.get()).await.unwrap()
     });
     assert_eq!(seen, None);
+}
+
+#[test]
+fn tasks_from_another_thread_begin_without_what_their_new_thread_has() {
+    NUMBER.set(1);
+    for seed in [None, Some(7)] {
+        let mut builder = Builder::new();
+        if let Some(seed) = seed {
+            builder.seed(seed);
+        }
+        let runtime = builder.build().unwrap();
+        let handle = runtime.handle().clone();
+        let away = thread::spawn(move || handle.spawn(async { NUMBER.get() }));
+        let here = runtime.handle().spawn(async { NUMBER.get() });
+        let seen = runtime.block_on(async {
+            NUMBER.set(2);
+            (away.join().unwrap().await.unwrap(), here.await.unwrap())
+        });
+        assert_eq!(seen, (None, None), "{seed:?}");
+    }
+    assert_eq!(NUMBER.get(), Some(1));
+}
+
+#[quintet::test]
+async fn children_of_a_scope_inherit_and_then_have_their_own() {
+    NUMBER.set(1);
+    let seen = scope(async |s| {
+        let first = s.spawn(async {
+            let inherited = NUMBER.get();
+            NUMBER.set(2);
+            yield_now().await;
+            let inner = scope(async |s| s.spawn(async { NUMBER.get() }).await.unwrap()).await;
+            (inherited, NUMBER.get(), inner)
+        });
+        let second = s.spawn(async {
+            let before = NUMBER.get();
+            yield_now().await;
+            (before, NUMBER.get())
+        });
+        yield_now().await;
+        let unseen = NUMBER.get();
+        NUMBER.set(3);
+        let third = s.spawn(async { NUMBER.get() });
+        (
+            first.await.unwrap(),
+            second.await.unwrap(),
+            third.await.unwrap(),
+            unseen,
+        )
+    })
+    .await;
+    assert_eq!(seen.0, (Some(1), Some(2), Some(2)));
+    assert_eq!(seen.1, (Some(1), Some(1)));
+    assert_eq!((seen.2, seen.3), (Some(3), Some(1)));
+    assert_eq!(NUMBER.get(), Some(3), "the body is the caller's");
+}
+
+#[quintet::test]
+async fn children_of_a_scope_are_dropped_with_their_values() {
+    let log = Rc::default();
+    try_scope(async |s| {
+        s.spawn(async {
+            SHARED.set(Rc::clone(&log));
+            let _guard = OnDrop;
+            pending::<Result<(), ()>>().await
+        });
+        yield_now().await;
+        Err::<(), ()>(())
+    })
+    .await
+    .unwrap_err();
+    assert_eq!(*log.borrow(), ["dropped"]);
+    assert_eq!(Rc::strong_count(&log), 1, "nothing is kept");
 }
 
 struct OnDrop;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, panic_any};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -13,9 +13,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures::channel::oneshot;
-use futures::{FutureExt, poll};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, poll};
 use quintet::spawn;
-use quintet::task::{Scope, ScopedJoinHandle, TryScope, scope, try_scope, yield_now};
+use quintet::task::coop::consume_budget;
+use quintet::task::{
+    JoinSet, Scope, ScopedJoinHandle, TryScope, scope, try_scope, unconstrained, yield_now,
+};
 use quintet::time::{Duration, sleep, timeout};
 
 #[path = "support/drops.rs"]
@@ -346,6 +350,141 @@ fn children_that_wake_each_other_for_ever_give_way_to_the_body() {
         .await;
 
         assert!(polls.get() > 0);
+    });
+}
+
+type Nest = Pin<Box<dyn Future<Output = u32>>>;
+
+/// How deep nests are: each poll of a task could give a turn to far fewer levels.
+const DEEP: u32 = 1000;
+
+/// Runs a test with room for a deep nest: each level has its frames.
+fn with_room(test: impl AsyncFnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().stack_size(256 << 20);
+    let thread = thread.spawn(|| on_a_loop(test));
+    let end = thread.expect("there is memory for a stack").join();
+    end.expect("the test went well");
+}
+
+/// Scopes in scopes, of which the innermost waits.
+fn scopes(levels: u32) -> Nest {
+    Box::pin(async move {
+        if levels == 0 {
+            yield_now().await;
+            return 0;
+        }
+        scope(async |s| {
+            s.spawn(scopes(levels - 1))
+                .await
+                .map_or(0, |depth| depth + 1)
+        })
+        .await
+    })
+}
+
+#[test]
+fn the_innermost_of_many_scopes_gets_its_turn() {
+    with_room(async || assert_eq!(scopes(DEEP).await, DEEP));
+}
+
+#[test]
+fn the_innermost_gets_its_turn_whatever_stands_between() {
+    /// Each level is another kind of thing than the next.
+    fn nest(levels: u32) -> Nest {
+        let inner = move || nest(levels - 1);
+        Box::pin(async move {
+            if levels == 0 {
+                yield_now().await;
+                return 0;
+            }
+            1 + match levels % 7 {
+                0 => scope(async |s| s.spawn(inner()).await.unwrap()).await,
+                1 => try_scope(async |s| {
+                    let child = s.spawn(async { Ok::<_, ()>(inner().await) });
+                    Ok(child.await.unwrap())
+                })
+                .await
+                .unwrap(),
+                // The body has it.
+                2 => scope(async |_| inner().await).await,
+                3 => unconstrained(inner()).await,
+                4 => {
+                    let mut futures = FuturesUnordered::from_iter([inner()]);
+                    futures.next().await.unwrap()
+                }
+                5 => spawn(inner()).await.unwrap(),
+                _ => {
+                    let mut set = JoinSet::new();
+                    set.spawn(inner());
+                    set.join_next().await.unwrap().unwrap()
+                }
+            }
+        })
+    }
+    with_room(async || assert_eq!(nest(DEEP).await, DEEP));
+}
+
+#[test]
+fn the_innermost_gets_its_turn_beside_those_that_always_want_one() {
+    fn nest(levels: u32) -> Nest {
+        Box::pin(async move {
+            if levels == 0 {
+                yield_now().await;
+                return 0;
+            }
+            scope(async |s| {
+                s.spawn(consume_for_ever());
+                s.spawn(poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    Poll::<()>::Pending
+                }));
+                let answer = s.spawn(nest(levels - 1)).await.unwrap() + 1;
+                s.cancel();
+                answer
+            })
+            .await
+        })
+    }
+    on_a_loop(async || assert_eq!(nest(5).await, 5));
+}
+
+/// Is always ready.
+async fn consume_for_ever() {
+    loop {
+        consume_budget().await;
+    }
+}
+
+#[test]
+fn a_deep_nest_whose_leaves_always_want_a_turn_holds_up_nobody() {
+    fn nest(levels: u32, polls: Rc<Cell<u32>>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            if levels == 0 {
+                poll_fn(|cx| {
+                    polls.set(polls.get() + 1);
+                    cx.waker().wake_by_ref();
+                    Poll::<()>::Pending
+                })
+                .await;
+            }
+            scope(async |s| drop(s.spawn(nest(levels - 1, polls)))).await;
+        })
+    }
+    on_a_loop(async || {
+        let polls = Rc::new(Cell::new(0));
+        let noise = spawn(nest(50, Rc::clone(&polls)));
+        sleep(Duration::from_millis(1)).await;
+        let before = polls.get();
+        assert!(before > 0);
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        let later = polls.get() - before;
+        assert!(
+            (1..=20 * 128).contains(&later),
+            "{later} polls in ten ticks"
+        );
+        noise.abort();
     });
 }
 

@@ -17,9 +17,10 @@ use crate::vars;
 /// A variable whose value belongs to a task and is inherited by its children: who the user is, the
 /// id of a request.
 ///
-/// Every task has values of its own. A task that is spawned, and a closure given to
-/// [`set_immediate`](super::set_immediate), begins with those of the code that spawned it; what it
-/// sets afterwards is seen by itself and by its later children, and by nobody else. This is Node's
+/// Every task has values of its own, and so has every child of a [`scope`](super::scope()). A task or
+/// child that is spawned, and a closure given to [`set_immediate`](super::set_immediate), begins with
+/// the values of the code that spawned it; what it sets afterwards is seen by itself and by its later
+/// children only. This is Node's
 /// `AsyncLocalStorage` and Python's `contextvars`. (A [`task_local!`](crate::task_local) is for one
 /// task only.)
 ///

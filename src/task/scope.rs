@@ -37,8 +37,8 @@ pub use try_scope::{TryScope, try_scope};
 ///
 /// No child is polled inside `spawn`. The body and the children are polled in the order in which
 /// they were woken, a new child as if it had been woken. They share the budget of their task, of
-/// which each of these turns takes a unit; when it is spent, those who still stand in the queue are
-/// polled in the next tick.
+/// which each of these turns takes a unit, or what its operations take; when it is spent, those that
+/// still stand in the queue are polled in the next tick.
 ///
 /// # The end
 ///

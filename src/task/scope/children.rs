@@ -6,12 +6,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::ops::Deref;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use super::job::{Job, Output};
 use super::queue::{Member, Queue};
@@ -21,6 +22,7 @@ use crate::coop;
 use crate::panics::{self, Payload};
 use crate::slots::{Key, Slots};
 use crate::tasks::{Identity, Origin};
+use crate::vars::Vars;
 
 /// All children of a scope.
 pub(super) struct Children<'env> {
@@ -82,8 +84,34 @@ struct Child<'env> {
 
 /// What is taken out of the slot while the child is polled.
 struct Body<'env> {
-    job: Pin<Box<dyn Future<Output = ()> + 'env>>,
+    /// Absent when it has been dropped.
+    job: Option<Pin<Box<dyn Future<Output = ()> + 'env>>>,
     waker: Waker,
+    /// What it sees as the values of context variables: at first what was seen where it was spawned.
+    vars: Vars,
+}
+
+impl Body<'_> {
+    /// Polls the child. Returns whether it has ended.
+    fn poll(&mut self) -> Result<bool, Payload> {
+        let Body { job, waker, vars } = self;
+        let mut cx = Context::from_waker(waker);
+        vars.with(|| {
+            panics::contain(|| match job {
+                Some(job) => job.as_mut().poll(&mut cx).is_ready(),
+                None => true,
+            })
+        })
+    }
+}
+
+impl Drop for Body<'_> {
+    fn drop(&mut self) {
+        let job = self.job.take();
+        self.vars.with(|| drop(job));
+        let vars = mem::take(&mut self.vars);
+        panics::drop_contained(vars, "the destructor of a context variable's value");
+    }
 }
 
 impl<'env> Children<'env> {
@@ -148,7 +176,11 @@ impl<'env> Children<'env> {
             let member = Member::new(key, &self.queue);
             let waker = Waker::from(Arc::clone(&member));
             Child {
-                body: Some(Body { job, waker }),
+                body: Some(Body {
+                    job: Some(job),
+                    waker,
+                    vars: Vars::inherit(),
+                }),
                 member,
                 sequence,
             }
@@ -163,26 +195,18 @@ impl<'env> Children<'env> {
         let Some((mut body, aborted)) = self.begin(key) else {
             return Ok(());
         };
-        coop::charge(0);
         if aborted {
+            coop::charge(0);
             self.end(key, body);
             return Ok(());
         }
-        let cx = &mut Context::from_waker(&body.waker);
-        match panics::contain(|| body.job.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => {
-                self.put_back(key, body);
-                Ok(())
-            }
-            Ok(Poll::Ready(())) => {
-                self.end(key, body);
-                Ok(())
-            }
-            Err(payload) => {
-                self.end(key, body);
-                Err(payload)
-            }
+        let polled = coop::charge_turn(|| body.poll());
+        if let Ok(false) = polled {
+            self.put_back(key, body);
+        } else {
+            self.end(key, body);
         }
+        polled.map(|_| ())
     }
 
     /// Takes a child out of its slot. None if it has ended.

@@ -1,8 +1,10 @@
 //! The future of a scope: it polls the body and the children, and no other does.
 //!
-//! Whatever was woken has its turn in the order of the wakes, the body among the children. A turn
-//! costs a unit of the task's budget. When that is spent the scope gives way like any leaf future,
-//! so members that wake each other for ever leave the rest of the loop its time.
+//! Whatever was woken has its turn in the order of the wakes, the body among the children. A turn in
+//! which nothing is charged costs a unit of the task's budget. When that is spent the scope gives way
+//! like any leaf future, so members that wake each other for ever leave the rest of the loop its time.
+//! A turn in which a scope within this one has given turns costs nothing more: the budget is spent
+//! by leaves, not by levels, so it gets to the innermost however deep that is.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -117,9 +119,9 @@ where
         let Some(body) = this.body.as_mut().as_pin_mut() else {
             return Ok(());
         };
-        coop::charge(0);
         let cx = &mut Context::from_waker(this.waker);
-        if let Poll::Ready(output) = panics::contain(|| body.poll(cx))? {
+        let polled = coop::charge_turn(|| panics::contain(|| body.poll(cx)));
+        if let Poll::Ready(output) = polled? {
             this.member.retire();
             drop_body(&mut this.body);
             if (this.halts)(&output) {
