@@ -17,6 +17,7 @@ use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, Shared};
 use crate::panics;
 use crate::pool::{Class, JobResult, Label, Pool, Ticket};
+use crate::ready;
 use crate::task::{Builder, JoinHandle, Remote, boxed_if_large};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
 
@@ -133,7 +134,7 @@ where
     };
     let identity = event_loop.tasks.identify(origin);
     if event_loop.is_closed() {
-        panics::drop_contained(f, "the destructor of a job that came too late");
+        refuse(identity.id, f);
         return JoinHandle::cancelled(identity.id);
     }
     spawn_here(&event_loop, f, class, identity)
@@ -149,7 +150,8 @@ where
         shared: Arc::clone(&event_loop.shared),
         id,
     };
-    let f = move || context::run_job(running, f);
+    let f = JobClosure { id, f: Some(f) };
+    let f = move || context::run_job(running, f.into_inner());
     let (job, result) = Pool::job(label(class, &identity.origin), f);
     let work = event_loop.tasks.box_work(JobWork { result });
     let spawned = event_loop.insert(work, identity);
@@ -180,16 +182,17 @@ where
 {
     let identity = Identity::from_elsewhere(origin);
     if shared.is_closed() {
-        panics::drop_contained(f, "the destructor of a job that came too late");
+        refuse(identity.id, f);
         return JoinHandle::cancelled(identity.id);
     }
     let running = RunningJob {
         shared: Arc::clone(shared),
         id: identity.id,
     };
-    let f = move || context::run_job(running, f);
-    let (job, result) = Pool::job(label(Class::Plain, &identity.origin), f);
     let id = identity.id;
+    let f = JobClosure { id, f: Some(f) };
+    let f = move || context::run_job(running, f.into_inner());
+    let (job, result) = Pool::job(label(Class::Plain, &identity.origin), f);
     let remote = Remote::new(shared, identity);
     remote.set_job(result);
     let handle = JoinHandle::remote(Arc::clone(&remote));
@@ -205,6 +208,33 @@ where
         // The runtime has ended just now: the job was dropped, and its handle says cancelled.
         Err(_) if shared.is_closed() => handle,
         Err(error) => JoinHandle::no_worker(error, id),
+    }
+}
+
+/// Drops the closure of the job `id`, which the runtime no longer takes.
+#[cold]
+fn refuse<F>(id: u64, f: F) {
+    let what = "the destructor of a job that came too late";
+    ready::acting_for(id, || panics::drop_contained(f, what));
+}
+
+/// The closure of a job, which is dropped on behalf of the job if it never runs.
+struct JobClosure<F> {
+    id: u64,
+    f: Option<F>,
+}
+
+impl<F> JobClosure<F> {
+    fn into_inner(mut self) -> F {
+        self.f.take().expect("it is taken once")
+    }
+}
+
+impl<F> Drop for JobClosure<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.f.take() {
+            ready::acting_for(self.id, || drop(f));
+        }
     }
 }
 

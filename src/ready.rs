@@ -54,6 +54,8 @@ struct Home {
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
     /// The task that is being polled.
     polled: Cell<Polled>,
+    /// The id of the task whose future or output is being dropped, or zero.
+    acting: Cell<u64>,
     /// Whether a loop stands still under what this thread is doing: see [`absent`].
     is_absent: Cell<bool>,
 }
@@ -98,6 +100,7 @@ thread_local! {
             queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
             deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
             polled: Cell::new(Polled::NONE),
+            acting: Cell::new(0),
             is_absent: Cell::new(false),
         }
     };
@@ -109,6 +112,7 @@ pub(crate) struct Outer {
     running: u32,
     queue: VecDeque<Key>,
     polled: Polled,
+    acting: u64,
 }
 
 /// Makes `id` the running loop of this thread, with `queue` as its ready queue.
@@ -117,6 +121,7 @@ pub(crate) fn start(id: LoopId, queue: VecDeque<Key>) -> Outer {
         running: home.running.replace(id.0),
         queue: home.queue.replace(queue),
         polled: home.polled.replace(Polled::NONE),
+        acting: home.acting.replace(0),
     })
 }
 
@@ -125,6 +130,7 @@ pub(crate) fn stop(outer: Outer) -> VecDeque<Key> {
     HOME.with(|home| {
         home.running.set(outer.running);
         home.polled.set(outer.polled);
+        home.acting.set(outer.acting);
         home.queue.replace(outer.queue)
     })
 }
@@ -268,6 +274,23 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
     // No task is polled within another's poll, unless it is another loop's: see `start`.
     HOME.with(|home| home.polled.set(Polled::NONE));
     result
+}
+
+/// Calls `f`, which drops something of the task with this id while that is not being polled.
+pub(crate) fn acting_for<R>(id: u64, f: impl FnOnce() -> R) -> R {
+    struct Restore(u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            HOME.with(|home| home.acting.set(self.0));
+        }
+    }
+    let _restore = Restore(HOME.with(|home| home.acting.replace(id)));
+    f()
+}
+
+/// The id of the task for which something is being dropped.
+pub(crate) fn acting() -> Option<u64> {
+    HOME.with(|home| Some(home.acting.get()).filter(|id| *id != 0))
 }
 
 /// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker` is its own.

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use crate::context;
 use crate::event_loop::Shared;
 use crate::panics;
+use crate::ready;
 use crate::tasks::{
     AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, Outlet, Spawned, Work,
 };
@@ -176,20 +177,21 @@ fn spawn_any(work: AnyWork, origin: Origin, first: First) -> Result<Spawned, u64
     match spawned {
         Some(Ok(spawned)) => Ok(spawned),
         Some(Err(id)) => {
-            refuse(work);
+            refuse(id, work);
             Err(id)
         }
         None => panic!("{}", context::no_loop()),
     }
 }
 
-/// Drops work that the loop will not have any more.
+/// Drops the work of the task `id`, which the loop no longer takes.
 #[cold]
-fn refuse<W>(work: W) {
-    panics::drop_contained(work, "the destructor of a future that came too late");
+fn refuse<W>(id: u64, work: W) {
+    let what = "the destructor of a future that came too late";
+    ready::acting_for(id, || panics::drop_contained(work, what));
 }
 
-/// Spawns a `Send` future from any thread onto the loop of `shared`.
+/// Spawns a `Send` future from any thread onto the loop of `shared`. A large one comes boxed.
 pub(crate) fn spawn_from_elsewhere<F>(
     shared: &Arc<Shared>,
     future: F,
@@ -241,7 +243,7 @@ impl<W: Work<Output: Send>> Arrival<W> {
 impl<W: Work<Output: Send>> Drop for Arrival<W> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
-            refuse(work);
+            refuse(self.remote.identity().id, work);
             self.remote.fill(Err(Failure::Cancelled));
         }
     }

@@ -57,7 +57,7 @@ pub(crate) struct Tasks {
     inbox: Arc<TaskInbox>,
     slots: RefCell<Slots<Task>>,
     /// Outcomes that are to be dropped, and whether somebody does that.
-    released: RefCell<VecDeque<Pin<Box<dyn work::Erased>>>>,
+    released: RefCell<VecDeque<Released>>,
     is_releasing: Cell<bool>,
     /// The next task id, and the first one behind the block it is taken from.
     ids: Cell<(u64, u64)>,
@@ -73,6 +73,9 @@ pub(crate) struct Tasks {
     fatal_panic: RefCell<Option<Payload>>,
     has_fatal_panic: Cell<bool>,
 }
+
+/// An outcome that is to be dropped, and the id of its task.
+type Released = (u64, Pin<Box<dyn work::Erased>>);
 
 /// How many unfinished tasks are the pool's jobs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -304,13 +307,12 @@ impl Tasks {
     /// The turn of a task that was aborted, or one in a program that uses context variables.
     #[cold]
     fn run_specially(&self, key: Key, body: &mut Body, aborted: bool) -> bool {
+        if aborted {
+            self.end_body(key, body);
+            return true;
+        }
         let mut vars = self.take_vars(key);
-        let finished = vars.with(|| {
-            if aborted {
-                body.work.as_mut().end();
-            }
-            aborted || body.poll(key)
-        });
+        let finished = vars.with(|| body.poll(key));
         self.keep_vars(key, vars);
         finished
     }

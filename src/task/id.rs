@@ -1,17 +1,17 @@
 //! The name that every task has.
 
 use crate::context;
+use crate::ready;
 
 pub use crate::identity::Id;
 
-/// Returns the id of the task that is being polled.
+/// Returns the id of the task that is being polled, or whose future or output is being dropped.
 ///
 /// The future of [`block_on`](crate::block_on) is a task too, and so is a blocking job.
 ///
 /// # Panics
 ///
-/// Where no task is being polled: outside of a runtime, in the destructor of a task's future that is
-/// dropped by an abort.
+/// Where no task has a part in what runs: outside of a runtime, or in a hook of it.
 ///
 /// # Examples
 ///
@@ -26,12 +26,12 @@ pub use crate::identity::Id;
 pub fn id() -> Id {
     match try_id() {
         Some(id) => id,
-        None => panic!("no task is being polled here; call `task::id` inside one, or `try_id`"),
+        None => panic!("no task runs here; call `task::id` inside one, or `try_id`"),
     }
 }
 
-/// Returns the id of the task that is being polled, or of the blocking job that runs on this thread,
-/// if there is one.
+/// Returns the id of the task that is being polled, or whose future or output is being dropped, or of
+/// the blocking job that runs on this thread, if there is one.
 ///
 /// # Examples
 ///
@@ -40,8 +40,8 @@ pub fn id() -> Id {
 /// assert!(quintet::block_on(async { quintet::task::try_id() }).is_some());
 /// ```
 pub fn try_id() -> Option<Id> {
-    context::with(|event_loop| event_loop.tasks.polled_id())
-        .flatten()
+    ready::acting()
+        .or_else(|| context::with(|event_loop| event_loop.tasks.polled_id()).flatten())
         .or_else(|| context::with_job(|job| job.id))
         .map(Id)
 }

@@ -7,13 +7,14 @@
 use std::any::Any;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 
 use super::abort_handle::abort_local;
 use super::outcome_cell::OutcomeCell;
 use crate::context;
 use crate::event_loop::{KeepAlive, Shared};
 use crate::pool::{JobResult, Ticket};
+use crate::ready;
 use crate::tasks::{Failure, Header, Identity, Message, Outcome, Outlet, wake_contained_for};
 
 /// The handle's side, without its type.
@@ -112,7 +113,7 @@ impl<T: Send + 'static> Remote<T> {
         }
     }
 
-    /// Drops an outcome that nobody wants; a panic in it is reported.
+    /// Drops an outcome that no handle takes; a panic in it is reported.
     fn discard(&self, outcome: Outcome<T>) {
         if let Err(Failure::Panicked(payload)) = outcome {
             match context::home(self.shared.id) {
@@ -122,7 +123,9 @@ impl<T: Send + 'static> Remote<T> {
         } else {
             let what = "the destructor of an output";
             let reporter = &self.shared.reporter;
-            reporter.drop_contained(outcome, what, &self.identity);
+            ready::acting_for(self.identity.id, || {
+                reporter.drop_contained(outcome, what, &self.identity);
+            });
         }
     }
 }
@@ -168,7 +171,7 @@ impl<T: Send + 'static> Awaited for Remote<T> {
     }
 
     fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
-        ready!(self.watch(cx));
+        task::ready!(self.watch(cx));
         let out = out
             .downcast_mut::<Option<Outcome<T>>>()
             .expect("a handle and its task agree on the type of the output");

@@ -11,6 +11,7 @@ use std::task::Context;
 use super::work::Erased;
 use super::{Asker, Body, Claim, Header, Task, Tasks, Waiter};
 use crate::panics;
+use crate::ready;
 use crate::slots::{Key, Slots};
 use crate::vars::Vars;
 
@@ -33,7 +34,18 @@ impl Tasks {
     }
 
     /// Ends a task whose outcome is there.
-    fn finish(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
+    fn finish<'a>(&'a self, mut slots: RefMut<'a, Slots<Task>>, key: Key) {
+        let Some(task) = slots.get_mut(key) else {
+            return;
+        };
+        let (id, vars) = (task.id, task.take_vars());
+        if !vars.is_empty() {
+            // Before anyone is told that it is over.
+            drop(slots);
+            let what = "the destructor of a context variable's value";
+            ready::acting_for(id, || panics::drop_contained(vars, what));
+            slots = self.slots.borrow_mut();
+        }
         let Some(task) = slots.get_mut(key) else {
             return;
         };
@@ -45,7 +57,6 @@ impl Tasks {
                 jobs.referenced -= u32::from(is_counted);
             });
         }
-        let vars = task.take_vars();
         match &mut task.claim {
             Claim::Held => drop(slots),
             Claim::Returned(_) => self.discard(slots, key),
@@ -56,9 +67,6 @@ impl Tasks {
                     self.tell(joiner);
                 }
             }
-        }
-        if !vars.is_empty() {
-            panics::drop_contained(vars, "the destructor of a context variable's value");
         }
     }
 
@@ -98,14 +106,15 @@ impl Tasks {
     }
 
     /// Moves the outcome of a task that has ended to `out`, an `Option<Outcome<T>>`, and frees its
-    /// slot. `handle` is the join handle's reference. Runs nothing of users.
+    /// slot. `handle` is the join handle's reference. After the end of the loop there is none. Runs
+    /// nothing of users.
     #[inline]
     pub(crate) fn take_outcome(&self, handle: Arc<Header>, out: &mut dyn Any) {
         let key = handle.key();
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key);
         let Some((task, mut work)) = task.and_then(Task::take_work) else {
-            unreachable!("an outcome stays until its handle has it or is dropped");
+            return;
         };
         task.move_out(handle);
         vacate(&mut slots, key);
@@ -136,6 +145,7 @@ impl Tasks {
         let Some((task, mut work)) = task.and_then(Task::take_work) else {
             return;
         };
+        let id = task.id;
         let extras = task.extras.as_mut();
         if let Some(outlet) = extras.and_then(|extras| extras.outlet.take()) {
             task.extras = None;
@@ -153,21 +163,21 @@ impl Tasks {
         if let Some((identity, payload)) = panicked {
             self.panic_unhandled(&identity, payload);
         }
-        self.release(work);
+        self.release(id, work);
     }
 
-    /// Drops an outcome. A panic in it is reported.
+    /// Drops the outcome of the task `id`. A panic in it is reported.
     ///
     /// An outcome may hold the handle of another task, whose outcome holds a third one, and so on:
     /// they are dropped one after the other, not one within the other.
-    fn release(&self, work: Pin<Box<dyn Erased>>) {
+    fn release(&self, id: u64, work: Pin<Box<dyn Erased>>) {
         if self.is_releasing.replace(true) {
-            self.released.borrow_mut().push_back(work);
+            self.released.borrow_mut().push_back((id, work));
             return;
         }
-        let mut next = Some(work);
-        while let Some(mut work) = next {
-            work.as_mut().drop_outcome();
+        let mut next = Some((id, work));
+        while let Some((id, mut work)) = next {
+            ready::acting_for(id, || work.as_mut().drop_outcome());
             self.spare_boxes.keep(work);
             next = self.released.borrow_mut().pop_front();
         }
@@ -191,12 +201,20 @@ impl Tasks {
                 .get_mut(key)
                 .and_then(Task::take_body);
             if let Some(mut body) = body {
-                let mut vars = self.take_vars(key);
-                vars.with(|| body.work.as_mut().end());
-                self.keep_vars(key, vars);
+                self.end_body(key, &mut body);
                 self.end_poll(key, body, true);
             }
         }
+    }
+
+    /// Drops the future of a task that is cancelled.
+    pub(super) fn end_body(&self, key: Key, body: &mut Body) {
+        let (id, mut vars) = match self.slots.borrow_mut().get_mut(key) {
+            Some(task) => (task.id, task.take_vars()),
+            None => return,
+        };
+        vars.with(|| ready::acting_for(id, || body.work.as_mut().end()));
+        self.keep_vars(key, vars);
     }
 
     /// Drops what is left: outcomes that nobody has taken.
@@ -210,8 +228,9 @@ impl Tasks {
                 if let Some(payload) = work.as_mut().take_panic() {
                     self.panic_unhandled(&identity, payload);
                 }
-                self.release(work);
+                self.release(identity.id, work);
             }
+            task.header.set_finished();
             panics::drop_contained(task, "the destructor of a waker");
         }
     }
