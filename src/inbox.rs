@@ -149,6 +149,11 @@ impl<M> Inbox<M> {
         }
     }
 
+    /// Whether the loop is gone, so that nothing is fetched any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Refuses everything from now on and returns what was still queued, to be dropped by the
     /// caller: nothing is dropped under the lock.
     pub(crate) fn close(&self) -> Vec<M> {

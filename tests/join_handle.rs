@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::fmt::{self, Write};
 use std::future::{pending, poll_fn};
 use std::io;
-use std::panic::panic_any;
+use std::panic::{RefUnwindSafe, UnwindSafe, panic_any};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,9 @@ use futures::StreamExt as _;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
 use quintet::runtime::{Handle, Runtime};
-use quintet::task::{AbortHandle, JoinError, JoinHandle, set_immediate, yield_now};
+use quintet::task::{
+    AbortHandle, AbortOnDropHandle, JoinError, JoinHandle, JoinSet, set_immediate, yield_now,
+};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
@@ -167,13 +169,100 @@ fn a_handle_that_outlives_its_runtime_can_be_asked_aborted_and_dropped() {
         assert!(unfinished.is_finished() && abort.is_finished());
         unfinished.abort();
         abort.abort();
+        let Poll::Ready(Err(error)) = poll_with(&mut unfinished, Waker::noop()) else {
+            panic!("it has ended with its runtime");
+        };
+        assert!(error.is_cancelled());
         let message = panic_message(|| poll_with(&mut unfinished, Waker::noop()));
-        assert!(message.contains("belongs to quintet loop"), "{message}");
+        assert_eq!(message, "a `JoinHandle` was polled after it had answered");
         drop(unfinished);
         thread::spawn(move || drop(never_polled)).join().unwrap();
         let error = block_on_by_parking(elsewhere).unwrap_err();
         assert!(error.is_cancelled());
     });
+}
+
+#[test]
+fn whatever_is_joined_after_the_end_of_its_runtime_is_cancelled() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let mut handles = vec![
+            runtime.spawn(pending::<()>()),
+            // Ended, and nobody has asked.
+            runtime.spawn(async {}),
+            runtime.handle().spawn(pending()),
+            runtime.spawn_blocking(move || assert!(released.recv().is_err())),
+        ];
+        let (mut set, immediate) = runtime.block_on(async {
+            settle().await;
+            let mut set = JoinSet::new();
+            set.spawn(pending::<()>());
+            set.spawn(async {});
+            set.spawn_blocking(|| ());
+            (set, set_immediate(|| ()))
+        });
+        handles.push(immediate);
+        let guarded = AbortOnDropHandle::new(runtime.spawn(pending::<()>()));
+        runtime.shutdown_background();
+        drop(release);
+
+        // Without any loop, on another thread, and on another loop.
+        assert!(
+            block_on_by_parking(handles.remove(0))
+                .unwrap_err()
+                .is_cancelled()
+        );
+        let handle = handles.remove(0);
+        let error = thread::spawn(|| block_on_by_parking(handle).unwrap_err());
+        assert!(error.join().unwrap().is_cancelled());
+        assert!(block_on_by_parking(guarded).unwrap_err().is_cancelled());
+        quintet::block_on(async {
+            for handle in handles {
+                assert!(handle.is_finished());
+                assert!(handle.await.unwrap_err().is_cancelled());
+            }
+            let mut joined = 0;
+            while let Some(result) = set.join_next().await {
+                assert!(result.unwrap_err().is_cancelled());
+                joined += 1;
+            }
+            assert_eq!(joined, 3);
+        });
+    });
+}
+
+#[test]
+fn a_handle_that_is_joined_while_its_runtime_ends_is_cancelled() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let (sender, results) = mpsc::channel();
+        let task = runtime.spawn(pending::<()>());
+        let mut ended = runtime.spawn(async {});
+        runtime.spawn(async move {
+            let _guard = OnDrop::new(move || {
+                let mut task = task;
+                let end = poll_with(&mut task, Waker::noop());
+                sender.send(matches!(end, Poll::Ready(Err(_)))).unwrap();
+                let end = poll_with(&mut ended, Waker::noop());
+                sender.send(matches!(end, Poll::Ready(Ok(())))).unwrap();
+            });
+            pending::<()>().await;
+        });
+        runtime.block_on(settle());
+
+        drop(runtime);
+
+        assert_eq!(results.iter().collect::<Vec<_>>(), [true, true]);
+    });
+}
+
+#[test]
+fn handles_are_unwind_safe_whatever_the_output_is() {
+    fn check<T: UnwindSafe + RefUnwindSafe>() {}
+    check::<JoinHandle<Rc<Cell<&mut u8>>>>();
+    check::<AbortOnDropHandle<Rc<Cell<&mut u8>>>>();
+    check::<AbortHandle>();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,7 +26,9 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 ///
 /// A handle is `Send` and `Sync` whatever the task's output is, for the output stays with the task
 /// until the handle is awaited. It must be awaited on the loop that it was spawned on; handles that
-/// [`Handle::spawn`](crate::runtime::Handle::spawn) makes may be awaited anywhere.
+/// [`Handle::spawn`](crate::runtime::Handle::spawn) makes may be awaited anywhere. When the loop has
+/// ended, awaiting it resolves to [cancelled](JoinError::is_cancelled), anywhere: an output that no
+/// handle had taken is gone then.
 ///
 /// # Cancel safety
 ///
@@ -33,7 +36,8 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 ///
 /// # Panics
 ///
-/// Awaiting it panics on another loop's thread, and when it has answered before.
+/// Awaiting it panics where its loop lives and is not the current one, and when it has answered
+/// before.
 ///
 /// # Examples
 ///
@@ -213,7 +217,8 @@ impl<T: 'static> JoinHandle<T> {
                 outcome = Some(Err(self.take_failure()));
             }
         }
-        Poll::Ready(outcome.expect("a task that has ended has an outcome"))
+        // What no handle had taken was dropped at the end of the loop.
+        Poll::Ready(outcome.unwrap_or(Err(Failure::Cancelled)))
     }
 
     /// Polls for the result without a look at the budget.
@@ -228,10 +233,13 @@ impl<T: 'static> JoinHandle<T> {
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.link {
             Link::Local(header) if header.is_finished() => Poll::Ready(()),
-            Link::Local(header) => {
-                own_loop(header).tasks.await_end(header.key(), cx);
-                Poll::Pending
-            }
+            Link::Local(header) => match own_loop(header) {
+                Some(event_loop) => {
+                    event_loop.tasks.await_end(header.key(), cx);
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
+            },
             Link::Remote(remote) => remote.watch(cx),
             Link::Cancelled | Link::NoWorker(_) | Link::Answered => Poll::Ready(()),
         }
@@ -270,7 +278,11 @@ impl Link {
         if done != Some(true)
             && let Link::Local(header) = &*self
         {
-            own_loop(header).tasks.await_end(key, cx);
+            let Some(event_loop) = own_loop(header) else {
+                *self = Link::Answered;
+                return Poll::Ready(());
+            };
+            event_loop.tasks.await_end(key, cx);
         }
         if is_finished {
             Poll::Ready(())
@@ -280,12 +292,14 @@ impl Link {
     }
 }
 
-/// The loop that the task lives on, which must be the current one.
+/// The loop that the task lives on, which must be the current one. `None` if it has ended, and the
+/// task with it.
 #[track_caller]
-fn own_loop(header: &Header) -> Rc<EventLoop> {
+fn own_loop(header: &Header) -> Option<Rc<EventLoop>> {
     let home = header.home();
     match context::home(home) {
-        Some(event_loop) => event_loop,
+        Some(event_loop) => Some(event_loop),
+        None if header.inbox().is_closed() => None,
         None => panic!(
             "this `JoinHandle` belongs to {}, but {}; await it there, or spawn by `Handle::spawn`, \
              whose handles can be awaited anywhere",
@@ -306,6 +320,10 @@ impl<T: 'static> Future for JoinHandle<T> {
         Poll::Ready(result)
     }
 }
+
+/// What a task that panics leaves behind is seen by its own thread only.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
