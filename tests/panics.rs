@@ -54,6 +54,26 @@ use turns::{on_a_loop, reach_poll_phase, settle};
 use wakers::{hooked_waker, poll_with};
 
 #[test]
+fn a_panic_that_its_handle_was_not_asked_for_is_reported_at_the_end() {
+    in_time(|| {
+        let mut builder = Runtime::builder();
+        let reports = Reports::of(&mut builder);
+        let runtime = builder.build().unwrap();
+        let held: JoinHandle<()> = runtime.spawn(async { panic_any("never asked for") });
+        runtime.block_on(settle());
+        assert!(held.is_finished() && reports.take().is_empty());
+
+        drop(runtime);
+
+        let [report] = &reports.take_texts()[..] else {
+            panic!("it is reported once");
+        };
+        assert!(report.contains(&format!("id {}", held.id())), "{report}");
+        assert!(report.contains("never asked for"), "{report}");
+    });
+}
+
+#[test]
 fn a_panic_in_a_poll_stays_in_its_task_and_the_checkpoint_goes_on() {
     on_a_loop(async || {
         let log = Log::default();
