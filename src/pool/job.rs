@@ -129,10 +129,12 @@ impl QueuedJob {
 
 impl Drop for QueuedJob {
     fn drop(&mut self) {
+        // Who has the closure drops it and says so: it may be gone already, or just being dropped.
         if let Some(ticket) = self.ticket.take()
             && ticket.give_up()
+            && let Some(closure) = self.shared.take()
         {
-            drop(self.shared.take());
+            drop(closure);
             ticket.tell();
         }
     }
