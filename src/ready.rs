@@ -179,6 +179,7 @@ pub(crate) fn is_empty() -> bool {
 
 /// Gives the memory of a past burst back. To be called when the queue is empty and no task is about
 /// to fill it again.
+#[inline]
 pub(crate) fn trim() {
     HOME.with(|home| {
         let mut queue = home.queue.borrow_mut();

@@ -19,12 +19,14 @@ impl EventLoop {
     }
 
     /// To be called after a change that may come from outside of a running loop.
+    #[inline]
     pub(crate) fn touch(&self) {
         if self.is_embedded.get() && !ready::is_running(self.id()) {
             self.update_descriptor();
         }
     }
 
+    #[cold]
     fn update_descriptor(&self) {
         let now = self.clock.now();
         match self.next_turn(now) {

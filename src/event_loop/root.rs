@@ -21,6 +21,7 @@ pub(super) struct Root<'a> {
 
 impl Root<'_> {
     /// Polls the root, if it is its turn; like `Tasks::run`.
+    #[inline]
     pub(super) fn run(&mut self, tasks: &Tasks, cause: Cause) -> bool {
         let header = &self.spawned.header;
         if header.is_queued() != (cause == Cause::Queued) || self.result.is_some() {

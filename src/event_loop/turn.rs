@@ -322,8 +322,7 @@ impl<'a> Turn<'a> {
     fn carry_out(&mut self, callback: Callback) {
         let l = self.event_loop;
         match callback {
-            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
-            Callback::Tell(waiter) => l.tasks.tell(waiter),
+            Callback::Tell(waiter) => self.end_wait(waiter),
             Callback::LeftOver(key) => self.run(key, Cause::Queued),
             Callback::Message(Message::Wake(header)) => self.run(header.key(), Cause::Event),
             Callback::Message(Message::Call(call)) => {
@@ -336,6 +335,15 @@ impl<'a> Turn<'a> {
                 let single = l.poll.sources.take_ready_waiters(source, &mut self.waiters);
                 self.tell_all(single);
             }
+        }
+    }
+
+    /// A wait is over: a task has its turn at once, another waker is called.
+    #[inline]
+    fn end_wait(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Task(key) => self.run(key, Cause::Event),
+            waker @ Waiter::Foreign(_) => self.event_loop.tasks.tell(waker),
         }
     }
 
@@ -375,7 +383,7 @@ impl Deliver for Turn<'_> {
         self.record(0);
         match callback {
             // As in `carry_out`; here for speed, as a yield or a timer is hardly more than this.
-            Callback::Tell(Waiter::Task(key)) => self.run(key, Cause::Event),
+            Callback::Tell(waiter) => self.end_wait(waiter),
             Callback::Source(source) => self.tell_source(source),
             callback => self.carry_out(callback),
         }

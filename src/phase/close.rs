@@ -72,6 +72,7 @@ impl Close {
     }
 
     /// Releases by `release` and tells.
+    #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver, release: impl Fn(Key)) {
         let there = self.line.borrow().len();
         for _ in 0..there {

@@ -234,6 +234,7 @@ impl<T> Wheel<T> {
     ///
     /// A first timer at or above the limit hides those behind it. A `now` that goes back counts as
     /// the latest one.
+    #[inline]
     pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
         self.now = self.now.max(now);
         self.advance();
