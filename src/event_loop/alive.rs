@@ -25,15 +25,23 @@ pub(crate) enum Life {
     Asked,
 }
 
-/// Callers of I/O traits that were woken to see whether they still wait, and how often their task
-/// had been polled.
+/// A caller of an I/O trait, and how often its task had been polled when that was noted.
+type Noted = (Suspect, u32);
+
+/// Callers of I/O traits that were woken to see whether they still wait.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     /// The one that has been woken last.
-    asked: Cell<Option<(Suspect, u32)>>,
+    asked: Cell<Option<Noted>>,
     /// One that has asked again.
-    confirmed: Cell<Option<(Suspect, u32)>>,
+    confirmed: Cell<Option<Noted>>,
+    /// How many have asked again that may have stopped waiting since.
+    doubtful: Cell<u32>,
 }
+
+/// A task may need several polls for each wake, so that its asking again always leaves a doubt. After
+/// so many times it is believed: one that has stopped waiting does not ask again.
+const DOUBTFUL_MAX: u32 = 3;
 
 impl EventLoop {
     /// Whether something stands in a queue: then poll does not wait.
@@ -87,11 +95,18 @@ impl EventLoop {
             self.tasks.is_ref(suspect.task()) && self.poll.sources.has_poller(suspect)
         };
         if let Some((suspect, polled)) = self.suspects.asked.take()
-            && polls(&suspect) == polled.wrapping_add(1)
+            && waits(&suspect)
         {
-            self.suspects
-                .confirmed
-                .set(Some((suspect, polls(&suspect))));
+            let doubtful = &self.suspects.doubtful;
+            // In a later poll than the one that it was woken for it may have gone on to something else.
+            if polls(&suspect) == polled.wrapping_add(1) || doubtful.get() >= DOUBTFUL_MAX {
+                self.suspects
+                    .confirmed
+                    .set(Some((suspect, polls(&suspect))));
+                doubtful.set(0);
+            } else {
+                doubtful.update(|times| times + 1);
+            }
         }
         if let Some((suspect, polled)) = self.suspects.confirmed.take()
             && polls(&suspect) == polled

@@ -197,6 +197,41 @@ fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
 }
 
 #[test]
+fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
+    let runtime = Runtime::new().unwrap();
+    let (own, peer) = connection();
+    let polls = Rc::new(std::cell::Cell::new(0));
+    runtime.spawn({
+        let polls = Rc::clone(&polls);
+        async move {
+            let (mut stream, mut buf) = (own, [0; 8]);
+            let mut read = pin!(AsyncReadExt::read(&mut stream, &mut buf));
+            poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                if polls.get() % 2 == 1 {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                read.as_mut().poll(cx)
+            })
+            .await
+            .unwrap();
+        }
+    });
+    let handle = runtime.handle().clone();
+    let other = thread::spawn(move || {
+        for _ in 0..200 {
+            drop(handle.spawn(async {}));
+            thread::yield_now();
+        }
+        (&peer).write_all(b"x").unwrap();
+    });
+    watched(|| runtime.run()).unwrap();
+    other.join().unwrap();
+    assert!(polls.get() <= 16, "{} polls", polls.get());
+}
+
+#[test]
 fn a_listener_that_is_unreferenced_on_another_thread_lets_the_run_end() {
     for is_registered in [false, true] {
         let runtime = Runtime::new().unwrap();
