@@ -67,6 +67,7 @@ impl Check {
         }
     }
 
+    #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
         let there = self.line.borrow().len();
         for _ in 0..there {

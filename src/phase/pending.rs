@@ -37,7 +37,21 @@ impl Pending {
 
     /// Delivers what is there now. Unlike in the other phases there is no checkpoint between two
     /// entries: what they make ready is younger than all of them, and is drained at the end.
+    #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
+        if !self.is_idle() {
+            self.work_off(turn);
+        }
+    }
+
+    /// Whether there is nothing to deliver, nor memory of a burst to give back.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.is_empty() && queue.capacity() <= ROOM_KEPT_MAX
+    }
+
+    fn work_off(&self, turn: &mut impl Deliver) {
         self.trim();
         let there = self.queue.borrow().len();
         for _ in 0..there {

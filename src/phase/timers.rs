@@ -52,6 +52,7 @@ impl Timers {
 
     /// Until when poll may wait: the earliest deadline, or up to a millisecond more where timers are
     /// many; see [`Wheel::next_wake`].
+    #[inline]
     pub(crate) fn next_wake(&self, now: u64) -> Option<u64> {
         self.wheel.borrow_mut().next_wake(now)
     }
@@ -169,11 +170,14 @@ impl Timers {
     }
 
     /// Fires what is due at the beginning of the phase, except what is armed meanwhile.
+    #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver, now: impl Fn() -> u64) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.fire(turn, now());
         }
-        let now = now();
+    }
+
+    fn fire(&self, turn: &mut impl Deliver, now: u64) {
         let limit = self.wheel.borrow().next_sequence();
         while turn.may_go_on() {
             let Some(waiter) = self.fire_next(now, limit) else {

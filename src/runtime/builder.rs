@@ -257,8 +257,8 @@ impl Builder {
     /// use quintet::runtime::{Builder, Report};
     /// use std::sync::mpsc;
     ///
-    /// # std::panic::set_hook(Box::new(|_| ()));
     /// # fn main() -> std::io::Result<()> {
+    /// # std::panic::set_hook(Box::new(|_| ()));
     /// let (reports, received) = mpsc::channel();
     /// let runtime = Builder::new()
     ///     .on_report(move |report| {
