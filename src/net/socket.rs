@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -57,19 +57,29 @@ const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 /// The kernel takes so many buffers in one call: `UIO_MAXIOV`.
 const IOV_MAX: usize = 1024;
 
-/// Writes several buffers. Unlike `writev` this cannot raise SIGPIPE.
+/// Writes several buffers, of which there are no more than [`given`] says. Unlike `writev` this cannot raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    // With more than this the call fails.
-    let buffers = &buffers[..buffers.len().min(IOV_MAX)];
     let mut no_ancillary = SendAncillaryBuffer::default();
     let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
     Ok(sent)
 }
 
-/// How many bytes one call is given of several buffers.
-pub(super) fn given_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
-    let given = buffers.iter().take(IOV_MAX);
-    given.map(|buffer| buffer.len()).sum()
+/// Which of several buffers one call is given: with more than the kernel takes it fails. Those in front
+/// that are empty are left out then: a call with nothing else would move nothing, as if there were no
+/// more.
+pub(super) fn given<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
+    let count = buffers.len();
+    if count <= IOV_MAX {
+        return 0..count;
+    }
+    let first = buffers.iter().position(|buffer| !buffer.is_empty());
+    let first = first.unwrap_or(0);
+    first..count.min(first + IOV_MAX)
+}
+
+/// How many bytes there are in buffers.
+pub(super) fn len_of<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
+    buffers.iter().map(|buffer| buffer.len()).sum()
 }
 
 /// Resolves a read or write of nothing. The OS may let it wait for others' data.

@@ -433,8 +433,10 @@ fn read_vectored(
     mut stream: &std::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let given = socket::given_len(bufs);
-    Ok(Done::moved(stream.read_vectored(bufs)?, given))
+    let given = socket::given(bufs);
+    let bufs = &mut bufs[given];
+    let len = socket::len_of(bufs);
+    Ok(Done::moved(stream.read_vectored(bufs)?, len))
 }
 
 fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
@@ -442,8 +444,11 @@ fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>
 }
 
 fn write_vectored(stream: &std::net::TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    let given = socket::given_len(bufs);
-    Ok(Done::moved(socket::send_vectored(stream, bufs)?, given))
+    let bufs = &bufs[socket::given(bufs)];
+    Ok(Done::moved(
+        socket::send_vectored(stream, bufs)?,
+        socket::len_of(bufs),
+    ))
 }
 
 impl AsyncRead for &TcpStream {

@@ -77,6 +77,36 @@ fn more_slices_than_a_call_takes_are_written_to_the_end() {
     });
 }
 
+#[test]
+fn many_empty_slices_in_front_do_not_keep_others_from_a_call() {
+    watched(|| {
+        quintet::block_on(async {
+            let (own, mut peer) = registered().await;
+            let mut by_trait = &own;
+            let mut slices = vec![IoSlice::new(b""); SLICES];
+            slices.push(IoSlice::new(b"word"));
+            assert_eq!(own.write_vectored(&slices).await.unwrap(), 4);
+            let written = AsyncWriteExt::write_vectored(&mut by_trait, &slices);
+            assert_eq!(written.await.unwrap(), 4);
+            peer.read_exact(&mut [0; 8]).unwrap();
+
+            for is_by_trait in [false, true] {
+                peer.write_all(b"word").unwrap();
+                let mut word = [0; 4];
+                let mut slices: Vec<_> = (0..SLICES).map(|_| IoSliceMut::new(&mut [])).collect();
+                slices.push(IoSliceMut::new(&mut word));
+                let read = if is_by_trait {
+                    AsyncReadExt::read_vectored(&mut by_trait, &mut slices).await
+                } else {
+                    own.read_vectored(&mut slices).await
+                };
+                assert_eq!(read.unwrap(), 4);
+                assert_eq!(word, *b"word");
+            }
+        });
+    });
+}
+
 /// Sends "abc", an urgent byte and "def", which a reader that waits for them finds all at once.
 fn urgent_byte_amid(is_inline: bool) -> Vec<u8> {
     let length = if is_inline { 7 } else { 6 };
