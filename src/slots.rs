@@ -13,7 +13,7 @@ const NO_SLOT: u32 = u32::MAX;
 const IN_USE: u32 = u32::MAX - 1;
 
 /// Names one tenancy of one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     index: u32,
     generation: u32,

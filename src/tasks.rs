@@ -33,6 +33,7 @@ use crate::report::{self, Report, Reporter};
 use crate::slots::{Key, Slots};
 use crate::vars::{self, Vars};
 
+pub(crate) use census::ReferencedAgain;
 pub(crate) use census::{Note, Person};
 use ending::vacate;
 pub(crate) use header::{Header, Message};
@@ -64,8 +65,8 @@ pub(crate) struct Tasks {
     /// How many tasks have been spawned, ever.
     spawned: Cell<u64>,
     jobs: Cell<Jobs>,
-    /// How often a task was referenced that had not been.
-    referenced_again: Cell<u64>,
+    /// The tasks that were referenced again since this was last asked for.
+    referenced_again: RefCell<ReferencedAgain>,
     spare_boxes: work::SpareBoxes,
     unhandled_panic: UnhandledPanic,
     reporter: Reporter,
@@ -195,7 +196,7 @@ impl Tasks {
             ids: Cell::new((0, 0)),
             spawned: Cell::new(0),
             jobs: Cell::default(),
-            referenced_again: Cell::new(0),
+            referenced_again: RefCell::default(),
             spare_boxes: work::SpareBoxes::default(),
             unhandled_panic,
             reporter,

@@ -5,7 +5,8 @@
 //!
 //! A caller of an I/O trait does not say that it has stopped waiting. Where nothing else keeps the
 //! loop alive it is woken once: if it still waits it asks again, and counts until its task is polled
-//! the next time.
+//! the next time. So is a combinator with wakers of its own whose task has ended while it waited for
+//! a timer or a source: it may have moved to another task.
 
 use std::cell::Cell;
 
@@ -13,8 +14,10 @@ use super::EventLoop;
 use crate::clock::NEVER;
 use crate::phase::candidates::Verdict;
 use crate::phase::poll::Suspect;
+use crate::phase::timers::TimerKey;
 use crate::ready;
 use crate::slots::Key;
+use crate::tasks::ReferencedAgain;
 
 /// Whether anything referenced is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,28 +67,45 @@ impl EventLoop {
     /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
     /// loop. This is the rule that `Runtime::run` goes round by.
     pub(crate) fn life(&self) -> Life {
+        let again = self.tasks.take_referenced_again();
+        if again != ReferencedAgain::default() {
+            self.timers.count_again(&again);
+            self.poll.sources.count_again(&again);
+        }
         let counts = |waiter: &_| self.tasks.counts(waiter);
         let is_alive = !ready::is_empty()
             || !self.pending.is_empty()
             || !self.close.is_empty()
             || self.check.is_any_alive(counts)
-            || self.tasks.has_referenced_jobs()
-            || self.timers.is_any_alive(&self.tasks);
+            || self.tasks.has_referenced_jobs();
         if is_alive {
             return Life::Alive;
         }
+        let timer = match self.timers.find_alive(&self.tasks) {
+            Some((_, Verdict::Yes)) => return Life::Alive,
+            timer => timer,
+        };
         match self.poll.sources.find_alive(&self.tasks) {
             Some((_, Verdict::Yes)) => Life::Alive,
             // It takes a lock.
             _ if !self.shared.inbox.is_idle() => Life::Alive,
             Some((source, _)) => self.ask(source),
-            None => Life::Over,
+            None => timer.map_or(Life::Over, |(timer, _)| self.ask_timer(timer)),
         }
     }
 
     /// The same, for one who cannot let the loop go on: what is not known counts.
     pub(crate) fn may_be_alive(&self) -> bool {
         self.life() != Life::Over
+    }
+
+    /// Nothing is known to be alive but, maybe, one who waits for `timer` by a waker whose task has
+    /// ended.
+    fn ask_timer(&self, timer: TimerKey) -> Life {
+        if let Some(waiter) = self.timers.take_waiter(timer) {
+            self.tasks.tell(waiter);
+        }
+        Life::Asked
     }
 
     /// Nothing is known to be alive but, maybe, a poller of `source`.

@@ -3,11 +3,16 @@
 //! Before a loop that runs while something is alive would wait, it looks for one timer or one source
 //! that counts. Of those that do not count there may be very many. So once all have been looked at,
 //! what counts stands on a list here, and whatever may have come to count since is added to it. Each
-//! entry is looked at once: one that does not count goes off the list.
+//! entry is looked at once: one that does not count goes off the list. Those that do not because
+//! their task does not are set aside, by task, and come back when it does.
 //!
 //! Until something asks there is no list, and [`add`](Candidates::add) does nothing.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use crate::slots::Key;
+use crate::tasks::ReferencedAgain;
 
 /// Whether an entry keeps the loop alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +40,21 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Candidates<K> {
     keys: RefCell<Vec<K>>,
+    /// What does not count because of a task, by that task.
+    aside: RefCell<BTreeSet<(Key, Option<K>)>>,
+    /// How much was set aside when the list was made.
+    aside_first: Cell<usize>,
     /// Whether all that counts is on the list.
     is_complete: Cell<bool>,
-    /// How often tasks had been referenced again when the list was made.
-    made_at: Cell<u64>,
 }
 
-impl<K: Copy> Candidates<K> {
+impl<K: Copy + Ord> Candidates<K> {
     pub(super) const fn new() -> Self {
         Candidates {
             keys: RefCell::new(Vec::new()),
+            aside: RefCell::new(BTreeSet::new()),
+            aside_first: Cell::new(0),
             is_complete: Cell::new(false),
-            made_at: Cell::new(0),
         }
     }
 
@@ -61,32 +69,69 @@ impl<K: Copy> Candidates<K> {
     #[cold]
     fn push(&self, key: K, len: usize) {
         let mut keys = self.keys.borrow_mut();
-        if keys.len() > 2 * len + SPARE {
-            *keys = Vec::new();
-            self.is_complete.set(false);
+        let most = 2 * len + SPARE;
+        let aside_most = most + 2 * self.aside_first.get();
+        if keys.len() > most || self.aside.borrow().len() > aside_most {
+            drop(keys);
+            self.forget();
         } else {
             keys.push(key);
         }
     }
 
+    /// Forgets the list.
+    fn forget(&self) {
+        *self.keys.borrow_mut() = Vec::new();
+        *self.aside.borrow_mut() = BTreeSet::new();
+        self.is_complete.set(false);
+    }
+
+    /// Puts what was set aside because of these tasks back on the list.
+    pub(super) fn add_those_of(&self, tasks: &ReferencedAgain) {
+        let ReferencedAgain::These(tasks) = tasks else {
+            self.forget();
+            return;
+        };
+        for &task in tasks {
+            self.add_those_of_one(task);
+        }
+    }
+
+    fn add_those_of_one(&self, task: Key) {
+        let mut aside = self.aside.borrow_mut();
+        loop {
+            // None comes before any key.
+            let next = aside.range((task, None)..).next().copied();
+            let Some((owner, Some(key))) = next.filter(|&(owner, _)| owner == task) else {
+                return;
+            };
+            aside.remove(&(owner, Some(key)));
+            self.keys.borrow_mut().push(key);
+        }
+    }
+
     /// Looks for one that counts: surely, if there is such a one among the latest, or else maybe.
     ///
-    /// The list is made of `all` where there is none, or where tasks have been referenced `again` since.
+    /// The list is made of `all` where there is none. `verdict` says whether one counts, and names the
+    /// tasks because of which it does not.
     pub(super) fn find<I: Iterator<Item = K>>(
         &self,
-        again: u64,
         all: impl FnOnce() -> I,
-        verdict: impl Fn(K) -> Verdict,
+        verdict: impl Fn(K, &mut dyn FnMut(Key)) -> Verdict,
     ) -> Option<(K, Verdict)> {
-        #[cfg(test)]
         let verdict = |key| {
+            #[cfg(test)]
             LOOKED_AT.set(LOOKED_AT.get() + 1);
-            verdict(key)
+            let mut aside = self.aside.borrow_mut();
+            verdict(key, &mut |task| {
+                aside.insert((task, Some(key)));
+            })
         };
         let mut keys = self.keys.borrow_mut();
-        if self.made_at.replace(again) != again || !self.is_complete.replace(true) {
+        if !self.is_complete.replace(true) {
             keys.clear();
             keys.extend(all().filter(|&key| verdict(key) != Verdict::No));
+            self.aside_first.set(self.aside.borrow().len());
         }
         let mut maybe = None;
         for index in (0..keys.len()).rev() {
@@ -120,7 +165,8 @@ mod tests {
     struct Things {
         verdicts: Vec<Cell<Verdict>>,
         looked_at: Cell<usize>,
-        again: Cell<u64>,
+        /// The task because of which all do not count that do not.
+        task: Cell<Option<Key>>,
         candidates: Candidates<usize>,
     }
 
@@ -129,7 +175,7 @@ mod tests {
             Things {
                 verdicts: vec![Cell::new(Verdict::No); 1000],
                 looked_at: Cell::new(0),
-                again: Cell::new(0),
+                task: Cell::new(None),
                 candidates: Candidates::new(),
             }
         }
@@ -144,12 +190,16 @@ mod tests {
         /// What is found, and how many it took to look at.
         fn find(&self) -> (Option<(usize, Verdict)>, usize) {
             self.looked_at.set(0);
-            let verdict = |thing: usize| {
+            let verdict = |thing: usize, because_of: &mut dyn FnMut(Key)| {
                 self.looked_at.update(|n| n + 1);
-                self.verdicts[thing].get()
+                let verdict = self.verdicts[thing].get();
+                if verdict == Verdict::No {
+                    self.task.get().into_iter().for_each(because_of);
+                }
+                verdict
             };
             let all = || 0..self.verdicts.len();
-            let found = self.candidates.find(self.again.get(), all, verdict);
+            let found = self.candidates.find(all, verdict);
             (found, self.looked_at.get())
         }
     }
@@ -205,14 +255,58 @@ mod tests {
     }
 
     #[test]
-    fn all_are_looked_at_again_where_tasks_were_referenced_again() {
+    fn what_was_set_aside_comes_back_with_its_task_and_nothing_else_does() {
         let things = Things::new();
+        let [own, others] = [1, 2].map(Key::from_bits);
+        things.task.set(Some(others));
         things.find();
+        things.task.set(Some(own));
+        things.candidates.add(3, || 1000);
+        things.find();
+
         // Not added: its task has come to count, not itself.
         things.verdicts[3].set(Verdict::Yes);
-        assert_eq!(things.find().0, None);
-        things.again.set(1);
-        assert_eq!(things.find(), (Some((3, Verdict::Yes)), 1001));
+        assert_eq!(things.find(), (None, 0));
+        let back = |tasks| things.candidates.add_those_of(&tasks);
+        back(ReferencedAgain::These(vec![Key::from_bits(3)]));
+        assert_eq!(things.find(), (None, 0));
+        back(ReferencedAgain::These(vec![own]));
+        assert_eq!(things.find(), (Some((3, Verdict::Yes)), 1));
+
+        things.verdicts[3].set(Verdict::No);
+        things.verdicts[5].set(Verdict::Yes);
+        assert_eq!(things.find(), (None, 1));
+        back(ReferencedAgain::Many);
+        assert_eq!(things.find(), (Some((5, Verdict::Yes)), 1001));
+    }
+
+    #[test]
+    fn a_list_is_not_made_anew_where_each_is_set_aside_by_many_tasks() {
+        const TASKS: u64 = 100;
+        let candidates = Candidates::new();
+        let looked_at = Cell::new(0);
+        let verdict = |_: usize, because_of: &mut dyn FnMut(Key)| {
+            looked_at.update(|n| n + 1);
+            (0..TASKS).map(Key::from_bits).for_each(because_of);
+            Verdict::No
+        };
+        for _ in 0..100 {
+            candidates.find(|| 0..1000, verdict);
+            candidates.add(1, || 1000);
+        }
+        assert_eq!(looked_at.get(), 1000 + 99);
+    }
+
+    #[test]
+    fn what_is_set_aside_and_has_gone_is_forgotten() {
+        let things = Things::new();
+        things.find();
+        for task in 0..10_000 {
+            things.task.set(Some(Key::from_bits(task)));
+            things.candidates.add(1, || 1000);
+            things.find();
+            assert!(things.candidates.aside.borrow().len() <= 4 * 1000 + SPARE + 1);
+        }
     }
 
     #[test]

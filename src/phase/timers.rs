@@ -11,8 +11,9 @@ use std::cell::RefCell;
 use super::candidates::{Candidates, Verdict};
 use super::{Callback, Deliver};
 use crate::clock::NEVER;
-use crate::tasks::{Asker, Tasks, Waiter};
-use wheel::{Timer, Wheel};
+use crate::slots::Key;
+use crate::tasks::{Asker, Owner, ReferencedAgain, Tasks, Waiter};
+use wheel::Wheel;
 
 pub(crate) use wheel::TimerKey;
 
@@ -112,25 +113,30 @@ impl Timers {
         self.candidates.add(key, || wheel.entries());
     }
 
-    /// Whether a timer waits that keeps the loop alive: a referenced one, for a referenced task.
-    pub(crate) fn is_any_alive(&self, tasks: &Tasks) -> bool {
+    /// Those who were said not to count may do so now.
+    pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
+        self.candidates.add_those_of(tasks);
+    }
+
+    /// A timer that keeps the loop alive, and whether it surely does: a referenced one, for a
+    /// referenced task.
+    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(TimerKey, Verdict)> {
         let wheel = self.wheel.borrow();
-        let counts = |timer: &Timer<Option<Waiter>>| {
-            let waiter = timer.value.as_ref();
-            !timer.mark && waiter.is_some_and(|waiter| tasks.counts(waiter))
-        };
-        let found = self.candidates.find(
-            tasks.times_referenced_again(),
+        self.candidates.find(
             || wheel.iter().map(|(key, _)| key),
-            |key| {
-                if wheel.get(key).is_some_and(counts) {
-                    Verdict::Yes
-                } else {
-                    Verdict::No
+            |key, because_of| {
+                let timer = wheel.get(key).filter(|timer| !timer.mark);
+                match timer.and_then(|timer| timer.value.as_ref()) {
+                    Some(waiter) => verdict(tasks, waiter, because_of),
+                    None => Verdict::No,
                 }
             },
-        );
-        found.is_some()
+        )
+    }
+
+    /// Takes out who waits for the timer. It is to be woken: if it still waits it asks again.
+    pub(crate) fn take_waiter(&self, key: TimerKey) -> Option<Waiter> {
+        self.wheel.borrow_mut().get_mut(key)?.take()
     }
 
     /// Calls `f` for what waits, with its deadline.
@@ -194,6 +200,20 @@ impl Timers {
         let mut wheel = self.wheel.borrow_mut();
         let key = wheel.pop_due(now, limit)?;
         Some(wheel.get_mut(key).and_then(Option::take))
+    }
+}
+
+/// Whether one counts who waits for a referenced timer.
+fn verdict(tasks: &Tasks, waiter: &Waiter, because_of: &mut dyn FnMut(Key)) -> Verdict {
+    match tasks.owner(waiter) {
+        Owner::None | Owner::Task { is_ref: true, .. } => Verdict::Yes,
+        Owner::Task { is_ref: false, .. } => {
+            waiter.owner().into_iter().for_each(because_of);
+            Verdict::No
+        }
+        // A combinator with wakers of its own may have moved to another task.
+        Owner::Gone if waiter.is_foreign() => Verdict::Maybe,
+        Owner::Gone => Verdict::No,
     }
 }
 

@@ -32,11 +32,43 @@ pub(crate) struct Person {
     pub(crate) joiner: Option<Key>,
 }
 
+/// Which tasks were referenced again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ReferencedAgain {
+    These(Vec<Key>),
+    /// More than are remembered.
+    Many,
+}
+
+/// So many tasks are remembered that were referenced again.
+const REFERENCED_AGAIN_MAX: usize = 64;
+
+impl Default for ReferencedAgain {
+    fn default() -> Self {
+        ReferencedAgain::These(Vec::new())
+    }
+}
+
+impl ReferencedAgain {
+    fn add(&mut self, task: Key) {
+        match self {
+            ReferencedAgain::These(tasks) if tasks.last() == Some(&task) => {}
+            ReferencedAgain::These(tasks) if tasks.len() < REFERENCED_AGAIN_MAX => tasks.push(task),
+            _ => *self = ReferencedAgain::Many,
+        }
+    }
+}
+
 impl Tasks {
-    /// Whether a waiter counts: its task is there, unfinished and referenced. One that belongs to no
-    /// task counts.
+    /// Whether a waiter counts that is about to be woken: its task is there, unfinished and
+    /// referenced. One that belongs to no task counts, and a waker whose task has ended: what it wakes
+    /// may have moved to another task.
     pub(crate) fn counts(&self, waiter: &Waiter) -> bool {
-        waiter.owner().is_none_or(|key| self.is_ref(key))
+        match self.owner(waiter) {
+            Owner::None => true,
+            Owner::Task { is_ref, .. } => is_ref,
+            Owner::Gone => waiter.is_foreign(),
+        }
     }
 
     /// Whether the task is there and has not ended.
@@ -66,9 +98,9 @@ impl Tasks {
         self.slots.borrow().get(key).map_or(0, |task| task.polls)
     }
 
-    /// How often a task has come to keep the loop alive that did not.
-    pub(crate) fn times_referenced_again(&self) -> u64 {
-        self.referenced_again.get()
+    /// The tasks that have come to keep the loop alive again since this was last asked.
+    pub(crate) fn take_referenced_again(&self) -> ReferencedAgain {
+        self.referenced_again.take()
     }
 
     /// Whether any task is unfinished and referenced.
@@ -93,8 +125,9 @@ impl Tasks {
             return;
         };
         let is_ref = header.is_ref();
-        self.referenced_again
-            .update(|times| times + u64::from(is_ref));
+        if is_ref {
+            self.referenced_again.borrow_mut().add(header.key());
+        }
         if task.is_job && !header.is_finished() && task.is_counted != is_ref {
             task.is_counted = is_ref;
             self.count_jobs(|jobs| {

@@ -49,6 +49,12 @@ impl Waiter {
         };
         (owner != Key::DANGLING).then_some(owner)
     }
+
+    /// Whether it is a waker that is not a task's own.
+    #[inline]
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self, Waiter::Foreign(_))
+    }
 }
 
 impl fmt::Debug for Waiter {

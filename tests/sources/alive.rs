@@ -1,5 +1,6 @@
 //! What keeps `Runtime::run` going is what really waits.
 
+use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io::Write;
 use std::pin::pin;
@@ -164,11 +165,50 @@ fn a_read_in_a_combinator_counts_also_where_that_has_moved_to_another_task() {
     });
 }
 
+/// Whether a future counts that a task polls in a combinator, which then moves to another task.
+fn counts_in_a_combinator_that_has_moved<F>(future: impl FnOnce() -> F + 'static) -> bool
+where
+    F: Future<Output = ()> + 'static,
+{
+    let runtime = Runtime::new().unwrap();
+    let has_ended = Rc::new(Cell::new(false));
+    let ended = Rc::clone(&has_ended);
+    runtime.spawn(async move {
+        let mut all = FuturesUnordered::from_iter([future().boxed_local()]);
+        assert!(poll_fn(|cx| Poll::Ready(all.poll_next_unpin(cx).is_pending())).await);
+        // The task that polled it first ends.
+        quintet::spawn(async move { ended.set(all.next().await.is_some()) });
+    });
+    watched(|| runtime.run()).is_ok() && has_ended.get()
+}
+
+#[test]
+fn so_do_a_sleep_and_a_yield() {
+    assert!(counts_in_a_combinator_that_has_moved(|| sleep(SHORT)));
+    assert!(counts_in_a_combinator_that_has_moved(yield_now));
+}
+
+#[test]
+fn a_timer_whose_combinator_is_gone_with_its_task_does_not_count() {
+    let runtime = Runtime::new().unwrap();
+    let left = Rc::new(RefCell::new(Box::pin(sleep(Duration::from_secs(100_000)))));
+    runtime.spawn({
+        let left = Rc::clone(&left);
+        async move {
+            let wait = poll_fn(move |cx| left.borrow_mut().poll_unpin(cx));
+            let mut all = FuturesUnordered::from_iter([wait]);
+            assert!(all.next().now_or_never().is_none());
+        }
+    });
+    watched(|| runtime.run()).unwrap();
+    drop(left);
+}
+
 #[test]
 fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
     let runtime = Runtime::new().unwrap();
     let (own, peer) = connection();
-    let polls = Rc::new(std::cell::Cell::new(0));
+    let polls = Rc::new(Cell::new(0));
     runtime.spawn({
         let polls = Rc::clone(&polls);
         async move {
@@ -200,7 +240,7 @@ fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
 fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
     let runtime = Runtime::new().unwrap();
     let (own, peer) = connection();
-    let polls = Rc::new(std::cell::Cell::new(0));
+    let polls = Rc::new(Cell::new(0));
     runtime.spawn({
         let polls = Rc::clone(&polls);
         async move {

@@ -11,7 +11,7 @@ use mio::event::Event;
 use super::waiters::{Entry, WaiterId, Waiters};
 use crate::phase::candidates::{Candidates, Verdict};
 use crate::slots::{Key, Slots};
-use crate::tasks::{Asker, Owner, Tasks, Waiter};
+use crate::tasks::{Asker, Owner, ReferencedAgain, Tasks, Waiter};
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,13 +122,18 @@ impl Source {
     }
 
     /// Whether it keeps the loop alive: if it is referenced, and a referenced task waits for it.
-    fn verdict(&self, owner: &impl Fn(&Waiter) -> Owner) -> Verdict {
+    /// Names the tasks because of which it does not.
+    fn verdict(
+        &self,
+        owner: &impl Fn(&Waiter) -> Owner,
+        mut because_of: impl FnMut(Key),
+    ) -> Verdict {
         let mut verdict = Verdict::No;
         for (_, entry) in self.entries().filter(|_| self.is_ref) {
             match entry.verdict(owner) {
                 Verdict::Yes => return Verdict::Yes,
                 Verdict::Maybe => verdict = Verdict::Maybe,
-                Verdict::No => {}
+                Verdict::No => entry.waiter.owner().into_iter().for_each(&mut because_of),
             }
         }
         verdict
@@ -424,16 +429,20 @@ impl Sources {
         unowned.map(|source| source.fd).collect()
     }
 
+    /// Those who were said not to count may do so now.
+    pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
+        self.candidates.add_those_of(tasks);
+    }
+
     /// A source that keeps the loop alive, and whether it surely does.
     pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Verdict)> {
         let slots = self.slots.borrow();
         let owner = |waiter: &Waiter| tasks.owner(waiter);
         self.candidates.find(
-            tasks.times_referenced_again(),
             || slots.iter().map(|(key, _)| key),
-            |key| {
+            |key, because_of| {
                 let source = slots.get(key);
-                source.map_or(Verdict::No, |source| source.verdict(&owner))
+                source.map_or(Verdict::No, |source| source.verdict(&owner, because_of))
             },
         )
     }

@@ -97,7 +97,7 @@ impl Entry {
     /// Whether it wakes something else than a task by its own waker.
     #[inline]
     fn is_waker(&self) -> bool {
-        matches!(self.waiter, Waiter::Foreign(_))
+        self.waiter.is_foreign()
     }
 
     /// Whether it is a poller that may have stopped waiting: a task that has ended, or a waker whose

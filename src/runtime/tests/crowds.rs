@@ -109,3 +109,29 @@ fn nor_are_they_where_some_come_and_go() {
         is_cheap(|| sleepers(count), come_and_go);
     }
 }
+
+#[test]
+fn nor_are_they_where_a_task_comes_to_count_and_does_not_again() {
+    let waiting_crowd = |count| {
+        sleepers(count);
+        let waiting = spawn(sleep(LONG));
+        waiting.unref();
+        waiting
+    };
+    for count in [10, 100_000] {
+        is_cheap(
+            || waiting_crowd(count),
+            |waiting| {
+                waiting.ref_();
+                waiting.unref();
+            },
+        );
+    }
+    for count in [100, 10_000] {
+        let crowd = || (readers(count), waiting_crowd(10));
+        is_cheap(crowd, |(_, waiting)| {
+            waiting.ref_();
+            waiting.unref();
+        });
+    }
+}

@@ -12,7 +12,7 @@ use super::{Due, NIL, ROOM_KEPT_MAX};
 pub(super) const RETIRED: u32 = u32::MAX;
 
 /// Names a timer until it is removed. Then the key is stale: it answers nothing ever again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerKey {
     pub(super) index: u32,
     pub(super) generation: u32,
