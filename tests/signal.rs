@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use quintet::signal::ctrl_c;
 use quintet::signal::unix::{SignalKind, signal};
-use signal_hook::low_level;
+use signal_hook::{consts, low_level};
 
 const ROLE: &str = "QUINTET_TEST_ROLE";
 
@@ -27,8 +27,13 @@ fn start(role: &str) -> Child {
 fn start_about(role: &str, number: i32) -> Child {
     // With the default action of each signal: a shell starts what runs in the background with SIGINT
     // ignored, and that is inherited.
-    Command::new("env")
-        .args(["--default-signal", "--"])
+    // And with few descriptors, so that a role can use them up.
+    Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 100; exec env --default-signal -- \"$@\"",
+            "sh",
+        ])
         .arg(env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env(ROLE, role)
@@ -125,6 +130,7 @@ fn child() {
                 low_level::raise(number()).unwrap();
                 say("lives");
             }
+            "no descriptors" => without_descriptors(number()),
             other => panic!("no such role: {other}"),
         }
     });
@@ -161,6 +167,24 @@ async fn own_handler_first(number: i32) {
         drop(other);
         raise();
     }
+}
+
+/// A stream cannot be made, and the signal does what it did before.
+fn without_descriptors(number: i32) {
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    // A stream needs two descriptors, and another one while it is made.
+    for left in 0..3 {
+        let made = signal(SignalKind::from_raw(number));
+        assert!(made.is_err(), "{left} descriptors are left");
+        files.pop();
+    }
+    drop(files);
+    say("dropped");
+    low_level::raise(number).unwrap();
+    say("lives");
 }
 
 /// Lets the child say the rest and end.
@@ -224,9 +248,32 @@ fn end_of(role: &str, number: i32) -> (ExitStatus, bool) {
 
 #[test]
 fn some_signals_cannot_be_awaited() {
-    for number in [9, 19, 11, 8, 4, -1, 0, 1000, i32::MIN, i32::MAX] {
+    for number in [
+        9,
+        19,
+        11,
+        8,
+        consts::SIGBUS,
+        4,
+        -1,
+        0,
+        1000,
+        i32::MIN,
+        i32::MAX,
+    ] {
         let error = signal(SignalKind::from_raw(number)).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{number}");
+    }
+}
+
+/// A stream that cannot be made changes nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn without_descriptors_a_signal_keeps_its_default_action() {
+    // TERM and USR1.
+    for number in [15, 10] {
+        let (status, has_lived) = end_of("no descriptors", number);
+        assert_eq!((status.signal(), has_lived), (Some(number), false));
     }
 }
 
@@ -234,8 +281,8 @@ fn some_signals_cannot_be_awaited() {
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 fn all_other_signals_can_be_awaited() {
     let mut child = start("refused");
-    // KILL, STOP, the faults ILL, FPE and SEGV, and the two that the C library needs.
-    let expected = "refused: [-1, 0, 4, 8, 9, 11, 19, 32, 33, 65, 66, 67, 68, 69, 70]";
+    // KILL, STOP, the faults ILL, BUS, FPE and SEGV, and the two that the C library needs.
+    let expected = "refused: [-1, 0, 4, 7, 8, 9, 11, 19, 32, 33, 65, 66, 67, 68, 69, 70]";
     let output = wait_for(&mut child, expected);
     assert!(finish(child, output).success());
 }

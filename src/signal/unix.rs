@@ -91,8 +91,8 @@ impl SignalKind {
 /// Makes a stream of a signal, in place of the signal's default action.
 ///
 /// Any signal can be awaited, by its number also the real-time signals (on Linux 34 to 64 with glibc,
-/// 35 to 64 with musl), except for SIGKILL, SIGSTOP, the faults SIGILL, SIGFPE and SIGSEGV, and those
-/// that the C library keeps for itself.
+/// 35 to 64 with musl), except for SIGKILL, SIGSTOP, the faults SIGILL, SIGFPE, SIGSEGV and SIGBUS,
+/// and those that the C library keeps for itself.
 ///
 /// What the signal does when its last stream is dropped is described in the
 /// [module](crate::signal#when-the-last-stream-is-dropped).
@@ -100,7 +100,8 @@ impl SignalKind {
 /// # Errors
 ///
 /// Returns an error of kind `InvalidInput` if the signal cannot be awaited, and the error of the
-/// system call if the stream cannot get its two descriptors.
+/// system call if there are no descriptors left: a stream needs two, and a third one while it is
+/// made. After an error the signal does what it did before.
 ///
 /// # Examples
 ///
@@ -116,15 +117,18 @@ impl SignalKind {
 /// # }).unwrap();
 /// ```
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    if consts::FORBIDDEN.contains(&kind.0) {
+    // SIGBUS has a handler of the standard library, which puts the default action back when it is
+    // called: the stream would receive one signal, and the next one would end the process.
+    if consts::FORBIDDEN.contains(&kind.0) || kind.0 == consts::SIGBUS {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("signal {} cannot be awaited", kind.0),
         ));
     }
-    let claim = Claim::new(kind.0)?;
+    // First what most likely fails: an error must not change what the signal does.
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
+    let claim = Claim::new(kind.0)?;
     let id = low_level::pipe::register(kind.0, sender)?;
     Ok(Signal {
         receiver: Source::new_signal(receiver),

@@ -19,6 +19,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::io::Errno;
 use signal_hook::SigId;
 use signal_hook::consts::SIGIO;
 use signal_hook::flag;
@@ -51,8 +52,7 @@ impl Disposition {
     fn install(signal: i32) -> io::Result<Self> {
         let by_default = Arc::new(AtomicBool::new(false));
         // Before the handler of ours, which would be seen as well.
-        let status = fs::read_to_string("/proc/self/status");
-        let before = Before::read(status.as_deref().unwrap_or_default(), signal);
+        let before = Before::read(&status()?, signal);
         // Before any stream's handler, so that it runs before them.
         register_default(signal, Arc::clone(&by_default))?;
         Ok(Disposition {
@@ -60,6 +60,22 @@ impl Disposition {
             before,
             claims: 0,
         })
+    }
+}
+
+/// Reads `/proc/self/status`; it is empty where there is none, or where it may not be read.
+///
+/// # Errors
+///
+/// If there is no descriptor or memory left for it. That says nothing about the signal, and must not
+/// decide for good what becomes of it.
+fn status() -> io::Result<String> {
+    match fs::read_to_string("/proc/self/status") {
+        Ok(status) => Ok(status),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Err(error),
+            _ => Ok(String::new()),
+        },
     }
 }
 
@@ -89,7 +105,8 @@ impl Claim {
     /// # Errors
     ///
     /// Returns the error of installing a handler: `InvalidInput` where there is no such signal, or
-    /// where the C library keeps it for itself.
+    /// where the C library keeps it for itself; and an error if there is no descriptor left. Nothing
+    /// is changed then.
     pub(super) fn new(signal: i32) -> io::Result<Self> {
         let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
         let signals = signals.get_or_insert_default();
