@@ -296,6 +296,30 @@ fn a_copy_in_memory_leaves_others_their_turn() {
     });
 }
 
+/// The readers and writers charge nothing.
+#[test]
+fn a_copy_of_nothing_is_charged() {
+    block_on(async {
+        for is_buffered in [false, true] {
+            yield_now().await;
+            let mut copied = 0;
+            let copying = async {
+                while copied < 2 * UNITS {
+                    let n = if is_buffered {
+                        copy_buf(&b""[..], &mut Vec::new()).await
+                    } else {
+                        copy(&b""[..], &mut Vec::new()).await
+                    };
+                    assert_eq!(n.unwrap(), 0);
+                    copied += 1;
+                }
+            };
+            assert!(poll!(pin!(copying)).is_pending());
+            assert_eq!(copied, UNITS);
+        }
+    });
+}
+
 #[test]
 fn a_copy_without_end_keeps_no_timer_waiting() {
     block_on(async {

@@ -95,6 +95,7 @@ where
                 Poll::Pending => return progress.poll_flush_meanwhile(cx, writer),
             };
             if data.is_empty() {
+                coop::charge_unless_charged(left, 0);
                 progress.is_at_end = true;
                 break;
             }

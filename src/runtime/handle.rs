@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
+use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::ready;
 use crate::sync::{self, oneshot};
@@ -111,7 +112,7 @@ impl Handle {
     /// the way from a blocking job, or from any other thread, to async code.
     ///
     /// The runtime must be running, in [`block_on`](super::Runtime::block_on) or
-    /// [`run`](super::Runtime::run), or begin to: this waits for as long as it does not. A job that
+    /// [`run`](super::Runtime::run). Until it runs, this waits. A job that
     /// waits here occupies its worker.
     ///
     /// # Panics
@@ -216,7 +217,8 @@ impl Handle {
         }
     }
 
-    /// The same, and waits no longer than `timeout` where this is not the runtime's own thread.
+    /// Returns the live tasks and what they wait for, as [`dump`](Handle::dump) does, but waits no
+    /// longer than `timeout` where this is not the runtime's own thread.
     ///
     /// # Errors
     ///
@@ -257,8 +259,8 @@ impl Handle {
         }
     }
 
-    /// The same without blocking the thread, for async code on any thread and any executor. It waits
-    /// until the loop runs.
+    /// Returns the live tasks and what they wait for, as [`dump`](Handle::dump) does, without blocking
+    /// the thread: for async code on any thread and any executor. It waits until the loop runs.
     ///
     /// # Cancel safety
     ///
@@ -283,6 +285,10 @@ impl Handle {
     /// # }
     /// ```
     pub async fn dump_async(&self) -> Dump {
+        if context::resident(self.shared.id).is_some() {
+            coop::operate().await;
+        }
+        // Looked up again: it may have ended while the task waited for its turn.
         if let Some(event_loop) = context::resident(self.shared.id) {
             return Dump::new(&event_loop);
         }

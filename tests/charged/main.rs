@@ -1,5 +1,5 @@
 //! Rule 9 of the tick's contract, over the whole crate: each operation that may resolve at once is
-//! charged, so that a loop over it holds up nobody.
+//! charged, so that a loop over it holds up no other task.
 //!
 //! A row makes one operation again and again, in one task, where it need never wait. It says how
 //! often a poll of the task may make it: as its price allows. An operation that is not charged goes on

@@ -162,6 +162,11 @@ fn tokens_and_turns() {
             })
             .await;
         table
+            .row("dump_async", async || {
+                assert!(!Handle::current().dump_async().await.tasks().is_empty());
+            })
+            .await;
+        table
             .row("consume_budget", async || consume_budget().await)
             .await;
         table
