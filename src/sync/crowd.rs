@@ -86,12 +86,14 @@ impl<S> Crowd<S> {
             lock(&self.inner).take_place(place);
         }
         poll_leaf(cx, what, |guest| {
+            // Dropped when the lock is released, since it has a waker.
+            let _departed;
             let mut inner = lock(&self.inner);
             match look(&mut inner.state) {
                 Some(found) => {
                     // Here and not when the future is dropped, which saves a way through the lock.
                     if let Some(ticket) = place.ticket.take_if(|_| !place.is_kept) {
-                        guest.keep(inner.waiters.remove(ticket));
+                        _departed = inner.waiters.remove(ticket);
                     }
                     Attempt::Done(found)
                 }

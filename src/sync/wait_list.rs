@@ -232,13 +232,6 @@ impl Guest<'_> {
         true
     }
 
-    /// Keeps the waker of one that has left the list, until the lock is released.
-    pub(super) fn keep<N>(&mut self, departed: Option<Departed<N>>) {
-        if let Some(waker) = departed.and_then(|departed| departed.waker) {
-            self.spare = Some(waker);
-        }
-    }
-
     /// Gives its spare waker away.
     pub(super) fn spare(&mut self) -> Option<Waker> {
         self.spare.take()
