@@ -101,6 +101,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
 /// Reads the value of the option that has just been read.
 fn value<T: FromStr<Err: Display>>(parser: &mut Parser, name: &str) -> Result<T, lexopt::Error> {
     let value = parser.value()?;
+    if value.is_empty() {
+        return Err(format!("{name} needs a value").into());
+    }
     let parsed = value.to_string_lossy().parse();
     parsed.map_err(|error| format!("{name} cannot be {}: {error}", value.display()).into())
 }
@@ -144,7 +147,7 @@ mod tests {
     fn mistakes_are_named() {
         for (line, message) in [
             ("--port", "missing argument for option '--port'"),
-            ("--port=", "--port cannot be "),
+            ("--port=", "--port needs a value"),
             ("--quiet=yes", "unexpected argument for option '--quiet'"),
             ("--port 70000", "--port cannot be 70000"),
             ("--port x", "--port cannot be x"),
