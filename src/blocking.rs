@@ -2,7 +2,7 @@
 //!
 //! On the loop's own thread a job has a slot like any task. The slot's header is the job's ticket, so
 //! the result always arrives as a wake from the worker: the poll phase stores it in the slot, and the
-//! join handle answers from there. A job from another thread has a header too, and its ticket is what
+//! join handle takes it from there. A job from another thread has a header too, and its ticket is what
 //! its handle holds; so the result is there whether or not the loop runs.
 
 mod call_site;

@@ -149,7 +149,7 @@ impl<M> Inbox<M> {
         }
     }
 
-    /// Whether the loop is gone, so that nothing is fetched any more.
+    /// Whether the loop is gone, so that nothing more is fetched.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }

@@ -178,8 +178,8 @@ impl Pool {
     }
 
     /// Ends the pool: refuses new jobs, drops those not begun, and waits until those that run have
-    /// ended, or until `grace` has passed. Answers which still run; their threads go on, and end with them. Unreferenced jobs are
-    /// neither waited for nor named.
+    /// ended, or until `grace` has passed. Returns which still run; their threads go on, and end with
+    /// them. Unreferenced jobs are neither waited for nor named.
     ///
     /// May be called again, by anybody. A job that calls it does not wait for itself, and finds
     /// itself in the answer.

@@ -18,7 +18,7 @@
 //!
 //! Which of them it was is read from `/proc/self/status`. Where there is no `/proc`, in a sandbox and
 //! on systems other than Linux, the default action is not emulated, so a signal does nothing after its
-//! last stream is dropped unless the program had a handler for it. End such a program by itself.
+//! last stream is dropped unless the program had a handler for it. Such a program has to end itself.
 //!
 //! A handler that is installed *after* the first stream is not known here. One of signal-hook is called
 //! beside the streams, but when the last stream is dropped the default action is emulated as well:

@@ -1,6 +1,6 @@
 //! For tests: what a test leaves behind.
 //!
-//! A test that ends while a task of its still waits has often not tested what it was meant to: the
+//! A test that ends while one of its tasks still waits has often not tested what it was meant to: the
 //! server that is never told to stop, the connection that is never closed, the job that hangs. With
 //! [`#[quintet::test(leaks = "deny")]`](macro@crate::test) such a test fails, and says what is left and
 //! where that was spawned. [`assert_no_leaks`] is the same for a runtime that a test makes itself, and
@@ -8,8 +8,8 @@
 //!
 //! # What counts
 //!
-//! They look when the future of `block_on` has ended, and what it owned has been dropped. What can end
-//! then without waiting does so first: tasks that are ready, closes, events of sockets that have
+//! These checks look when the future of `block_on` has ended and what it owned has been dropped. What
+//! can end then without waiting does so first: tasks that are ready, closes, events of sockets that have
 //! arrived. Blocking jobs that are under way are waited for, for up to the
 //! [grace](crate::runtime::Builder::shutdown_grace) of the runtime. Time that is paused does not move.
 //!
@@ -21,8 +21,8 @@
 //!   it waits for;
 //! - blocking jobs that are queued or run, and [`KeepAlive`](crate::runtime::KeepAlive) guards.
 //!
-//! What has been taken out of the count by `unref` is meant to be left, and does not count. Nor does a
-//! file, nor a socket that never had to wait: the loop does not know of them.
+//! What has been taken out of the count by `unref` is meant to be left, and does not count. Files do
+//! not count either, nor sockets that never had to wait: the loop does not know of them.
 
 use crate::runtime::Runtime;
 

@@ -25,7 +25,7 @@ const OUTER: &str = "$attributes $visibility $fn $name $parameters $output $bloc
 /// The block of [`OUTER`].
 ///
 /// The runtime's crate is named once, so that a wrong name is one error. The future stays on its
-/// thread, so it matters to nobody whether it is `Send`. The closure's parameter is hygienic as a
+/// thread, so it need not be `Send`. The closure's parameter is hygienic as a
 /// variable is, but not as a pattern is: a constant of its name would be taken for it.
 const BLOCK: &str = "
     #[allow(clippy::future_not_send)]

@@ -157,9 +157,9 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Panics
 ///
 /// The test fails if its body panics, if its time is up, and if the runtime cannot be built: because
-/// the system refuses it a descriptor, or because `QUINTET_WORKERS` is not a number. So it does if
-/// time is paused and nothing can ever happen any more; and, with `leaks = "deny"`, if something is
-/// left when it has ended well.
+/// the system refuses it a descriptor, or because `QUINTET_WORKERS` is not a number. It also fails if
+/// time is paused and nothing can ever happen again; and, with `leaks = "deny"`, if something is left
+/// when it has ended well.
 ///
 /// # Examples
 ///

@@ -148,7 +148,7 @@ impl Timers {
         }
     }
 
-    /// The deadlines of those that keep the loop alive although nobody `owns` them.
+    /// The deadlines of those that keep the loop alive and that `owns` finds no owner of.
     pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<u64> {
         let wheel = self.wheel.borrow();
         let is_owned = |waiter: &Option<Waiter>| waiter.as_ref().is_some_and(&owns);

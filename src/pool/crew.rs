@@ -374,7 +374,7 @@ impl Crew {
         self.running()
     }
 
-    /// Which jobs run, but for those that nobody wants to wait for.
+    /// Which jobs run, but for unreferenced ones.
     pub(super) fn running(&self) -> Vec<Label> {
         let running = self.seats.iter().filter_map(Seat::running);
         let referenced = running.filter(|running| running.ticket.is_ref());

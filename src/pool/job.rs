@@ -1,13 +1,14 @@
 //! A job: a closure on its way to a worker, and its result on the way back.
 //!
-//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, whoever asked for
-//! the job keeps the [`JobResult`]. Between them stand an `async-task`, which carries the closure there
+//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, and the
+//! caller keeps the [`JobResult`]. Between them stand an `async-task`, which carries the closure there
 //! and the result back, and a [`Ticket`], on which both ends decide whether the closure runs at all.
 //! Queues and threads are not known here.
 //!
-//! Two things `async-task` has too. Its cancel leaves the closure to whoever takes the `Runnable` out
-//! of the queue, which may be long after the end was told; so both ends can reach the `Runnable`. Its
-//! waker is called before the worker can say that it is free; so the ticket tells of the end.
+//! Two things `async-task` has too. Its cancel leaves the closure to the worker that takes the
+//! `Runnable` out of the queue, which may be long after the end was noted; so both ends can reach the
+//! `Runnable`. Its waker is called before the worker can say that it is free; so the ticket notes the
+//! end.
 
 use std::fmt;
 use std::future::Future;
@@ -42,14 +43,14 @@ pub(crate) struct Label {
 
 /// What decides whether a job runs, and hears of its end.
 ///
-/// Whoever asks for the job brings it. All of this is called on any thread, and all but `tell` under
+/// The caller brings it. All of this is called on any thread, and all but `tell` under
 /// the pool's locks: it must not panic, and must run no users' code.
 pub(crate) trait Ticket: Send + Sync {
     /// Claims the job for a worker. False: it was cancelled before, and never runs.
     fn start(&self) -> bool;
 
     /// The job is dropped unrun. True: its closure is to be dropped now, and then it is told. False:
-    /// whoever has cancelled it sees to both.
+    /// the end that has cancelled it does both.
     fn give_up(&self) -> bool;
 
     /// Whether shutdown waits for it.

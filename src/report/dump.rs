@@ -83,7 +83,7 @@ pub enum Wait {
     Join(Id),
     /// What a primitive of this crate says: a lock, a channel.
     Other(&'static str),
-    /// Nobody knows: a waker that was given away, or none at all.
+    /// Something that is not known here: its waker was given away, or there is none.
     Unknown,
 }
 

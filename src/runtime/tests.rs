@@ -28,7 +28,7 @@ fn next_slot() -> usize {
     slot.expect("a loop runs here")
 }
 
-/// A socket that has its slot, for somebody has waited for it.
+/// A socket that has its slot, because it has been waited for.
 fn registered(listener: &TcpListener) -> (TcpStream, Peer) {
     let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
     let (own, _) = listener.accept().unwrap();

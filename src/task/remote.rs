@@ -28,7 +28,7 @@ pub(super) trait Awaited: Send + Sync {
     fn is_finished(&self) -> bool;
     /// Says whether a job keeps its loop alive.
     fn hold(&self, is_ref: bool);
-    /// Nobody will ask for the outcome.
+    /// The handle is gone: the outcome is not wanted.
     fn detach(&self);
 }
 

@@ -139,7 +139,7 @@ impl Tasks {
         drop(claim);
     }
 
-    /// Frees the slot of a task that has ended, and whose outcome nobody will ask for here.
+    /// Frees the slot of a task that has ended, and whose outcome is not wanted here.
     fn discard(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
         let task = slots.get_mut(key);
         let Some((task, mut work)) = task.and_then(Task::take_work) else {

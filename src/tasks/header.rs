@@ -27,7 +27,7 @@ pub(crate) enum Message {
 pub(crate) struct Header {
     inbox: Arc<Inbox<Message>>,
     /// The slot of the present tenant, which only the home thread asks for. It is set once, or while
-    /// nobody else holds the header.
+    /// nothing else holds the header.
     key: AtomicU64,
     home: LoopId,
     /// How the task stands: `QUEUED` and `FINISHED`. Only the home thread writes it, so it needs no
