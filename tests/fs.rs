@@ -369,8 +369,17 @@ fn a_copy_has_the_contents_and_the_permissions() {
         assert!(fs::read(&to).await.unwrap() == contents);
         let mode = fs::metadata(&to).await.unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
-        let error = fs::copy(dir.path(), &to).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        // No writer of a FIFO is waited for.
+        mkfifo(&dir.path().join("fifo"));
+        for name in ["", "fifo"] {
+            let copying = timeout(
+                Duration::from_secs(30),
+                fs::copy(dir.path().join(name), &to),
+            );
+            let error = copying.await.expect("it does not wait").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+        assert!(fs::read(&to).await.unwrap() == contents, "it stays");
     });
 }
 

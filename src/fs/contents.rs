@@ -1,6 +1,6 @@
 //! Whole files.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -240,18 +240,21 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
 
 /// Does what the standard library does, but looks before it empties the target.
 fn copy_now(from: &Path, to: &Path) -> io::Result<u64> {
-    let invalid = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
+    let regular = |source: Metadata| match source.is_file() {
+        true => Ok(source),
+        false => Err(invalid("the source is not a regular file")),
+    };
+    // Also before it is opened: to open a FIFO waits for a writer.
+    regular(from.metadata()?)?;
     let mut reader = File::open(from)?;
-    let source = reader.metadata()?;
-    if !source.is_file() {
-        return invalid("the source is not a regular file");
-    }
+    let source = regular(reader.metadata()?)?;
     let mut options = File::options();
     options.write(true).create(true).mode(source.mode());
     let mut writer = options.open(to)?;
     let target = writer.metadata()?;
     if (source.dev(), source.ino()) == (target.dev(), target.ino()) {
-        return invalid("they are the same file");
+        return Err(invalid("they are the same file"));
     }
     // Of a device or a FIFO neither is to be changed.
     if target.is_file() {
