@@ -298,24 +298,40 @@ fn a_copy_in_memory_leaves_others_their_turn() {
 
 /// The readers and writers charge nothing.
 #[test]
-fn a_copy_of_nothing_is_charged() {
+fn a_copy_of_nothing_and_a_copy_that_fails_are_charged() {
+    type Copied = Pin<Box<dyn Future<Output = io::Result<u64>>>>;
+    fn failing() -> Script {
+        Script::new([Step::Fails(ErrorKind::PermissionDenied)])
+    }
+    let copies: [(bool, fn() -> Copied); 5] = [
+        (true, || {
+            Box::pin(async { copy(&b""[..], &mut Vec::new()).await })
+        }),
+        (true, || {
+            Box::pin(async { copy_buf(&b""[..], &mut Vec::new()).await })
+        }),
+        (false, || {
+            Box::pin(async { copy(&failing(), &mut Vec::new()).await })
+        }),
+        (false, || {
+            Box::pin(async { copy_buf(&b"a"[..], &mut &failing()).await })
+        }),
+        (false, || {
+            Box::pin(async { copy_buf(BufReader::new(&failing()), &mut Vec::new()).await })
+        }),
+    ];
     block_on(async {
-        for is_buffered in [false, true] {
+        for (row, (succeeds, copied)) in copies.into_iter().enumerate() {
             yield_now().await;
-            let mut copied = 0;
+            let mut times = 0;
             let copying = async {
-                while copied < 2 * UNITS {
-                    let n = if is_buffered {
-                        copy_buf(&b""[..], &mut Vec::new()).await
-                    } else {
-                        copy(&b""[..], &mut Vec::new()).await
-                    };
-                    assert_eq!(n.unwrap(), 0);
-                    copied += 1;
+                while times < 2 * UNITS {
+                    assert_eq!(copied().await.is_ok(), succeeds);
+                    times += 1;
                 }
             };
-            assert!(poll!(pin!(copying)).is_pending());
-            assert_eq!(copied, UNITS);
+            assert!(poll!(pin!(copying)).is_pending(), "row {row}");
+            assert_eq!(times, UNITS, "row {row}");
         }
     });
 }

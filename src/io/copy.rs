@@ -91,7 +91,11 @@ where
             ready!(coop::poll_proceed(cx));
             let left = coop::left();
             let data = match reader.as_mut().poll_fill_buf(cx) {
-                Poll::Ready(data) => data?,
+                Poll::Ready(Ok(data)) => data,
+                Poll::Ready(Err(error)) => {
+                    coop::charge_unless_charged(left, 0);
+                    return Poll::Ready(Err(error));
+                }
                 Poll::Pending => return progress.poll_flush_meanwhile(cx, writer),
             };
             if data.is_empty() {
@@ -99,8 +103,7 @@ where
                 progress.is_at_end = true;
                 break;
             }
-            let n = ready!(writer.as_mut().poll_write(cx, data))?;
-            coop::charge_unless_charged(left, n);
+            let n = charged(left, ready!(writer.as_mut().poll_write(cx, data)))?;
             progress.note_written(n)?;
             reader.as_mut().consume(n);
         }
@@ -163,6 +166,12 @@ where
         Poll::Ready(Ok((ready!(sent), ready!(received))))
     })
     .await
+}
+
+/// Charges what a reader or writer has moved, or its error, unless that has charged itself.
+fn charged(left: u32, moved: io::Result<usize>) -> io::Result<usize> {
+    coop::charge_unless_charged(left, *moved.as_ref().unwrap_or(&0));
+    moved
 }
 
 /// What has been copied.
@@ -249,13 +258,11 @@ impl Transfer {
                 let Poll::Ready(read) = reader.as_mut().poll_read(cx, &mut self.buffer) else {
                     return self.progress.poll_flush_meanwhile(cx, writer);
                 };
-                self.unwritten = 0..read?;
-                coop::charge_unless_charged(left, self.unwritten.len());
+                self.unwritten = 0..charged(left, read)?;
                 self.progress.is_at_end = self.unwritten.is_empty();
             } else {
                 let data = &self.buffer[self.unwritten.clone()];
-                let n = ready!(writer.as_mut().poll_write(cx, data))?;
-                coop::charge_unless_charged(left, n);
+                let n = charged(left, ready!(writer.as_mut().poll_write(cx, data)))?;
                 self.progress.note_written(n)?;
                 self.unwritten.start += n;
             }
