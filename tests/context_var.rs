@@ -1,6 +1,6 @@
 //! Values that tasks hand down to their children.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::pin::pin;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::thread;
 
 use futures::FutureExt;
 use quintet::runtime::{Builder, Handle, Runtime};
-use quintet::task::{ContextVar, scope, set_immediate, try_scope, yield_now};
+use quintet::task::{ContextVar, JoinHandle, scope, set_immediate, try_scope, yield_now};
 use quintet::time::{Duration, sleep};
 use quintet::{spawn, spawn_blocking};
 
@@ -227,4 +227,37 @@ fn futures_are_dropped_with_their_values() {
     drop(runtime);
     assert_eq!(log.borrow().len(), 3);
     assert_eq!(Rc::strong_count(&log), 1, "nothing is kept");
+}
+
+/// Looks when it is dropped whether a task has ended.
+struct Watch {
+    task: Rc<RefCell<Option<JoinHandle<()>>>>,
+    has_ended: Rc<Cell<Option<bool>>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let task = self.task.borrow();
+        self.has_ended
+            .set(task.as_ref().map(JoinHandle::is_finished));
+    }
+}
+
+static WATCH: ContextVar<Rc<Watch>> = ContextVar::new();
+
+#[quintet::test]
+async fn a_task_has_not_ended_before_its_values_are_dropped() {
+    let task = Rc::new(RefCell::new(None));
+    let has_ended = Rc::new(Cell::new(None));
+    let watch = Watch {
+        task: Rc::clone(&task),
+        has_ended: Rc::clone(&has_ended),
+    };
+    let handle = spawn(async { WATCH.set(Rc::new(watch)) });
+    task.replace(Some(handle));
+    yield_now().await;
+    assert_eq!(has_ended.get(), Some(false));
+    let handle = task.take().unwrap();
+    assert!(handle.is_finished());
+    handle.await.unwrap();
 }

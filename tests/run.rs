@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 
 use futures::channel::oneshot;
@@ -99,6 +101,33 @@ fn run_waits_for_a_detached_job_of_each_origin() {
         let mut ended: Vec<i32> = is_done.try_iter().collect();
         ended.sort_unstable();
         assert_eq!(ended, [1, 2]);
+    });
+}
+
+/// Takes its time to wake.
+struct SlowWaker(mpsc::Sender<()>);
+
+impl Wake for SlowWaker {
+    fn wake(self: Arc<Self>) {
+        thread::sleep(Duration::from_millis(20));
+        self.0.send(()).expect("the test waits for it");
+    }
+}
+
+#[test]
+fn run_waits_until_whoever_awaits_a_job_elsewhere_is_woken() {
+    in_time(|| {
+        let runtime = Runtime::new().unwrap();
+        let (begin, may_begin) = mpsc::channel::<()>();
+        let (woken, is_woken) = mpsc::channel();
+        let job = runtime.handle().spawn_blocking(move || may_begin.recv());
+        let mut job = pin!(job);
+        let waker = Waker::from(Arc::new(SlowWaker(woken)));
+        let polled = job.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        begin.send(()).unwrap();
+        runtime.run().unwrap();
+        is_woken.try_recv().unwrap();
     });
 }
 
@@ -739,7 +768,7 @@ fn a_timer_that_is_armed_or_reset_outside_of_a_turn_is_told_of() {
         settle(&runtime);
         let guard = runtime.enter();
         let mut early = Box::pin(sleep(Duration::from_millis(3)));
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         assert!(early.as_mut().poll(&mut cx).is_pending());
         assert!(is_readable(&runtime, SOON));
         runtime.turn(Some(Duration::ZERO));
