@@ -148,8 +148,8 @@ impl fmt::Display for Report {
                 let workers = running.len();
                 write!(
                     f,
-                    "all {workers} worker threads are busy, {queued} jobs wait for one, and for a \
-                     second none has begun; jobs that wait for queued ones never end, so allow more \
+                    "all {workers} worker threads are busy, and for a second no queued job has begun \
+                     ({queued} in the queue); jobs that wait for queued ones never end, so allow more \
                      threads with `Builder::max_blocking_threads`, or wait in tasks; running jobs:"
                 )?;
                 let mut separator = " ";
