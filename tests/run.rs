@@ -497,6 +497,7 @@ fn an_unhandled_panic_may_end_the_runtime() {
     in_time(|| {
         for way in ["block_on", "run", "turn", "elsewhere"] {
             let runtime = Builder::new()
+                .quiet()
                 .unhandled_panic(UnhandledPanic::ShutdownRuntime)
                 .build()
                 .unwrap();
