@@ -33,8 +33,7 @@ use crate::report::{self, Report, Reporter};
 use crate::slots::{Key, Slots};
 use crate::vars::{self, Vars};
 
-pub(crate) use census::ReferencedAgain;
-pub(crate) use census::{Note, Person};
+pub(crate) use census::{Note, Person, ReferencedAgain};
 use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, UnhandledPanic};

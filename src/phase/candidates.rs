@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use crate::slots::Key;
-use crate::tasks::ReferencedAgain;
+use crate::tasks::{Owner, ReferencedAgain, Waiter};
 
 /// Whether an entry keeps the loop alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,19 @@ pub(crate) enum Verdict {
     /// It did when it last asked; it must be asked again.
     Maybe,
     No,
+}
+
+impl Verdict {
+    /// Whether `waiter` counts, whose task is `owner`, for something referenced.
+    #[inline]
+    pub(super) fn of(waiter: &Waiter, owner: Owner) -> Self {
+        match owner {
+            Owner::None | Owner::Task { is_ref: true, .. } => Verdict::Yes,
+            // A combinator with wakers of its own may have moved to another task.
+            Owner::Gone if waiter.is_foreign() => Verdict::Maybe,
+            Owner::Gone | Owner::Task { is_ref: false, .. } => Verdict::No,
+        }
+    }
 }
 
 /// Among so many candidates that may count one is looked for that surely does.

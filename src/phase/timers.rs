@@ -205,16 +205,11 @@ impl Timers {
 
 /// Whether one counts who waits for a referenced timer.
 fn verdict(tasks: &Tasks, waiter: &Waiter, because_of: &mut dyn FnMut(Key)) -> Verdict {
-    match tasks.owner(waiter) {
-        Owner::None | Owner::Task { is_ref: true, .. } => Verdict::Yes,
-        Owner::Task { is_ref: false, .. } => {
-            waiter.owner().into_iter().for_each(because_of);
-            Verdict::No
-        }
-        // A combinator with wakers of its own may have moved to another task.
-        Owner::Gone if waiter.is_foreign() => Verdict::Maybe,
-        Owner::Gone => Verdict::No,
+    let owner = tasks.owner(waiter);
+    if let Owner::Task { is_ref: false, .. } = owner {
+        waiter.owner().into_iter().for_each(because_of);
     }
+    Verdict::of(waiter, owner)
 }
 
 #[cfg(test)]

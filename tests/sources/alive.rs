@@ -204,8 +204,9 @@ fn a_timer_whose_combinator_is_gone_with_its_task_does_not_count() {
     drop(left);
 }
 
-#[test]
-fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
+/// How often a task is polled that waits by the trait for a byte, in a run whose sleep another thread
+/// ends `wakes` times before it sends that. With `is_twice` it takes two polls for each wake.
+fn polls_of_a_silent_run(wakes: usize, is_twice: bool) -> usize {
     let runtime = Runtime::new().unwrap();
     let (own, peer) = connection();
     let polls = Rc::new(Cell::new(0));
@@ -216,39 +217,7 @@ fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
             let mut read = pin!(AsyncReadExt::read(&mut stream, &mut buf));
             poll_fn(|cx| {
                 polls.set(polls.get() + 1);
-                read.as_mut().poll(cx)
-            })
-            .await
-            .unwrap();
-        }
-    });
-    let handle = runtime.handle().clone();
-    let other = thread::spawn(move || {
-        // Each call ends a sleep of the loop.
-        for _ in 0..50 {
-            drop(handle.spawn(async {}));
-        }
-        (&peer).write_all(b"x").unwrap();
-    });
-    watched(|| runtime.run()).unwrap();
-    other.join().unwrap();
-    // The first, the one that is asked for, the one when the byte comes, and one that it may cross.
-    assert!(polls.get() <= 4, "{} polls", polls.get());
-}
-
-#[test]
-fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
-    let runtime = Runtime::new().unwrap();
-    let (own, peer) = connection();
-    let polls = Rc::new(Cell::new(0));
-    runtime.spawn({
-        let polls = Rc::clone(&polls);
-        async move {
-            let (mut stream, mut buf) = (own, [0; 8]);
-            let mut read = pin!(AsyncReadExt::read(&mut stream, &mut buf));
-            poll_fn(|cx| {
-                polls.set(polls.get() + 1);
-                if polls.get() % 2 == 1 {
+                if is_twice && polls.get() % 2 == 1 {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -260,7 +229,7 @@ fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
     });
     let handle = runtime.handle().clone();
     let other = thread::spawn(move || {
-        for _ in 0..200 {
+        for _ in 0..wakes {
             drop(handle.spawn(async {}));
             thread::yield_now();
         }
@@ -268,7 +237,20 @@ fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
     });
     watched(|| runtime.run()).unwrap();
     other.join().unwrap();
-    assert!(polls.get() <= 16, "{} polls", polls.get());
+    polls.get()
+}
+
+#[test]
+fn a_silent_run_polls_a_waiting_task_at_most_once_more() {
+    // The first, the one that is asked for, the one when the byte comes, and one that it may cross.
+    let polls = polls_of_a_silent_run(50, false);
+    assert!(polls <= 4, "{polls} polls");
+}
+
+#[test]
+fn a_task_that_takes_two_polls_for_each_wake_is_believed_after_a_few() {
+    let polls = polls_of_a_silent_run(200, true);
+    assert!(polls <= 16, "{polls} polls");
 }
 
 #[test]

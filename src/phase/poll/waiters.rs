@@ -83,14 +83,10 @@ impl Entry {
     /// Whether it keeps the loop alive.
     #[inline]
     pub(super) fn verdict(&self, owner: &impl Fn(&Waiter) -> Owner) -> Verdict {
-        match owner(&self.waiter) {
-            Owner::None => Verdict::Yes,
-            Owner::Task { is_ref: false, .. } => Verdict::No,
-            Owner::Task { .. } if self.id.is_poller() => Verdict::Maybe,
-            Owner::Task { .. } => Verdict::Yes,
-            // A combinator with wakers of its own may have moved to another task.
-            Owner::Gone if self.is_waker() => Verdict::Maybe,
-            Owner::Gone => Verdict::No,
+        let owner = owner(&self.waiter);
+        match Verdict::of(&self.waiter, owner) {
+            Verdict::Yes if self.id.is_poller() && owner != Owner::None => Verdict::Maybe,
+            verdict => verdict,
         }
     }
 

@@ -78,7 +78,7 @@ on_both_sides! {
             }
         }
 
-        /// Leaves out what a side does once the receiver was closed, when nobody need be woken:
+        /// Leaves out what a side does once the receiver was closed, when nothing need be woken:
         /// tokio's receiver wakes its sender again; quintet's sender wakes a receiver that waited.
         fn ignore_needless_wakes(&self) -> fn(&mut Trace) {
             let receiver = self.receiver.as_ref();
