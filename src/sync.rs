@@ -46,19 +46,19 @@ use show_as_value;
 mod barrier;
 mod blocking;
 pub mod broadcast;
-pub(crate) mod crowd;
 pub mod mpsc;
 mod mutex;
 mod notify;
 mod once_cell;
 pub mod oneshot;
-mod permits;
+mod raw_semaphore;
 mod reentry;
 mod rwlock;
 mod semaphore;
 mod set_once;
 mod wait_list;
 pub mod watch;
+pub(crate) mod watchers;
 
 pub(crate) use blocking::wait;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::crowd::Crowd;
+use super::watchers::Watchers;
 
 /// Holds tasks back until there are enough of them.
 ///
@@ -29,10 +29,10 @@ use super::crowd::Crowd;
 /// ```
 pub struct Barrier {
     size: usize,
-    state: Crowd<State>,
+    state: Watchers<BarrierState>,
 }
 
-struct State {
+struct BarrierState {
     /// Who has come in this round.
     arrived: usize,
     round: u64,
@@ -43,7 +43,7 @@ impl Barrier {
     pub fn new(size: usize) -> Self {
         Barrier {
             size: size.max(1),
-            state: Crowd::new(State {
+            state: Watchers::new(BarrierState {
                 arrived: 0,
                 round: 0,
             }),
@@ -69,7 +69,7 @@ impl Barrier {
     }
 }
 
-impl State {
+impl BarrierState {
     /// Counts one more. Returns the round, and whether it was the last of it.
     fn arrive(&mut self, size: usize) -> (u64, bool) {
         let round = self.round;

@@ -11,14 +11,14 @@ use std::thread::{self, Thread};
 use crate::ready;
 
 /// Wakes a parked thread.
-struct Parked {
+struct ThreadWaker {
     thread: Thread,
     /// Set by a wake, cleared before the poll that it is for. Others may unpark the thread too, and
     /// the future may park it for its own purposes.
     is_woken: AtomicBool,
 }
 
-impl Wake for Parked {
+impl Wake for ThreadWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -64,16 +64,16 @@ pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
 /// Waits for `future`. No loop must run on this thread.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let parked = Arc::new(Parked {
+    let thread_waker = Arc::new(ThreadWaker {
         thread: thread::current(),
         is_woken: AtomicBool::new(false),
     });
-    let waker = Waker::from(Arc::clone(&parked));
+    let waker = Waker::from(Arc::clone(&thread_waker));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        while !parked.is_woken.swap(false, Ordering::Acquire) {
+        while !thread_waker.is_woken.swap(false, Ordering::Acquire) {
             thread::park();
         }
     }

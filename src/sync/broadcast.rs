@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use self::error::{RecvError, SendError, TryRecvError};
 use super::blocking::block_on;
-use super::crowd::Crowd;
 use super::reentry::{HeldHere, is_held_here};
+use super::watchers::Watchers;
 
 /// Returns the two ends of a channel that keeps `capacity` messages, rounded up to a power of two.
 ///
@@ -41,15 +41,15 @@ pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (sender, receiver)
 }
 
-struct Shared<T> {
-    line: Crowd<Line<T>>,
+struct BroadcastShared<T> {
+    log: Watchers<MessageLog<T>>,
     /// Those who wait for there to be no receivers.
-    closed: Crowd<()>,
+    closed: Watchers<()>,
 }
 
 /// The messages that somebody has still to receive.
-struct Line<T> {
-    messages: VecDeque<Message<T>>,
+struct MessageLog<T> {
+    messages: VecDeque<LogEntry<T>>,
     /// The position of the first of them.
     first: u64,
     capacity: usize,
@@ -58,8 +58,8 @@ struct Line<T> {
     receivers: usize,
 }
 
-struct Message<T> {
-    /// Counted, so that it is cloned, which runs users' code, not under the line's lock; and in a
+struct LogEntry<T> {
+    /// Counted, so that it is cloned, which runs users' code, not under the log's lock; and in a
     /// lock, so that the channel is `Sync` even where `T` is not.
     body: Arc<Mutex<T>>,
     /// How many receivers have still to receive it. Who has not received one message has not
@@ -67,24 +67,24 @@ struct Message<T> {
     receivers: usize,
 }
 
-impl<T> Line<T> {
+impl<T> MessageLog<T> {
     /// The position of the next message.
     fn end(&self) -> u64 {
         self.first + self.messages.len() as u64
     }
 
     /// Adds a message. Returns the one that had to give way.
-    fn push(&mut self, message: T) -> Option<Message<T>> {
+    fn push(&mut self, message: T) -> Option<LogEntry<T>> {
         let is_full = self.messages.len() == self.capacity;
         let displaced = if is_full { self.pop() } else { None };
-        self.messages.push_back(Message {
+        self.messages.push_back(LogEntry {
             body: Arc::new(Mutex::new(message)),
             receivers: self.receivers,
         });
         displaced
     }
 
-    fn pop(&mut self) -> Option<Message<T>> {
+    fn pop(&mut self) -> Option<LogEntry<T>> {
         self.first += 1;
         self.messages.pop_front()
     }
@@ -115,7 +115,7 @@ impl<T> Line<T> {
     }
 
     /// Takes out a receiver. Returns the messages that were there for it alone.
-    fn leave(&mut self, next: u64) -> Vec<Message<T>> {
+    fn leave(&mut self, next: u64) -> Vec<LogEntry<T>> {
         self.receivers -= 1;
         let seen = next.saturating_sub(self.first) as usize;
         for message in self.messages.iter_mut().skip(seen) {
@@ -129,11 +129,11 @@ impl<T> Line<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> BroadcastShared<T> {
     fn subscribe(self: &Arc<Self>) -> Receiver<T> {
-        let next = self.line.with(|line| {
-            line.receivers += 1;
-            line.end()
+        let next = self.log.with(|log| {
+            log.receivers += 1;
+            log.end()
         });
         Receiver {
             shared: Arc::clone(self),
@@ -142,13 +142,13 @@ impl<T> Shared<T> {
     }
 
     fn is_abandoned(&self) -> bool {
-        self.line.with(|line| line.receivers == 0)
+        self.log.with(|log| log.receivers == 0)
     }
 }
 
 /// Sends messages to all receivers; clones send to the same.
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<BroadcastShared<T>>,
 }
 
 impl<T> Sender<T> {
@@ -167,7 +167,7 @@ impl<T> Sender<T> {
             capacity <= usize::MAX >> 1,
             "a broadcast channel has room for at most `usize::MAX / 2` messages"
         );
-        let line = Line {
+        let log = MessageLog {
             messages: VecDeque::new(),
             first: 0,
             // As tokio rounds it, for who counts what is missed.
@@ -177,9 +177,9 @@ impl<T> Sender<T> {
             receivers: 0,
         };
         Sender {
-            shared: Arc::new(Shared {
-                line: Crowd::new(line),
-                closed: Crowd::new(()),
+            shared: Arc::new(BroadcastShared {
+                log: Watchers::new(log),
+                closed: Watchers::new(()),
             }),
         }
     }
@@ -190,11 +190,11 @@ impl<T> Sender<T> {
     ///
     /// If there are no receivers. The message is in the error.
     pub fn send(&self, message: T) -> Result<usize, SendError<T>> {
-        let (sent, wakes) = self.shared.line.change(|line| {
-            if line.receivers == 0 {
+        let (sent, wakes) = self.shared.log.change(|log| {
+            if log.receivers == 0 {
                 return Err(SendError(message));
             }
-            Ok((line.push(message), line.receivers))
+            Ok((log.push(message), log.receivers))
         });
         wakes.wake();
         let (displaced, receivers) = sent?;
@@ -209,7 +209,7 @@ impl<T> Sender<T> {
 
     /// Returns how many messages there are that some receiver has still to receive.
     pub fn len(&self) -> usize {
-        self.shared.line.with(|line| line.messages.len())
+        self.shared.log.with(|log| log.messages.len())
     }
 
     /// Returns whether all receivers have received all messages.
@@ -219,7 +219,7 @@ impl<T> Sender<T> {
 
     /// Returns how many receivers there are.
     pub fn receiver_count(&self) -> usize {
-        self.shared.line.with(|line| line.receivers)
+        self.shared.log.with(|log| log.receivers)
     }
 
     /// Returns whether the other sends to the same channel.
@@ -250,18 +250,18 @@ impl<T> Sender<T> {
 
     /// Returns how many senders there are.
     pub fn strong_count(&self) -> usize {
-        self.shared.line.with(|line| line.senders)
+        self.shared.log.with(|log| log.senders)
     }
 
     /// Returns how many weak senders there are.
     pub fn weak_count(&self) -> usize {
-        self.shared.line.with(|line| line.weak_senders)
+        self.shared.log.with(|log| log.weak_senders)
     }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.shared.line.with(|line| line.senders += 1);
+        self.shared.log.with(|log| log.senders += 1);
         Sender {
             shared: Arc::clone(&self.shared),
         }
@@ -270,12 +270,12 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let is_last = self.shared.line.with(|line| {
-            line.senders -= 1;
-            line.senders == 0
+        let is_last = self.shared.log.with(|log| {
+            log.senders -= 1;
+            log.senders == 0
         });
         if is_last {
-            self.shared.line.wake();
+            self.shared.log.wake();
         }
     }
 }
@@ -288,12 +288,12 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// Does not keep the channel open; can become a [`Sender`] while there is one.
 pub struct WeakSender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<BroadcastShared<T>>,
 }
 
 impl<T> WeakSender<T> {
-    fn new(shared: &Arc<Shared<T>>) -> Self {
-        shared.line.with(|line| line.weak_senders += 1);
+    fn new(shared: &Arc<BroadcastShared<T>>) -> Self {
+        shared.log.with(|log| log.weak_senders += 1);
         WeakSender {
             shared: Arc::clone(shared),
         }
@@ -302,9 +302,9 @@ impl<T> WeakSender<T> {
     /// Returns a sender, if there is still one.
     #[must_use = "it does nothing unless it is kept"]
     pub fn upgrade(&self) -> Option<Sender<T>> {
-        self.shared.line.with(|line| {
-            let is_open = line.senders > 0;
-            line.senders += usize::from(is_open);
+        self.shared.log.with(|log| {
+            let is_open = log.senders > 0;
+            log.senders += usize::from(is_open);
             is_open.then(|| Sender {
                 shared: Arc::clone(&self.shared),
             })
@@ -313,12 +313,12 @@ impl<T> WeakSender<T> {
 
     /// Returns how many senders there are.
     pub fn strong_count(&self) -> usize {
-        self.shared.line.with(|line| line.senders)
+        self.shared.log.with(|log| log.senders)
     }
 
     /// Returns how many weak senders there are.
     pub fn weak_count(&self) -> usize {
-        self.shared.line.with(|line| line.weak_senders)
+        self.shared.log.with(|log| log.weak_senders)
     }
 }
 
@@ -330,7 +330,7 @@ impl<T> Clone for WeakSender<T> {
 
 impl<T> Drop for WeakSender<T> {
     fn drop(&mut self) {
-        self.shared.line.with(|line| line.weak_senders -= 1);
+        self.shared.log.with(|log| log.weak_senders -= 1);
     }
 }
 
@@ -342,7 +342,7 @@ impl<T> fmt::Debug for WeakSender<T> {
 
 /// Receives all messages that are sent after its making.
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<BroadcastShared<T>>,
     /// The position of the message that is to be received next.
     next: u64,
 }
@@ -351,7 +351,7 @@ impl<T> Receiver<T> {
     /// Returns how many messages have been sent that it has not received. Those that it has missed
     /// are counted until it is told of them.
     pub fn len(&self) -> usize {
-        self.shared.line.with(|line| line.end() - self.next) as usize
+        self.shared.log.with(|log| log.end() - self.next) as usize
     }
 
     /// Returns whether it has received, or missed, all messages.
@@ -366,12 +366,12 @@ impl<T> Receiver<T> {
 
     /// Returns how many senders there are.
     pub fn sender_strong_count(&self) -> usize {
-        self.shared.line.with(|line| line.senders)
+        self.shared.log.with(|log| log.senders)
     }
 
     /// Returns how many weak senders there are.
     pub fn sender_weak_count(&self) -> usize {
-        self.shared.line.with(|line| line.weak_senders)
+        self.shared.log.with(|log| log.weak_senders)
     }
 
     /// Returns whether there are no senders any more.
@@ -402,8 +402,8 @@ impl<T: Clone> Receiver<T> {
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let Receiver { shared, next } = self;
         let received = shared
-            .line
-            .until(&"a message (broadcast)", |line| match line.take(next) {
+            .log
+            .until(&"a message (broadcast)", |log| match log.take(next) {
                 Ok(body) => Some(Ok(body)),
                 Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
                 Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
@@ -423,7 +423,7 @@ impl<T: Clone> Receiver<T> {
     /// As [`recv`](Receiver::recv).
     #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let taken = self.shared.line.with(|line| line.take(&mut self.next));
+        let taken = self.shared.log.with(|log| log.take(&mut self.next));
         Ok(copy(taken?))
     }
 
@@ -469,9 +469,9 @@ fn copy<T: Clone>(body: Arc<Mutex<T>>) -> T {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let (unwanted, is_last) = self.shared.line.with(|line| {
-            let unwanted = line.leave(self.next);
-            (unwanted, line.receivers == 0)
+        let (unwanted, is_last) = self.shared.log.with(|log| {
+            let unwanted = log.leave(self.next);
+            (unwanted, log.receivers == 0)
         });
         if is_last {
             self.shared.closed.wake();

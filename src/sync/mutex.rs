@@ -1,7 +1,7 @@
 //! A lock that may be held across an await.
 //!
-//! The order is the gate's. The value lies in a lock of the `futures` crate, which nobody ever waits
-//! for: the gate's one permit goes with it. It is there for its guards, which may be sent to other
+//! The order is the semaphore's. The value lies in a lock of the `futures` crate, which nobody ever waits
+//! for: the semaphore's one permit goes with it. It is there for its guards, which may be sent to other
 //! threads and be mapped; without `unsafe` they cannot be made here.
 
 use std::error::Error;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures::lock;
 
 use super::blocking::block_on;
-use super::permits::{Gate, Held, Keeper};
+use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
 
 /// A lock that may be held across an await.
@@ -61,7 +61,7 @@ use super::reentry::{HeldHere, assert_not_held_here};
 /// # });
 /// ```
 pub struct Mutex<T> {
-    gate: Gate,
+    semaphore: RawSemaphore,
     /// Empty while an [`OwnedMutexGuard`] has the value.
     value: lock::Mutex<Option<T>>,
 }
@@ -75,7 +75,7 @@ impl<T> Mutex<T> {
     /// Returns an unlocked lock around `value`, for a `static`.
     pub const fn const_new(value: T) -> Self {
         Mutex {
-            gate: Gate::new(1, &"a lock (Mutex)"),
+            semaphore: RawSemaphore::new(1, &"a lock (Mutex)"),
             value: lock::Mutex::new(Some(value)),
         }
     }
@@ -97,7 +97,7 @@ impl<T> Mutex<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
-        assert_not_held_here("Mutex::blocking_lock", &self.gate);
+        assert_not_held_here("Mutex::blocking_lock", &self.semaphore);
         block_on("Mutex::blocking_lock", self.lock())
     }
 
@@ -107,7 +107,9 @@ impl<T> Mutex<T> {
     ///
     /// If it is not.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        self.gate.try_take(1).map_err(|_| TryLockError(()))?;
+        self.semaphore
+            .try_acquire(1)
+            .map_err(|_| TryLockError(()))?;
         Ok(self.guard())
     }
 
@@ -128,7 +130,7 @@ impl<T> Mutex<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        assert_not_held_here("Mutex::blocking_lock_owned", &self.gate);
+        assert_not_held_here("Mutex::blocking_lock_owned", &self.semaphore);
         block_on("Mutex::blocking_lock_owned", self.lock_owned())
     }
 
@@ -138,7 +140,9 @@ impl<T> Mutex<T> {
     ///
     /// If it is not.
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        self.gate.try_take(1).map_err(|_| TryLockError(()))?;
+        self.semaphore
+            .try_acquire(1)
+            .map_err(|_| TryLockError(()))?;
         Ok(self.owned_guard())
     }
 
@@ -153,8 +157,8 @@ impl<T> Mutex<T> {
     }
 
     async fn wait(&self) {
-        let taken = self.gate.take(1).await;
-        taken.expect("the gate of a lock is never closed");
+        let taken = self.semaphore.acquire(1).await;
+        taken.expect("the semaphore of a lock is never closed");
     }
 
     /// The value's place, for who has the permit.
@@ -166,8 +170,8 @@ impl<T> Mutex<T> {
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard {
             value: self.place(),
-            held: Held {
-                gate: &self.gate,
+            held: HeldPermits {
+                semaphore: &self.semaphore,
                 count: 1,
             },
             mutex: self,
@@ -204,7 +208,7 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
         let mut shown = f.debug_struct("Mutex");
         match self.try_lock() {
             Ok(value) => {
-                let _held = HeldHere::new(&self.gate);
+                let _held = HeldHere::new(&self.semaphore);
                 shown.field("data", &&*value).finish()
             }
             Err(_) => shown.field("data", &format_args!("<locked>")).finish(),
@@ -217,7 +221,7 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 pub struct MutexGuard<'a, T> {
     // Dropped before the permit goes to the next.
     value: lock::MutexGuard<'a, Option<T>>,
-    held: Held<'a>,
+    held: HeldPermits<'a>,
     mutex: &'a Mutex<T>,
 }
 
@@ -249,7 +253,7 @@ impl<'a, T> MutexGuard<'a, T> {
         F: FnOnce(&mut T) -> &mut U,
     {
         let MutexGuard { value, held, mutex } = this;
-        let _held = HeldHere::new(&mutex.gate);
+        let _held = HeldHere::new(&mutex.semaphore);
         let value = lock::MutexGuard::map(value, |value| part(at_home(value.as_mut())));
         MappedMutexGuard {
             value: Box::new(value),
@@ -314,7 +318,7 @@ const OWNED: &str = "a guard has its value until it is dropped";
 impl<T> Drop for OwnedMutexGuard<T> {
     fn drop(&mut self) {
         *self.mutex.place() = self.value.take();
-        self.mutex.gate.give(1);
+        self.mutex.semaphore.release(1);
     }
 }
 
@@ -323,7 +327,7 @@ impl<T> Drop for OwnedMutexGuard<T> {
 pub struct MappedMutexGuard<'a, U: ?Sized> {
     // Dropped before the permit goes to the next.
     value: Box<dyn DerefMut<Target = U> + Send + 'a>,
-    _held: Held<'a>,
+    _held: HeldPermits<'a>,
 }
 
 impl<U: ?Sized> Deref for MappedMutexGuard<'_, U> {

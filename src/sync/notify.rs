@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use super::lock;
-use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use super::wait_list::{LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 use crate::coop;
 
 /// Tells one task, or all, that something has happened.
@@ -32,12 +32,12 @@ use crate::coop;
 /// # });
 /// ```
 pub struct Notify {
-    state: Mutex<State>,
+    state: Mutex<NotifyState>,
 }
 
-struct State {
+struct NotifyState {
     /// Their notes say what they were called by.
-    waiters: WaitList<Notice>,
+    waiters: WaitList<NotifyKind>,
     /// Whether a notification is kept.
     is_kept: bool,
     /// How often all were notified: who was there before is told even if not in line yet.
@@ -46,7 +46,7 @@ struct State {
 
 /// What a waiter was called by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Notice {
+enum NotifyKind {
     /// It was not called yet, or with all others.
     All,
     /// `notify_one`: to be passed on if the waiter does not take it.
@@ -64,7 +64,7 @@ impl Notify {
     /// Returns one that nobody has notified, for a `static`.
     pub const fn const_new() -> Self {
         Notify {
-            state: Mutex::new(State {
+            state: Mutex::new(NotifyState {
                 waiters: WaitList::new(),
                 is_kept: false,
                 rounds: 0,
@@ -84,7 +84,7 @@ impl Notify {
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
-            wait: Wait::new(self),
+            wait: Notification::new(self),
         }
     }
 
@@ -92,34 +92,34 @@ impl Notify {
     /// [`notified`](Notify::notified).
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified {
-            wait: Wait::new(&self),
+            wait: Notification::new(&self),
             notify: self,
         }
     }
 
     /// Notifies the first of those who wait; or the next who comes, if nobody does.
     pub fn notify_one(&self) {
-        self.notify(Notice::First);
+        self.notify(NotifyKind::First);
     }
 
     /// Notifies the last of those who wait; or the next who comes, if nobody does.
     pub fn notify_last(&self) {
-        self.notify(Notice::Last);
+        self.notify(NotifyKind::Last);
     }
 
     /// Notifies all who wait, in order, and nobody who comes later.
     pub fn notify_waiters(&self) {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         state.rounds += 1;
-        state.waiters.call_all(&mut wakes);
+        state.waiters.notify_all(&mut wakes);
         drop(state);
         wakes.wake();
     }
 
-    fn notify(&self, notice: Notice) {
-        let mut wakes = Wakes::default();
-        lock(&self.state).notify(notice, &mut wakes);
+    fn notify(&self, kind: NotifyKind) {
+        let mut wakes = WakeList::default();
+        lock(&self.state).notify(kind, &mut wakes);
         wakes.wake();
     }
 }
@@ -136,10 +136,10 @@ impl fmt::Debug for Notify {
     }
 }
 
-impl State {
+impl NotifyState {
     /// Calls one of the line's ends, or keeps the notification.
-    fn notify(&mut self, notice: Notice, wakes: &mut Wakes) {
-        let is_last = notice == Notice::Last;
+    fn notify(&mut self, kind: NotifyKind, wakes: &mut WakeList) {
+        let is_last = kind == NotifyKind::Last;
         let note = if is_last {
             self.waiters.last()
         } else {
@@ -148,11 +148,11 @@ impl State {
         match note {
             None => self.is_kept = true,
             Some(note) => {
-                *note = notice;
+                *note = kind;
                 if is_last {
-                    self.waiters.call_last(wakes);
+                    self.waiters.notify_last(wakes);
                 } else {
-                    self.waiters.call_first(wakes);
+                    self.waiters.notify_first(wakes);
                 }
             }
         }
@@ -161,61 +161,61 @@ impl State {
 
 /// The part of the futures that does not know who keeps the [`Notify`].
 #[derive(Debug)]
-struct Wait {
+struct Notification {
     /// The rounds at its making.
     rounds: u64,
-    stage: Stage,
+    state: NotifiedState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+enum NotifiedState {
     /// Until it is first polled or enabled.
     New,
     /// In line, or called and not polled since.
-    Waiting(Ticket),
+    Waiting(WaitKey),
     Done,
 }
 
-impl Wait {
+impl Notification {
     fn new(notify: &Notify) -> Self {
-        Wait {
+        Notification {
             rounds: lock(&notify.state).rounds,
-            stage: Stage::New,
+            state: NotifiedState::New,
         }
     }
 
     /// Whether it has been notified. If not, it stands in line.
-    fn has_come(&mut self, state: &mut State) -> bool {
-        match self.stage {
+    fn has_come(&mut self, state: &mut NotifyState) -> bool {
+        match self.state {
             // `notify_waiters` has reached it, so a notification that is kept is for another.
-            Stage::New if state.rounds != self.rounds => {}
-            Stage::New if state.is_kept => state.is_kept = false,
-            Stage::New => {
-                self.stage = Stage::Waiting(state.waiters.push(Notice::All, None));
+            NotifiedState::New if state.rounds != self.rounds => {}
+            NotifiedState::New if state.is_kept => state.is_kept = false,
+            NotifiedState::New => {
+                self.state = NotifiedState::Waiting(state.waiters.push(NotifyKind::All, None));
                 return false;
             }
-            Stage::Waiting(ticket) if state.waiters.is_called(ticket) => {
+            NotifiedState::Waiting(key) if state.waiters.is_notified(key) => {
                 // Its waker is with those that were woken.
-                state.waiters.remove(ticket);
+                state.waiters.remove(key);
             }
-            Stage::Waiting(_) => return false,
-            Stage::Done => {}
+            NotifiedState::Waiting(_) => return false,
+            NotifiedState::Done => {}
         }
-        self.stage = Stage::Done;
+        self.state = NotifiedState::Done;
         true
     }
 
     /// Stands in line, or sets the notification aside that is kept, for a future whose task has
     /// spent its budget. The future comes for it like any that is called.
     #[cold]
-    fn take_place(&mut self, state: &mut State) {
-        if !matches!(self.stage, Stage::New) || state.rounds != self.rounds {
+    fn enqueue(&mut self, state: &mut NotifyState) {
+        if !matches!(self.state, NotifiedState::New) || state.rounds != self.rounds {
             return;
         }
-        self.stage = Stage::Waiting(if mem::take(&mut state.is_kept) {
-            state.waiters.push_called(Notice::First)
+        self.state = NotifiedState::Waiting(if mem::take(&mut state.is_kept) {
+            state.waiters.push_notified(NotifyKind::First)
         } else {
-            state.waiters.push(Notice::All, None)
+            state.waiters.push(NotifyKind::All, None)
         });
     }
 
@@ -225,40 +225,40 @@ impl Wait {
 
     fn poll(&mut self, notify: &Notify, cx: &Context<'_>) -> Poll<()> {
         if !coop::has_budget() {
-            self.take_place(&mut lock(&notify.state));
+            self.enqueue(&mut lock(&notify.state));
         }
-        poll_leaf(cx, &"a notification (Notify)", |guest| {
-            self.attempt(&mut lock(&notify.state), guest)
+        poll_leaf(cx, &"a notification (Notify)", |waker| {
+            self.attempt(&mut lock(&notify.state), waker)
         })
     }
 
-    fn attempt(&mut self, state: &mut State, guest: &mut Guest<'_>) -> Attempt<()> {
+    fn attempt(&mut self, state: &mut NotifyState, waker: &mut PollWaker<'_>) -> LeafPoll<()> {
         if self.has_come(state) {
-            return Attempt::Done(());
+            return LeafPoll::Ready(());
         }
-        let Stage::Waiting(ticket) = self.stage else {
+        let NotifiedState::Waiting(key) = self.state else {
             unreachable!("who is not notified stands in line");
         };
-        Attempt::waiting(state.waiters.renew(ticket, guest))
+        LeafPoll::waiting(state.waiters.update_waker(key, waker))
     }
 
     /// Gives up. What it was called by is passed on.
-    fn leave(&mut self, notify: &Notify) {
-        let Stage::Waiting(ticket) = self.stage else {
+    fn cancel(&mut self, notify: &Notify) {
+        let NotifiedState::Waiting(key) = self.state else {
             return;
         };
-        self.stage = Stage::Done;
-        let mut wakes = Wakes::default();
+        self.state = NotifiedState::Done;
+        let mut wakes = WakeList::default();
         let mut state = lock(&notify.state);
-        let departed = state.waiters.remove(ticket);
-        if let Some(notice) = departed.as_ref().map(|departed| departed.note)
-            && notice != Notice::All
+        let cancelled = state.waiters.remove(key);
+        if let Some(kind) = cancelled.as_ref().map(|cancelled| cancelled.note)
+            && kind != NotifyKind::All
         {
-            state.notify(notice, &mut wakes);
+            state.notify(kind, &mut wakes);
         }
         drop(state);
         wakes.wake();
-        drop(departed);
+        drop(cancelled);
     }
 }
 
@@ -267,7 +267,7 @@ impl Wait {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    wait: Wait,
+    wait: Notification,
 }
 
 impl Notified<'_> {
@@ -306,7 +306,7 @@ impl Future for Notified<'_> {
 
 impl Drop for Notified<'_> {
     fn drop(&mut self) {
-        self.wait.leave(self.notify);
+        self.wait.cancel(self.notify);
     }
 }
 
@@ -315,7 +315,7 @@ impl Drop for Notified<'_> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct OwnedNotified {
     notify: Arc<Notify>,
-    wait: Wait,
+    wait: Notification,
 }
 
 impl OwnedNotified {
@@ -337,7 +337,7 @@ impl Future for OwnedNotified {
 
 impl Drop for OwnedNotified {
     fn drop(&mut self) {
-        self.wait.leave(&self.notify);
+        self.wait.cancel(&self.notify);
     }
 }
 

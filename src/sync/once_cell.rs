@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::permits::{Gate, Held, Keeper};
+use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::semaphore::TryAcquireError;
 use crate::coop;
 
@@ -27,7 +27,7 @@ use crate::coop;
 pub struct OnceCell<T> {
     value: OnceLock<T>,
     /// Its one permit is for who fills the cell; it is closed when that is done.
-    gate: Gate,
+    semaphore: RawSemaphore,
 }
 
 impl<T> OnceCell<T> {
@@ -40,7 +40,7 @@ impl<T> OnceCell<T> {
     pub const fn const_new() -> Self {
         OnceCell {
             value: OnceLock::new(),
-            gate: Gate::new(1, &"a value (OnceCell)"),
+            semaphore: RawSemaphore::new(1, &"a value (OnceCell)"),
         }
     }
 
@@ -70,7 +70,7 @@ impl<T> OnceCell<T> {
     ///
     /// If it is filled, or somebody is about to fill it. The value is in the error.
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
-        match self.gate.try_take(1) {
+        match self.semaphore.try_acquire(1) {
             Ok(()) => {
                 self.fill(value, self.held());
                 Ok(())
@@ -116,7 +116,7 @@ impl<T> OnceCell<T> {
             coop::operate().await;
             return Ok(value);
         }
-        match self.gate.take(1).await {
+        match self.semaphore.acquire(1).await {
             Ok(()) => {
                 let held = self.held();
                 let value = make().await?;
@@ -137,9 +137,9 @@ impl<T> OnceCell<T> {
     }
 
     /// The permit that was just taken.
-    fn held(&self) -> Held<'_> {
-        Held {
-            gate: &self.gate,
+    fn held(&self) -> HeldPermits<'_> {
+        HeldPermits {
+            semaphore: &self.semaphore,
             count: 1,
         }
     }
@@ -150,9 +150,9 @@ impl<T> OnceCell<T> {
     }
 
     /// Fills the cell, for who holds the permit, and tells those who wait.
-    fn fill(&self, value: T, held: Held<'_>) -> &T {
+    fn fill(&self, value: T, held: HeldPermits<'_>) -> &T {
         let value = self.value.get_or_init(|| value);
-        self.gate.close();
+        self.semaphore.close();
         drop(held);
         value
     }
@@ -169,8 +169,8 @@ impl<T> From<T> for OnceCell<T> {
         let cell = OnceCell::new();
         cell.fill(
             value,
-            Held {
-                gate: &cell.gate,
+            HeldPermits {
+                semaphore: &cell.semaphore,
                 count: 0,
             },
         );

@@ -21,12 +21,12 @@ use std::task::{Context, Poll, Waker};
 use self::error::{RecvError, TryRecvError};
 use super::blocking::block_on;
 use super::lock;
-use super::wait_list::{Attempt, Wakes, poll_leaf};
+use super::wait_list::{LeafPoll, WakeList, poll_leaf};
 
 /// Returns the two ends of a channel for a single message.
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
-        state: Mutex::new(State {
+        state: Mutex::new(OneshotState {
             message: None,
             is_sender_gone: false,
             is_closed: false,
@@ -44,10 +44,10 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 struct Channel<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<OneshotState<T>>,
 }
 
-struct State<T> {
+struct OneshotState<T> {
     message: Option<T>,
     /// Whether the sender has sent or been dropped.
     is_sender_gone: bool,
@@ -59,7 +59,7 @@ struct State<T> {
     receiver: Option<Waker>,
 }
 
-impl<T> State<T> {
+impl<T> OneshotState<T> {
     /// The message; or why there is none.
     fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.message.take() {
@@ -74,7 +74,7 @@ impl<T> Channel<T> {
     /// Ends the sender, with a message or without, and tells the receiver. Gives the message back if
     /// the channel is closed.
     fn end(&self, message: Option<T>) -> Option<T> {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         state.is_sender_gone = true;
         let sender = state.sender.take();
@@ -93,7 +93,7 @@ impl<T> Channel<T> {
 
     /// Closes the channel and tells the sender.
     fn close(&self) {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         state.is_closed = true;
         wakes.add(state.sender.take());
@@ -135,12 +135,12 @@ impl<T> Sender<T> {
     /// Polls for the receiver to be closed or gone. Only the last waker is woken.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let channel = self.channel();
-        poll_leaf(cx, &"the end of a receiver (oneshot)", |guest| {
+        poll_leaf(cx, &"the end of a receiver (oneshot)", |waker| {
             let mut state = lock(&channel.state);
             if state.is_closed {
-                return Attempt::Done(());
+                return LeafPoll::Ready(());
             }
-            Attempt::waiting(guest.settle(&mut state.sender))
+            LeafPoll::waiting(waker.register(&mut state.sender))
         })
     }
 
@@ -254,12 +254,12 @@ impl<T> Future for Receiver<T> {
         let Some(channel) = &self.channel else {
             panic!("a `oneshot::Receiver` was polled after it had answered");
         };
-        let received = poll_leaf(cx, &"a message (oneshot)", |guest| {
+        let received = poll_leaf(cx, &"a message (oneshot)", |waker| {
             let mut state = lock(&channel.state);
             match state.try_recv() {
-                Ok(message) => Attempt::Done(Ok(message)),
-                Err(TryRecvError::Closed) => Attempt::Done(Err(RecvError::new())),
-                Err(TryRecvError::Empty) => Attempt::waiting(guest.settle(&mut state.receiver)),
+                Ok(message) => LeafPoll::Ready(Ok(message)),
+                Err(TryRecvError::Closed) => LeafPoll::Ready(Err(RecvError::new())),
+                Err(TryRecvError::Empty) => LeafPoll::waiting(waker.register(&mut state.receiver)),
             }
         });
         match received {

@@ -1,8 +1,8 @@
 //! A lock for many readers or one writer, that may be held across an await.
 //!
-//! A reader holds one permit of the gate and a writer all of them; in the gate's order neither
+//! A reader holds one permit of the semaphore and a writer all of them; in the semaphore's order neither
 //! starves the other. The value is counted: readers share it, and a writer, who is alone, changes it
-//! in place. So guards may be sent to other threads, without `unsafe`.
+//! in slot. So guards may be sent to other threads, without `unsafe`.
 
 mod guards;
 mod part;
@@ -21,7 +21,7 @@ use self::part::View;
 use super::blocking::block_on;
 use super::lock;
 use super::mutex::TryLockError;
-use super::permits::{Gate, Held, Keeper};
+use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
 
 /// As tokio has it.
@@ -71,38 +71,38 @@ const READERS_MAX: u32 = u32::MAX >> 3;
 /// # });
 /// ```
 pub struct RwLock<T> {
-    gate: Gate,
+    semaphore: RawSemaphore,
     readers_max: u32,
-    value: Mutex<Place<T>>,
+    value: Mutex<ValueSlot<T>>,
     /// Where the value is while a mapped guard writes it.
-    mapped: OnceLock<Box<MappedPlace<T>>>,
+    mapped: OnceLock<Box<MappedSlot<T>>>,
 }
 
 /// A lock of the `futures` crate, for its guards, which can be mapped. It is taken by a writer, who
 /// is alone.
-type MappedPlace<T> = futures::lock::Mutex<Option<Arc<T>>>;
+type MappedSlot<T> = futures::lock::Mutex<Option<Arc<T>>>;
 
 /// Where the value is.
-enum Place<T> {
+enum ValueSlot<T> {
     /// Nobody has read it yet: a `static` cannot allocate.
     Fresh(T),
     Shared(Arc<T>),
     /// A writer has it.
-    Lent,
+    Taken,
 }
 
-impl<T> Place<T> {
+impl<T> ValueSlot<T> {
     /// Takes the value out; it is shared with nobody but readers.
     fn take(&mut self) -> Arc<T> {
-        match mem::replace(self, Place::Lent) {
-            Place::Fresh(value) => Arc::new(value),
-            Place::Shared(value) => value,
-            Place::Lent => unreachable!("{ALONE}"),
+        match mem::replace(self, ValueSlot::Taken) {
+            ValueSlot::Fresh(value) => Arc::new(value),
+            ValueSlot::Shared(value) => value,
+            ValueSlot::Taken => unreachable!("{ALONE}"),
         }
     }
 }
 
-/// What the gate's permits are for.
+/// What the semaphore's permits are for.
 const ALONE: &str = "a writer has all permits and is alone";
 
 /// What makes the value stay with a guard that is gone.
@@ -142,9 +142,9 @@ impl<T> RwLock<T> {
             "a `RwLock` has room for at least one and at most `u32::MAX >> 3` readers at a time"
         );
         RwLock {
-            gate: Gate::new(readers_max as usize, &"a lock (RwLock)"),
+            semaphore: RawSemaphore::new(readers_max as usize, &"a lock (RwLock)"),
             readers_max,
-            value: Mutex::new(Place::Fresh(value)),
+            value: Mutex::new(ValueSlot::Fresh(value)),
             mapped: OnceLock::new(),
         }
     }
@@ -166,7 +166,7 @@ impl<T> RwLock<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
-        assert_not_held_here("RwLock::blocking_read", &self.gate);
+        assert_not_held_here("RwLock::blocking_read", &self.semaphore);
         block_on("RwLock::blocking_read", self.read())
     }
 
@@ -219,7 +219,7 @@ impl<T> RwLock<T> {
     /// Where a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
-        assert_not_held_here("RwLock::blocking_write", &self.gate);
+        assert_not_held_here("RwLock::blocking_write", &self.semaphore);
         block_on("RwLock::blocking_write", self.write())
     }
 
@@ -261,9 +261,9 @@ impl<T> RwLock<T> {
     #[track_caller]
     pub fn get_mut(&mut self) -> &mut T {
         match self.value.get_mut().unwrap_or_else(|e| e.into_inner()) {
-            Place::Fresh(value) => value,
-            Place::Shared(value) => Arc::get_mut(value).expect(LEAKED),
-            Place::Lent => panic!("{LEAKED}"),
+            ValueSlot::Fresh(value) => value,
+            ValueSlot::Shared(value) => Arc::get_mut(value).expect(LEAKED),
+            ValueSlot::Taken => panic!("{LEAKED}"),
         }
     }
 
@@ -274,53 +274,53 @@ impl<T> RwLock<T> {
     /// If a guard was leaked.
     #[track_caller]
     pub fn into_inner(self) -> T {
-        let place = self.value.into_inner();
-        match place.unwrap_or_else(|e| e.into_inner()) {
-            Place::Fresh(value) => value,
-            Place::Shared(value) => Arc::into_inner(value).expect(LEAKED),
-            Place::Lent => panic!("{LEAKED}"),
+        let slot = self.value.into_inner();
+        match slot.unwrap_or_else(|e| e.into_inner()) {
+            ValueSlot::Fresh(value) => value,
+            ValueSlot::Shared(value) => Arc::into_inner(value).expect(LEAKED),
+            ValueSlot::Taken => panic!("{LEAKED}"),
         }
     }
 
     async fn wait(&self, permits: u32) {
-        let taken = self.gate.take(permits as usize).await;
-        taken.expect("the gate of a lock is never closed");
+        let taken = self.semaphore.acquire(permits as usize).await;
+        taken.expect("the semaphore of a lock is never closed");
     }
 
     fn try_take(&self, permits: u32) -> Result<(), TryLockError> {
-        let taken = self.gate.try_take(permits as usize);
+        let taken = self.semaphore.try_acquire(permits as usize);
         taken.map_err(|_| TryLockError::new())
     }
 
-    fn held(&self, permits: u32) -> Held<'_> {
-        Held {
-            gate: &self.gate,
+    fn held(&self, permits: u32) -> HeldPermits<'_> {
+        HeldPermits {
+            semaphore: &self.semaphore,
             count: permits as usize,
         }
     }
 
     /// The value, for who has a permit to read.
     fn share(&self) -> Arc<T> {
-        let mut place = lock(&self.value);
-        let value = place.take();
-        *place = Place::Shared(Arc::clone(&value));
+        let mut slot = lock(&self.value);
+        let value = slot.take();
+        *slot = ValueSlot::Shared(Arc::clone(&value));
         value
     }
 
     /// The value, for who has all permits.
-    fn borrow_out(&self) -> Arc<T> {
+    fn take_value(&self) -> Arc<T> {
         lock(&self.value).take()
     }
 
     /// The value's place for a mapped guard, for who has all permits.
-    fn mapped_place(&self) -> futures::lock::MutexGuard<'_, Option<Arc<T>>> {
-        let place = self.mapped.get_or_init(Box::default).try_lock();
-        place.expect(ALONE)
+    fn mapped_slot(&self) -> futures::lock::MutexGuard<'_, Option<Arc<T>>> {
+        let slot = self.mapped.get_or_init(Box::default).try_lock();
+        slot.expect(ALONE)
     }
 
     /// Puts the value back that a writer had.
-    fn put_back(&self, value: Arc<T>) {
-        *lock(&self.value) = Place::Shared(value);
+    fn restore(&self, value: Arc<T>) {
+        *lock(&self.value) = ValueSlot::Shared(value);
     }
 
     fn read_guard(&self, value: Arc<T>) -> RwLockReadGuard<'_, T> {
@@ -332,14 +332,14 @@ impl<T> RwLock<T> {
 
     fn write_guard(&self) -> RwLockWriteGuard<'_, T> {
         RwLockWriteGuard {
-            value: Some(self.borrow_out()),
+            value: Some(self.take_value()),
             lock: self,
         }
     }
 
     fn owned_write_guard(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
         OwnedRwLockWriteGuard {
-            value: Some(self.borrow_out()),
+            value: Some(self.take_value()),
             lock: self,
         }
     }
@@ -366,7 +366,7 @@ impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
         let mut shown = f.debug_struct("RwLock");
         match self.try_read() {
             Ok(value) => {
-                let _held = HeldHere::new(&self.gate);
+                let _held = HeldHere::new(&self.semaphore);
                 shown.field("data", &&*value).finish()
             }
             Err(_) => shown.field("data", &format_args!("<locked>")).finish(),

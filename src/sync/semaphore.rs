@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::blocking::block_on;
-use super::permits::{Gate, Held, Keeper, PERMITS_MAX};
+use super::raw_semaphore::{HeldPermits, PERMITS_MAX, PermitSource, RawSemaphore};
 
 /// A counted number of permits.
 ///
@@ -37,7 +37,7 @@ use super::permits::{Gate, Held, Keeper, PERMITS_MAX};
 /// # });
 /// ```
 pub struct Semaphore {
-    gate: Gate,
+    raw: RawSemaphore,
 }
 
 impl Semaphore {
@@ -62,13 +62,13 @@ impl Semaphore {
     #[track_caller]
     pub const fn const_new(permits: usize) -> Self {
         Semaphore {
-            gate: Gate::new(permits, &"a permit (Semaphore)"),
+            raw: RawSemaphore::new(permits, &"a permit (Semaphore)"),
         }
     }
 
     /// Returns how many permits are free now.
     pub fn available_permits(&self) -> usize {
-        self.gate.with_permits(|permits| permits.free())
+        self.raw.with_permits(|permits| permits.free())
     }
 
     /// Adds permits, for those who wait first.
@@ -78,22 +78,22 @@ impl Semaphore {
     /// If there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
-        self.gate.give(count);
+        self.raw.release(count);
     }
 
     /// Takes up to `count` free permits away for good, and returns how many it took.
     pub fn forget_permits(&self, count: usize) -> usize {
-        self.gate.with_permits(|permits| permits.forget(count))
+        self.raw.with_permits(|permits| permits.forget(count))
     }
 
     /// Closes the semaphore: no permit is given any more, and who waits is told so.
     pub fn close(&self) {
-        self.gate.close();
+        self.raw.close();
     }
 
     /// Returns whether the semaphore is closed.
     pub fn is_closed(&self) -> bool {
-        self.gate.with_permits(|permits| permits.is_closed())
+        self.raw.with_permits(|permits| permits.is_closed())
     }
 
     /// Waits for a permit.
@@ -120,7 +120,7 @@ impl Semaphore {
     /// Dropping the future gives up the place in line; permits that were set aside for it go to the
     /// next.
     pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.gate.take(count as usize).await?;
+        self.raw.acquire(count as usize).await?;
         Ok(self.permit(count))
     }
 
@@ -139,7 +139,7 @@ impl Semaphore {
     ///
     /// If there are not so many, or the semaphore is closed.
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        self.gate.try_take(count as usize)?;
+        self.raw.try_acquire(count as usize)?;
         Ok(self.permit(count))
     }
 
@@ -198,7 +198,7 @@ impl Semaphore {
         self: Arc<Self>,
         count: u32,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.gate.take(count as usize).await?;
+        self.raw.acquire(count as usize).await?;
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
@@ -220,14 +220,14 @@ impl Semaphore {
         self: Arc<Self>,
         count: u32,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        self.gate.try_take(count as usize)?;
+        self.raw.try_acquire(count as usize)?;
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
     fn permit(&self, count: u32) -> SemaphorePermit<'_> {
         SemaphorePermit {
-            held: Held {
-                gate: &self.gate,
+            held: HeldPermits {
+                semaphore: &self.raw,
                 count: count as usize,
             },
             semaphore: self,
@@ -247,7 +247,7 @@ impl fmt::Debug for Semaphore {
 /// Permits of a [`Semaphore`], which go back when this is dropped.
 #[must_use = "permits go back at once if they are not kept"]
 pub struct SemaphorePermit<'a> {
-    held: Held<'a>,
+    held: HeldPermits<'a>,
     semaphore: &'a Semaphore,
 }
 
@@ -271,9 +271,9 @@ impl<'a> SemaphorePermit<'a> {
     /// Takes `count` permits out of these; `None` if there are not so many.
     pub fn split(&mut self, count: usize) -> Option<Self> {
         self.held.count = self.held.count.checked_sub(count)?;
-        let gate = self.held.gate;
+        let semaphore = self.held.semaphore;
         Some(SemaphorePermit {
-            held: Held { gate, count },
+            held: HeldPermits { semaphore, count },
             semaphore: self.semaphore,
         })
     }
@@ -353,7 +353,7 @@ impl OwnedSemaphorePermit {
 impl Drop for OwnedSemaphorePermit {
     fn drop(&mut self) {
         if self.num_permits > 0 {
-            self.semaphore.gate.give(self.num_permits);
+            self.semaphore.raw.release(self.num_permits);
         }
     }
 }

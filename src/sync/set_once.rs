@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::crowd::Crowd;
+use super::watchers::Watchers;
 
 /// A value that is set once and awaited by many.
 ///
@@ -26,7 +26,7 @@ use super::crowd::Crowd;
 /// ```
 pub struct SetOnce<T> {
     value: OnceLock<T>,
-    crowd: Crowd<()>,
+    watchers: Watchers<()>,
 }
 
 impl<T> SetOnce<T> {
@@ -39,7 +39,7 @@ impl<T> SetOnce<T> {
     pub const fn const_new() -> Self {
         SetOnce {
             value: OnceLock::new(),
-            crowd: Crowd::new(()),
+            watchers: Watchers::new(()),
         }
     }
 
@@ -47,7 +47,7 @@ impl<T> SetOnce<T> {
     pub fn new_with(value: Option<T>) -> Self {
         SetOnce {
             value: value.map_or_else(OnceLock::new, OnceLock::from),
-            crowd: Crowd::new(()),
+            watchers: Watchers::new(()),
         }
     }
 
@@ -68,7 +68,7 @@ impl<T> SetOnce<T> {
     /// If it is set; the new value is in the error.
     pub fn set(&self, value: T) -> Result<(), SetOnceError<T>> {
         self.value.set(value).map_err(SetOnceError)?;
-        self.crowd.wake();
+        self.watchers.wake();
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl<T> SetOnce<T> {
     ///
     /// Dropping the future loses nothing but the wait.
     pub async fn wait(&self) -> &T {
-        let set = self.crowd.until(&"a value (SetOnce)", |()| self.get());
+        let set = self.watchers.until(&"a value (SetOnce)", |()| self.get());
         set.await
     }
 

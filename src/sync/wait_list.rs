@@ -2,11 +2,11 @@
 //!
 //! A waiter stands in the line until it is *called*; it then keeps its slot, with what it was
 //! called for in its note, until it comes for it or is dropped. Each takes itself out by its
-//! [`Ticket`], from wherever it stands, in constant time.
+//! [`WaitKey`], from wherever it stands, in constant time.
 //!
 //! The list lies under its primitive's lock, where no waker may be cloned, woken or dropped, for
 //! that runs users' code. So a waker is cloned for the list beforehand ([`poll_leaf`]), and those
-//! that are called leave it as [`Wakes`], to be woken when the lock is released.
+//! that are called leave it as [`WakeList`], to be woken when the lock is released.
 
 use std::task::{Context, Poll, Waker, ready};
 
@@ -16,31 +16,31 @@ use crate::slots::{Key, Slots};
 use crate::tasks::{Note, wake_contained};
 
 /// Names a waiter of one list.
-pub(super) type Ticket = Key;
+pub(super) type WaitKey = Key;
 
 /// See the [module](self).
 pub(super) struct WaitList<N> {
-    slots: Slots<Waiter<N>>,
+    slots: Slots<WaitNode<N>>,
     /// The first in line, or [`Key::DANGLING`].
-    head: Ticket,
+    head: WaitKey,
     /// The last in line, or [`Key::DANGLING`].
-    tail: Ticket,
+    tail: WaitKey,
 }
 
-struct Waiter<N> {
+struct WaitNode<N> {
     /// Set when it has been polled since it was last called; taken by the call.
     waker: Option<Waker>,
     /// Whether it has left the line and only its slot is still there.
-    is_called: bool,
+    is_notified: bool,
     /// Its neighbours in line, or [`Key::DANGLING`].
-    before: Ticket,
-    after: Ticket,
+    before: WaitKey,
+    after: WaitKey,
     note: N,
 }
 
 /// What is left of a waiter that has been taken out.
 #[derive(Debug)]
-pub(super) struct Departed<N> {
+pub(super) struct Cancelled<N> {
     pub(super) note: N,
     /// To be dropped when the lock is released.
     pub(super) waker: Option<Waker>,
@@ -68,34 +68,32 @@ impl<N> WaitList<N> {
     }
 
     /// Whether the waiter has been called.
-    pub(super) fn is_called(&self, ticket: Ticket) -> bool {
-        self.slots
-            .get(ticket)
-            .is_some_and(|waiter| waiter.is_called)
+    pub(super) fn is_notified(&self, key: WaitKey) -> bool {
+        self.slots.get(key).is_some_and(|waiter| waiter.is_notified)
     }
 
     /// Puts a waiter at the end of the line.
-    pub(super) fn push(&mut self, note: N, waker: Option<Waker>) -> Ticket {
-        let ticket = self.slots.insert(Waiter {
+    pub(super) fn push(&mut self, note: N, waker: Option<Waker>) -> WaitKey {
+        let key = self.slots.insert(WaitNode {
             waker,
-            is_called: false,
+            is_notified: false,
             before: self.tail,
             after: Key::DANGLING,
             note,
         });
         match self.slots.get_mut(self.tail) {
-            Some(last) => last.after = ticket,
-            None => self.head = ticket,
+            Some(last) => last.after = key,
+            None => self.head = key,
         }
-        self.tail = ticket;
-        ticket
+        self.tail = key;
+        key
     }
 
     /// Gives a slot to a waiter that is called without having stood in line.
-    pub(super) fn push_called(&mut self, note: N) -> Ticket {
-        self.slots.insert(Waiter {
+    pub(super) fn push_notified(&mut self, note: N) -> WaitKey {
+        self.slots.insert(WaitNode {
             waker: None,
-            is_called: true,
+            is_notified: true,
             before: Key::DANGLING,
             after: Key::DANGLING,
             note,
@@ -103,36 +101,36 @@ impl<N> WaitList<N> {
     }
 
     /// Calls the first in line.
-    pub(super) fn call_first(&mut self, wakes: &mut Wakes) {
-        self.call(self.head, wakes);
+    pub(super) fn notify_first(&mut self, wakes: &mut WakeList) {
+        self.notify(self.head, wakes);
     }
 
     /// Calls the last in line.
-    pub(super) fn call_last(&mut self, wakes: &mut Wakes) {
-        self.call(self.tail, wakes);
+    pub(super) fn notify_last(&mut self, wakes: &mut WakeList) {
+        self.notify(self.tail, wakes);
     }
 
     /// Calls everybody in line.
-    pub(super) fn call_all(&mut self, wakes: &mut Wakes) {
+    pub(super) fn notify_all(&mut self, wakes: &mut WakeList) {
         if self.head != self.tail {
             wakes.0.more.reserve(self.slots.len());
         }
         while self.head != Key::DANGLING {
-            self.call_first(wakes);
+            self.notify_first(wakes);
         }
     }
 
-    fn call(&mut self, ticket: Ticket, wakes: &mut Wakes) {
-        self.leave_line(ticket);
-        if let Some(waiter) = self.slots.get_mut(ticket) {
-            waiter.is_called = true;
+    fn notify(&mut self, key: WaitKey, wakes: &mut WakeList) {
+        self.unlink(key);
+        if let Some(waiter) = self.slots.get_mut(key) {
+            waiter.is_notified = true;
             wakes.0.extend(waiter.waker.take());
         }
     }
 
     /// Joins its neighbours.
-    fn leave_line(&mut self, ticket: Ticket) {
-        let Some(waiter) = self.slots.get(ticket).filter(|waiter| !waiter.is_called) else {
+    fn unlink(&mut self, key: WaitKey) {
+        let Some(waiter) = self.slots.get(key).filter(|waiter| !waiter.is_notified) else {
             return;
         };
         let (before, after) = (waiter.before, waiter.after);
@@ -147,27 +145,27 @@ impl<N> WaitList<N> {
     }
 
     /// Takes a waiter out, from the line or after its call.
-    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Departed<N>> {
-        self.leave_line(ticket);
-        let Waiter { note, waker, .. } = self.slots.remove(ticket)?;
-        Some(Departed { note, waker })
+    pub(super) fn remove(&mut self, key: WaitKey) -> Option<Cancelled<N>> {
+        self.unlink(key);
+        let WaitNode { note, waker, .. } = self.slots.remove(key)?;
+        Some(Cancelled { note, waker })
     }
 
-    /// Makes the waiter, which stands in line, wake `guest`. False if `guest` is to come again with
+    /// Makes the waiter, which stands in line, wake `waker`. False if `waker` is to come again with
     /// a waker to spare.
     #[must_use]
-    pub(super) fn renew(&mut self, ticket: Ticket, guest: &mut Guest<'_>) -> bool {
-        let waiter = self.slots.get_mut(ticket);
-        waiter.is_none_or(|waiter| guest.settle(&mut waiter.waker))
+    pub(super) fn update_waker(&mut self, key: WaitKey, waker: &mut PollWaker<'_>) -> bool {
+        let waiter = self.slots.get_mut(key);
+        waiter.is_none_or(|waiter| waker.register(&mut waiter.waker))
     }
 }
 
 /// Who is called, in order.
 #[derive(Debug, Default)]
 #[must_use = "the called are to be woken when the lock is released"]
-pub(crate) struct Wakes(Few<Waker>);
+pub(crate) struct WakeList(Few<Waker>);
 
-impl Wakes {
+impl WakeList {
     pub(super) fn add(&mut self, waker: Option<Waker>) {
         self.0.extend(waker);
     }
@@ -210,16 +208,16 @@ impl<T> Few<T> {
 
 /// Who polls a leaf future.
 #[derive(Debug)]
-pub(super) struct Guest<'a> {
+pub(super) struct PollWaker<'a> {
     waker: &'a Waker,
     /// A clone for a list; or an old waker that a list gave back.
     spare: Option<Waker>,
 }
 
-impl Guest<'_> {
+impl PollWaker<'_> {
     /// Puts its waker in `place`, if it is not there. False if it has none to spare.
     #[must_use]
-    pub(super) fn settle(&mut self, place: &mut Option<Waker>) -> bool {
+    pub(super) fn register(&mut self, place: &mut Option<Waker>) -> bool {
         let is_there = place
             .as_ref()
             .is_some_and(|waker| waker.will_wake(self.waker));
@@ -240,21 +238,21 @@ impl Guest<'_> {
 
 /// What came of one attempt of a leaf future.
 #[derive(Debug)]
-pub(super) enum Attempt<R> {
-    Done(R),
+pub(super) enum LeafPoll<R> {
+    Ready(R),
     /// It must wait, and will be woken.
-    Waits,
+    Pending,
     /// It must wait, and needs a spare waker for that.
     NeedsWaker,
 }
 
-impl<R> Attempt<R> {
+impl<R> LeafPoll<R> {
     /// It must wait; `will_wake` says whether it could leave its waker.
     pub(super) fn waiting(will_wake: bool) -> Self {
         if will_wake {
-            Attempt::Waits
+            LeafPoll::Pending
         } else {
-            Attempt::NeedsWaker
+            LeafPoll::NeedsWaker
         }
     }
 }
@@ -268,24 +266,24 @@ impl<R> Attempt<R> {
 pub(super) fn poll_leaf<R>(
     cx: &Context<'_>,
     what: Note,
-    mut attempt: impl FnMut(&mut Guest<'_>) -> Attempt<R>,
+    mut attempt: impl FnMut(&mut PollWaker<'_>) -> LeafPoll<R>,
 ) -> Poll<R> {
     ready!(coop::poll_proceed(cx));
-    let mut guest = Guest {
+    let mut waker = PollWaker {
         waker: cx.waker(),
         spare: None,
     };
     loop {
-        match attempt(&mut guest) {
-            Attempt::Done(result) => {
+        match attempt(&mut waker) {
+            LeafPoll::Ready(result) => {
                 coop::charge(0);
                 return Poll::Ready(result);
             }
-            Attempt::Waits => {
+            LeafPoll::Pending => {
                 context::waits_for(what);
                 return Poll::Pending;
             }
-            Attempt::NeedsWaker => guest.spare = Some(cx.waker().clone()),
+            LeafPoll::NeedsWaker => waker.spare = Some(cx.waker().clone()),
         }
     }
 }
@@ -298,8 +296,8 @@ mod tests {
         let mut notes = Vec::new();
         while let Some(&mut note) = list.first() {
             notes.push(note);
-            let mut wakes = Wakes::default();
-            list.call_first(&mut wakes);
+            let mut wakes = WakeList::default();
+            list.notify_first(&mut wakes);
             wakes.wake();
         }
         notes
@@ -309,12 +307,9 @@ mod tests {
     fn a_waiter_leaves_from_any_place_in_line() {
         for left_out in 0..4 {
             let mut list = WaitList::new();
-            let tickets = [0, 1, 2, 3].map(|note| list.push(note, None));
+            let keys = [0, 1, 2, 3].map(|note| list.push(note, None));
 
-            assert_eq!(
-                list.remove(tickets[left_out]).unwrap().note,
-                left_out as u32
-            );
+            assert_eq!(list.remove(keys[left_out]).unwrap().note, left_out as u32);
 
             let expected: Vec<u32> = (0..4).filter(|&note| note != left_out as u32).collect();
             assert_eq!(line(&mut list), expected);
@@ -324,18 +319,18 @@ mod tests {
     #[test]
     fn the_called_keep_their_slots_but_not_their_places() {
         let mut list = WaitList::new();
-        let tickets = [0, 1, 2, 3].map(|note| list.push(note, None));
-        let mut wakes = Wakes::default();
-        list.call_first(&mut wakes);
-        list.call_last(&mut wakes);
+        let keys = [0, 1, 2, 3].map(|note| list.push(note, None));
+        let mut wakes = WakeList::default();
+        list.notify_first(&mut wakes);
+        list.notify_last(&mut wakes);
         wakes.wake();
 
         assert_eq!(
-            tickets.map(|ticket| list.is_called(ticket)),
+            keys.map(|key| list.is_notified(key)),
             [true, false, false, true]
         );
-        assert_eq!(list.remove(tickets[0]).unwrap().note, 0);
-        assert!(list.remove(tickets[0]).is_none());
+        assert_eq!(list.remove(keys[0]).unwrap().note, 0);
+        assert!(list.remove(keys[0]).is_none());
         assert_eq!(list.last(), Some(&mut 2));
         assert_eq!(line(&mut list), [1, 2]);
     }

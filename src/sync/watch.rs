@@ -26,8 +26,8 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use self::error::{RecvError, SendError};
-use super::crowd::Crowd;
 use super::reentry::{HeldHere, is_held_here};
+use super::watchers::Watchers;
 
 /// Returns the two ends of a channel whose value is `value` at first.
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
@@ -36,15 +36,15 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     (sender, receiver)
 }
 
-struct Shared<T> {
+struct WatchShared<T> {
     /// Locked before `state`.
     value: RwLock<T>,
-    state: Crowd<State>,
+    state: Watchers<WatchState>,
     /// How many receivers there are, and who waits for there to be none.
-    receivers: Crowd<usize>,
+    receivers: Watchers<usize>,
 }
 
-struct State {
+struct WatchState {
     /// Counts the values. Changes only while `value` is locked for writing.
     version: u64,
     senders: usize,
@@ -53,7 +53,7 @@ struct State {
 /// What receivers wait for.
 const NEW_VALUE: &str = "a new value (watch)";
 
-impl<T> Shared<T> {
+impl<T> WatchShared<T> {
     /// Locks the value, to look at it.
     #[track_caller]
     fn read(&self) -> RwLockReadGuard<'_, T> {
@@ -165,9 +165,9 @@ impl<T: fmt::Debug> fmt::Debug for Ref<'_, T> {
 }
 
 /// Shows the value, where it is not locked. Users' code does that, so the lock is noted.
-struct Shown<'a, T>(&'a Shared<T>);
+struct DebugValue<'a, T>(&'a WatchShared<T>);
 
-impl<T: fmt::Debug> fmt::Debug for Shown<'_, T> {
+impl<T: fmt::Debug> fmt::Debug for DebugValue<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = match self.0.value.try_read() {
             Ok(value) => value,
@@ -181,20 +181,20 @@ impl<T: fmt::Debug> fmt::Debug for Shown<'_, T> {
 
 /// Sets the value; clones set the same.
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<WatchShared<T>>,
 }
 
 impl<T> Sender<T> {
     /// Returns the sender of a channel without receivers yet, whose value is `value` at first.
     pub fn new(value: T) -> Self {
         Sender {
-            shared: Arc::new(Shared {
+            shared: Arc::new(WatchShared {
                 value: RwLock::new(value),
-                state: Crowd::new(State {
+                state: Watchers::new(WatchState {
                     version: 0,
                     senders: 1,
                 }),
-                receivers: Crowd::new(0),
+                receivers: Watchers::new(0),
             }),
         }
     }
@@ -349,20 +349,20 @@ impl<T> Drop for Sender<T> {
 impl<T: fmt::Debug> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
-            .field("value", &Shown(&self.shared))
+            .field("value", &DebugValue(&self.shared))
             .finish_non_exhaustive()
     }
 }
 
 /// Sees the value; a clone has seen what its original has.
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<WatchShared<T>>,
     /// The version that it has seen.
     seen: u64,
 }
 
 impl<T> Receiver<T> {
-    fn new(shared: &Arc<Shared<T>>, seen: u64) -> Self {
+    fn new(shared: &Arc<WatchShared<T>>, seen: u64) -> Self {
         shared.receivers.with(|count| *count += 1);
         Receiver {
             shared: Arc::clone(shared),
@@ -507,7 +507,7 @@ impl<T> Drop for Receiver<T> {
 impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
-            .field("value", &Shown(&self.shared))
+            .field("value", &DebugValue(&self.shared))
             .finish_non_exhaustive()
     }
 }

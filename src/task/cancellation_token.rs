@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::coop;
-use crate::sync::crowd::Place;
+use crate::sync::watchers::WatcherSlot;
 use tree::Member;
 
 /// Tells tasks that they are to stop, from any thread.
@@ -81,7 +81,7 @@ impl CancellationToken {
     pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
         WaitForCancellationFuture {
             token: self,
-            place: Place::default(),
+            place: WatcherSlot::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl CancellationToken {
     pub fn cancelled_owned(self) -> WaitForCancellationFutureOwned {
         WaitForCancellationFutureOwned {
             token: self,
-            place: Place::default(),
+            place: WatcherSlot::default(),
         }
     }
 
@@ -175,7 +175,7 @@ impl CancellationToken {
         self.run_until_cancelled(future).await
     }
 
-    fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+    fn poll_cancelled(&self, place: &mut WatcherSlot, cx: &Context<'_>) -> Poll<()> {
         self.member.poll_cancelled(place, cx)
     }
 }
@@ -199,7 +199,7 @@ impl fmt::Debug for CancellationToken {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct WaitForCancellationFuture<'a> {
     token: &'a CancellationToken,
-    place: Place,
+    place: WatcherSlot,
 }
 
 impl Future for WaitForCancellationFuture<'_> {
@@ -222,7 +222,7 @@ impl Drop for WaitForCancellationFuture<'_> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct WaitForCancellationFutureOwned {
     token: CancellationToken,
-    place: Place,
+    place: WatcherSlot,
 }
 
 impl Future for WaitForCancellationFutureOwned {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{JoinHandle, boxed_if_large, spawn};
-use crate::sync::crowd::{Crowd, Place};
+use crate::sync::watchers::{WatcherSlot, Watchers};
 
 /// Counts tasks, so that a shutdown can wait for them to end.
 ///
@@ -44,7 +44,7 @@ use crate::sync::crowd::{Crowd, Place};
 /// ```
 #[derive(Clone)]
 pub struct TaskTracker {
-    crowd: Arc<Crowd<State>>,
+    watchers: Arc<Watchers<State>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,19 +67,19 @@ impl TaskTracker {
     /// Makes a tracker of nothing, which is open.
     pub fn new() -> Self {
         TaskTracker {
-            crowd: Arc::new(Crowd::new(State::default())),
+            watchers: Arc::new(Watchers::new(State::default())),
         }
     }
 
     fn state(&self) -> State {
-        self.crowd.with(|state| *state)
+        self.watchers.with(|state| *state)
     }
 
     /// Changes the state, and wakes all who wait if the tracker becomes closed and empty by that.
     /// Returns what it was before.
     fn change(&self, change: impl FnOnce(&mut State)) -> State {
         let mut before = State::default();
-        let wakes = self.crowd.change_if(|state| {
+        let wakes = self.watchers.change_if(|state| {
             before = *state;
             change(state);
             let becomes_done = state.is_done() && !before.is_done();
@@ -104,7 +104,7 @@ impl TaskTracker {
             tracker: self,
             rounds: state.rounds,
             is_over: state.is_done(),
-            place: Place::default(),
+            place: WatcherSlot::default(),
         }
     }
 
@@ -190,7 +190,7 @@ impl TaskTracker {
 
     /// Returns whether the two are clones of one tracker.
     pub fn ptr_eq(left: &TaskTracker, right: &TaskTracker) -> bool {
-        Arc::ptr_eq(&left.crowd, &right.crowd)
+        Arc::ptr_eq(&left.watchers, &right.watchers)
     }
 }
 
@@ -270,7 +270,7 @@ pub struct TaskTrackerWaitFuture<'a> {
     rounds: u64,
     /// Whether the tracker was closed and empty when the wait began.
     is_over: bool,
-    place: Place,
+    place: WatcherSlot,
 }
 
 impl Future for TaskTrackerWaitFuture<'_> {
@@ -280,8 +280,8 @@ impl Future for TaskTrackerWaitFuture<'_> {
         let this = self.get_mut();
         let (rounds, is_over) = (this.rounds, this.is_over);
         let what = &"the end of tracked tasks (TaskTracker)";
-        let crowd = &this.tracker.crowd;
-        crowd.poll(cx, what, &mut this.place, |state| {
+        let watchers = &this.tracker.watchers;
+        watchers.poll(cx, what, &mut this.place, |state| {
             let is_over = is_over || state.is_done() || state.rounds != rounds;
             is_over.then_some(())
         })
@@ -290,7 +290,7 @@ impl Future for TaskTrackerWaitFuture<'_> {
 
 impl Drop for TaskTrackerWaitFuture<'_> {
     fn drop(&mut self) {
-        self.tracker.crowd.leave(&mut self.place);
+        self.tracker.watchers.cancel(&mut self.place);
     }
 }
 

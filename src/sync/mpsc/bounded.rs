@@ -10,7 +10,7 @@ use super::permit::{OwnedPermit, Permit, PermitIterator};
 use super::receiver::Receiver;
 use crate::coop;
 use crate::sync::blocking::block_on;
-use crate::sync::permits::Keeper;
+use crate::sync::raw_semaphore::PermitSource;
 use crate::sync::semaphore::TryAcquireError;
 use crate::time::timeout;
 
@@ -59,7 +59,7 @@ impl<T> Sender<T> {
     /// If the future is dropped before it has answered, the message is not sent, and lost. To keep
     /// it, [`reserve`](Sender::reserve) first.
     pub async fn send(&self, message: T) -> Result<(), SendError<T>> {
-        match self.chan().take(1).await {
+        match self.chan().acquire(1).await {
             Ok(()) => {
                 self.chan().push(message);
                 Ok(())
@@ -183,7 +183,7 @@ impl<T> Sender<T> {
     ///
     /// If there is none, or the channel is closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        self.try_take_room(1)?;
+        self.try_acquire_room(1)?;
         Ok(Permit::new(self.chan()))
     }
 
@@ -196,7 +196,7 @@ impl<T> Sender<T> {
         &self,
         count: usize,
     ) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
-        self.try_take_room(count)?;
+        self.try_acquire_room(count)?;
         Ok(PermitIterator::new(self.chan(), count))
     }
 
@@ -207,7 +207,7 @@ impl<T> Sender<T> {
     ///
     /// If there is none, or the channel is closed. The sender is in the error.
     pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
-        match self.try_take_room(1) {
+        match self.try_acquire_room(1) {
             Ok(()) => Ok(OwnedPermit::new(self.tx)),
             Err(TrySendError::Full(())) => Err(TrySendError::Full(self)),
             Err(TrySendError::Closed(())) => Err(TrySendError::Closed(self)),
@@ -215,12 +215,14 @@ impl<T> Sender<T> {
     }
 
     async fn wait_for_room(&self, count: usize) -> Result<(), SendError<()>> {
-        let taken = self.chan().take(count).await;
+        let taken = self.chan().acquire(count).await;
         taken.map_err(|_| SendError(()))
     }
 
-    fn try_take_room(&self, count: usize) -> Result<(), TrySendError<()>> {
-        let taken = self.chan().with_permits(|permits| permits.try_take(count));
+    fn try_acquire_room(&self, count: usize) -> Result<(), TrySendError<()>> {
+        let taken = self
+            .chan()
+            .with_permits(|permits| permits.try_acquire(count));
         taken.map_err(|reason| match reason {
             TryAcquireError::NoPermits => TrySendError::Full(()),
             TryAcquireError::Closed => TrySendError::Closed(()),

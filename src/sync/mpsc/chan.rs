@@ -8,23 +8,23 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::error::{SendError, TryRecvError, TrySendError};
-use crate::sync::crowd::Crowd;
 use crate::sync::lock;
-use crate::sync::permits::{Keeper, PERMITS_MAX, Permits};
+use crate::sync::raw_semaphore::{PERMITS_MAX, PermitSource, Permits};
 use crate::sync::semaphore::TryAcquireError;
-use crate::sync::wait_list::{Attempt, Wakes, poll_leaf};
+use crate::sync::wait_list::{LeafPoll, WakeList, poll_leaf};
+use crate::sync::watchers::Watchers;
 use crate::tasks::Note;
 
 /// See the [module](self).
 pub(super) struct Chan<T> {
     /// The room; `None` if it is not limited.
     limit: Option<usize>,
-    state: Mutex<State<T>>,
+    state: Mutex<ChanState<T>>,
     /// Those who wait for the channel to be closed.
-    closed: Crowd<()>,
+    closed: Watchers<()>,
 }
 
-struct State<T> {
+struct ChanState<T> {
     queue: VecDeque<T>,
     /// For messages that are not queued. They are closed when the channel is.
     permits: Permits,
@@ -35,7 +35,7 @@ struct State<T> {
     weak_senders: usize,
 }
 
-impl<T> State<T> {
+impl<T> ChanState<T> {
     fn is_closed(&self) -> bool {
         self.permits.is_closed()
     }
@@ -51,7 +51,7 @@ impl<T> Chan<T> {
     pub(super) fn new(limit: Option<usize>) -> Self {
         Chan {
             limit,
-            state: Mutex::new(State {
+            state: Mutex::new(ChanState {
                 queue: VecDeque::new(),
                 permits: Permits::new(limit.unwrap_or(PERMITS_MAX)),
                 receiver: None,
@@ -59,7 +59,7 @@ impl<T> Chan<T> {
                 senders: 1,
                 weak_senders: 0,
             }),
-            closed: Crowd::new(()),
+            closed: Watchers::new(()),
         }
     }
 
@@ -77,7 +77,7 @@ impl<T> Chan<T> {
 
     /// Queues a message if there is room.
     pub(super) fn try_push(&self, message: T) -> Result<(), TrySendError<T>> {
-        let pushed = self.push_if(message, |permits| permits.try_take(1));
+        let pushed = self.push_if(message, |permits| permits.try_acquire(1));
         pushed.map_err(|(message, reason)| match reason {
             TryAcquireError::Closed => TrySendError::Closed(message),
             TryAcquireError::NoPermits => TrySendError::Full(message),
@@ -86,7 +86,7 @@ impl<T> Chan<T> {
 
     /// Queues a message without asking for room.
     pub(super) fn push_unlimited(&self, message: T) -> Result<(), SendError<T>> {
-        let pushed = self.push_if(message, |permits| permits.try_take(0));
+        let pushed = self.push_if(message, |permits| permits.try_acquire(0));
         pushed.map_err(|(message, _closed)| SendError(message))
     }
 
@@ -96,7 +96,7 @@ impl<T> Chan<T> {
         message: T,
         may: impl FnOnce(&mut Permits) -> Result<(), TryAcquireError>,
     ) -> Result<(), (T, TryAcquireError)> {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         if let Err(reason) = may(&mut state.permits) {
             return Err((message, reason));
@@ -115,8 +115,8 @@ impl<T> Chan<T> {
     /// to the senders.
     fn pop_with<R>(
         &self,
-        state: &mut State<T>,
-        wakes: &mut Wakes,
+        state: &mut ChanState<T>,
+        wakes: &mut WakeList,
         take: impl FnOnce(&mut VecDeque<T>) -> (R, usize),
     ) -> Result<R, TryRecvError> {
         if state.queue.is_empty() {
@@ -128,13 +128,13 @@ impl<T> Chan<T> {
         }
         let (taken, count) = take(&mut state.queue);
         if self.limit.is_some() {
-            state.permits.put_back(count, wakes);
+            state.permits.release(count, wakes);
         }
         Ok(taken)
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         let popped = self.pop_with(&mut state, &mut wakes, pop);
         drop(state);
@@ -166,18 +166,18 @@ impl<T> Chan<T> {
         cx: &Context<'_>,
         mut take: impl FnMut(&mut VecDeque<T>) -> (R, usize),
     ) -> Poll<Option<R>> {
-        poll_leaf(cx, &"a message (mpsc)", |guest| {
-            let mut wakes = Wakes::default();
+        poll_leaf(cx, &"a message (mpsc)", |waker| {
+            let mut wakes = WakeList::default();
             let mut unneeded = None;
             let mut state = lock(&self.state);
             let attempt = match self.pop_with(&mut state, &mut wakes, &mut take) {
-                Ok(taken) => Attempt::Done(Some(taken)),
+                Ok(taken) => LeafPoll::Ready(Some(taken)),
                 Err(TryRecvError::Disconnected) => {
                     // It knows the end: a sender that is left must not wake it for that.
                     unneeded = state.receiver.take();
-                    Attempt::Done(None)
+                    LeafPoll::Ready(None)
                 }
-                Err(TryRecvError::Empty) => Attempt::waiting(guest.settle(&mut state.receiver)),
+                Err(TryRecvError::Empty) => LeafPoll::waiting(waker.register(&mut state.receiver)),
             };
             drop(state);
             drop(unneeded);
@@ -188,7 +188,7 @@ impl<T> Chan<T> {
 
     /// Lets nothing be sent any more, and tells those who wait to send or for this.
     pub(super) fn close(&self) {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         if state.is_closed() {
             return;
@@ -202,13 +202,13 @@ impl<T> Chan<T> {
     /// The receiver is dropped.
     pub(super) fn abandon(&self) {
         self.close();
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         state.is_receiver_gone = true;
         let receiver = state.receiver.take();
         let messages = std::mem::take(&mut state.queue);
         if self.limit.is_some() {
-            state.permits.put_back(messages.len(), &mut wakes);
+            state.permits.release(messages.len(), &mut wakes);
         }
         drop(state);
         wakes.wake();
@@ -256,13 +256,13 @@ fn pop<T>(queue: &mut VecDeque<T>) -> (T, usize) {
     (message.expect("the queue was found not to be empty"), 1)
 }
 
-impl<T> Keeper for Chan<T> {
+impl<T> PermitSource for Chan<T> {
     fn what(&self) -> Note {
         &"room in a channel (mpsc)"
     }
 
     fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         let result = f(&mut state.permits);
         // The last permit of a closed channel has come back: the receiver waits in vain.
@@ -307,7 +307,7 @@ impl<T> Clone for Tx<T> {
 
 impl<T> Drop for Tx<T> {
     fn drop(&mut self) {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         let mut state = lock(&self.0.state);
         state.senders -= 1;
         if state.senders == 0 {

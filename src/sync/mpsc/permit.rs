@@ -6,7 +6,7 @@ use std::mem;
 
 use super::bounded::Sender;
 use super::chan::{Chan, Tx};
-use crate::sync::permits::Keeper;
+use crate::sync::raw_semaphore::PermitSource;
 
 /// Room for one message: sending it neither waits nor fails. Dropped, it gives the room back.
 #[must_use = "the room goes back at once if it is not kept"]
@@ -30,7 +30,7 @@ impl<'a, T> Permit<'a, T> {
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        self.chan.give(1);
+        self.chan.release(1);
     }
 }
 
@@ -73,7 +73,7 @@ impl<T> FusedIterator for PermitIterator<'_, T> {}
 impl<T> Drop for PermitIterator<'_, T> {
     fn drop(&mut self) {
         if self.left > 0 {
-            self.chan.give(self.left);
+            self.chan.release(self.left);
         }
     }
 }
@@ -108,7 +108,7 @@ impl<T> OwnedPermit<T> {
     /// Gives the room back, and returns the sender.
     pub fn release(mut self) -> Sender<T> {
         let tx = unused(self.tx.take());
-        tx.chan().give(1);
+        tx.chan().release(1);
         Sender::new(tx)
     }
 
@@ -134,7 +134,7 @@ fn unused<V>(tx: Option<V>) -> V {
 impl<T> Drop for OwnedPermit<T> {
     fn drop(&mut self) {
         if let Some(tx) = self.tx.take() {
-            tx.chan().give(1);
+            tx.chan().release(1);
         }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::part::{RwLockMappedWriteGuard, View};
 use super::{ALONE, RwLock};
-use crate::sync::permits::{Held, Keeper};
+use crate::sync::raw_semaphore::{HeldPermits, PermitSource};
 
 /// Reads a [`RwLock`]; dropping it unlocks.
 #[must_use = "it unlocks at once if it is not kept"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     // Dropped before the permit goes to the next.
     pub(super) value: View<'a, T>,
-    pub(super) held: Held<'a>,
+    pub(super) held: HeldPermits<'a>,
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
@@ -123,7 +123,7 @@ impl<T, U: ?Sized> Drop for OwnedRwLockReadGuard<T, U> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             drop(value);
-            self.lock.gate.give(1);
+            self.lock.semaphore.release(1);
         }
     }
 }
@@ -152,7 +152,7 @@ impl<'a, T> RwLockWriteGuard<'a, T> {
     /// ```
     pub fn downgrade(mut self) -> RwLockReadGuard<'a, T> {
         let value = guarded(self.value.take());
-        self.lock.put_back(Arc::clone(&value));
+        self.lock.restore(Arc::clone(&value));
         drop(self.lock.held(self.lock.readers_max - 1));
         self.lock.read_guard(value)
     }
@@ -205,7 +205,7 @@ impl<T> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.lock.put_back(value);
+            self.lock.restore(value);
             drop(self.lock.held(self.lock.readers_max));
         }
     }
@@ -223,7 +223,7 @@ impl<T> OwnedRwLockWriteGuard<T> {
     /// Goes on as a reader; no writer comes in between.
     pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
         let value = guarded(self.value.take());
-        self.lock.put_back(Arc::clone(&value));
+        self.lock.restore(Arc::clone(&value));
         drop(self.lock.held(self.lock.readers_max - 1));
         OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
     }
@@ -247,7 +247,7 @@ impl<T> DerefMut for OwnedRwLockWriteGuard<T> {
 impl<T> Drop for OwnedRwLockWriteGuard<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.lock.put_back(value);
+            self.lock.restore(value);
             drop(self.lock.held(self.lock.readers_max));
         }
     }

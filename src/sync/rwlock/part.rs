@@ -65,12 +65,12 @@ impl<'a, U: ?Sized + Send + Sync + 'a> RwLockMappedWriteGuard<'a, U> {
         value: Arc<T>,
         part: impl FnOnce(&mut T) -> &mut U,
     ) -> Self {
-        let mut place = lock.mapped_place();
-        *place = Some(value);
+        let mut slot = lock.mapped_slot();
+        *slot = Some(value);
         // Brings the value back even if `part` panics.
         let writer = MappedWriter { lock };
-        let _held = HeldHere::new(&lock.gate);
-        let part = MutexGuard::map(place, |value| {
+        let _held = HeldHere::new(&lock.semaphore);
+        let part = MutexGuard::map(slot, |value| {
             let value = value.as_mut().and_then(Arc::get_mut);
             part(value.expect(ALONE))
         });
@@ -125,8 +125,8 @@ struct MappedWriter<'a, T> {
 
 impl<T> Drop for MappedWriter<'_, T> {
     fn drop(&mut self) {
-        let value = self.lock.mapped_place().take();
-        self.lock.put_back(value.expect(ALONE));
+        let value = self.lock.mapped_slot().take();
+        self.lock.restore(value.expect(ALONE));
         drop(self.lock.held(self.lock.readers_max));
     }
 }

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use crate::slots::{Key, Slots};
-use crate::sync::crowd::{Crowd, Place};
+use crate::sync::watchers::{WatcherSlot, Watchers};
 
 /// Whether a token is cancelled, and who waits for that.
-type Flag = Crowd<bool>;
+type Flag = Watchers<bool>;
 
 /// All clones of one token. Dropping it takes the token out of its tree.
 pub(super) struct Member {
@@ -74,14 +74,14 @@ impl Member {
         }
     }
 
-    pub(super) fn poll_cancelled(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_cancelled(&self, place: &mut WatcherSlot, cx: &Context<'_>) -> Poll<()> {
         let what = &"a cancellation (CancellationToken)";
         self.flag
             .poll(cx, what, place, |is_cancelled| is_cancelled.then_some(()))
     }
 
-    pub(super) fn leave(&self, place: &mut Place) {
-        self.flag.leave(place);
+    pub(super) fn leave(&self, place: &mut WatcherSlot) {
+        self.flag.cancel(place);
     }
 }
 

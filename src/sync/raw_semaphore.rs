@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::lock;
 use super::semaphore::{AcquireError, TryAcquireError};
-use super::wait_list::{Attempt, Departed, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 use crate::coop;
 use crate::tasks::Note;
 
@@ -47,7 +47,7 @@ impl Permits {
     }
 
     /// Takes permits, if so many are free.
-    pub(super) fn try_take(&mut self, count: usize) -> Result<(), TryAcquireError> {
+    pub(super) fn try_acquire(&mut self, count: usize) -> Result<(), TryAcquireError> {
         if self.is_closed {
             return Err(TryAcquireError::Closed);
         }
@@ -59,30 +59,30 @@ impl Permits {
     }
 
     /// Takes permits, or stands in line for them.
-    fn take_or_wait(
+    fn acquire_or_wait(
         &mut self,
         count: usize,
-        ticket: &mut Option<Ticket>,
-        guest: &mut Guest<'_>,
-    ) -> Attempt<Result<(), AcquireError>> {
-        match *ticket {
-            _ if self.is_closed => Attempt::Done(Err(AcquireError::new())),
-            Some(waiting) if self.waiters.is_called(waiting) => {
+        key: &mut Option<WaitKey>,
+        waker: &mut PollWaker<'_>,
+    ) -> LeafPoll<Result<(), AcquireError>> {
+        match *key {
+            _ if self.is_closed => LeafPoll::Ready(Err(AcquireError::new())),
+            Some(waiting) if self.waiters.is_notified(waiting) => {
                 // Its waker is with those that were woken.
                 self.waiters.remove(waiting);
-                *ticket = None;
-                Attempt::Done(Ok(()))
+                *key = None;
+                LeafPoll::Ready(Ok(()))
             }
-            Some(waiting) => Attempt::waiting(self.waiters.renew(waiting, guest)),
-            None if self.try_take(count).is_ok() => Attempt::Done(Ok(())),
+            Some(waiting) => LeafPoll::waiting(self.waiters.update_waker(waiting, waker)),
+            None if self.try_acquire(count).is_ok() => LeafPoll::Ready(Ok(())),
             None => {
-                let Some(waker) = guest.spare() else {
-                    return Attempt::NeedsWaker;
+                let Some(waker) = waker.spare() else {
+                    return LeafPoll::NeedsWaker;
                 };
                 let missing = count - self.free;
                 self.free = 0;
-                *ticket = Some(self.waiters.push(missing, Some(waker)));
-                Attempt::Waits
+                *key = Some(self.waiters.push(missing, Some(waker)));
+                LeafPoll::Pending
             }
         }
     }
@@ -90,14 +90,14 @@ impl Permits {
     /// Sets permits aside, or takes a place in line for them, for a future whose task has spent its
     /// budget. The future comes for them like any that is called.
     #[cold]
-    fn take_place(&mut self, count: usize, ticket: &mut Option<Ticket>) {
-        if ticket.is_some() || self.is_closed {
+    fn enqueue(&mut self, count: usize, key: &mut Option<WaitKey>) {
+        if key.is_some() || self.is_closed {
             return;
         }
         let taken = count.min(self.free);
         self.free -= taken;
-        *ticket = Some(if taken == count {
-            self.waiters.push_called(0)
+        *key = Some(if taken == count {
+            self.waiters.push_notified(0)
         } else {
             self.waiters.push(count - taken, None)
         });
@@ -109,7 +109,7 @@ impl Permits {
     ///
     /// If there would be too many.
     #[track_caller]
-    pub(super) fn put_back(&mut self, mut count: usize, wakes: &mut Wakes) {
+    pub(super) fn release(&mut self, mut count: usize, wakes: &mut WakeList) {
         assert!(
             count <= PERMITS_MAX - self.free,
             "a semaphore has at most `Semaphore::MAX_PERMITS` permits"
@@ -123,16 +123,16 @@ impl Permits {
             *missing -= given;
             count -= given;
             if *missing == 0 {
-                self.waiters.call_first(wakes);
+                self.waiters.notify_first(wakes);
             }
         }
     }
 
     /// Takes out a waiter that wanted `count`. What it has goes to the next.
     /// Its waker is to be dropped when the lock is released.
-    fn leave(&mut self, ticket: Ticket, count: usize, wakes: &mut Wakes) -> Option<Waker> {
-        let Departed { note, waker } = self.waiters.remove(ticket)?;
-        self.put_back(count - note, wakes);
+    fn cancel(&mut self, key: WaitKey, count: usize, wakes: &mut WakeList) -> Option<Waker> {
+        let Cancelled { note, waker } = self.waiters.remove(key)?;
+        self.release(count - note, wakes);
         waker
     }
 
@@ -144,14 +144,14 @@ impl Permits {
     }
 
     /// Lets nobody have permits any more, and tells those in line.
-    pub(super) fn close(&mut self, wakes: &mut Wakes) {
+    pub(super) fn close(&mut self, wakes: &mut WakeList) {
         self.is_closed = true;
-        self.waiters.call_all(wakes);
+        self.waiters.notify_all(wakes);
     }
 }
 
 /// Something that has permits under its lock.
-pub(super) trait Keeper {
+pub(super) trait PermitSource {
     /// What is waited for, for [`poll_leaf`].
     fn what(&self) -> Note;
 
@@ -159,91 +159,87 @@ pub(super) trait Keeper {
     fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R;
 
     /// Takes permits, in order.
-    fn take(&self, count: usize) -> Take<'_, Self>
+    fn acquire(&self, count: usize) -> Acquire<'_, Self>
     where
         Self: Sized,
     {
-        Take {
-            keeper: self,
+        Acquire {
+            source: self,
             count,
-            ticket: None,
+            key: None,
         }
     }
 
     /// Gives permits back.
     #[track_caller]
-    fn give(&self, count: usize) {
-        let mut wakes = Wakes::default();
-        self.with_permits(|permits| permits.put_back(count, &mut wakes));
+    fn release(&self, count: usize) {
+        let mut wakes = WakeList::default();
+        self.with_permits(|permits| permits.release(count, &mut wakes));
         wakes.wake();
     }
 }
 
 /// Takes permits, in order. Dropped before its time, it passes on what it has.
-pub(super) struct Take<'a, K: Keeper> {
-    keeper: &'a K,
+pub(super) struct Acquire<'a, K: PermitSource> {
+    source: &'a K,
     count: usize,
     /// Its place in line, once it has one.
-    ticket: Option<Ticket>,
+    key: Option<WaitKey>,
 }
 
-impl<K: Keeper> Future for Take<'_, K> {
+impl<K: PermitSource> Future for Acquire<'_, K> {
     type Output = Result<(), AcquireError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Take {
-            keeper,
-            count,
-            ticket,
-        } = &mut *self;
+        let Acquire { source, count, key } = &mut *self;
         if !coop::has_budget() {
-            keeper.with_permits(|permits| permits.take_place(*count, ticket));
+            source.with_permits(|permits| permits.enqueue(*count, key));
         }
-        poll_leaf(cx, keeper.what(), |guest| {
-            keeper.with_permits(|permits| permits.take_or_wait(*count, ticket, guest))
+        poll_leaf(cx, source.what(), |waker| {
+            source.with_permits(|permits| permits.acquire_or_wait(*count, key, waker))
         })
     }
 }
 
-impl<K: Keeper> Drop for Take<'_, K> {
+impl<K: PermitSource> Drop for Acquire<'_, K> {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
+        let Some(key) = self.key.take() else {
             return;
         };
-        let mut wakes = Wakes::default();
-        let keeper = self.keeper;
-        let waker = keeper.with_permits(|permits| permits.leave(ticket, self.count, &mut wakes));
+        let mut wakes = WakeList::default();
+        let source = self.source;
+        let waker = source.with_permits(|permits| permits.cancel(key, self.count, &mut wakes));
         wakes.wake();
         drop(waker);
     }
 }
 
 /// Permits with a lock of their own.
-pub(super) struct Gate {
+pub(super) struct RawSemaphore {
     permits: Mutex<Permits>,
     what: Note,
 }
 
-impl Gate {
+impl RawSemaphore {
     pub(super) const fn new(permits: usize, what: Note) -> Self {
-        Gate {
+        RawSemaphore {
             permits: Mutex::new(Permits::new(permits)),
             what,
         }
     }
 
-    pub(super) fn try_take(&self, count: usize) -> Result<(), TryAcquireError> {
-        self.with_permits(|permits| permits.try_take(count))
+    pub(super) fn try_acquire(&self, count: usize) -> Result<(), TryAcquireError> {
+        self.with_permits(|permits| permits.try_acquire(count))
     }
 
     pub(super) fn close(&self) {
-        let mut wakes = Wakes::default();
+        let mut wakes = WakeList::default();
         self.with_permits(|permits| permits.close(&mut wakes));
         wakes.wake();
     }
 }
 
-impl Keeper for Gate {
+impl PermitSource for RawSemaphore {
     fn what(&self) -> Note {
         self.what
     }
@@ -254,16 +250,16 @@ impl Keeper for Gate {
     }
 }
 
-/// Permits of a gate that are given back when this is dropped.
-pub(super) struct Held<'a> {
-    pub(super) gate: &'a Gate,
+/// Permits of a semaphore that are given back when this is dropped.
+pub(super) struct HeldPermits<'a> {
+    pub(super) semaphore: &'a RawSemaphore,
     pub(super) count: usize,
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldPermits<'_> {
     fn drop(&mut self) {
         if self.count > 0 {
-            self.gate.give(self.count);
+            self.semaphore.release(self.count);
         }
     }
 }

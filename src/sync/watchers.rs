@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use super::lock;
-use super::wait_list::{Attempt, Guest, Ticket, WaitList, Wakes, poll_leaf};
+use super::wait_list::{LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 use crate::coop;
 use crate::tasks::Note;
 
 /// See the [module](self).
-pub(crate) struct Crowd<S> {
+pub(crate) struct Watchers<S> {
     inner: Mutex<Inner<S>>,
 }
 
@@ -19,9 +19,9 @@ struct Inner<S> {
     waiters: WaitList<()>,
 }
 
-impl<S> Crowd<S> {
+impl<S> Watchers<S> {
     pub(crate) const fn new(state: S) -> Self {
-        Crowd {
+        Watchers {
             inner: Mutex::new(Inner {
                 state,
                 waiters: WaitList::new(),
@@ -35,21 +35,21 @@ impl<S> Crowd<S> {
     }
 
     /// Changes the state and calls those who wait, in order. `f` must not run users' code.
-    pub(super) fn change<R>(&self, f: impl FnOnce(&mut S) -> R) -> (R, Wakes) {
-        let mut wakes = Wakes::default();
+    pub(super) fn change<R>(&self, f: impl FnOnce(&mut S) -> R) -> (R, WakeList) {
+        let mut wakes = WakeList::default();
         let mut inner = lock(&self.inner);
         let result = f(&mut inner.state);
-        inner.waiters.call_all(&mut wakes);
+        inner.waiters.notify_all(&mut wakes);
         (result, wakes)
     }
 
     /// Changes the state, and if `f` says that it matters, calls those who wait, in order. `f` must not
     /// run users' code.
-    pub(crate) fn change_if(&self, f: impl FnOnce(&mut S) -> bool) -> Wakes {
-        let mut wakes = Wakes::default();
+    pub(crate) fn change_if(&self, f: impl FnOnce(&mut S) -> bool) -> WakeList {
+        let mut wakes = WakeList::default();
         let mut inner = lock(&self.inner);
         if f(&mut inner.state) {
-            inner.waiters.call_all(&mut wakes);
+            inner.waiters.notify_all(&mut wakes);
         }
         wakes
     }
@@ -66,55 +66,55 @@ impl<S> Crowd<S> {
         F: FnMut(&mut S) -> Option<R> + Unpin,
     {
         Until {
-            crowd: self,
+            watchers: self,
             what,
             look,
-            place: Place::default(),
+            slot: WatcherSlot::default(),
         }
     }
 
-    /// Polls for what `look` finds in the state, on behalf of a future with this place. `look` must
+    /// Polls for what `look` finds in the state, on behalf of a future with this slot. `look` must
     /// not run users' code.
     pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
         what: Note,
-        place: &mut Place,
+        slot: &mut WatcherSlot,
         mut look: impl FnMut(&mut S) -> Option<R>,
     ) -> Poll<R> {
         if !coop::has_budget() {
-            lock(&self.inner).take_place(place);
+            lock(&self.inner).enqueue(slot);
         }
-        poll_leaf(cx, what, |guest| {
+        poll_leaf(cx, what, |waker| {
             // Dropped when the lock is released, since it has a waker.
-            let _departed;
+            let _cancelled;
             let mut inner = lock(&self.inner);
             match look(&mut inner.state) {
                 Some(found) => {
                     // Here and not when the future is dropped, which saves a way through the lock.
-                    if let Some(ticket) = place.ticket.take_if(|_| !place.is_kept) {
-                        _departed = inner.waiters.remove(ticket);
+                    if let Some(key) = slot.key.take_if(|_| !slot.is_kept) {
+                        _cancelled = inner.waiters.remove(key);
                     }
-                    Attempt::Done(found)
+                    LeafPoll::Ready(found)
                 }
-                None => inner.wait(place, guest),
+                None => inner.wait(slot, waker),
             }
         })
     }
 
     /// Gives a place up.
-    pub(crate) fn leave(&self, place: &mut Place) {
-        if let Some(ticket) = place.ticket.take() {
-            let departed = lock(&self.inner).waiters.remove(ticket);
-            drop(departed);
+    pub(crate) fn cancel(&self, slot: &mut WatcherSlot) {
+        if let Some(key) = slot.key.take() {
+            let cancelled = lock(&self.inner).waiters.remove(key);
+            drop(cancelled);
         }
     }
 }
 
 /// Where a future stands in line, once it has had to wait.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
-    ticket: Option<Ticket>,
+pub(crate) struct WatcherSlot {
+    key: Option<WaitKey>,
     /// Whether it is kept when something is found, for another wait.
     is_kept: bool,
 }
@@ -123,43 +123,43 @@ impl<S> Inner<S> {
     /// Stands in line without a look, for a future whose task has spent its budget and is polled
     /// again.
     #[cold]
-    fn take_place(&mut self, place: &mut Place) {
-        let ticket = &mut place.ticket;
-        ticket.get_or_insert_with(|| self.waiters.push((), None));
+    fn enqueue(&mut self, slot: &mut WatcherSlot) {
+        let key = &mut slot.key;
+        key.get_or_insert_with(|| self.waiters.push((), None));
     }
 
     /// Stands in line, at its end if it has been called in vain.
-    fn wait<R>(&mut self, place: &mut Place, guest: &mut Guest<'_>) -> Attempt<R> {
-        if let Some(ticket) = place.ticket {
-            if !self.waiters.is_called(ticket) {
-                return Attempt::waiting(self.waiters.renew(ticket, guest));
+    fn wait<R>(&mut self, slot: &mut WatcherSlot, waker: &mut PollWaker<'_>) -> LeafPoll<R> {
+        if let Some(key) = slot.key {
+            if !self.waiters.is_notified(key) {
+                return LeafPoll::waiting(self.waiters.update_waker(key, waker));
             }
             // Its waker is with those that were woken.
-            self.waiters.remove(ticket);
-            place.ticket = None;
+            self.waiters.remove(key);
+            slot.key = None;
         }
-        match guest.spare() {
+        match waker.spare() {
             Some(waker) => {
-                place.ticket = Some(self.waiters.push((), Some(waker)));
-                Attempt::Waits
+                slot.key = Some(self.waiters.push((), Some(waker)));
+                LeafPoll::Pending
             }
-            None => Attempt::NeedsWaker,
+            None => LeafPoll::NeedsWaker,
         }
     }
 }
 
-/// The future of [`Crowd::until`].
+/// The future of [`Watchers::until`].
 pub(super) struct Until<'a, S, F> {
-    crowd: &'a Crowd<S>,
+    watchers: &'a Watchers<S>,
     what: Note,
     look: F,
-    place: Place,
+    slot: WatcherSlot,
 }
 
 impl<S, F> Until<'_, S, F> {
     /// Keeps its place in line when it has found something, and is polled again for the next.
     pub(super) fn keeping_its_place(mut self) -> Self {
-        self.place.is_kept = true;
+        self.slot.is_kept = true;
         self
     }
 }
@@ -172,13 +172,13 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        this.crowd
-            .poll(cx, this.what, &mut this.place, &mut this.look)
+        this.watchers
+            .poll(cx, this.what, &mut this.slot, &mut this.look)
     }
 }
 
 impl<S, F> Drop for Until<'_, S, F> {
     fn drop(&mut self) {
-        self.crowd.leave(&mut self.place);
+        self.watchers.cancel(&mut self.slot);
     }
 }
