@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, Shared};
 use crate::panics;
-use crate::pool::{Class, JobResult, Label, Pool, Ticket};
+use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
 use crate::ready;
 use crate::task::{Builder, JoinHandle, Remote, boxed_if_large};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
@@ -282,7 +282,7 @@ impl<T: Send + 'static> Work for JobWork<T> {
     }
 }
 
-impl Ticket for Header {
+impl JobTicket for Header {
     fn start(&self) -> bool {
         self.start_job()
     }

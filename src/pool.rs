@@ -1,15 +1,15 @@
 //! The worker pool: a few threads for what would block the event loop.
 //!
-//! The loop makes a job of a closure, gives it a [`Ticket`] that will wake the task which wants the
+//! The loop makes a job of a closure, gives it a [`JobTicket`] that will wake the task which wants the
 //! result, and only then pushes the [`QueuedJob`]. So the ticket is in place before a worker can have
 //! the job, and the result always arrives as a wake from a worker. The pool knows nothing of the loop.
 //!
 //! ```text
-//! crew      who works, who sleeps, who wakes whom: push, rest, shut down
+//! workers      who works, who sleeps, who wakes whom: push, rest, shut down
 //! worker    the thread's own loop
-//! seat      one worker's place, and which job runs there
+//! slot      one worker's place, and which job runs there
 //! queue     where jobs wait, first in, first out
-//! gate      holds back jobs that may fill only part of the pool
+//! class_limit      holds back jobs that may fill only part of the pool
 //! job       a closure and its result
 //! contained a value whose destructor cannot unwind
 //! inline    no workers: the loop runs the jobs itself, for runs that repeat
@@ -23,19 +23,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod class_limit;
 mod contained;
-mod crew;
-mod gate;
 mod inline;
 mod job;
 mod queue;
-mod seat;
 mod worker;
+mod worker_slot;
+mod workers;
 
-pub(crate) use job::{Class, JobResult, Label, NewJob, QueuedJob, Ticket};
+pub(crate) use job::{Class, JobResult, JobTicket, Label, NewJob, QueuedJob};
 
-use crew::Crew;
 use inline::Inline;
+use workers::Workers;
 
 /// How many workers a pool has unless it is told otherwise: libuv's number. They are for waiting
 /// on disks and name servers, not for using all processors.
@@ -93,12 +93,12 @@ pub(crate) struct Starved {
 ///
 /// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
 pub(crate) struct Pool {
-    hands: Hands,
+    backend: Backend,
 }
 
 /// Who does the work.
-enum Hands {
-    Crew(Arc<Crew>),
+enum Backend {
+    Workers(Arc<Workers>),
     Inline(Inline),
 }
 
@@ -115,33 +115,33 @@ impl Pool {
             "the name of worker threads must not contain a NUL"
         );
         Pool {
-            hands: Hands::Crew(Arc::new(Crew::new(config))),
+            backend: Backend::Workers(Arc::new(Workers::new(config))),
         }
     }
 
     /// Makes a pool without threads, whose jobs wait to be taken by the loop.
     pub(crate) fn inline() -> Pool {
         Pool {
-            hands: Hands::Inline(Inline::new()),
+            backend: Backend::Inline(Inline::new()),
         }
     }
 
     /// Whether jobs wait that this thread must run.
     pub(crate) fn has_inline_jobs(&self) -> bool {
-        matches!(&self.hands, Hands::Inline(inline) if inline.len() > 0)
+        matches!(&self.backend, Backend::Inline(inline) if inline.len() > 0)
     }
 
     /// Takes the jobs that this thread must run, in the order in which they came.
     pub(crate) fn take_inline_jobs(&self) -> Vec<QueuedJob> {
-        match &self.hands {
-            Hands::Crew(_) => Vec::new(),
-            Hands::Inline(inline) => inline.take(),
+        match &self.backend {
+            Backend::Workers(_) => Vec::new(),
+            Backend::Inline(inline) => inline.take(),
         }
     }
 
     /// Puts back what was taken too early, ahead of what has come since.
     pub(crate) fn put_back_inline_jobs(&self, jobs: Vec<QueuedJob>) {
-        if let Hands::Inline(inline) = &self.hands {
+        if let Backend::Inline(inline) = &self.backend {
             inline.put_back(jobs);
         }
     }
@@ -162,18 +162,18 @@ impl Pool {
     /// If there is no worker and the OS refuses to start one, or the pool has been shut down. The
     /// job is dropped then, and its closure with it.
     pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
-        match &self.hands {
-            Hands::Crew(crew) => crew.push(job),
-            Hands::Inline(inline) => inline.push(job),
+        match &self.backend {
+            Backend::Workers(workers) => workers.push(job),
+            Backend::Inline(inline) => inline.push(job),
         }
     }
 
     /// Lets no job begin any more and refuses new ones; what [`shut_down`](Pool::shut_down) does
     /// first. Those that wait stay where they are.
     pub(crate) fn close(&self) {
-        match &self.hands {
-            Hands::Crew(crew) => crew.close(),
-            Hands::Inline(_) => {}
+        match &self.backend {
+            Backend::Workers(workers) => workers.close(),
+            Backend::Inline(_) => {}
         }
     }
 
@@ -184,9 +184,9 @@ impl Pool {
     /// May be called again, by anybody. A job that calls it does not wait for itself, and finds
     /// itself in the answer.
     pub(crate) fn shut_down(&self, grace: Duration) -> Vec<Label> {
-        match &self.hands {
-            Hands::Crew(crew) => crew.shut_down(grace),
-            Hands::Inline(inline) => {
+        match &self.backend {
+            Backend::Workers(workers) => workers.shut_down(grace),
+            Backend::Inline(inline) => {
                 inline.shut_down();
                 Vec::new()
             }
@@ -195,42 +195,42 @@ impl Pool {
 
     /// Which jobs are running on workers, but for unreferenced ones.
     pub(crate) fn running(&self) -> Vec<Label> {
-        match &self.hands {
-            Hands::Crew(crew) => crew.running(),
-            Hands::Inline(_) => Vec::new(),
+        match &self.backend {
+            Backend::Workers(workers) => workers.running(),
+            Backend::Inline(_) => Vec::new(),
         }
     }
 
     /// Whether jobs may wait for a worker that runs another. A hint, for one load of an atomic: it is
     /// set by the push of a job for which no worker can be summoned, and may outlive that job's wait.
     pub(crate) fn has_backlog(&self) -> bool {
-        match &self.hands {
-            Hands::Crew(crew) => crew.has_backlog(),
-            Hands::Inline(_) => false,
+        match &self.backend {
+            Backend::Workers(workers) => workers.has_backlog(),
+            Backend::Inline(_) => false,
         }
     }
 
     /// How many jobs have begun so far.
     pub(crate) fn begun(&self) -> u64 {
-        match &self.hands {
-            Hands::Crew(crew) => crew.begun(),
-            Hands::Inline(_) => 0,
+        match &self.backend {
+            Backend::Workers(workers) => workers.begun(),
+            Backend::Inline(_) => 0,
         }
     }
 
     /// If jobs wait for a worker and all that there may be run others: which, and how many wait.
     pub(crate) fn starved(&self) -> Option<Starved> {
-        match &self.hands {
-            Hands::Crew(crew) => crew.starved(),
-            Hands::Inline(_) => None,
+        match &self.backend {
+            Backend::Workers(workers) => workers.starved(),
+            Backend::Inline(_) => None,
         }
     }
 
     /// How busy the pool is. Others may change that at any time.
     pub(crate) fn load(&self) -> Load {
-        match &self.hands {
-            Hands::Crew(crew) => crew.load(),
-            Hands::Inline(inline) => Load {
+        match &self.backend {
+            Backend::Workers(workers) => workers.load(),
+            Backend::Inline(inline) => Load {
                 threads: 0,
                 idle: 0,
                 queued: inline.len(),

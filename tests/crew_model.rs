@@ -1,6 +1,6 @@
 //! Who wakes which worker of the pool, in every interleaving.
 //!
-//! The files that decide it, `src/pool/{crew,gate,seat,worker}.rs`, are compiled here against the model
+//! The files that decide it, `src/pool/{workers,class_limit,slot,worker}.rs`, are compiled here against the model
 //! checker's locks and threads. The queue and the jobs are stand-ins: a queue whose batches are
 //! out of sight while they are moved, and jobs that wait for each other. A job that is lost is a test
 //! that waits for ever, and the checker calls that a deadlock.
@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crew::Crew;
 use job::{Class, Event, QueuedJob};
 use primitive::thread;
+use workers::Workers;
 
 /// A pool's settings, as in `pool.rs`.
 struct Config {
@@ -157,7 +157,7 @@ mod job {
     #[derive(Clone)]
     pub(crate) struct Label;
 
-    pub(crate) trait Ticket: Send + Sync {
+    pub(crate) trait JobTicket: Send + Sync {
         fn is_ref(&self) -> bool;
         fn tell(self: Arc<Self>);
     }
@@ -189,7 +189,7 @@ mod job {
         }
     }
 
-    impl Ticket for Event {
+    impl JobTicket for Event {
         fn is_ref(&self) -> bool {
             true
         }
@@ -217,7 +217,7 @@ mod job {
             (job, end)
         }
 
-        pub(crate) fn claim(&mut self) -> Option<Arc<dyn Ticket>> {
+        pub(crate) fn claim(&mut self) -> Option<Arc<dyn JobTicket>> {
             let end = self.end.take()?;
             Some(end)
         }
@@ -258,58 +258,58 @@ mod queue {
     /// Broken queues say that they are empty, whatever there is. The process has no others then.
     pub(crate) static IS_BLIND: AtomicBool = AtomicBool::new(false);
 
-    /// The workers' ends by seat, and last the injector.
+    /// The workers' ends by slot, and last the injector.
     type Ends = Arc<Mutex<Vec<VecDeque<QueuedJob>>>>;
 
-    pub(crate) struct Queue {
+    pub(crate) struct JobQueue {
         ends: Ends,
         injector: usize,
     }
 
     pub(crate) struct OwnEnd {
         ends: Ends,
-        seat: usize,
+        slot: usize,
     }
 
     impl OwnEnd {
         pub(crate) fn pop(&self) -> Option<QueuedJob> {
-            self.ends.lock().unwrap()[self.seat].pop_front()
+            self.ends.lock().unwrap()[self.slot].pop_front()
         }
 
         pub(crate) fn is_empty(&self) -> bool {
-            self.ends.lock().unwrap()[self.seat].is_empty()
+            self.ends.lock().unwrap()[self.slot].is_empty()
         }
     }
 
-    impl Queue {
+    impl JobQueue {
         pub(crate) fn new(workers: usize) -> (Self, Vec<OwnEnd>) {
             let ends = (0..=workers).map(|_| VecDeque::new()).collect();
             let ends: Ends = Arc::new(Mutex::new(ends));
-            let own_ends = (0..workers).map(|seat| OwnEnd {
+            let own_ends = (0..workers).map(|slot| OwnEnd {
                 ends: Arc::clone(&ends),
-                seat,
+                slot,
             });
             let own_ends = own_ends.collect();
             let injector = workers;
-            (Queue { ends, injector }, own_ends)
+            (JobQueue { ends, injector }, own_ends)
         }
 
         pub(crate) fn push(&self, job: QueuedJob) {
             self.ends.lock().unwrap()[self.injector].push_back(job);
         }
 
-        pub(crate) fn take(&self, seat: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+        pub(crate) fn take(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
             let mut batch: VecDeque<_> = {
                 let mut ends = self.ends.lock().unwrap();
                 let from = (0..=self.injector)
                     .rev()
-                    .find(|&end| end != seat && !ends[end].is_empty())?;
+                    .find(|&end| end != slot && !ends[end].is_empty())?;
                 let count = ends[from].len().min(BATCH_MAX);
                 ends[from].drain(..count).collect()
             };
             let first = batch.pop_front()?;
             if !batch.is_empty() {
-                own_end.ends.lock().unwrap()[seat].extend(batch);
+                own_end.ends.lock().unwrap()[slot].extend(batch);
             }
             Some(first)
         }
@@ -335,16 +335,16 @@ mod queue {
 }
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/crew.rs"]
-mod crew;
+#[path = "../src/pool/workers.rs"]
+mod workers;
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/gate.rs"]
-mod gate;
+#[path = "../src/pool/class_limit.rs"]
+mod class_limit;
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/seat.rs"]
-mod seat;
+#[path = "../src/pool/worker_slot.rs"]
+mod worker_slot;
 
 #[path = "../src/pool/worker.rs"]
 mod worker;
@@ -360,8 +360,8 @@ fn no_job_of_a_chain_is_lost() {
 #[test]
 fn no_job_of_a_chain_is_lost_where_threads_end_at_once() {
     check(|| {
-        with_crew(2, Duration::ZERO, |crew| {
-            (0..2).for_each(|_| push(crew, || ()).wait());
+        with_crew(2, Duration::ZERO, |workers| {
+            (0..2).for_each(|_| push(workers, || ()).wait());
         });
     });
 }
@@ -369,10 +369,10 @@ fn no_job_of_a_chain_is_lost_where_threads_end_at_once() {
 #[test]
 fn no_job_of_two_pushers_is_lost() {
     check(|| {
-        with_crew(1, FOR_EVER, |crew| {
-            let theirs = Arc::clone(crew);
+        with_crew(1, FOR_EVER, |workers| {
+            let theirs = Arc::clone(workers);
             let pusher = thread::spawn(move || push(&theirs, || ()).wait());
-            let end = push(crew, || ());
+            let end = push(workers, || ());
             end.wait();
             pusher.join().unwrap();
         });
@@ -382,11 +382,11 @@ fn no_job_of_two_pushers_is_lost() {
 #[test]
 fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
     check_two_workers(|| {
-        with_crew(2, FOR_EVER, |crew| {
+        with_crew(2, FOR_EVER, |workers| {
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
-            let first = push(crew, move || has_begun.wait());
-            let second = push(crew, move || begins.happen());
+            let first = push(workers, move || has_begun.wait());
+            let second = push(workers, move || begins.happen());
             second.wait();
             first.wait();
         });
@@ -397,12 +397,12 @@ fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
 fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
     // Two preemptions: with one a worker that has looked may send no other, and nobody notices.
     check(|| {
-        with_crew(2, FOR_EVER, |crew| {
-            push(crew, || ()).wait();
+        with_crew(2, FOR_EVER, |workers| {
+            push(workers, || ()).wait();
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
-            let first = push(crew, move || has_begun.wait());
-            let second = push(crew, move || begins.happen());
+            let first = push(workers, move || has_begun.wait());
+            let second = push(workers, move || begins.happen());
             second.wait();
             first.wait();
         });
@@ -412,13 +412,13 @@ fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
 #[test]
 fn a_job_with_another_before_it_in_its_batch_may_wait_for_a_later_one() {
     check_two_workers(|| {
-        with_crew(2, FOR_EVER, |crew| {
+        with_crew(2, FOR_EVER, |workers| {
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
-            let first = push(crew, || ());
-            let second = push(crew, move || has_begun.wait());
+            let first = push(workers, || ());
+            let second = push(workers, move || has_begun.wait());
             first.wait();
-            push(crew, move || begins.happen()).wait();
+            push(workers, move || begins.happen()).wait();
             second.wait();
         });
     });
@@ -427,8 +427,8 @@ fn a_job_with_another_before_it_in_its_batch_may_wait_for_a_later_one() {
 #[test]
 fn a_look_up_that_is_held_back_runs_when_another_has_ended() {
     check(|| {
-        with_crew(2, FOR_EVER, |crew| {
-            let ends = [(); 2].map(|()| push_as(crew, Class::Dns, || ()));
+        with_crew(2, FOR_EVER, |workers| {
+            let ends = [(); 2].map(|()| push_as(workers, Class::Dns, || ()));
             ends.iter().for_each(|end| end.wait());
         });
     });
@@ -447,16 +447,16 @@ fn the_model_finds_a_worker_that_rests_without_a_look_at_the_queue() {
 
 /// Pushes jobs one after the other's end.
 fn chain() {
-    with_crew(1, FOR_EVER, |crew| {
-        (0..3).for_each(|_| push(crew, || ()).wait());
+    with_crew(1, FOR_EVER, |workers| {
+        (0..3).for_each(|_| push(workers, || ()).wait());
     });
 }
 
 /// Calls `test`, and shuts the pool down, which waits for all of its threads.
-fn with_crew(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Crew>)) {
-    let crew = Arc::new(Crew::new(config(workers, keep_alive)));
-    test(&crew);
-    assert!(crew.shut_down(Duration::MAX).is_empty());
+fn with_crew(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Workers>)) {
+    let workers = Arc::new(Workers::new(config(workers, keep_alive)));
+    test(&workers);
+    assert!(workers.shut_down(Duration::MAX).is_empty());
 }
 
 fn config(workers: usize, keep_alive: Duration) -> Config {
@@ -469,13 +469,17 @@ fn config(workers: usize, keep_alive: Duration) -> Config {
 }
 
 /// Pushes a job, and returns its end.
-fn push(crew: &Arc<Crew>, run: impl FnOnce() + Send + 'static) -> Arc<Event> {
-    push_as(crew, Class::Plain, run)
+fn push(workers: &Arc<Workers>, run: impl FnOnce() + Send + 'static) -> Arc<Event> {
+    push_as(workers, Class::Plain, run)
 }
 
-fn push_as(crew: &Arc<Crew>, class: Class, run: impl FnOnce() + Send + 'static) -> Arc<Event> {
+fn push_as(
+    workers: &Arc<Workers>,
+    class: Class,
+    run: impl FnOnce() + Send + 'static,
+) -> Arc<Event> {
     let (job, end) = QueuedJob::new(class, run);
-    crew.push(job).unwrap();
+    workers.push(job).unwrap();
     end
 }
 

@@ -17,7 +17,7 @@ impl<T> Contained<T> {
         Contained(Some(value))
     }
 
-    /// Hands the value out; from here on its destructor is the caller's business.
+    /// Backend the value out; from here on its destructor is the caller's business.
     pub(super) fn into_inner(mut self) -> T {
         self.0
             .take()

@@ -2,7 +2,7 @@
 //!
 //! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, and the
 //! caller keeps the [`JobResult`]. Between them stand an `async-task`, which carries the closure there
-//! and the result back, and a [`Ticket`], on which both ends decide whether the closure runs at all.
+//! and the result back, and a [`JobTicket`], on which both ends decide whether the closure runs at all.
 //! Queues and threads are not known here.
 //!
 //! Two things `async-task` has too. Its cancel leaves the closure to the worker that takes the
@@ -45,7 +45,7 @@ pub(crate) struct Label {
 ///
 /// The caller brings it. All of this is called on any thread, and all but `tell` under
 /// the pool's locks: it must not panic, and must run no users' code.
-pub(crate) trait Ticket: Send + Sync {
+pub(crate) trait JobTicket: Send + Sync {
     /// Claims the job for a worker. False: it was cancelled before, and never runs.
     fn start(&self) -> bool;
 
@@ -61,13 +61,13 @@ pub(crate) trait Ticket: Send + Sync {
 }
 
 /// What both ends of a job have.
-struct Shared {
+struct JobShared {
     label: Label,
     /// The closure. Absent when a worker runs it, and when it was dropped.
     runnable: Mutex<Option<Runnable>>,
 }
 
-impl Shared {
+impl JobShared {
     fn take(&self) -> Option<Runnable> {
         // Poison says nothing: no users' code runs under this lock.
         let mut runnable = self.runnable.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,11 +77,11 @@ impl Shared {
 
 /// A job that has no ticket yet. Dropped with its [`JobResult`], it drops its closure.
 #[must_use = "a job that is dropped does not run"]
-pub(crate) struct NewJob(Arc<Shared>);
+pub(crate) struct NewJob(Arc<JobShared>);
 
 impl NewJob {
     /// Makes it ready to be queued.
-    pub(crate) fn with_ticket(self, ticket: Arc<dyn Ticket>) -> QueuedJob {
+    pub(crate) fn with_ticket(self, ticket: Arc<dyn JobTicket>) -> QueuedJob {
         QueuedJob {
             shared: self.0,
             ticket: Some(ticket),
@@ -91,9 +91,9 @@ impl NewJob {
 
 /// The worker's end of a job: run it or drop it, both are safe and neither panics.
 pub(crate) struct QueuedJob {
-    shared: Arc<Shared>,
+    shared: Arc<JobShared>,
     /// Absent when whoever has claimed the job has it.
-    ticket: Option<Arc<dyn Ticket>>,
+    ticket: Option<Arc<dyn JobTicket>>,
 }
 
 impl QueuedJob {
@@ -107,7 +107,7 @@ impl QueuedJob {
 
     /// Claims the job and gives out its ticket, to be told when it has been run. None: it was
     /// cancelled, and is to be dropped.
-    pub(super) fn claim(&mut self) -> Option<Arc<dyn Ticket>> {
+    pub(super) fn claim(&mut self) -> Option<Arc<dyn JobTicket>> {
         self.ticket.take_if(|ticket| ticket.start())
     }
 
@@ -154,7 +154,7 @@ impl fmt::Debug for QueuedJob {
 /// Dropped before the job began, it drops the closure, which then does not run; dropped later, it lets
 /// the job go on, and the result is dropped on the worker.
 pub(crate) struct JobResult<T> {
-    shared: Arc<Shared>,
+    shared: Arc<JobShared>,
     task: FallibleTask<Contained<Result<T, Payload>>>,
 }
 
@@ -169,7 +169,7 @@ where
     // The future is ready at its first poll and shows its waker to nobody, so there is no second
     // time at which it could be scheduled.
     let (runnable, task) = async_task::spawn(work, drop);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(JobShared {
         label,
         runnable: Mutex::new(Some(runnable)),
     });

@@ -17,21 +17,21 @@ use super::job::QueuedJob;
 const BATCH_MAX: usize = 8;
 
 /// The shared ends of the queue.
-pub(super) struct Queue {
+pub(super) struct JobQueue {
     /// What no worker has taken along yet, oldest first.
     injector: Injector<QueuedJob>,
-    /// The thieves' ends of the workers' deques, by seat.
+    /// The thieves' ends of the workers' deques, by slot.
     stealers: Box<[Stealer<QueuedJob>]>,
 }
 
 /// One worker's end of the queue.
 pub(super) type OwnEnd = Deque<QueuedJob>;
 
-impl Queue {
+impl JobQueue {
     /// Makes a queue for so many workers, and the end of each.
-    pub(super) fn new(workers: usize) -> (Queue, Vec<OwnEnd>) {
+    pub(super) fn new(workers: usize) -> (JobQueue, Vec<OwnEnd>) {
         let own_ends: Vec<OwnEnd> = (0..workers).map(|_| Deque::new_fifo()).collect();
-        let queue = Queue {
+        let queue = JobQueue {
             injector: Injector::new(),
             stealers: own_ends.iter().map(Deque::stealer).collect(),
         };
@@ -42,23 +42,23 @@ impl Queue {
         self.injector.push(job);
     }
 
-    /// Takes a job from what is shared, for the worker on `seat`, and perhaps a few more into
+    /// Takes a job from what is shared, for the worker on `slot`, and perhaps a few more into
     /// `own_end`, which is empty.
     ///
     /// The oldest first, then what others took along and have not begun. With a single worker
     /// there are no others, and jobs begin in the order in which they were pushed.
-    pub(super) fn take(&self, seat: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+    pub(super) fn take(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
         debug_assert!(own_end.is_empty());
         let batch = || {
             self.injector
                 .steal_batch_with_limit_and_pop(own_end, BATCH_MAX)
         };
-        insist(batch).or_else(|| self.steal(seat, own_end))
+        insist(batch).or_else(|| self.steal(slot, own_end))
     }
 
     /// Robs the others. Each worker begins with its neighbour, so that not all go to the same.
-    fn steal(&self, seat: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
-        let (before, from_here) = self.stealers.split_at(seat);
+    fn steal(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+        let (before, from_here) = self.stealers.split_at(slot);
         let mut others = from_here[1..].iter().chain(before);
         others.find_map(|other| insist(|| other.steal_batch_with_limit_and_pop(own_end, BATCH_MAX)))
     }
@@ -69,7 +69,7 @@ impl Queue {
     }
 
     /// Whether nothing can be seen in it. A batch that is on its way from one end to another is
-    /// not seen; the crew's rule of waking reckons with that.
+    /// not seen; the workers's rule of waking reckons with that.
     pub(super) fn is_empty(&self) -> bool {
         self.injector.is_empty() && self.stealers.iter().all(Stealer::is_empty)
     }

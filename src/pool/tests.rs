@@ -13,9 +13,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::Hands;
-use super::crew::Crew;
-use super::{Class, Config, JobResult, Label, Pool, QueuedJob, Ticket};
+use super::Backend;
+use super::workers::Workers;
+use super::{Class, Config, JobResult, JobTicket, Label, Pool, QueuedJob};
 use crate::panics::Payload;
 
 /// After this a test that waits has failed. Far longer than any takes on a busy machine.
@@ -30,10 +30,10 @@ const STACK_IMPOSSIBLE: usize = 1 << 46;
 
 // ---- results
 
-fn crew(pool: &Pool) -> &Arc<Crew> {
-    match &pool.hands {
-        Hands::Crew(crew) => crew,
-        Hands::Inline(_) => unreachable!("these pools have threads"),
+fn workers(pool: &Pool) -> &Arc<Workers> {
+    match &pool.backend {
+        Backend::Workers(workers) => workers,
+        Backend::Inline(_) => unreachable!("these pools have threads"),
     }
 }
 
@@ -68,7 +68,7 @@ fn a_ticket_hears_of_a_drop_but_not_of_a_cancel() {
         let ticket = Punched::of(&witness);
         let captured = Arc::clone(&witness);
         let (job, mut result) = Pool::job(here(), move || drop(captured));
-        let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
+        let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
         ticket.is_cancelled.store(cancels, Ordering::Relaxed);
         drop(queued);
@@ -87,7 +87,7 @@ fn a_cancelled_job_that_is_run_tells_nobody_and_does_not_run() {
     let witness = Arc::new(Witness::default());
     let ticket = Punched::of(&witness);
     let (job, result) = Pool::job::<(), _>(here(), || panic!("it runs"));
-    let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn Ticket>);
+    let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
     ticket.is_cancelled.store(true, Ordering::Relaxed);
     queued.run();
@@ -100,7 +100,7 @@ fn a_cancelled_job_that_is_run_tells_nobody_and_does_not_run() {
 #[test]
 fn a_worker_has_let_go_of_the_ticket_that_is_told() {
     struct Counting(mpsc::Sender<usize>);
-    impl Ticket for Counting {
+    impl JobTicket for Counting {
         fn start(&self) -> bool {
             true
         }
@@ -150,7 +150,7 @@ fn both_ends_and_the_pool_are_send_and_sync() {
 
     check::<Pool>();
     check::<QueuedJob>();
-    check::<Job<std::cell::Cell<u8>>>();
+    check::<TestJob<std::cell::Cell<u8>>>();
 }
 
 // ---- threads
@@ -197,8 +197,8 @@ fn a_pool_without_workers_is_refused() {
 #[test]
 fn the_fifth_of_four_waits() {
     let pool = pool_of(4);
-    let mut held: Vec<Held> = (0..4).map(|_| hold(&pool)).collect();
-    held.iter().for_each(Held::wait_for_start);
+    let mut held: Vec<HeldJob> = (0..4).map(|_| hold(&pool)).collect();
+    held.iter().for_each(HeldJob::wait_for_start);
 
     let fifth = submit(&pool, || ());
     assert!(!fifth.has_started());
@@ -270,7 +270,7 @@ fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
     assert_eq!(Arc::strong_count(&held), 1);
     assert!(is_cancelled(wait(job)));
     assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
-    crew(&pool).lock().config.stack_size = None;
+    workers(&pool).lock().config.stack_size = None;
     assert_eq!(wait(submit_as(&pool, dns(), || 1)).unwrap(), 1);
 }
 
@@ -279,7 +279,7 @@ fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
     let pool = pool_of(2);
     let held = hold(&pool);
     held.wait_for_start();
-    crew(&pool).lock().config.stack_size = Some(STACK_IMPOSSIBLE);
+    workers(&pool).lock().config.stack_size = Some(STACK_IMPOSSIBLE);
 
     let job = submit(&pool, || ());
     assert_eq!((pool.load().threads, pool.load().queued), (1, 1));
@@ -303,11 +303,11 @@ fn a_worker_that_is_about_to_look_is_counted_on() {
 fn one_who_looked_too_early_sends_another() {
     let pool = pool_of(1);
     // In place of a worker, which finds nothing.
-    crew(&pool).is_looking();
+    workers(&pool).is_looking();
     let job = submit(&pool, || ());
     assert_eq!(pool.load().threads, 0);
 
-    crew(&pool).has_looked();
+    workers(&pool).has_looked();
 
     assert_eq!(pool.load().threads, 1);
     wait(job).unwrap();
@@ -316,13 +316,13 @@ fn one_who_looked_too_early_sends_another() {
 #[test]
 fn a_second_job_does_not_wait_for_the_one_who_looks() {
     let pool = pool_of(1);
-    crew(&pool).is_looking();
+    workers(&pool).is_looking();
 
     let jobs = [(); 2].map(|()| submit(&pool, || ()));
 
     assert_eq!(pool.load().threads, 1);
     jobs.into_iter().for_each(|job| wait(job).unwrap());
-    crew(&pool).has_looked();
+    workers(&pool).has_looked();
 }
 
 #[test]
@@ -448,14 +448,14 @@ fn one_worker_runs_jobs_in_the_order_of_their_pushes() {
 #[test]
 fn a_job_behind_a_long_one_in_a_batch_is_stolen() {
     let pool = pool_of(2);
-    let (gate, other) = (hold(&pool), hold(&pool));
-    gate.wait_for_start();
+    let (class_limit, other) = (hold(&pool), hold(&pool));
+    class_limit.wait_for_start();
     other.wait_for_start();
     // Both go to the queue while nobody takes, so the free worker takes them along as one batch.
     let long = hold(&pool);
     let jobs: Vec<_> = (0..16).map(|_| submit(&pool, || ())).collect();
 
-    gate.release();
+    class_limit.release();
     long.wait_for_start();
     other.release();
 
@@ -483,13 +483,13 @@ fn a_burst_reaches_all_workers_though_each_is_held() {
     for _ in 0..200 {
         let pool = pool_of(4);
         let warm_up: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
-        warm_up.iter().for_each(Held::wait_for_start);
+        warm_up.iter().for_each(HeldJob::wait_for_start);
         drop(warm_up);
         until(|| pool.load().idle == 4);
 
         let held: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
 
-        held.iter().for_each(Held::wait_for_start);
+        held.iter().for_each(HeldJob::wait_for_start);
     }
 }
 
@@ -507,9 +507,9 @@ fn look_ups_that_hang_leave_half_of_the_workers_free() {
         let plain: Vec<_> = (0..100).map(|_| submit(&pool, || ())).collect();
         plain.into_iter().for_each(|job| wait(job).unwrap());
 
-        assert!(!look_ups[look_ups_max..].iter().any(Held::has_started));
+        assert!(!look_ups[look_ups_max..].iter().any(HeldJob::has_started));
         assert_eq!(pool.load().queued, 100 - look_ups_max);
-        look_ups.into_iter().for_each(Held::release);
+        look_ups.into_iter().for_each(HeldJob::release);
         until(|| pool.load().queued == 0);
     }
 }
@@ -708,11 +708,11 @@ fn a_payload_that_panics_when_dropped_is_survived() {
     let own = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&own);
     let (queued, job) = job(here(), move || {
-        // Its own `Job`: so nobody is there to take the payload.
+        // Its own `TestJob`: so nobody is there to take the payload.
         drop(theirs.lock().unwrap().take());
         panic::panic_any(DoubleBomb(dropped));
     });
-    *own.lock().unwrap() = Some::<Job<()>>(job);
+    *own.lock().unwrap() = Some::<TestJob<()>>(job);
 
     pool.push(queued).unwrap();
 
@@ -789,7 +789,7 @@ fn a_job_dropped_in_the_queue_drops_its_closure_and_never_runs() {
     let held = hold(&pool);
     let captured = Arc::new(());
     let theirs = Arc::clone(&captured);
-    let job: Job<()> = submit(&pool, move || panic!("it runs: {theirs:?}"));
+    let job: TestJob<()> = submit(&pool, move || panic!("it runs: {theirs:?}"));
 
     drop(job);
 
@@ -911,16 +911,16 @@ fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
         let (named, rest): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|held| held.job.has_started());
         assert_eq!(named.len(), running.len());
-        named.into_iter().for_each(Held::release);
+        named.into_iter().for_each(HeldJob::release);
         assert!(pool.shut_down(PATIENCE).is_empty());
-        assert!(!rest.iter().any(Held::has_started));
+        assert!(!rest.iter().any(HeldJob::has_started));
     }
 }
 
 #[test]
 fn a_closed_seat_begins_no_job() {
     let pool = pool_of(1);
-    crew(&pool).seat(0).close();
+    workers(&pool).slot(0).close();
 
     let job = submit(&pool, || ());
 
@@ -930,16 +930,16 @@ fn a_closed_seat_begins_no_job() {
 #[test]
 fn a_seat_shows_its_job_from_the_claim_to_the_end() {
     let pool = pool_of(1);
-    let seat = crew(&pool).seat(0);
+    let slot = workers(&pool).slot(0);
     let (mut queued, job) = job(here(), || ());
 
-    assert!(seat.begin(&mut queued));
+    assert!(slot.begin(&mut queued));
     assert!(job.has_started() && !job.cancel());
-    assert!(seat.running().is_some());
+    assert!(slot.running().is_some());
     queued.run_claimed();
 
-    let ticket = seat.end().unwrap();
-    assert!(seat.running().is_none() && seat.end().is_none());
+    let ticket = slot.end().unwrap();
+    assert!(slot.running().is_none() && slot.end().is_none());
     ticket.tell();
     wait(job).unwrap();
 }
@@ -947,13 +947,13 @@ fn a_seat_shows_its_job_from_the_claim_to_the_end() {
 #[test]
 fn a_closed_seat_claims_nothing() {
     let pool = pool_of(1);
-    let seat = crew(&pool).seat(0);
+    let slot = workers(&pool).slot(0);
     let (mut queued, job) = job(here(), || ());
 
-    seat.close();
-    assert!(!seat.begin(&mut queued));
+    slot.close();
+    assert!(!slot.begin(&mut queued));
 
-    assert!(!job.has_started() && seat.running().is_none());
+    assert!(!job.has_started() && slot.running().is_none());
     assert!(job.cancel());
 }
 
@@ -1164,7 +1164,7 @@ fn dns() -> Label {
     }
 }
 
-fn submit<T: Send + 'static>(pool: &Pool, f: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+fn submit<T: Send + 'static>(pool: &Pool, f: impl FnOnce() -> T + Send + 'static) -> TestJob<T> {
     submit_as(pool, here(), f)
 }
 
@@ -1172,7 +1172,7 @@ fn submit_as<T: Send + 'static>(
     pool: &Pool,
     label: Label,
     f: impl FnOnce() -> T + Send + 'static,
-) -> Job<T> {
+) -> TestJob<T> {
     let (queued, job) = job(label, f);
     pool.push(queued).unwrap();
     job
@@ -1231,25 +1231,25 @@ fn assert_alive(pool: &Pool, worker: ThreadId) {
 }
 
 /// A job that ends when all who are expected at `meeting` are there.
-fn meet(pool: &Pool, label: Label, meeting: &Arc<Barrier>) -> Job<()> {
+fn meet(pool: &Pool, label: Label, meeting: &Arc<Barrier>) -> TestJob<()> {
     let meeting = Arc::clone(meeting);
     submit_as(pool, label, move || {
         meeting.wait();
     })
 }
 
-/// A job that keeps its worker until it is released, or its `Held` is dropped.
-struct Held {
-    job: Job<()>,
+/// A job that keeps its worker until it is released, or its `HeldJob` is dropped.
+struct HeldJob {
+    job: TestJob<()>,
     started: mpsc::Receiver<()>,
     release: Option<mpsc::Sender<()>>,
 }
 
-fn hold(pool: &Pool) -> Held {
+fn hold(pool: &Pool) -> HeldJob {
     hold_as(pool, here())
 }
 
-fn hold_as(pool: &Pool, label: Label) -> Held {
+fn hold_as(pool: &Pool, label: Label) -> HeldJob {
     let (start, started) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let job = submit_as(pool, label, move || {
@@ -1257,14 +1257,14 @@ fn hold_as(pool: &Pool, label: Label) -> Held {
         let _ = start.send(());
         let _ = released.recv();
     });
-    Held {
+    HeldJob {
         job,
         started,
         release: Some(release),
     }
 }
 
-impl Held {
+impl HeldJob {
     fn wait_for_start(&self) {
         self.started
             .recv_timeout(PATIENCE)
@@ -1317,20 +1317,20 @@ impl Drop for DoubleBomb {
 fn job<T: Send + 'static>(
     label: Label,
     f: impl FnOnce() -> T + Send + 'static,
-) -> (QueuedJob, Job<T>) {
+) -> (QueuedJob, TestJob<T>) {
     let (job, result) = Pool::job(label, f);
-    let ticket = Arc::new(Mutex::new(Progress::Queued(None)));
-    let own = Arc::clone(&ticket) as Arc<dyn Ticket>;
-    (job.with_ticket(own), Job { result, ticket })
+    let ticket = Arc::new(Mutex::new(JobProgress::Queued(None)));
+    let own = Arc::clone(&ticket) as Arc<dyn JobTicket>;
+    (job.with_ticket(own), TestJob { result, ticket })
 }
 
-struct Job<T> {
+struct TestJob<T> {
     result: JobResult<T>,
-    ticket: Arc<Mutex<Progress>>,
+    ticket: Arc<Mutex<JobProgress>>,
 }
 
 /// How far a job has come, and who waits for its end.
-enum Progress {
+enum JobProgress {
     Queued(Option<Waker>),
     Started(Option<Waker>),
     Ended { has_started: bool },
@@ -1343,14 +1343,14 @@ enum JobError {
     Cancelled,
 }
 
-impl<T> Job<T> {
+impl<T> TestJob<T> {
     /// Keeps the job from beginning. False: it has begun.
     fn cancel(&self) -> bool {
         let mut progress = self.ticket.lock().unwrap();
         match &*progress {
-            Progress::Queued(_) => *progress = Progress::Cancelled,
-            Progress::Started(_) | Progress::Ended { has_started: true } => return false,
-            Progress::Cancelled | Progress::Ended { .. } => {}
+            JobProgress::Queued(_) => *progress = JobProgress::Cancelled,
+            JobProgress::Started(_) | JobProgress::Ended { has_started: true } => return false,
+            JobProgress::Cancelled | JobProgress::Ended { .. } => {}
         }
         true
     }
@@ -1359,22 +1359,22 @@ impl<T> Job<T> {
         let progress = self.ticket.lock().unwrap();
         matches!(
             *progress,
-            Progress::Started(_) | Progress::Ended { has_started: true }
+            JobProgress::Started(_) | JobProgress::Ended { has_started: true }
         )
     }
 }
 
-impl<T> Future for Job<T> {
+impl<T> Future for TestJob<T> {
     type Output = Result<T, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self.ticket.lock().unwrap() {
-            Progress::Queued(waker) | Progress::Started(waker) => {
+            JobProgress::Queued(waker) | JobProgress::Started(waker) => {
                 *waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            Progress::Cancelled => return Poll::Ready(Err(JobError::Cancelled)),
-            Progress::Ended { .. } => {}
+            JobProgress::Cancelled => return Poll::Ready(Err(JobError::Cancelled)),
+            JobProgress::Ended { .. } => {}
         }
         let result = self.result.poll();
         assert!(
@@ -1385,17 +1385,17 @@ impl<T> Future for Job<T> {
     }
 }
 
-impl Ticket for Mutex<Progress> {
+impl JobTicket for Mutex<JobProgress> {
     fn start(&self) -> bool {
         let mut progress = self.lock().unwrap();
-        if let Progress::Queued(waker) = &mut *progress {
-            *progress = Progress::Started(waker.take());
+        if let JobProgress::Queued(waker) = &mut *progress {
+            *progress = JobProgress::Started(waker.take());
         }
-        matches!(*progress, Progress::Started(_))
+        matches!(*progress, JobProgress::Started(_))
     }
 
     fn give_up(&self) -> bool {
-        !matches!(*self.lock().unwrap(), Progress::Cancelled)
+        !matches!(*self.lock().unwrap(), JobProgress::Cancelled)
     }
 
     fn is_ref(&self) -> bool {
@@ -1404,10 +1404,10 @@ impl Ticket for Mutex<Progress> {
 
     fn tell(self: Arc<Self>) {
         let mut progress = self.lock().unwrap();
-        let has_started = matches!(*progress, Progress::Started(_));
-        let old = mem::replace(&mut *progress, Progress::Ended { has_started });
+        let has_started = matches!(*progress, JobProgress::Started(_));
+        let old = mem::replace(&mut *progress, JobProgress::Ended { has_started });
         drop(progress);
-        if let Progress::Queued(Some(waker)) | Progress::Started(Some(waker)) = old {
+        if let JobProgress::Queued(Some(waker)) | JobProgress::Started(Some(waker)) = old {
             waker.wake();
         }
     }
@@ -1428,7 +1428,7 @@ impl Punched {
     }
 }
 
-impl Ticket for Punched {
+impl JobTicket for Punched {
     fn start(&self) -> bool {
         !self.is_cancelled.load(Ordering::Relaxed)
     }

@@ -1,42 +1,42 @@
 //! A worker thread: takes jobs and runs them until it has been idle for too long.
 //!
-//! The crew starts it and tells it when to end. No panic of a job reaches it.
+//! The workers starts it and tells it when to end. No panic of a job reaches it.
 
 use std::cell::Cell;
 
-use super::crew::Crew;
 use super::job::QueuedJob;
 use super::queue::OwnEnd;
+use super::workers::Workers;
 use crate::primitive::{Arc, MutexGuard};
 
 /// What a worker thread has at hand.
-struct Worker<'crew> {
-    crew: &'crew Arc<Crew>,
-    /// Which seat is its own.
-    seat: usize,
-    own_end: MutexGuard<'crew, OwnEnd>,
+struct Worker<'pool> {
+    workers: &'pool Arc<Workers>,
+    /// Which slot is its own.
+    slot: usize,
+    own_end: MutexGuard<'pool, OwnEnd>,
     /// Whether it has said that it is about to search the queue.
     is_looking: Cell<bool>,
 }
 
-/// The whole life of the thread on `seat`.
-pub(super) fn run(crew: &Arc<Crew>, seat: usize) {
-    crew.arrive();
+/// The whole life of the thread on `slot`.
+pub(super) fn run(workers: &Arc<Workers>, slot: usize) {
+    workers.arrive();
     let worker = Worker {
-        crew,
-        seat,
-        own_end: crew.seat(seat).sit_down(),
+        workers,
+        slot,
+        own_end: workers.slot(slot).occupy(),
         is_looking: Cell::new(false),
     };
     loop {
         while let Some(job) = worker.next() {
             worker.work(job);
         }
-        if !crew.rest(seat) {
+        if !workers.rest(slot) {
             break;
         }
     }
-    crew.seat(seat).get_up(worker.own_end);
+    workers.slot(slot).vacate(worker.own_end);
 }
 
 impl Worker<'_> {
@@ -45,11 +45,11 @@ impl Worker<'_> {
         if let Some(job) = self.own_end.pop() {
             return Some(job);
         }
-        let job = self.crew.queue().take(self.seat, &self.own_end);
+        let job = self.workers.queue().take(self.slot, &self.own_end);
         if self.is_looking.take() {
-            self.crew.has_looked();
+            self.workers.has_looked();
         } else if job.is_some() {
-            self.crew.pass_on();
+            self.workers.pass_on();
         }
         job
     }
@@ -57,19 +57,19 @@ impl Worker<'_> {
     /// Runs a job, or drops it if the pool has been shut down.
     fn work(&self, mut job: QueuedJob) {
         let class = job.class();
-        let seat = self.crew.seat(self.seat);
+        let slot = self.workers.slot(self.slot);
         let mut ended = None;
-        if seat.begin(&mut job) {
-            self.crew.job_begins();
+        if slot.begin(&mut job) {
+            self.workers.job_begins();
             job.run_claimed();
-            ended = seat.end();
+            ended = slot.end();
         } else {
             drop(job);
         }
-        self.crew.job_ended(class);
+        self.workers.job_ended(class);
         // Before the result is told: who hears of it may have the next job at once.
         if self.own_end.is_empty() {
-            self.crew.is_looking();
+            self.workers.is_looking();
             self.is_looking.set(true);
         }
         if let Some(ticket) = ended {

@@ -13,7 +13,7 @@ use super::abort_handle::abort_local;
 use super::outcome_cell::OutcomeCell;
 use crate::context;
 use crate::event_loop::{KeepAlive, Shared};
-use crate::pool::{JobResult, Ticket};
+use crate::pool::{JobResult, JobTicket};
 use crate::ready;
 use crate::tasks::{Failure, Header, Identity, Message, Outcome, Outlet, wake_contained_for};
 
@@ -138,7 +138,7 @@ impl<T: Send + 'static> Outlet for Remote<T> {
     }
 }
 
-impl<T: Send + 'static> Ticket for Remote<T> {
+impl<T: Send + 'static> JobTicket for Remote<T> {
     fn start(&self) -> bool {
         self.header.start_job()
     }

@@ -1,4 +1,4 @@
-//! The crew: the workers of one pool, who of them sleeps, and who wakes whom.
+//! The workers: the workers of one pool, who of them sleeps, and who wakes whom.
 //!
 //! The pool's owner pushes jobs and shuts down from here; the worker threads arrive, rest and
 //! leave here. The rule by which workers are woken lives in this file and in no other. What a job
@@ -13,7 +13,7 @@
 //!
 //! **Invariant.** Whenever the lock is free, a job can be seen in the queue, and a worker idles:
 //! then a call is out, or some worker that is awake is bound to search the queue, or to summon
-//! another, before it runs a job or idles itself. The same holds with "a seat is vacant" for "a
+//! another, before it runs a job or idles itself. The same holds with "a slot is vacant" for "a
 //! worker idles" and "a thread is starting" for "a call is out", unless the OS refuses a thread.
 //! This is why:
 //!
@@ -39,20 +39,20 @@ use std::mem;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use super::gate::Gate;
+use super::class_limit::ClassLimit;
 use super::job::{Class, Label, QueuedJob};
-use super::queue::Queue;
-use super::seat::Seat;
+use super::queue::JobQueue;
+use super::worker_slot::WorkerSlot;
 use super::{Config, Load, Starved, worker};
 use crate::primitive::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
 
 /// What the workers of a pool share.
-pub(super) struct Crew {
-    queue: Queue,
+pub(super) struct Workers {
+    queue: JobQueue,
     /// One for each worker there may be.
-    seats: Box<[Seat]>,
+    slots: Box<[WorkerSlot]>,
     /// Never locked while users' code runs.
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// Where idle workers wait to be called.
     call: Condvar,
     /// Where whoever shuts down waits for workers to leave.
@@ -65,7 +65,7 @@ pub(super) struct Crew {
 }
 
 /// Who does what.
-pub(super) struct State {
+pub(super) struct PoolState {
     pub(super) config: Config,
     /// Workers that wait to be called, or were called and have not come yet.
     idle: usize,
@@ -76,20 +76,20 @@ pub(super) struct State {
     looking: usize,
     /// Set when a thread is started; cleared when it arrives.
     starting: bool,
-    /// The seats without a thread; the last is given away next.
+    /// The slots without a thread; the last is given away next.
     vacant: Vec<usize>,
     /// Workers whose own job is waiting for the others to leave.
     waiting_for_end: usize,
-    dns: Gate,
+    dns: ClassLimit,
     /// Set once: no job comes in any more, and none begins.
     shut_down: bool,
 }
 
-impl Crew {
-    pub(super) fn new(config: Config) -> Crew {
+impl Workers {
+    pub(super) fn new(config: Config) -> Workers {
         let workers = config.workers;
-        let (queue, own_ends) = Queue::new(workers);
-        let state = State {
+        let (queue, own_ends) = JobQueue::new(workers);
+        let state = PoolState {
             config,
             idle: 0,
             called: false,
@@ -97,12 +97,12 @@ impl Crew {
             starting: false,
             vacant: (0..workers).rev().collect(),
             waiting_for_end: 0,
-            dns: Gate::of_dns(workers),
+            dns: ClassLimit::of_dns(workers),
             shut_down: false,
         };
-        Crew {
+        Workers {
             queue,
-            seats: own_ends.into_iter().map(Seat::new).collect(),
+            slots: own_ends.into_iter().map(WorkerSlot::new).collect(),
             state: Mutex::new(state),
             call: Condvar::new(),
             left: Condvar::new(),
@@ -111,12 +111,12 @@ impl Crew {
         }
     }
 
-    pub(super) fn queue(&self) -> &Queue {
+    pub(super) fn queue(&self) -> &JobQueue {
         &self.queue
     }
 
-    pub(super) fn seat(&self, index: usize) -> &Seat {
-        &self.seats[index]
+    pub(super) fn slot(&self, index: usize) -> &WorkerSlot {
+        &self.slots[index]
     }
 
     pub(super) fn load(&self) -> Load {
@@ -129,17 +129,17 @@ impl Crew {
     }
 
     /// The state. Poison says nothing: no users' code runs under this lock.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn threads(&self, state: &State) -> usize {
-        self.seats.len() - state.vacant.len()
+    fn threads(&self, state: &PoolState) -> usize {
+        self.slots.len() - state.vacant.len()
     }
 }
 
 /// Work comes in.
-impl Crew {
+impl Workers {
     /// Queues a job and sees to it that somebody comes for it. On an error the job is dropped.
     pub(super) fn push(self: &Arc<Self>, job: QueuedJob) -> io::Result<()> {
         let mut state = self.lock();
@@ -148,10 +148,10 @@ impl Crew {
             drop(state);
             return Err(super::shut_down_error());
         }
-        if let Some(gate) = state.gate(job.class())
-            && gate.is_full()
+        if let Some(class_limit) = state.class_limit(job.class())
+            && class_limit.is_full()
         {
-            gate.keep(job);
+            class_limit.keep(job);
             return Ok(());
         }
         let notify = match self.summon_for_push(&mut state) {
@@ -163,8 +163,8 @@ impl Crew {
                 return Err(error);
             }
         };
-        if let Some(gate) = state.gate(job.class()) {
-            gate.admit();
+        if let Some(class_limit) = state.class_limit(job.class()) {
+            class_limit.admit();
         }
         self.queue.push(job);
         drop(state);
@@ -176,7 +176,7 @@ impl Crew {
     ///
     /// One that finds the queue empty can be left to a worker that is about to look there. Not so a
     /// second one: it is not to wait until it has been found behind the first.
-    fn summon_for_push(self: &Arc<Self>, state: &mut State) -> io::Result<bool> {
+    fn summon_for_push(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
         if state.looking > 0 && !self.queue.has_untouched() {
             return Ok(false);
         }
@@ -187,7 +187,7 @@ impl Crew {
     /// has let go of the lock. An error: all workers are busy and a further one cannot be started.
     ///
     /// The lock is held while a thread starts, so that nobody counts on one that then fails to.
-    fn summon(self: &Arc<Self>, state: &mut State) -> io::Result<bool> {
+    fn summon(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
         if state.shut_down {
             return Ok(false);
         }
@@ -200,8 +200,8 @@ impl Crew {
             return Ok(is_new);
         }
         match state.vacant.last() {
-            Some(&seat) if !state.starting => {
-                let started = self.start_thread(&state.config, seat);
+            Some(&slot) if !state.starting => {
+                let started = self.start_thread(&state.config, slot);
                 started.inspect_err(|_| self.has_backlog.store(true, Ordering::Relaxed))?;
                 state.vacant.pop();
                 state.starting = true;
@@ -211,14 +211,14 @@ impl Crew {
         Ok(false)
     }
 
-    fn start_thread(self: &Arc<Self>, config: &Config, seat: usize) -> io::Result<()> {
-        let name = format!("{}-{seat}", config.thread_name);
+    fn start_thread(self: &Arc<Self>, config: &Config, slot: usize) -> io::Result<()> {
+        let name = format!("{}-{slot}", config.thread_name);
         let mut builder = thread::Builder::new().name(name);
         if let Some(bytes) = config.stack_size {
             builder = builder.stack_size(bytes);
         }
-        let crew = Arc::clone(self);
-        match builder.spawn(move || worker::run(&crew, seat)) {
+        let workers = Arc::clone(self);
+        match builder.spawn(move || worker::run(&workers, slot)) {
             Ok(_detached) => Ok(()),
             Err(error) => {
                 let message = format!("cannot start a worker thread: {error}");
@@ -239,7 +239,7 @@ impl Crew {
 }
 
 /// A worker's life.
-impl Crew {
+impl Workers {
     /// A started thread is there. It must search the queue next.
     pub(super) fn arrive(&self) {
         let was_starting = mem::take(&mut self.lock().starting);
@@ -285,7 +285,7 @@ impl Crew {
             return;
         }
         let mut state = self.lock();
-        if let Some(next) = state.gate(class).and_then(Gate::succeed) {
+        if let Some(next) = state.class_limit(class).and_then(ClassLimit::succeed) {
             // No summons. Either this worker searches the queue next; or it has jobs of its own
             // still, which are in sight, so by the invariant nobody idles without being called.
             self.queue.push(next);
@@ -293,8 +293,8 @@ impl Crew {
     }
 
     /// A worker has found nothing to do: waits until it is called. False: its thread must end
-    /// now, and its seat is given up already.
-    pub(super) fn rest(&self, seat: usize) -> bool {
+    /// now, and its slot is given up already.
+    pub(super) fn rest(&self, slot: usize) -> bool {
         let mut state = self.lock();
         // What was pushed since the search would otherwise wait for a worker that waits.
         if !state.shut_down && !self.queue.is_empty() {
@@ -321,7 +321,7 @@ impl Crew {
         };
         state.idle -= 1;
         if !stays {
-            state.vacant.push(seat);
+            state.vacant.push(slot);
             self.left.notify_all();
         }
         stays
@@ -329,7 +329,7 @@ impl Crew {
 }
 
 /// Whether it is starved.
-impl Crew {
+impl Workers {
     /// Whether jobs may wait for a worker that runs another. A hint.
     pub(super) fn has_backlog(&self) -> bool {
         self.has_backlog.load(Ordering::Relaxed)
@@ -355,7 +355,7 @@ impl Crew {
         // Where the OS has refused a thread, those that there are are all.
         let is_starved = queued > 0 && state.idle == 0 && !state.starting && !state.shut_down;
         drop(state);
-        let running = || self.seats.iter().filter_map(Seat::running);
+        let running = || self.slots.iter().filter_map(WorkerSlot::running);
         is_starved.then(|| Starved {
             running: running().map(|running| running.label).collect(),
             queued,
@@ -364,7 +364,7 @@ impl Crew {
 }
 
 /// The end.
-impl Crew {
+impl Workers {
     /// Refuses and drops jobs, sends the workers home, waits for them until `grace` has passed, and
     /// answers which jobs go on.
     pub(super) fn shut_down(&self, grace: Duration) -> Vec<Label> {
@@ -376,7 +376,7 @@ impl Crew {
 
     /// Which jobs run, but for unreferenced ones.
     pub(super) fn running(&self) -> Vec<Label> {
-        let running = self.seats.iter().filter_map(Seat::running);
+        let running = self.slots.iter().filter_map(WorkerSlot::running);
         let referenced = running.filter(|running| running.ticket.is_ref());
         referenced.map(|running| running.label).collect()
     }
@@ -385,13 +385,13 @@ impl Crew {
     pub(super) fn close(&self) {
         self.lock().shut_down = true;
         self.call.notify_all();
-        self.seats.iter().for_each(Seat::close);
+        self.slots.iter().for_each(WorkerSlot::close);
     }
 
     fn stop(&self) {
         self.close();
         let held_back = self.lock().dns.take_waiting();
-        // A batch that a worker is just moving is not in sight; it finds its seat closed, and
+        // A batch that a worker is just moving is not in sight; it finds its slot closed, and
         // drops these jobs itself.
         drop(self.queue.drain());
         drop(held_back);
@@ -399,7 +399,7 @@ impl Crew {
 
     /// How many workers run jobs that nobody wants to wait for.
     fn unreferenced(&self) -> usize {
-        let running = self.seats.iter().filter_map(Seat::running);
+        let running = self.slots.iter().filter_map(WorkerSlot::running);
         running.filter(|running| !running.ticket.is_ref()).count()
     }
 
@@ -407,7 +407,7 @@ impl Crew {
     /// for itself, nor for others that wait here like it.
     fn wait_for_end(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
-        let is_worker = self.seats.iter().any(|seat| seat.is_of(this_thread));
+        let is_worker = self.slots.iter().any(|slot| slot.is_of(this_thread));
         let mut state = self.lock();
         if is_worker {
             state.waiting_for_end += 1;
@@ -426,9 +426,9 @@ impl Crew {
     }
 }
 
-impl State {
-    /// The gate before jobs of this class, if there is one.
-    fn gate(&mut self, class: Class) -> Option<&mut Gate> {
+impl PoolState {
+    /// The class_limit before jobs of this class, if there is one.
+    fn class_limit(&mut self, class: Class) -> Option<&mut ClassLimit> {
         match class {
             Class::Plain => None,
             Class::Dns => Some(&mut self.dns),
@@ -439,9 +439,9 @@ impl State {
 /// Waits at `condvar` until notified or until `deadline`; without one, for ever. May return early.
 fn wait_until<'a>(
     condvar: &Condvar,
-    state: MutexGuard<'a, State>,
+    state: MutexGuard<'a, PoolState>,
     deadline: Option<Instant>,
-) -> MutexGuard<'a, State> {
+) -> MutexGuard<'a, PoolState> {
     let Some(deadline) = deadline else {
         return condvar.wait(state).unwrap_or_else(PoisonError::into_inner);
     };

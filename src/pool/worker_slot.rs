@@ -1,26 +1,26 @@
-//! A seat: the place of one worker, whichever thread has it.
+//! A slot: the place of one worker, whichever thread has it.
 //!
-//! Threads come and go with the work, seats stay. A seat keeps its worker's end of the queue, and
-//! shows those who shut the pool down which job is being run there. Only the crew gives seats to
+//! Threads come and go with the work, slots stay. A slot keeps its worker's end of the queue, and
+//! shows those who shut the pool down which job is being run there. Only the workers gives slots to
 //! threads.
 
 use std::sync::PoisonError;
 
-use super::job::{Label, QueuedJob, Ticket};
+use super::job::{JobTicket, Label, QueuedJob};
 use super::queue::OwnEnd;
 use crate::primitive::thread::{self, ThreadId};
 use crate::primitive::{Arc, Mutex, MutexGuard};
 
 /// One worker's place.
-pub(super) struct Seat {
+pub(super) struct WorkerSlot {
     /// Locked by the thread that sits here, for as long as it does.
     own_end: Mutex<OwnEnd>,
     /// Never locked while users' code runs.
-    desk: Mutex<Desk>,
+    state: Mutex<WorkerState>,
 }
 
 /// What of a worker the others may see.
-struct Desk {
+struct WorkerState {
     thread: Option<ThreadId>,
     /// The job that was begun and has not been ended.
     running: Option<Running>,
@@ -33,14 +33,14 @@ struct Desk {
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) label: Label,
-    pub(super) ticket: Arc<dyn Ticket>,
+    pub(super) ticket: Arc<dyn JobTicket>,
 }
 
-impl Seat {
-    pub(super) fn new(own_end: OwnEnd) -> Seat {
-        Seat {
+impl WorkerSlot {
+    pub(super) fn new(own_end: OwnEnd) -> WorkerSlot {
+        WorkerSlot {
             own_end: Mutex::new(own_end),
-            desk: Mutex::new(Desk {
+            state: Mutex::new(WorkerState {
                 thread: None,
                 running: None,
                 closed: false,
@@ -48,22 +48,22 @@ impl Seat {
         }
     }
 
-    /// Seats the calling thread. The thread that had this seat before may be a few steps from its
+    /// Seats the calling thread. The thread that had this slot before may be a few steps from its
     /// end still; it is waited for.
-    pub(super) fn sit_down(&self) -> MutexGuard<'_, OwnEnd> {
+    pub(super) fn occupy(&self) -> MutexGuard<'_, OwnEnd> {
         let own_end = self.own_end.lock().unwrap_or_else(PoisonError::into_inner);
-        self.desk().thread = Some(thread::current().id());
+        self.state().thread = Some(thread::current().id());
         own_end
     }
 
-    /// Ends what `sit_down` began.
-    pub(super) fn get_up(&self, own_end: MutexGuard<'_, OwnEnd>) {
+    /// Ends what `occupy` began.
+    pub(super) fn vacate(&self, own_end: MutexGuard<'_, OwnEnd>) {
         assert!(own_end.is_empty(), "a worker leaves nothing behind");
-        let mut desk = self.desk();
-        debug_assert!(desk.running.is_none(), "a worker ends its job");
-        desk.thread = None;
+        let mut state = self.state();
+        debug_assert!(state.running.is_none(), "a worker ends its job");
+        state.thread = None;
         // Its lock last: the next thread may sit down as soon as it is free.
-        drop(desk);
+        drop(state);
         drop(own_end);
     }
 
@@ -72,37 +72,37 @@ impl Seat {
     pub(super) fn begin(&self, job: &mut QueuedJob) -> bool {
         // Not under the lock: a name takes an allocation.
         let label = job.label().clone();
-        let mut desk = self.desk();
-        if desk.closed {
+        let mut state = self.state();
+        if state.closed {
             return false;
         }
-        desk.running = job.claim().map(|ticket| Running { label, ticket });
-        desk.running.is_some()
+        state.running = job.claim().map(|ticket| Running { label, ticket });
+        state.running.is_some()
     }
 
     /// Ends what `begin` began, and gives out the ticket, to be told.
-    pub(super) fn end(&self) -> Option<Arc<dyn Ticket>> {
-        let running = self.desk().running.take();
+    pub(super) fn end(&self) -> Option<Arc<dyn JobTicket>> {
+        let running = self.state().running.take();
         running.map(|running| running.ticket)
     }
 
     /// Lets no further job begin.
     pub(super) fn close(&self) {
-        self.desk().closed = true;
+        self.state().closed = true;
     }
 
     /// The job that is being run here.
     pub(super) fn running(&self) -> Option<Running> {
-        self.desk().running.clone()
+        self.state().running.clone()
     }
 
     pub(super) fn is_of(&self, thread: ThreadId) -> bool {
-        self.desk().thread == Some(thread)
+        self.state().thread == Some(thread)
     }
 
-    /// The desk. Poison says nothing: each change of it is a single assignment or two that do not
+    /// The state. Poison says nothing: each change of it is a single assignment or two that do not
     /// depend on each other.
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, WorkerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
-//! The gate before the queue for jobs of a class that may fill only part of the pool.
+//! The class_limit before the queue for jobs of a class that may fill only part of the pool.
 //!
 //! It admits so many jobs that those of its class, queued or running, never hold more workers than
 //! they may, and keeps the others in a line of their own. An admitted job is like any other: it
 //! stands in the one queue behind what came before it, so neither kind can starve the other.
-//! Plain jobs pass no gate. The gate is part of the crew's state and knows no locks.
+//! Plain jobs pass no class_limit. The class_limit is part of the workers's state and knows no locks.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::job::QueuedJob;
 
 /// How many jobs of a class are admitted, and which wait.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct ClassLimit {
     /// Jobs of this class that may be in the queue or on a worker at once.
     admitted_max: usize,
     admitted: usize,
@@ -19,11 +19,11 @@ pub(super) struct Gate {
     waiting: VecDeque<QueuedJob>,
 }
 
-impl Gate {
-    /// The gate of slow look-ups: half of the workers, rounded up, so that of two or more one is
+impl ClassLimit {
+    /// The class_limit of slow look-ups: half of the workers, rounded up, so that of two or more one is
     /// always left. A lone worker has no other half, and keeps its one order for all jobs.
-    pub(super) fn of_dns(workers: usize) -> Gate {
-        Gate {
+    pub(super) fn of_dns(workers: usize) -> ClassLimit {
+        ClassLimit {
             admitted_max: match workers {
                 1 => usize::MAX,
                 workers => workers.div_ceil(2),
@@ -39,13 +39,13 @@ impl Gate {
 
     /// Counts a job that goes to the queue.
     pub(super) fn admit(&mut self) {
-        assert!(!self.is_full(), "a full gate admits nobody");
+        assert!(!self.is_full(), "a full class_limit admits nobody");
         self.admitted += 1;
     }
 
     /// Keeps a job until another one of its class has ended.
     pub(super) fn keep(&mut self, job: QueuedJob) {
-        assert!(self.is_full(), "an open gate keeps nobody waiting");
+        assert!(self.is_full(), "an open class_limit keeps nobody waiting");
         self.waiting.push_back(job);
     }
 
