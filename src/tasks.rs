@@ -8,10 +8,10 @@
 //! No borrow of the slab is held while a future is polled or dropped or a waker is called: those run
 //! users' code, which may come back here. Take out, release, then call.
 
-mod census;
 mod ending;
 pub(crate) mod header;
 mod identity;
+mod snapshot;
 mod waiter;
 mod work;
 
@@ -33,10 +33,10 @@ use crate::report::{self, Report, Reporter};
 use crate::slots::{Key, Slots};
 use crate::vars::{self, Vars};
 
-pub(crate) use census::{Note, Person, ReferencedAgain};
 use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
+pub(crate) use snapshot::{Note, ReferencedAgain, TaskInfo};
 pub(crate) use waiter::{Asker, Owner, Waiter};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 

@@ -1,4 +1,4 @@
-//! A line of people who wait to be served in order, each with a numbered ticket.
+//! A line of tasks who wait to be served in order, each with a numbered ticket.
 
 use std::collections::VecDeque;
 

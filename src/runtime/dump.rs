@@ -14,7 +14,7 @@ use crate::ready;
 use crate::report::{Dump, JobMeta, TaskDump, Wait};
 use crate::slots::Key;
 use crate::task::Id;
-use crate::tasks::{Person, Waiter};
+use crate::tasks::{TaskInfo, Waiter};
 use crate::time::Instant;
 pub(super) use descriptor::Descriptors;
 
@@ -34,23 +34,24 @@ impl Dump {
         // Who waits for a descriptor is not among them, and it takes long to ask what each of them is.
         let survey = Survey::new(event_loop, |_| String::new());
         let stalled = survey.stalled(does_time_move);
-        let is_stalled = |person: &Person| person.is_ref && stalled.contains(&person.key);
+        let is_stalled =
+            |task_info: &TaskInfo| task_info.is_ref && stalled.contains(&task_info.key);
         Dump::of(event_loop, &survey, is_stalled)
     }
 
-    fn of(event_loop: &EventLoop, survey: &Survey, is_wanted: impl Fn(&Person) -> bool) -> Self {
+    fn of(event_loop: &EventLoop, survey: &Survey, is_wanted: impl Fn(&TaskInfo) -> bool) -> Self {
         let now = event_loop.clock.now();
-        let tasks = survey.people.iter().filter(|person| is_wanted(person));
+        let tasks = survey.tasks.iter().filter(|task_info| is_wanted(task_info));
         let tasks = tasks
-            .map(|person| TaskDump {
-                id: Id(person.identity.id),
-                name: person.identity.origin.name.clone(),
-                location: person.identity.origin.location,
-                age: Duration::from_nanos(now.saturating_sub(person.spawned_at)),
-                polls: person.polls,
-                busy: (event_loop.is_measuring()).then(|| Duration::from_nanos(person.busy)),
-                is_ref: person.is_ref,
-                waits: survey.waits_of(person),
+            .map(|task_info| TaskDump {
+                id: Id(task_info.identity.id),
+                name: task_info.identity.origin.name.clone(),
+                location: task_info.identity.origin.location,
+                age: Duration::from_nanos(now.saturating_sub(task_info.spawned_at)),
+                polls: task_info.polls,
+                busy: (event_loop.is_measuring()).then(|| Duration::from_nanos(task_info.busy)),
+                is_ref: task_info.is_ref,
+                waits: survey.waits_of(task_info),
             })
             .collect();
         let title = title(&event_loop.shared);
@@ -70,17 +71,17 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
     let mut descriptors = Descriptors::default();
     let survey = Survey::new(event_loop, |fd| descriptors.describe(fd));
     let jobs = survey
-        .people
+        .tasks
         .iter()
-        .filter(|person| person.is_job && person.is_ref);
+        .filter(|task_info| task_info.is_job && task_info.is_ref);
     let jobs = jobs
         .map(|job| {
             let name = job.identity.origin.name.as_deref().map(Box::from);
             JobMeta::new(name, job.identity.origin.location)
         })
         .collect();
-    let dump = Dump::of(event_loop, &survey, |person| {
-        !person.is_job && person.is_ref
+    let dump = Dump::of(event_loop, &survey, |task_info| {
+        !task_info.is_job && task_info.is_ref
     });
     (jobs, dump.tasks)
 }
@@ -95,19 +96,19 @@ pub(super) fn title(shared: &Shared) -> String {
 
 /// Everybody who is there, and what each waits for.
 struct Survey {
-    people: Vec<Person>,
+    tasks: Vec<TaskInfo>,
     waits: HashMap<Key, Vec<Wait>>,
 }
 
 impl Survey {
     fn new(event_loop: &EventLoop, describe: impl FnMut(RawFd) -> String) -> Self {
         let polled = ready::polled_task(event_loop.id());
-        let people = event_loop.tasks.census(polled.unwrap_or(Key::DANGLING));
+        let tasks = event_loop.tasks.snapshot(polled.unwrap_or(Key::DANGLING));
         let mut survey = Survey {
-            people,
+            tasks,
             waits: HashMap::new(),
         };
-        survey.add_people();
+        survey.add_tasks();
         survey.add_resources(event_loop, describe);
         survey
     }
@@ -123,22 +124,22 @@ impl Survey {
     }
 
     /// What the tasks themselves tell.
-    fn add_people(&mut self) {
+    fn add_tasks(&mut self) {
         let mut waits = Vec::new();
-        for person in &self.people {
-            let key = person.key;
-            if person.is_running {
+        for task_info in &self.tasks {
+            let key = task_info.key;
+            if task_info.is_running {
                 waits.push((key, Wait::Running));
-            } else if person.is_ready {
+            } else if task_info.is_ready {
                 waits.push((key, Wait::Ready));
             }
-            if person.is_job {
+            if task_info.is_job {
                 waits.push((key, Wait::Worker));
             }
-            if let Some(joiner) = person.joiner {
-                waits.push((joiner, Wait::Join(Id(person.identity.id))));
+            if let Some(joiner) = task_info.joiner {
+                waits.push((joiner, Wait::Join(Id(task_info.identity.id))));
             }
-            if let Some(note) = person.note {
+            if let Some(note) = task_info.note {
                 waits.push((key, Wait::Other(note)));
             }
         }
@@ -177,8 +178,8 @@ impl Survey {
             .for_each_waiter(|waiter| self.add_waiter(waiter, Wait::Close));
     }
 
-    fn waits_of(&self, person: &Person) -> Vec<Wait> {
-        let waits = self.waits.get(&person.key).cloned();
+    fn waits_of(&self, task_info: &TaskInfo) -> Vec<Wait> {
+        let waits = self.waits.get(&task_info.key).cloned();
         waits.unwrap_or_else(|| vec![Wait::Unknown])
     }
 
@@ -188,16 +189,21 @@ impl Survey {
             Wait::Join(_) | Wait::Other(_) | Wait::Unknown => false,
             _ => true,
         };
-        let is_helped = |person: &Person| self.waits_of(person).iter().any(helps);
-        let (helped, stalled): (Vec<&Person>, Vec<_>) =
-            self.people.iter().partition(|person| is_helped(person));
+        let is_helped = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(helps);
+        let (helped, stalled): (Vec<&TaskInfo>, Vec<_>) = self
+            .tasks
+            .iter()
+            .partition(|task_info| is_helped(task_info));
         let joiners: HashMap<Key, Key> = stalled
             .iter()
-            .filter_map(|person| Some((person.key, person.joiner?)))
+            .filter_map(|task_info| Some((task_info.key, task_info.joiner?)))
             .collect();
-        let mut stalled: HashSet<Key> = stalled.iter().map(|person| person.key).collect();
+        let mut stalled: HashSet<Key> = stalled.iter().map(|task_info| task_info.key).collect();
         // Who awaits a task that is not stalled is not stalled either.
-        let mut saved: Vec<Key> = helped.iter().filter_map(|person| person.joiner).collect();
+        let mut saved: Vec<Key> = helped
+            .iter()
+            .filter_map(|task_info| task_info.joiner)
+            .collect();
         while let Some(key) = saved.pop() {
             if stalled.remove(&key) {
                 saved.extend(joiners.get(&key));

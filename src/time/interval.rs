@@ -54,7 +54,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 /// A tick that is taken later than this after it was due is late, however long the period is. The
-/// number is tokio's: small beside the periods that people use, large beside what a busy loop adds.
+/// number is tokio's: small beside the periods that tasks use, large beside what a busy loop adds.
 const LATE: Duration = Duration::from_millis(5);
 
 /// What an [`Interval`] does when a tick was missed.

@@ -13,7 +13,7 @@ pub(crate) type Note = &'static &'static str;
 
 /// What can be told of a task.
 #[derive(Debug)]
-pub(crate) struct Person {
+pub(crate) struct TaskInfo {
     pub(crate) key: Key,
     pub(crate) identity: Identity,
     pub(crate) sequence: u64,
@@ -190,24 +190,24 @@ impl Tasks {
     }
 
     /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
-    pub(crate) fn census(&self, polled: Key) -> Vec<Person> {
+    pub(crate) fn snapshot(&self, polled: Key) -> Vec<TaskInfo> {
         let slots = self.slots.borrow();
         let unfinished = slots.iter().filter(|(_, task)| !task.header.is_finished());
-        let mut people: Vec<Person> = unfinished
-            .map(|(key, task)| task.person(key, key == polled))
+        let mut tasks: Vec<TaskInfo> = unfinished
+            .map(|(key, task)| task.task_info(key, key == polled))
             .collect();
-        people.sort_unstable_by_key(|person| person.sequence);
-        people
+        tasks.sort_unstable_by_key(|task_info| task_info.sequence);
+        tasks
     }
 }
 
 impl Task {
-    fn person(&self, key: Key, is_running: bool) -> Person {
+    fn task_info(&self, key: Key, is_running: bool) -> TaskInfo {
         let joiner = match &self.claim {
             Claim::Awaited(waiter) => waiter.owner(),
             Claim::Held | Claim::Returned(_) => None,
         };
-        Person {
+        TaskInfo {
             key,
             identity: self.identity(),
             sequence: self.sequence,
