@@ -34,7 +34,8 @@ use crate::ready::{self, LoopId};
 use crate::report::{JobMeta, Report, Reporter};
 use crate::slots::Key;
 use crate::tasks::{
-    AnyWork, Header, Identity, Message, Outlet, Spawned, TaskInbox, Tasks, UnhandledPanic, Waiter,
+    AnyWork, Header, Identity, Message, OutcomeSink, Spawned, TaskInbox, Tasks, UnhandledPanic,
+    Waiter,
 };
 use alive::Suspects;
 use starvation::Starvation;
@@ -314,10 +315,10 @@ impl EventLoop {
         work: AnyWork,
         identity: Identity,
         header: &Arc<Header>,
-        outlet: Arc<dyn Outlet>,
+        sink: Arc<dyn OutcomeSink>,
     ) {
         let now = self.clock.recent();
-        self.tasks.admit(work, identity, now, header, outlet);
+        self.tasks.admit(work, identity, now, header, sink);
         self.enqueue(header);
     }
 

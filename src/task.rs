@@ -40,7 +40,7 @@ use crate::event_loop::Shared;
 use crate::panics;
 use crate::ready;
 use crate::tasks::{
-    AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, Outlet, Spawned, Work,
+    AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, OutcomeSink, Spawned, Work,
 };
 use remote::Awaited;
 
@@ -232,9 +232,9 @@ impl<W: Work<Output: Send>> Arrival<W> {
             if !event_loop.is_closed()
                 && let Some(work) = self.work.take()
             {
-                let outlet = Arc::clone(remote) as Arc<dyn Outlet>;
+                let sink = Arc::clone(remote) as Arc<dyn OutcomeSink>;
                 let identity = remote.identity().clone();
-                event_loop.admit(work.into_any(), identity, remote.header(), outlet);
+                event_loop.admit(work.into_any(), identity, remote.header(), sink);
             }
         });
     }

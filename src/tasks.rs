@@ -93,7 +93,7 @@ struct Task {
     work: Option<Pin<Box<dyn work::Erased>>>,
     /// Absent while the task is being polled, and for the root.
     waker: Option<Waker>,
-    claim: Claim,
+    joiner: Joiner,
     id: u64,
     /// Where it was spawned.
     location: &'static Location<'static>,
@@ -120,11 +120,11 @@ struct Extras {
     /// How long its polls took, in nanoseconds, where that is measured.
     busy: u64,
     /// Where its outcome goes if its handle is for any thread.
-    outlet: Option<Arc<dyn Outlet>>,
+    sink: Option<Arc<dyn OutcomeSink>>,
 }
 
 /// Where the outcome of a task goes that is awaited on any thread.
-pub(crate) trait Outlet {
+pub(crate) trait OutcomeSink {
     /// The task has ended, and its future is gone. `take` moves the outcome to an
     /// `Option<Outcome<T>>`.
     fn fill(&self, take: &mut dyn FnMut(&mut dyn Any));
@@ -145,7 +145,7 @@ impl Extras {
 }
 
 /// Who may ask for a task's outcome.
-enum Claim {
+enum Joiner {
     /// A join handle, which nobody awaits.
     Held,
     /// A join handle, on which this one waits.
@@ -155,16 +155,16 @@ enum Claim {
 }
 
 /// What is taken out of the slot while the task is polled.
-struct Body {
+struct TaskBody {
     work: Pin<Box<dyn work::Erased>>,
     waker: Waker,
 }
 
-impl Body {
+impl TaskBody {
     /// Polls the task, whose key this is. Returns whether it has ended.
     #[inline]
     fn poll(&mut self, key: Key) -> bool {
-        let Body { work, waker } = self;
+        let TaskBody { work, waker } = self;
         let mut cx = Context::from_waker(waker);
         ready::polling(key, waker, || work.as_mut().poll(&mut cx).is_ready())
     }
@@ -219,30 +219,30 @@ impl Tasks {
         task.work = Some(work.erased);
         task.is_job = work.is_job;
         task.header.assign(key);
-        task.move_in(identity, vars, self.next_sequence(), now)
+        task.occupy(identity, vars, self.next_sequence(), now)
     }
 
     /// Adds a task from another thread, at the time `now`. `header` is what is known of it there, and
-    /// its outcome goes to `outlet`. It inherits nothing from what runs here just now.
+    /// its outcome goes to `sink`. It inherits nothing from what runs here just now.
     pub(crate) fn admit(
         &self,
         work: AnyWork,
         identity: Identity,
         now: u64,
         header: &Arc<Header>,
-        outlet: Arc<dyn Outlet>,
+        sink: Arc<dyn OutcomeSink>,
     ) {
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(Arc::clone(header)));
         task.header = Arc::clone(header);
         task.waker = Some(Waker::from(Arc::clone(header)));
-        task.claim = Claim::Returned(Arc::clone(header));
+        task.joiner = Joiner::Returned(Arc::clone(header));
         task.work = Some(work.erased);
         task.is_job = work.is_job;
         header.arrive(key);
-        let spawned = task.move_in(identity, Vars::default(), self.next_sequence(), now);
-        task.claim = Claim::Returned(spawned.header);
-        task.extras.get_or_insert_default().outlet = Some(outlet);
+        let spawned = task.occupy(identity, Vars::default(), self.next_sequence(), now);
+        task.joiner = Joiner::Returned(spawned.header);
+        task.extras.get_or_insert_default().sink = Some(sink);
     }
 
     /// Boxes what a task is to do. Runs nothing of users.
@@ -259,7 +259,7 @@ impl Tasks {
         let waker = task.waker.take().expect("a vacant slot has a waker");
         task.is_job = false;
         task.header.assign(key);
-        let root = task.move_in(identity, Vars::default(), self.next_sequence(), now);
+        let root = task.occupy(identity, Vars::default(), self.next_sequence(), now);
         (root, waker)
     }
 
@@ -269,7 +269,7 @@ impl Tasks {
         let key = root.header.key();
         if let Some(task) = slots.get_mut(key) {
             task.waker = Some(waker);
-            task.move_out(root.header);
+            task.vacate(root.header);
             vacate(&mut slots, key);
         }
     }
@@ -306,7 +306,7 @@ impl Tasks {
 
     /// The turn of a task that was aborted, or one in a program that uses context variables.
     #[cold]
-    fn run_specially(&self, key: Key, body: &mut Body, aborted: bool) -> bool {
+    fn run_specially(&self, key: Key, body: &mut TaskBody, aborted: bool) -> bool {
         if aborted {
             self.end_body(key, body);
             return true;
@@ -319,7 +319,7 @@ impl Tasks {
 
     /// Takes the body out of its slot for a poll, and says whether the task was aborted.
     #[inline(always)]
-    fn begin(&self, key: Key, cause: Cause) -> Option<(Body, bool)> {
+    fn begin(&self, key: Key, cause: Cause) -> Option<(TaskBody, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key)?;
         if task.header.is_queued() != (cause == Cause::Queued) {
@@ -367,7 +367,7 @@ impl Task {
     fn vacant(header: Arc<Header>) -> Task {
         Task {
             waker: Some(Waker::from(Arc::clone(&header))),
-            claim: Claim::Returned(Arc::clone(&header)),
+            joiner: Joiner::Returned(Arc::clone(&header)),
             header,
             work: None,
             id: 0,
@@ -384,8 +384,8 @@ impl Task {
 
     /// A new task takes the slot, whose header knows its key already.
     #[inline]
-    fn move_in(&mut self, identity: Identity, vars: Vars, sequence: u64, now: u64) -> Spawned {
-        let Claim::Returned(handle) = mem::replace(&mut self.claim, Claim::Held) else {
+    fn occupy(&mut self, identity: Identity, vars: Vars, sequence: u64, now: u64) -> Spawned {
+        let Joiner::Returned(handle) = mem::replace(&mut self.joiner, Joiner::Held) else {
             unreachable!("the last task has left all that it got");
         };
         let Identity { id, origin } = identity;
@@ -402,8 +402,8 @@ impl Task {
 
     /// The task goes. `handle` is its join handle's reference; the waker must be there.
     #[inline]
-    fn move_out(&mut self, handle: Arc<Header>) {
-        self.claim = Claim::Returned(handle);
+    fn vacate(&mut self, handle: Arc<Header>) {
+        self.joiner = Joiner::Returned(handle);
         self.extras = None;
     }
 

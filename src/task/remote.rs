@@ -15,7 +15,7 @@ use crate::context;
 use crate::event_loop::{KeepAlive, Shared};
 use crate::pool::{JobResult, JobTicket};
 use crate::ready;
-use crate::tasks::{Failure, Header, Identity, Message, Outcome, Outlet, wake_contained_for};
+use crate::tasks::{Failure, Header, Identity, Message, Outcome, OutcomeSink, wake_contained_for};
 
 /// The handle's side, without its type.
 pub(super) trait Awaited: Send + Sync {
@@ -130,7 +130,7 @@ impl<T: Send + 'static> Remote<T> {
     }
 }
 
-impl<T: Send + 'static> Outlet for Remote<T> {
+impl<T: Send + 'static> OutcomeSink for Remote<T> {
     fn fill(&self, take: &mut dyn FnMut(&mut dyn Any)) {
         let mut outcome: Option<Outcome<T>> = None;
         take(&mut outcome);

@@ -9,7 +9,7 @@ use std::sync::atomic::{self, Ordering};
 use std::task::Context;
 
 use super::work::Erased;
-use super::{Asker, Body, Claim, Header, Task, Tasks, Waiter};
+use super::{Asker, Header, Joiner, Task, TaskBody, Tasks, Waiter};
 use crate::panics;
 use crate::ready;
 use crate::slots::{Key, Slots};
@@ -18,7 +18,7 @@ use crate::vars::Vars;
 impl Tasks {
     /// Puts the body back after a poll, and ends the task if it has `finished`.
     #[inline(always)]
-    pub(super) fn end_poll(&self, key: Key, body: Body, finished: bool) {
+    pub(super) fn end_poll(&self, key: Key, body: TaskBody, finished: bool) {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(key) else {
             // The loop was shut down from within the poll; the body goes with it.
@@ -57,14 +57,14 @@ impl Tasks {
                 jobs.referenced -= u32::from(is_counted);
             });
         }
-        match &mut task.claim {
-            Claim::Held => drop(slots),
-            Claim::Returned(_) => self.discard(slots, key),
-            claim @ Claim::Awaited(_) => {
-                let joiner = mem::replace(claim, Claim::Held);
+        match &mut task.joiner {
+            Joiner::Held => drop(slots),
+            Joiner::Returned(_) => self.discard(slots, key),
+            joiner @ Joiner::Awaited(_) => {
+                let joiner = mem::replace(joiner, Joiner::Held);
                 drop(slots);
-                if let Claim::Awaited(joiner) = joiner {
-                    self.tell(joiner);
+                if let Joiner::Awaited(waiter) = joiner {
+                    self.tell(waiter);
                 }
             }
         }
@@ -78,9 +78,9 @@ impl Tasks {
             return false;
         };
         let mut slots = self.slots.borrow_mut();
-        match slots.get_mut(key).map(|task| &mut task.claim) {
-            Some(claim @ (Claim::Held | Claim::Awaited(Waiter::Task(_)))) => {
-                *claim = Claim::Awaited(Waiter::Task(own));
+        match slots.get_mut(key).map(|task| &mut task.joiner) {
+            Some(joiner @ (Joiner::Held | Joiner::Awaited(Waiter::Task(_)))) => {
+                *joiner = Joiner::Awaited(Waiter::Task(own));
                 true
             }
             _ => false,
@@ -91,16 +91,16 @@ impl Tasks {
     pub(crate) fn await_end(&self, key: Key, cx: &Context<'_>) {
         let asker = Asker::new(self.home, cx.waker());
         if let Some(task) = self.slots.borrow().get(key)
-            && let Claim::Awaited(joiner) = &task.claim
+            && let Joiner::Awaited(joiner) = &task.joiner
             && asker.is(joiner)
         {
             return;
         }
         // Cloning and dropping a waker runs foreign code, so not under the borrow.
-        let claim = Claim::Awaited(asker.to_waiter());
+        let joiner = Joiner::Awaited(asker.to_waiter());
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key);
-        let old = task.map(|task| mem::replace(&mut task.claim, claim));
+        let old = task.map(|task| mem::replace(&mut task.joiner, joiner));
         drop(slots);
         drop(old);
     }
@@ -116,7 +116,7 @@ impl Tasks {
         let Some((task, mut work)) = task.and_then(Task::take_work) else {
             return;
         };
-        task.move_out(handle);
+        task.vacate(handle);
         vacate(&mut slots, key);
         drop(slots);
         work.as_mut().take(out);
@@ -130,13 +130,13 @@ impl Tasks {
         let Some(task) = slots.get_mut(key) else {
             return;
         };
-        let claim = mem::replace(&mut task.claim, Claim::Returned(handle));
+        let joiner = mem::replace(&mut task.joiner, Joiner::Returned(handle));
         if task.header.is_finished() {
             self.discard(slots, key);
         } else {
             drop(slots);
         }
-        drop(claim);
+        drop(joiner);
     }
 
     /// Frees the slot of a task that has ended, and whose outcome is not wanted here.
@@ -147,11 +147,11 @@ impl Tasks {
         };
         let id = task.id;
         let extras = task.extras.as_mut();
-        if let Some(outlet) = extras.and_then(|extras| extras.outlet.take()) {
+        if let Some(sink) = extras.and_then(|extras| extras.sink.take()) {
             task.extras = None;
             vacate(&mut slots, key);
             drop(slots);
-            outlet.fill(&mut |out| work.as_mut().take(out));
+            sink.fill(&mut |out| work.as_mut().take(out));
             self.spare_boxes.keep(work);
             return;
         }
@@ -208,7 +208,7 @@ impl Tasks {
     }
 
     /// Drops the future of a task that is cancelled.
-    pub(super) fn end_body(&self, key: Key, body: &mut Body) {
+    pub(super) fn end_body(&self, key: Key, body: &mut TaskBody) {
         let (id, mut vars) = match self.slots.borrow_mut().get_mut(key) {
             Some(task) => (task.id, task.take_vars()),
             None => return,
@@ -264,10 +264,10 @@ impl Task {
 
     /// Takes out what it takes to poll it.
     #[inline]
-    pub(super) fn take_body(&mut self) -> Option<Body> {
+    pub(super) fn take_body(&mut self) -> Option<TaskBody> {
         let work = self.work.take()?;
         let waker = self.waker.take()?;
-        Some(Body { work, waker })
+        Some(TaskBody { work, waker })
     }
 
     /// Takes out what it saw as the values of context variables.

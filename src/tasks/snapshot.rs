@@ -4,7 +4,7 @@
 //! `Runtime::run` go round. Here is also what can be told of each task to those who ask: all of it
 //! is read from the slots when they ask, and costs nothing before but two counters.
 
-use super::{Claim, Header, Identity, Jobs, Owner, Task, Tasks, Waiter};
+use super::{Header, Identity, Jobs, Joiner, Owner, Task, Tasks, Waiter};
 use crate::ready;
 use crate::slots::Key;
 
@@ -203,9 +203,9 @@ impl Tasks {
 
 impl Task {
     fn task_info(&self, key: Key, is_running: bool) -> TaskInfo {
-        let joiner = match &self.claim {
-            Claim::Awaited(waiter) => waiter.owner(),
-            Claim::Held | Claim::Returned(_) => None,
+        let joiner = match &self.joiner {
+            Joiner::Awaited(waiter) => waiter.owner(),
+            Joiner::Held | Joiner::Returned(_) => None,
         };
         TaskInfo {
             key,

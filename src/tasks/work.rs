@@ -63,12 +63,12 @@ impl AnyWork {
 }
 
 /// Work in a box, on its way to a loop: it may travel if the work and its output may.
-pub(crate) struct BoxedWork<W: Work>(Pin<Box<Stage<W>>>);
+pub(crate) struct BoxedWork<W: Work>(Pin<Box<WorkState<W>>>);
 
 impl<W: Work> BoxedWork<W> {
     #[inline]
     pub(crate) fn new(work: W) -> Self {
-        BoxedWork(Box::pin(Stage::Working { work }))
+        BoxedWork(Box::pin(WorkState::Working { work }))
     }
 
     #[inline]
@@ -100,7 +100,7 @@ impl SpareBoxes {
     /// Boxes `work`, in the box of an earlier task if the last one was of its kind.
     #[inline]
     pub(super) fn fill<W: Work>(&self, work: W) -> AnyWork {
-        if size_of::<Stage<W>>() > SPARE_BYTES_MAX {
+        if size_of::<WorkState<W>>() > SPARE_BYTES_MAX {
             return AnyWork::new(work);
         }
         let spare = self.boxes.borrow_mut().pop();
@@ -152,21 +152,21 @@ pub(super) trait Erased {
 pin_project! {
     /// Work, then its outcome.
     #[project = StageProjection]
-    enum Stage<W: Work> {
+    enum WorkState<W: Work> {
         Working { #[pin] work: W },
         Done { outcome: Outcome<W::Output> },
     }
 }
 
-impl<W: Work> Stage<W> {
+impl<W: Work> WorkState<W> {
     /// Drops the work and keeps the outcome. A panic in the destructor is reported; the outcome is
     /// in place all the same.
     fn finish(mut self: Pin<&mut Self>, outcome: Outcome<W::Output>) {
         if !mem::needs_drop::<W>() {
-            self.set(Stage::Done { outcome });
+            self.set(WorkState::Done { outcome });
             return;
         }
-        let dropped = panics::contain(|| self.set(Stage::Done { outcome }));
+        let dropped = panics::contain(|| self.set(WorkState::Done { outcome }));
         if let Err(payload) = dropped {
             let what = "the destructor of a task's future";
             panics::report_destructor(what, report::polled_task(), payload);
@@ -184,7 +184,7 @@ impl<W: Work> Stage<W> {
     }
 }
 
-impl<W: Work> Erased for Stage<W> {
+impl<W: Work> Erased for WorkState<W> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let StageProjection::Working { work } = self.as_mut().project() else {
             unreachable!("a finished task is not polled");
@@ -204,7 +204,8 @@ impl<W: Work> Erased for Stage<W> {
 
     fn refill(mut self: Pin<&mut Self>, work: &mut dyn Any) -> bool {
         let work = work.downcast_mut::<Option<W>>().and_then(Option::take);
-        work.map(|work| self.set(Stage::Working { work })).is_some()
+        work.map(|work| self.set(WorkState::Working { work }))
+            .is_some()
     }
 
     fn take(self: Pin<&mut Self>, out: &mut dyn Any) {
@@ -222,7 +223,7 @@ impl<W: Work> Erased for Stage<W> {
     fn take_panic(self: Pin<&mut Self>) -> Option<Payload> {
         let is_panic = matches!(
             &*self,
-            Stage::Done {
+            WorkState::Done {
                 outcome: Err(Failure::Panicked(_))
             }
         );
