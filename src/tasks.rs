@@ -37,7 +37,7 @@ use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
 pub(crate) use snapshot::{Note, ReferencedAgain, TaskInfo};
-pub(crate) use waiter::{Asker, Owner, Waiter};
+pub(crate) use waiter::{Caller, Owner, Waiter};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 
 /// The door through which other threads reach a loop's tasks.
@@ -172,7 +172,7 @@ impl TaskBody {
 
 /// Why a task's turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum PollCause {
     /// It stood in the ready queue or in pending.
     Queued,
     /// An event of a phase names it. It is left alone if it stands in a queue: it will come.
@@ -287,7 +287,7 @@ impl Tasks {
     /// Gives the task its turn: polls it, or drops its future if it was aborted. Returns whether
     /// it was there to be run.
     #[inline(always)]
-    pub(crate) fn run(&self, key: Key, cause: Cause) -> bool {
+    pub(crate) fn run(&self, key: Key, cause: PollCause) -> bool {
         let Some((mut body, aborted)) = self.begin(key, cause) else {
             return false;
         };
@@ -319,10 +319,10 @@ impl Tasks {
 
     /// Takes the body out of its slot for a poll, and says whether the task was aborted.
     #[inline(always)]
-    fn begin(&self, key: Key, cause: Cause) -> Option<(TaskBody, bool)> {
+    fn begin(&self, key: Key, cause: PollCause) -> Option<(TaskBody, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key)?;
-        if task.header.is_queued() != (cause == Cause::Queued) {
+        if task.header.is_queued() != (cause == PollCause::Queued) {
             return None;
         }
         if !task.header.begin_poll() {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use crate::panics::{self, Payload};
 use crate::ready;
 use crate::slots::Key;
-use crate::tasks::{Cause, Spawned, Tasks};
+use crate::tasks::{PollCause, Spawned, Tasks};
 use crate::vars::Vars;
 
 /// See the [module](self).
@@ -22,9 +22,9 @@ pub(super) struct Root<'a> {
 impl Root<'_> {
     /// Polls the root, if it is its turn; like `Tasks::run`.
     #[inline]
-    pub(super) fn run(&mut self, tasks: &Tasks, cause: Cause) -> bool {
+    pub(super) fn run(&mut self, tasks: &Tasks, cause: PollCause) -> bool {
         let header = &self.spawned.header;
-        if header.is_queued() != (cause == Cause::Queued) || self.result.is_some() {
+        if header.is_queued() != (cause == PollCause::Queued) || self.result.is_some() {
             return false;
         }
         header.begin_poll();

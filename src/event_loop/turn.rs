@@ -18,7 +18,7 @@ use crate::phase::poll::Wait;
 use crate::phase::{Callback, Deliver};
 use crate::ready;
 use crate::slots::Key;
-use crate::tasks::{Cause, Message, Waiter};
+use crate::tasks::{Message, PollCause, Waiter};
 
 /// Poll looks for due timers after this many callbacks; reading the clock costs about as much as
 /// one of them.
@@ -261,7 +261,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Gives a task its turn.
-    fn run(&mut self, key: Key, cause: Cause) {
+    fn run(&mut self, key: Key, cause: PollCause) {
         if self.event_loop.is_measuring {
             self.run_measured(key, cause);
         } else {
@@ -271,7 +271,7 @@ impl<'a> Turn<'a> {
 
     /// The same, and takes the time of it.
     #[cold]
-    fn run_measured(&mut self, key: Key, cause: Cause) {
+    fn run_measured(&mut self, key: Key, cause: PollCause) {
         let started = Instant::now();
         if self.poll(key, cause) {
             let tasks = &self.event_loop.tasks;
@@ -281,7 +281,7 @@ impl<'a> Turn<'a> {
 
     /// Polls a task, with all that belongs to a poll. Returns whether it was there to be polled.
     #[inline]
-    fn poll(&mut self, key: Key, cause: Cause) -> bool {
+    fn poll(&mut self, key: Key, cause: PollCause) -> bool {
         let l = self.event_loop;
         coop::begin_poll();
         let was_run = match &mut self.root {
@@ -323,8 +323,8 @@ impl<'a> Turn<'a> {
         let l = self.event_loop;
         match callback {
             Callback::Tell(waiter) => self.end_wait(waiter),
-            Callback::LeftOver(key) => self.run(key, Cause::Queued),
-            Callback::Message(Message::Wake(header)) => self.run(header.key(), Cause::Event),
+            Callback::LeftOver(key) => self.run(key, PollCause::Queued),
+            Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Event),
             Callback::Message(Message::Call(call)) => {
                 if let Err(payload) = panics::contain(call) {
                     panics::discard(payload);
@@ -342,7 +342,7 @@ impl<'a> Turn<'a> {
     #[inline]
     fn end_wait(&mut self, waiter: Waiter) {
         match waiter {
-            Waiter::Task(key) => self.run(key, Cause::Event),
+            Waiter::Task(key) => self.run(key, PollCause::Event),
             waker @ Waiter::Foreign(_) => self.event_loop.tasks.tell(waker),
         }
     }
@@ -352,7 +352,7 @@ impl<'a> Turn<'a> {
     fn tell_source(&mut self, source: Key) {
         let sources = &self.event_loop.poll.sources;
         match sources.take_ready_waiters(source, &mut self.waiters) {
-            Some(Waiter::Task(key)) => self.run(key, Cause::Event),
+            Some(Waiter::Task(key)) => self.run(key, PollCause::Event),
             single => self.tell_all(single),
         }
     }
@@ -405,7 +405,7 @@ impl Deliver for Turn<'_> {
         while self.may_go_on()
             && let Some(key) = woken.pop_front()
         {
-            self.run(key, Cause::Queued);
+            self.run(key, PollCause::Queued);
         }
         for key in woken.into_iter().rev() {
             self.event_loop.pending.push_front(Callback::LeftOver(key));
@@ -416,7 +416,7 @@ impl Deliver for Turn<'_> {
         while self.may_go_on()
             && let Some(key) = ready::pop()
         {
-            self.run(key, Cause::Queued);
+            self.run(key, PollCause::Queued);
         }
     }
 

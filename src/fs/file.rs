@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use self::changes::Changes;
-use self::cursor::{Caller, Cursor};
+use self::cursor::{CallId, Cursor};
 use super::failure::cannot;
 use super::in_flight::{self, InFlight, Operate};
 use super::{OpenOptions, cached, job};
@@ -104,7 +104,7 @@ pub struct File {
     open: Arc<Open>,
     cursor: InFlight<Cursor>,
     /// The last call of a method that uses the cursor.
-    caller: Caller,
+    call: CallId,
     /// Whether what is under way, or was last, is a write whose result no call has had.
     is_writing: bool,
 }
@@ -252,7 +252,7 @@ impl File {
         File {
             cursor: InFlight::new(cursor(Arc::clone(&open))),
             open,
-            caller: Caller::TRAITS,
+            call: CallId::TRAITS,
             is_writing: false,
         }
     }
@@ -268,8 +268,8 @@ impl File {
     #[track_caller]
     pub fn into_std(mut self) -> impl Future<Output = io::Result<std::fs::File>> {
         called_here(async move {
-            let caller = self.caller.next();
-            poll_fn(|cx| self.poll_let_go(cx, caller)).await?;
+            let call = self.call.next();
+            poll_fn(|cx| self.poll_let_go(cx, call)).await?;
             let File { open, cursor, .. } = self;
             drop(cursor);
             match Arc::try_unwrap(open) {

@@ -21,7 +21,7 @@ use crate::phase::close::Closing;
 use crate::phase::poll::Kind;
 use crate::ready::LoopId;
 use crate::slots::Key;
-use crate::tasks::Asker;
+use crate::tasks::Caller;
 use registration::Link;
 
 /// What a successful operation says about the next one.
@@ -235,8 +235,8 @@ impl Future for Closed {
         let Some(event_loop) = context::home(self.home) else {
             return Poll::Ready(());
         };
-        let asker = Asker::new(self.home, cx.waker());
-        event_loop.close.poll(self.ticket, asker)
+        let caller = Caller::new(self.home, cx.waker());
+        event_loop.close.poll(self.ticket, caller)
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::Poll;
 use super::line::Line;
 use super::{Callback, Deliver};
 use crate::slots::Key;
-use crate::tasks::{Asker, Waiter};
+use crate::tasks::{Caller, Waiter};
 
 /// Something that was closed.
 pub(crate) struct Closing {
@@ -49,10 +49,10 @@ impl Close {
         self.line.borrow_mut().push(closing)
     }
 
-    /// Whether the close of `ticket` has happened; if not, `asker` will be told.
-    pub(crate) fn poll(&self, ticket: u64, asker: Asker<'_>) -> Poll<()> {
+    /// Whether the close of `ticket` has happened; if not, `caller` will be told.
+    pub(crate) fn poll(&self, ticket: u64, caller: Caller<'_>) -> Poll<()> {
         // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
-        let waiter = asker.to_waiter();
+        let waiter = caller.to_waiter();
         let mut line = self.line.borrow_mut();
         let Some(closing) = line.get_mut(ticket) else {
             return Poll::Ready(());

@@ -12,7 +12,7 @@ use super::candidates::{Candidates, Verdict};
 use super::{Callback, Deliver};
 use crate::clock::NEVER;
 use crate::slots::Key;
-use crate::tasks::{Asker, Owner, ReferencedAgain, Tasks, Waiter};
+use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
 use wheel::Wheel;
 
 pub(crate) use wheel::TimerKey;
@@ -83,17 +83,17 @@ impl Timers {
         self.candidates.add(key, || wheel.entries());
     }
 
-    /// Releases the timer if it has fired. Else it tells who waits; if that is not `asker`, it must be
+    /// Releases the timer if it has fired. Else it tells who waits; if that is not `caller`, it must be
     /// said so by [`set_waiter`](Timers::set_waiter). Runs no foreign code.
     #[inline]
-    pub(crate) fn check(&self, key: TimerKey, asker: Asker<'_>) -> Checked {
+    pub(crate) fn check(&self, key: TimerKey, caller: Caller<'_>) -> Checked {
         let mut wheel = self.wheel.borrow_mut();
         if let Some(waiter) = wheel.remove_fired(key) {
             debug_assert!(waiter.is_none(), "firing took it");
             return Checked::Fired;
         }
         match wheel.get_mut(key) {
-            Some(Some(waiter)) if asker.is(waiter) => Checked::Waits,
+            Some(Some(waiter)) if caller.is(waiter) => Checked::Waits,
             _ => Checked::WaitsForOther,
         }
     }
@@ -256,7 +256,7 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn nobody() -> Waiter {
-        Asker::new(LoopId::next(), Waker::noop()).to_waiter()
+        Caller::new(LoopId::next(), Waker::noop()).to_waiter()
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::tasks::Failure;
 /// Why a task has no output: it was cancelled, or it panicked, or there was no thread to run it.
 pub struct JoinError {
     id: Id,
-    cause: Cause,
+    cause: JoinErrorKind,
 }
 
-enum Cause {
+enum JoinErrorKind {
     Cancelled,
     // The lock makes the error `Sync`, which a payload need not be.
     Panicked(Mutex<Box<dyn Any + Send>>),
@@ -26,21 +26,21 @@ enum Cause {
 impl JoinError {
     pub(crate) fn new(id: u64, failure: Failure) -> Self {
         let cause = match failure {
-            Failure::Cancelled => Cause::Cancelled,
-            Failure::Panicked(payload) => Cause::Panicked(Mutex::new(payload)),
-            Failure::NoWorker(error) => Cause::NoWorker(error),
+            Failure::Cancelled => JoinErrorKind::Cancelled,
+            Failure::Panicked(payload) => JoinErrorKind::Panicked(Mutex::new(payload)),
+            Failure::NoWorker(error) => JoinErrorKind::NoWorker(error),
         };
         JoinError { id: Id(id), cause }
     }
 
     /// Returns whether the task was aborted, or its runtime ended first.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.cause, Cause::Cancelled)
+        matches!(self.cause, JoinErrorKind::Cancelled)
     }
 
     /// Returns whether the task panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self.cause, Cause::Panicked(_))
+        matches!(self.cause, JoinErrorKind::Panicked(_))
     }
 
     /// Returns what the task panicked with, for [`resume_unwind`](std::panic::resume_unwind).
@@ -63,7 +63,7 @@ impl JoinError {
     /// This error itself, if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.cause {
-            Cause::Panicked(payload) => {
+            JoinErrorKind::Panicked(payload) => {
                 Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
             cause => Err(JoinError { cause, ..self }),
@@ -80,8 +80,8 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id;
         match &self.cause {
-            Cause::Cancelled => write!(f, "task {id} was cancelled"),
-            Cause::Panicked(payload) => {
+            JoinErrorKind::Cancelled => write!(f, "task {id} was cancelled"),
+            JoinErrorKind::Panicked(payload) => {
                 // What is written to may be users' code, and show this error as well.
                 let message = {
                     let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,9 @@ impl fmt::Display for JoinError {
                 };
                 write!(f, "task {id} panicked: {message}")
             }
-            Cause::NoWorker(error) => write!(f, "task {id} found no worker thread: {error}"),
+            JoinErrorKind::NoWorker(error) => {
+                write!(f, "task {id} found no worker thread: {error}")
+            }
         }
     }
 }
@@ -103,7 +105,7 @@ impl fmt::Debug for JoinError {
 impl Error for JoinError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
-            Cause::NoWorker(error) => Some(error),
+            JoinErrorKind::NoWorker(error) => Some(error),
             _ => None,
         }
     }
@@ -112,7 +114,7 @@ impl Error for JoinError {
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
         match error.cause {
-            Cause::NoWorker(ref cause) => {
+            JoinErrorKind::NoWorker(ref cause) => {
                 let kind = match cause.kind() {
                     // That is what the OS says of a thread too many. But who polls for I/O takes it
                     // for a reason to wait.
@@ -121,7 +123,7 @@ impl From<JoinError> for io::Error {
                 };
                 io::Error::new(kind, error)
             }
-            Cause::Cancelled | Cause::Panicked(_) => io::Error::other(error),
+            JoinErrorKind::Cancelled | JoinErrorKind::Panicked(_) => io::Error::other(error),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
 use crate::ready::LoopId;
-use crate::tasks::{Asker, Waiter};
+use crate::tasks::{Caller, Waiter};
 
 /// Lets everything else have its turn: the task goes on in the next check phase, after the other
 /// tasks that are ready and after a look at the OS.
@@ -83,7 +83,7 @@ impl Future for YieldNow {
 fn join_line(cx: &Context<'_>) -> Option<State> {
     context::with(|event_loop| {
         let home = event_loop.id();
-        let own = Asker::new(home, cx.waker()).as_task()?;
+        let own = Caller::new(home, cx.waker()).as_task()?;
         let ticket = event_loop.check.push(Waiter::Task(own));
         Some(State::Waiting(home, ticket))
     })?
@@ -96,15 +96,15 @@ impl YieldNow {
     fn poll_for_another(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let event_loop = context::expect_current();
         let (home, check) = (event_loop.id(), &event_loop.check);
-        let asker = Asker::new(home, cx.waker());
+        let caller = Caller::new(home, cx.waker());
         match self.state {
             State::New => {
-                self.state = State::Waiting(home, check.push(asker.to_waiter()));
+                self.state = State::Waiting(home, check.push(caller.to_waiter()));
                 event_loop.touch();
             }
             // Whoever polls again may have another waker. On another loop the ticket says nothing.
             State::Waiting(id, ticket)
-                if id == home && check.replace(ticket, Some(asker.to_waiter())).is_ok() => {}
+                if id == home && check.replace(ticket, Some(caller.to_waiter())).is_ok() => {}
             State::Waiting(..) | State::Done => {
                 self.state = State::Done;
                 return Poll::Ready(());

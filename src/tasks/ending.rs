@@ -9,7 +9,7 @@ use std::sync::atomic::{self, Ordering};
 use std::task::Context;
 
 use super::work::Erased;
-use super::{Asker, Header, Joiner, Task, TaskBody, Tasks, Waiter};
+use super::{Caller, Header, Joiner, Task, TaskBody, Tasks, Waiter};
 use crate::panics;
 use crate::ready;
 use crate::slots::{Key, Slots};
@@ -74,7 +74,7 @@ impl Tasks {
     /// with nothing done, if wakers from elsewhere have a part in this.
     #[inline]
     pub(crate) fn await_end_plainly(&self, key: Key, cx: &Context<'_>) -> bool {
-        let Some(own) = Asker::new(self.home, cx.waker()).as_task() else {
+        let Some(own) = Caller::new(self.home, cx.waker()).as_task() else {
             return false;
         };
         let mut slots = self.slots.borrow_mut();
@@ -89,15 +89,15 @@ impl Tasks {
 
     /// Has whoever polls with `cx` woken when the task `key` ends, which it has not yet.
     pub(crate) fn await_end(&self, key: Key, cx: &Context<'_>) {
-        let asker = Asker::new(self.home, cx.waker());
+        let caller = Caller::new(self.home, cx.waker());
         if let Some(task) = self.slots.borrow().get(key)
             && let Joiner::Awaited(joiner) = &task.joiner
-            && asker.is(joiner)
+            && caller.is(joiner)
         {
             return;
         }
         // Cloning and dropping a waker runs foreign code, so not under the borrow.
-        let joiner = Joiner::Awaited(asker.to_waiter());
+        let joiner = Joiner::Awaited(caller.to_waiter());
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key);
         let old = task.map(|task| mem::replace(&mut task.joiner, joiner));

@@ -16,7 +16,7 @@ pub(crate) enum Waiter {
     /// A task of this loop, by itself.
     Task(Key),
     /// Somebody else: another executor, or a combinator with wakers of its own.
-    Foreign(Box<Foreign>),
+    Foreign(Box<ForeignWaker>),
 }
 
 /// What can be said of the task on whose behalf a waiter waits.
@@ -34,7 +34,7 @@ pub(crate) enum Owner {
 }
 
 /// A waker that is not a task's own.
-pub(crate) struct Foreign {
+pub(crate) struct ForeignWaker {
     pub(crate) waker: Waker,
     /// The task that was being polled when it came; [`Key::DANGLING`] if none was.
     owner: Key,
@@ -68,7 +68,7 @@ impl fmt::Debug for Waiter {
 
 /// Who asks for something and will wait if it is not there yet.
 #[derive(Clone, Copy)]
-pub(crate) struct Asker<'a> {
+pub(crate) struct Caller<'a> {
     waker: &'a Waker,
     /// The task that is being polled, or [`Key::DANGLING`].
     polled: Key,
@@ -76,12 +76,12 @@ pub(crate) struct Asker<'a> {
     is_own: bool,
 }
 
-impl<'a> Asker<'a> {
+impl<'a> Caller<'a> {
     /// Whoever polls with `waker` on the loop `home`.
     #[inline]
     pub(crate) fn new(home: LoopId, waker: &'a Waker) -> Self {
         let (polled, is_own) = ready::polled_by(home, waker);
-        Asker {
+        Caller {
             waker,
             polled,
             is_own,
@@ -91,7 +91,7 @@ impl<'a> Asker<'a> {
     /// A task that polls by its own waker.
     #[cfg(test)]
     pub(crate) fn task(waker: &'a Waker, polled: Key) -> Self {
-        Asker {
+        Caller {
             waker,
             polled,
             is_own: true,
@@ -101,7 +101,7 @@ impl<'a> Asker<'a> {
     /// One that polls outside of any task.
     #[cfg(test)]
     pub(crate) fn foreign(waker: &'a Waker) -> Self {
-        Asker {
+        Caller {
             waker,
             polled: Key::DANGLING,
             is_own: false,
@@ -137,7 +137,7 @@ impl<'a> Asker<'a> {
         if self.is_own {
             return Waiter::Task(self.polled);
         }
-        Waiter::Foreign(Box::new(Foreign {
+        Waiter::Foreign(Box::new(ForeignWaker {
             waker: self.waker.clone(),
             owner: self.polled,
         }))

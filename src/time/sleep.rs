@@ -15,7 +15,7 @@ use crate::coop;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::timers::{Checked, TimerKey};
 use crate::ready::{self, LoopId};
-use crate::tasks::{Asker, Waiter};
+use crate::tasks::{Caller, Waiter};
 
 /// Waits until `duration` has passed.
 ///
@@ -220,7 +220,7 @@ impl Sleep {
     /// which may enter a loop.
     #[cold]
     fn arm_for_other(&mut self, event_loop: &EventLoop, waker: &Waker) {
-        let waiter = Asker::new(event_loop.id(), waker).to_waiter();
+        let waiter = Caller::new(event_loop.id(), waker).to_waiter();
         self.arm(event_loop, Some(waiter));
     }
 
@@ -235,7 +235,7 @@ impl Sleep {
             State::Armed(shared, key) => {
                 let (id, key) = (shared.id, *key);
                 let checked = context::with_loop(id, |event_loop| {
-                    let checked = event_loop.timers.check(key, Asker::new(id, cx.waker()));
+                    let checked = event_loop.timers.check(key, Caller::new(id, cx.waker()));
                     if let Checked::Fired = checked {
                         self.state.end(event_loop);
                     }
@@ -261,7 +261,7 @@ impl Sleep {
 #[cold]
 fn wait_for_other(id: LoopId, key: TimerKey, waker: &Waker) {
     let event_loop = context::expect_current();
-    let waiter = Asker::new(id, waker).to_waiter();
+    let waiter = Caller::new(id, waker).to_waiter();
     drop(event_loop.timers.set_waiter(key, waiter));
 }
 

@@ -28,12 +28,12 @@ const READ_AT_ONCE: usize = 4 << 10;
 /// Only the call that asked for an operation takes its outcome. The traits cannot say whether they
 /// poll for the same operation again or for a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caller(u64);
+pub(super) struct CallId(u64);
 
-impl Caller {
-    pub(super) const TRAITS: Caller = Caller(0);
+impl CallId {
+    pub(super) const TRAITS: CallId = CallId(0);
 
-    pub(super) fn next(&mut self) -> Caller {
+    pub(super) fn next(&mut self) -> CallId {
         self.0 += 1;
         *self
     }
@@ -47,11 +47,11 @@ pub(super) struct Cursor {
     unread: Range<usize>,
     /// How the last read ended that found no data, and the call that it is for: of a stream it is
     /// for any, because the stream does not tell it twice.
-    read_end: Option<(Option<Caller>, io::Result<()>)>,
+    read_end: Option<(Option<CallId>, io::Result<()>)>,
     /// What the last write was to write.
     sent: Vec<u8>,
-    request: Option<(Caller, Request)>,
-    outcome: Option<(Caller, Outcome)>,
+    request: Option<(CallId, Request)>,
+    outcome: Option<(CallId, CallOutcome)>,
     reads_ahead: bool,
     /// The stamp of the changes by offset that are known here.
     stamp: u64,
@@ -69,7 +69,7 @@ pub(super) enum Request {
 }
 
 /// The outcome of the last write or seek, until its call takes it.
-enum Outcome {
+enum CallOutcome {
     Written(io::Result<usize>),
     Sought(SeekFrom, io::Result<u64>),
 }
@@ -111,21 +111,21 @@ impl Cursor {
     }
 
     /// Puts down what the next job is to do.
-    pub(super) fn request(&mut self, caller: Caller, request: Request) {
+    pub(super) fn request(&mut self, call: CallId, request: Request) {
         match (&self.outcome, request) {
             // The traits may be polled by turns, from two halves of the file.
-            (Some((Caller::TRAITS, Outcome::Written(_))), Request::Read(_)) => {}
+            (Some((CallId::TRAITS, CallOutcome::Written(_))), Request::Read(_)) => {}
             _ => self.discard_outcome(),
         }
         if !matches!(request, Request::Read(_)) {
             self.forget_end();
         }
-        self.request = Some((caller, request));
+        self.request = Some((call, request));
     }
 
     /// Puts down what the next job is to write, up to its limit.
-    pub(super) fn request_write(&mut self, caller: Caller, bufs: &[IoSlice<'_>]) {
-        self.request(caller, Request::Write);
+    pub(super) fn request_write(&mut self, call: CallId, bufs: &[IoSlice<'_>]) {
+        self.request(call, Request::Write);
         self.sent.clear();
         for buf in bufs {
             let room = CHUNK_MAX - self.sent.len();
@@ -134,14 +134,10 @@ impl Cursor {
     }
 
     /// Resolves a read from what is here: the data, the end, or the error of its job.
-    pub(super) fn take_read(
-        &mut self,
-        caller: Caller,
-        out: &mut [u8],
-    ) -> Option<io::Result<usize>> {
+    pub(super) fn take_read(&mut self, call: CallId, out: &mut [u8]) -> Option<io::Result<usize>> {
         if self.unread.is_empty() {
             let (to, end) = self.read_end.take()?;
-            return (to.is_none() || to == Some(caller)).then_some(end.map(|()| 0));
+            return (to.is_none() || to == Some(call)).then_some(end.map(|()| 0));
         }
         if !self.is_current() {
             return None;
@@ -155,7 +151,7 @@ impl Cursor {
 
     /// Reads what is in the kernel's memory, after [`take_read`](Cursor::take_read) found nothing
     /// here.
-    pub(super) fn read_cached(&mut self, caller: Caller, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn read_cached(&mut self, call: CallId, out: &mut [u8]) -> Option<usize> {
         // Where the cursor is shared, another reader may hold it and wait for the disk.
         if !self.reads_ahead || self.is_ahead() || self.open.changes.are_abandoned() {
             return None;
@@ -172,28 +168,28 @@ impl Cursor {
         // Before it is read: what is changed meanwhile counts as not seen.
         self.stamp = self.open.changes.stamp();
         let n = cached::read_at_cursor(self.open.as_cached(), buf)?;
-        self.note_read(Some(caller), n);
-        self.take_read(caller, out)?.ok()
+        self.note_read(Some(call), n);
+        self.take_read(call, out)?.ok()
     }
 
     /// Resolves a write of `bufs`, if that is what the last job has done.
     ///
-    /// Of the traits all that is known is the data. A caller that dropped the future of one write,
+    /// Of the traits all that is known is the data. A call that dropped the future of one write,
     /// and writes something else now, must not be told that it is written. So what was written must
     /// be what is to be written now; for an error, or for nothing, all of it must be the same.
     pub(super) fn take_write(
         &mut self,
-        caller: Caller,
+        call: CallId,
         bufs: &[IoSlice<'_>],
     ) -> Option<io::Result<usize>> {
-        if let Some((by, Outcome::Written(result))) = &self.outcome {
+        if let Some((by, CallOutcome::Written(result))) = &self.outcome {
             let same = match result {
                 Ok(n) if *n > 0 => &self.sent[..*n],
                 _ => &self.sent[..],
             };
-            if *by == caller && (caller != Caller::TRAITS || starts_with(bufs, same)) {
+            if *by == call && (call != CallId::TRAITS || starts_with(bufs, same)) {
                 return match self.outcome.take() {
-                    Some((_, Outcome::Written(result))) => Some(result),
+                    Some((_, CallOutcome::Written(result))) => Some(result),
                     _ => None,
                 };
             }
@@ -204,20 +200,20 @@ impl Cursor {
     /// Resolves a seek to `position`, if that is what the last job has done.
     pub(super) fn take_seek(
         &mut self,
-        caller: Caller,
+        call: CallId,
         position: SeekFrom,
     ) -> Option<io::Result<u64>> {
         match self.outcome.take_if(|(by, outcome)| {
-            *by == caller && matches!(outcome, Outcome::Sought(to, _) if *to == position)
+            *by == call && matches!(outcome, CallOutcome::Sought(to, _) if *to == position)
         }) {
-            Some((_, Outcome::Sought(_, result))) => Some(result),
+            Some((_, CallOutcome::Sought(_, result))) => Some(result),
             _ => None,
         }
     }
 
     /// The error with which the job of a call failed that reads nothing and has no outcome.
-    pub(super) fn take_failure(&mut self, caller: Caller) -> io::Result<()> {
-        match self.read_end.take_if(|(to, _)| *to == Some(caller)) {
+    pub(super) fn take_failure(&mut self, call: CallId) -> io::Result<()> {
+        match self.read_end.take_if(|(to, _)| *to == Some(call)) {
             Some((_, Err(error))) => Err(error),
             _ => Ok(()),
         }
@@ -225,7 +221,7 @@ impl Cursor {
 
     /// Keeps the error of the last write for the next flush, if its call has not had it.
     pub(super) fn keep_write_error(&mut self) {
-        if matches!(self.outcome, Some((_, Outcome::Written(Err(_))))) {
+        if matches!(self.outcome, Some((_, CallOutcome::Written(Err(_))))) {
             self.discard_outcome();
         }
     }
@@ -233,7 +229,7 @@ impl Cursor {
     /// Discards the outcome of the last operation: no call takes it. The error of a write is kept
     /// for the next flush.
     pub(super) fn discard_outcome(&mut self) {
-        if let Some((_, Outcome::Written(Err(error)))) = self.outcome.take() {
+        if let Some((_, CallOutcome::Written(Err(error)))) = self.outcome.take() {
             self.open.changes.keep_write_error(error);
         }
     }
@@ -251,7 +247,7 @@ impl Cursor {
         }
     }
 
-    fn note_read(&mut self, to: Option<Caller>, n: usize) {
+    fn note_read(&mut self, to: Option<CallId>, n: usize) {
         if n == 0 {
             // Files are often kept open at their end. A growing one gets its memory again.
             self.buf = Vec::new();
@@ -264,19 +260,19 @@ impl Cursor {
 /// For jobs.
 impl Operate for Cursor {
     fn operate(&mut self) {
-        let Some((caller, request)) = self.request else {
+        let Some((call, request)) = self.request else {
             return;
         };
         self.refresh();
         match request {
-            Request::Read(len) => self.read(caller, len),
+            Request::Read(len) => self.read(call, len),
             Request::Write => {
                 let result = self.write();
-                self.outcome = Some((caller, Outcome::Written(result)));
+                self.outcome = Some((call, CallOutcome::Written(result)));
             }
             Request::Seek(position) => {
                 let result = self.seek(position);
-                self.outcome = Some((caller, Outcome::Sought(position, result)));
+                self.outcome = Some((call, CallOutcome::Sought(position, result)));
             }
             Request::LetGo => self.let_go(),
         }
@@ -289,14 +285,14 @@ impl Operate for Cursor {
 
     fn fail(&mut self, error: io::Error) {
         match self.request.take() {
-            Some((caller, Request::Read(_) | Request::LetGo)) => {
-                self.read_end = Some((Some(caller), Err(error)));
+            Some((call, Request::Read(_) | Request::LetGo)) => {
+                self.read_end = Some((Some(call), Err(error)));
             }
-            Some((caller, Request::Write)) => {
-                self.outcome = Some((caller, Outcome::Written(Err(error))));
+            Some((call, Request::Write)) => {
+                self.outcome = Some((call, CallOutcome::Written(Err(error))));
             }
-            Some((caller, Request::Seek(position))) => {
-                self.outcome = Some((caller, Outcome::Sought(position, Err(error))));
+            Some((call, Request::Seek(position))) => {
+                self.outcome = Some((call, CallOutcome::Sought(position, Err(error))));
             }
             None => {}
         }
@@ -317,7 +313,7 @@ impl Cursor {
     }
 
     /// Reads, for a call that wants `len` bytes.
-    fn read(&mut self, caller: Caller, len: usize) {
+    fn read(&mut self, call: CallId, len: usize) {
         if self.is_ahead() {
             return;
         }
@@ -329,7 +325,7 @@ impl Cursor {
         };
         let len = len.min(CHUNK_MAX);
         self.make_room(len);
-        let to = is_regular.then_some(caller);
+        let to = is_regular.then_some(call);
         let buf = &mut self.buf[..len];
         match retry(|| (&self.open.file).read(buf)) {
             Ok(n) => self.note_read(to, n),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
 
-use super::cursor::{Caller, Request};
+use super::cursor::{CallId, Request};
 use super::{File, do_nothing, poll_nothing};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
@@ -43,8 +43,8 @@ impl File {
     #[track_caller]
     pub fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         called_here(async move {
-            let caller = self.caller.next();
-            poll_fn(|cx| self.poll_read_cursor(cx, caller, buf)).await
+            let call = self.call.next();
+            poll_fn(|cx| self.poll_read_cursor(cx, call, buf)).await
         })
     }
 
@@ -89,8 +89,8 @@ impl File {
     #[track_caller]
     pub fn write(&mut self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
         called_here(async move {
-            let caller = self.caller.next();
-            poll_fn(|cx| self.poll_write_cursor(cx, caller, &[IoSlice::new(buf)])).await
+            let call = self.call.next();
+            poll_fn(|cx| self.poll_write_cursor(cx, call, &[IoSlice::new(buf)])).await
         })
     }
 
@@ -170,15 +170,15 @@ impl File {
     #[track_caller]
     pub fn seek(&mut self, position: SeekFrom) -> impl Future<Output = io::Result<u64>> {
         called_here(async move {
-            let caller = self.caller.next();
-            poll_fn(|cx| self.poll_seek_cursor(cx, caller, position)).await
+            let call = self.call.next();
+            poll_fn(|cx| self.poll_seek_cursor(cx, call, position)).await
         })
     }
 
     fn poll_read_cursor(
         &mut self,
         cx: &mut Context<'_>,
-        caller: Caller,
+        call: CallId,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
@@ -187,16 +187,16 @@ impl File {
         let len = buf.len();
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_read(caller, buf) {
+            if let Some(result) = cursor.take_read(call, buf) {
                 charge(&result);
                 return Poll::Ready(result);
             }
-            if let Some(n) = cursor.read_cached(caller, buf) {
+            if let Some(n) = cursor.read_cached(call, buf) {
                 coop::charge(n);
                 return Poll::Ready(Ok(n));
             }
             in_flight::check_loop()?;
-            cursor.request(caller, Request::Read(len));
+            cursor.request(call, Request::Read(len));
             drop(cursor);
             self.is_writing = false;
             self.cursor.start(Purpose::Read);
@@ -206,7 +206,7 @@ impl File {
     fn poll_write_cursor(
         &mut self,
         cx: &mut Context<'_>,
-        caller: Caller,
+        call: CallId,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
@@ -214,13 +214,13 @@ impl File {
         }
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_write(caller, bufs) {
+            if let Some(result) = cursor.take_write(call, bufs) {
                 self.is_writing = false;
                 charge(&result);
                 return Poll::Ready(result);
             }
             in_flight::check_loop()?;
-            cursor.request_write(caller, bufs);
+            cursor.request_write(call, bufs);
             drop(cursor);
             self.is_writing = true;
             self.cursor.start(Purpose::Change);
@@ -246,16 +246,16 @@ impl File {
     fn poll_seek_cursor(
         &mut self,
         cx: &mut Context<'_>,
-        caller: Caller,
+        call: CallId,
         position: SeekFrom,
     ) -> Poll<io::Result<u64>> {
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            if let Some(result) = cursor.take_seek(caller, position) {
+            if let Some(result) = cursor.take_seek(call, position) {
                 return Poll::Ready(result);
             }
             in_flight::check_loop()?;
-            cursor.request(caller, Request::Seek(position));
+            cursor.request(call, Request::Seek(position));
             drop(cursor);
             self.is_writing = false;
             self.cursor.start(Purpose::Change);
@@ -266,16 +266,16 @@ impl File {
     pub(super) fn poll_let_go(
         &mut self,
         cx: &mut Context<'_>,
-        caller: Caller,
+        call: CallId,
     ) -> Poll<io::Result<()>> {
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
-            cursor.take_failure(caller)?;
+            cursor.take_failure(call)?;
             if !cursor.is_ahead() {
                 return Poll::Ready(Ok(()));
             }
             in_flight::check_loop()?;
-            cursor.request(caller, Request::LetGo);
+            cursor.request(call, Request::LetGo);
             drop(cursor);
             self.cursor.start(Purpose::Change);
         }
@@ -308,7 +308,7 @@ impl AsyncRead for File {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        without_would_block(self.poll_read_cursor(cx, Caller::TRAITS, buf))
+        without_would_block(self.poll_read_cursor(cx, CallId::TRAITS, buf))
     }
 }
 
@@ -327,7 +327,7 @@ impl AsyncWrite for File {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        without_would_block(self.poll_write_cursor(cx, Caller::TRAITS, bufs))
+        without_would_block(self.poll_write_cursor(cx, CallId::TRAITS, bufs))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -347,6 +347,6 @@ impl AsyncSeek for File {
         cx: &mut Context<'_>,
         position: SeekFrom,
     ) -> Poll<io::Result<u64>> {
-        self.poll_seek_cursor(cx, Caller::TRAITS, position)
+        self.poll_seek_cursor(cx, CallId::TRAITS, position)
     }
 }

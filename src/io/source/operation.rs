@@ -13,7 +13,7 @@ use crate::coop;
 use crate::event_loop::EventLoop;
 use crate::phase::poll::{Direction, Readiness, WaiterId};
 use crate::slots::Key;
-use crate::tasks::Asker;
+use crate::tasks::Caller;
 
 impl<T: AsFd> Source<T> {
     /// Awaits `operation`, which is tried until it does not block.
@@ -157,8 +157,8 @@ impl<T: AsFd> Source<T> {
             Ok(key) => key,
             Err(error) => return Attempt::Refused(error),
         };
-        let asker = Asker::new(event_loop.id(), cx.waker());
-        if sources.wait_by_task(key, direction, waiter, &asker) {
+        let caller = Caller::new(event_loop.id(), cx.waker());
+        if sources.wait_by_task(key, direction, waiter, &caller) {
             Attempt::Waits
         } else {
             Attempt::WaitsByWaker(key)
@@ -183,10 +183,10 @@ fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut 
     let Some(event_loop) = context::current() else {
         return;
     };
-    let asker = Asker::new(event_loop.id(), cx.waker());
+    let caller = Caller::new(event_loop.id(), cx.waker());
     let tick = event_loop.ticks.get();
     let sources = &event_loop.poll.sources;
-    sources.wait_by_waker(key, direction, waiter, &asker, &event_loop.tasks, tick);
+    sources.wait_by_waker(key, direction, waiter, &caller, &event_loop.tasks, tick);
 }
 
 /// How many bytes an attempt has moved.

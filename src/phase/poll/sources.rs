@@ -11,7 +11,7 @@ use mio::event::Event;
 use super::waiters::{Entry, WaiterId, Waiters};
 use crate::phase::candidates::{Candidates, Verdict};
 use crate::slots::{Key, Slots};
-use crate::tasks::{Asker, Owner, ReferencedAgain, Tasks, Waiter};
+use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +243,7 @@ impl Sources {
         }
     }
 
-    /// An operation would block: lets `asker`, if it is a task that polls by its own waker, be woken
+    /// An operation would block: lets `caller`, if it is a task that polls by its own waker, be woken
     /// when the operation may succeed. False if that takes a waker, or room to be made: then
     /// [`wait_by_waker`](Sources::wait_by_waker) does it. Runs no foreign code.
     #[inline]
@@ -252,16 +252,16 @@ impl Sources {
         key: Key,
         direction: Direction,
         id: &mut WaiterId,
-        asker: &Asker<'_>,
+        caller: &Caller<'_>,
     ) -> bool {
-        let Some(task) = asker.as_task() else {
+        let Some(task) = caller.as_task() else {
             return false;
         };
         self.number(id);
         self.candidates.add(key, || self.slots.borrow().len());
         let is_added = self.change_list(key, direction, |side| {
             side.readiness = Readiness::NotReady;
-            side.waiters.add_task(*id, asker, Waiter::Task(task))
+            side.waiters.add_task(*id, caller, Waiter::Task(task))
         });
         is_added == Some(true)
     }
@@ -273,24 +273,24 @@ impl Sources {
         key: Key,
         direction: Direction,
         id: &mut WaiterId,
-        asker: &Asker<'_>,
+        caller: &Caller<'_>,
         tasks: &Tasks,
         tick: u64,
     ) {
         let owner = |waiter: &Waiter| tasks.owner(waiter);
         self.number(id);
         if *id == WaiterId::POLLER {
-            *id = WaiterId::poller(tasks.polls(asker.polled()));
+            *id = WaiterId::poller(tasks.polls(caller.polled()));
         }
         let is_there = self.change_list(key, direction, |side| {
             side.readiness = Readiness::NotReady;
-            side.waiters.renew(*id, asker)
+            side.waiters.renew(*id, caller)
         });
         if is_there != Some(false) {
             return;
         }
         self.candidates.add(key, || self.slots.borrow().len());
-        let waiter = asker.to_waiter();
+        let waiter = caller.to_waiter();
         let mut swept = Vec::new();
         let old = self.change_list(key, direction, |side| {
             if side.waiters.is_full() {

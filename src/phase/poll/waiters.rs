@@ -11,7 +11,7 @@
 use std::mem;
 
 use crate::phase::candidates::Verdict;
-use crate::tasks::{Asker, Owner, Waiter};
+use crate::tasks::{Caller, Owner, Waiter};
 
 /// How many entries may stand behind the first before those are looked for that have stopped
 /// waiting without saying so. The limit doubles while this happens often; see [`Waiters::sweep`].
@@ -70,11 +70,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether this is the entry of `asker`, which asks as `id`.
+    /// Whether this is the entry of `caller`, which asks as `id`.
     #[inline]
-    fn is(&self, id: WaiterId, asker: &Asker<'_>) -> bool {
+    fn is(&self, id: WaiterId, caller: &Caller<'_>) -> bool {
         if id.is_poller() {
-            self.id.is_poller() && asker.is(&self.waiter)
+            self.id.is_poller() && caller.is(&self.waiter)
         } else {
             self.id == id
         }
@@ -157,22 +157,22 @@ impl Waiters {
     /// Adds `task`, which polls by its own waker, or finds its entry. Returns false, with nothing
     /// done, where that takes more: a waker is to be dropped, or the list is to be swept.
     #[inline]
-    pub(super) fn add_task(&mut self, id: WaiterId, asker: &Asker<'_>, task: Waiter) -> bool {
+    pub(super) fn add_task(&mut self, id: WaiterId, caller: &Caller<'_>, task: Waiter) -> bool {
         match &mut self.first {
             None => {
                 self.first = Some(Entry { id, waiter: task });
                 true
             }
-            Some(first) if first.is(id, asker) && !first.is_waker() => {
+            Some(first) if first.is(id, caller) && !first.is_waker() => {
                 first.waiter = task;
                 true
             }
-            Some(_) => self.add_task_behind(id, asker, task),
+            Some(_) => self.add_task_behind(id, caller, task),
         }
     }
 
-    fn add_task_behind(&mut self, id: WaiterId, asker: &Asker<'_>, task: Waiter) -> bool {
-        if let Some(entry) = self.iter_mut().find(|entry| entry.is(id, asker)) {
+    fn add_task_behind(&mut self, id: WaiterId, caller: &Caller<'_>, task: Waiter) -> bool {
+        if let Some(entry) = self.iter_mut().find(|entry| entry.is(id, caller)) {
             let is_task = !entry.is_waker();
             if is_task {
                 entry.waiter = task;
@@ -186,11 +186,11 @@ impl Waiters {
         has_room
     }
 
-    /// Notes that `asker` asks again, if its entry is as it should be. False if there is none, or it
+    /// Notes that `caller` asks again, if its entry is as it should be. False if there is none, or it
     /// would wake something else.
-    pub(super) fn renew(&mut self, id: WaiterId, asker: &Asker<'_>) -> bool {
+    pub(super) fn renew(&mut self, id: WaiterId, caller: &Caller<'_>) -> bool {
         let mut entries = self.iter_mut();
-        match entries.find(|entry| entry.is(id, asker) && asker.is(&entry.waiter)) {
+        match entries.find(|entry| entry.is(id, caller) && caller.is(&entry.waiter)) {
             Some(entry) => {
                 entry.id = id;
                 true
@@ -343,15 +343,15 @@ mod tests {
 
     fn operation(waiters: &mut Waiters, number: u64, task: u64) -> bool {
         let own = waker();
-        let asker = Asker::task(&own, key(task));
+        let caller = Caller::task(&own, key(task));
         let id = WaiterId::operation(number);
-        waiters.add_task(id, &asker, Waiter::Task(key(task)))
+        waiters.add_task(id, &caller, Waiter::Task(key(task)))
     }
 
     fn poller(waiters: &mut Waiters, task: u64) -> bool {
         let own = waker();
-        let asker = Asker::task(&own, key(task));
-        waiters.add_task(WaiterId::POLLER, &asker, Waiter::Task(key(task)))
+        let caller = Caller::task(&own, key(task));
+        waiters.add_task(WaiterId::POLLER, &caller, Waiter::Task(key(task)))
     }
 
     fn three() -> Waiters {
@@ -399,7 +399,10 @@ mod tests {
         assert!(waiters.remove_task(WaiterId::operation(2)));
         assert_eq!(keys(&waiters), [1, 3]);
         let foreign = waker();
-        let old = waiters.add(WaiterId::operation(4), Asker::foreign(&foreign).to_waiter());
+        let old = waiters.add(
+            WaiterId::operation(4),
+            Caller::foreign(&foreign).to_waiter(),
+        );
         assert!(old.is_none());
         assert!(!waiters.remove_task(WaiterId::operation(4)));
         assert_eq!(waiters.iter().count(), 3);
@@ -414,7 +417,10 @@ mod tests {
         assert_eq!(keys(&waiters), [8, 9, 3]);
 
         let foreign = waker();
-        let old = waiters.add(WaiterId::operation(2), Asker::foreign(&foreign).to_waiter());
+        let old = waiters.add(
+            WaiterId::operation(2),
+            Caller::foreign(&foreign).to_waiter(),
+        );
         assert_eq!(old.unwrap().owner(), Some(key(9)));
         assert!(!operation(&mut waiters, 2, 9), "a waker is to be dropped");
         assert_eq!(keys(&waiters), [8, u64::MAX, 3]);
@@ -464,7 +470,7 @@ mod tests {
         let id = WaiterId::poller(asked_in);
         assert!(
             waiters
-                .add(id, Asker::foreign(&foreign).to_waiter())
+                .add(id, Caller::foreign(&foreign).to_waiter())
                 .is_none()
         );
         swept
