@@ -102,7 +102,7 @@ fn spawn_with<F>(future: F, origin: Origin) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    spawn_work(FutureWork::new(future), origin, First::Ready)
+    spawn_work(FutureWork::new(future), origin, FirstPoll::Ready)
 }
 
 /// Futures and closures from this size on, in bytes, are boxed where they come in. Each function that
@@ -134,7 +134,7 @@ pub(crate) use boxed_if_large;
 
 /// Where a task has its first turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum First {
+enum FirstPoll {
     /// At the end of the ready queue.
     Ready,
     /// In the check phase.
@@ -143,7 +143,7 @@ enum First {
 
 /// Spawns work onto the current loop.
 #[track_caller]
-fn spawn_work<W: Work>(work: W, origin: Origin, first: First) -> JoinHandle<W::Output> {
+fn spawn_work<W: Work>(work: W, origin: Origin, first: FirstPoll) -> JoinHandle<W::Output> {
     let mut work = Some(work);
     let boxed = context::with(|event_loop| Some(event_loop.tasks.box_work(work.take()?)));
     let Some(Some(boxed)) = boxed else {
@@ -159,7 +159,7 @@ fn spawn_work<W: Work>(work: W, origin: Origin, first: First) -> JoinHandle<W::O
 /// have had.
 #[track_caller]
 #[inline(never)]
-fn spawn_any(work: AnyWork, origin: Origin, first: First) -> Result<Spawned, u64> {
+fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned, u64> {
     let mut work = Some(work);
     let spawned = context::with(|event_loop| {
         let identity = event_loop.tasks.identify(origin);
@@ -169,8 +169,8 @@ fn spawn_any(work: AnyWork, origin: Origin, first: First) -> Result<Spawned, u64
             work.take()
         };
         match (work, first) {
-            (Some(work), First::Ready) => Ok(event_loop.spawn(work, identity)),
-            (Some(work), First::Check) => Ok(event_loop.spawn_immediate(work, identity)),
+            (Some(work), FirstPoll::Ready) => Ok(event_loop.spawn(work, identity)),
+            (Some(work), FirstPoll::Check) => Ok(event_loop.spawn_immediate(work, identity)),
             (None, _) => Err(identity.id),
         }
     });
@@ -202,7 +202,7 @@ where
 {
     let remote = Remote::new(shared, Identity::from_elsewhere(origin));
     let handle = JoinHandle::remote(Arc::clone(&remote));
-    let arrival = Arrival {
+    let arrival = RemoteSpawn {
         work: Some(BoxedWork::new(FutureWork::new(future))),
         remote,
     };
@@ -219,12 +219,12 @@ where
 }
 
 /// A task on its way home. Dropped there or before, it was not let in.
-struct Arrival<W: Work<Output: Send>> {
+struct RemoteSpawn<W: Work<Output: Send>> {
     work: Option<BoxedWork<W>>,
     remote: Arc<Remote<W::Output>>,
 }
 
-impl<W: Work<Output: Send>> Arrival<W> {
+impl<W: Work<Output: Send>> RemoteSpawn<W> {
     /// At home: makes a task of what came from elsewhere.
     fn arrive(mut self) {
         let remote = &self.remote;
@@ -240,7 +240,7 @@ impl<W: Work<Output: Send>> Arrival<W> {
     }
 }
 
-impl<W: Work<Output: Send>> Drop for Arrival<W> {
+impl<W: Work<Output: Send>> Drop for RemoteSpawn<W> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
             refuse(self.remote.identity().id, work);

@@ -15,34 +15,34 @@ use crate::tasks::Header;
 #[derive(Clone)]
 pub struct AbortHandle {
     /// None where there is no task to abort.
-    target: Option<Target>,
+    target: Option<AbortTarget>,
     id: Id,
 }
 
 /// What is aborted.
 #[derive(Clone)]
-pub(super) enum Target {
+pub(super) enum AbortTarget {
     /// A task of a loop.
     Local(Arc<Header>),
     /// One that may be awaited on any thread.
     Remote(Arc<dyn Awaited>),
 }
 
-impl Target {
+impl AbortTarget {
     pub(super) fn abort(&self) {
         if self.is_finished() {
             return;
         }
         match self {
-            Target::Local(header) => abort_local(header),
-            Target::Remote(remote) => Arc::clone(remote).abort(),
+            AbortTarget::Local(header) => abort_local(header),
+            AbortTarget::Remote(remote) => Arc::clone(remote).abort(),
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
         match self {
-            Target::Local(header) => header.is_finished(),
-            Target::Remote(remote) => remote.is_finished(),
+            AbortTarget::Local(header) => header.is_finished(),
+            AbortTarget::Remote(remote) => remote.is_finished(),
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn abort_local(header: &Arc<Header>) {
 }
 
 impl AbortHandle {
-    pub(super) fn new(target: Option<Target>, id: Id) -> Self {
+    pub(super) fn new(target: Option<AbortTarget>, id: Id) -> Self {
         AbortHandle { target, id }
     }
 
@@ -69,7 +69,7 @@ impl AbortHandle {
 
     /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        self.target.as_ref().is_none_or(Target::is_finished)
+        self.target.as_ref().is_none_or(AbortTarget::is_finished)
     }
 
     /// Returns the task's id.

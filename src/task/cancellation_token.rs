@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::coop;
 use crate::sync::watchers::WatcherSlot;
-use tree::Member;
+use tree::TokenRef;
 
 /// Tells tasks that they are to stop, from any thread.
 ///
@@ -39,14 +39,14 @@ use tree::Member;
 /// ```
 #[derive(Clone)]
 pub struct CancellationToken {
-    member: Arc<Member>,
+    token: Arc<TokenRef>,
 }
 
 impl CancellationToken {
     /// Makes a token without a parent.
     pub fn new() -> Self {
         CancellationToken {
-            member: Arc::new(Member::root()),
+            token: Arc::new(TokenRef::root()),
         }
     }
 
@@ -56,7 +56,7 @@ impl CancellationToken {
     /// The child keeps nothing of this token alive, and leaves nothing behind in it.
     pub fn child_token(&self) -> CancellationToken {
         CancellationToken {
-            member: Arc::new(self.member.child()),
+            token: Arc::new(self.token.child()),
         }
     }
 
@@ -65,12 +65,12 @@ impl CancellationToken {
     /// When this returns all of them are cancelled, and those who wait have been woken: first those
     /// of this token, in the order in which they came, then those of its children, then of theirs.
     pub fn cancel(&self) {
-        self.member.cancel();
+        self.token.cancel();
     }
 
     /// Returns whether the token is cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.member.is_cancelled()
+        self.token.is_cancelled()
     }
 
     /// Waits until the token is cancelled.
@@ -176,7 +176,7 @@ impl CancellationToken {
     }
 
     fn poll_cancelled(&self, place: &mut WatcherSlot, cx: &Context<'_>) -> Poll<()> {
-        self.member.poll_cancelled(place, cx)
+        self.token.poll_cancelled(place, cx)
     }
 }
 
@@ -213,7 +213,7 @@ impl Future for WaitForCancellationFuture<'_> {
 
 impl Drop for WaitForCancellationFuture<'_> {
     fn drop(&mut self) {
-        self.token.member.leave(&mut self.place);
+        self.token.token.leave(&mut self.place);
     }
 }
 
@@ -236,7 +236,7 @@ impl Future for WaitForCancellationFutureOwned {
 
 impl Drop for WaitForCancellationFutureOwned {
     fn drop(&mut self) {
-        self.token.member.leave(&mut self.place);
+        self.token.token.leave(&mut self.place);
     }
 }
 

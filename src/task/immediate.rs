@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{First, JoinHandle, spawn_work};
+use super::{FirstPoll, JoinHandle, spawn_work};
 use crate::panics;
 use crate::tasks::{Failure, Origin, Outcome, Work};
 
@@ -39,7 +39,7 @@ where
         name: None,
         location: Location::caller(),
     };
-    spawn_work(Immediate(Some(f)), origin, First::Check)
+    spawn_work(Immediate(Some(f)), origin, FirstPoll::Check)
 }
 
 /// A closure as work: done at its first poll.

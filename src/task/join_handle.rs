@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::abort_handle::Target;
+use super::abort_handle::AbortTarget;
 use super::remote::{Awaited, Remote};
 use super::{AbortHandle, Id, JoinError};
 use crate::context;
@@ -49,12 +49,12 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 /// # });
 /// ```
 pub struct JoinHandle<T> {
-    link: Link,
+    link: JoinLink,
     id: Id,
     _output: PhantomData<fn() -> T>,
 }
 
-enum Link {
+enum JoinLink {
     /// A key to a slot of the loop at home.
     Local(Arc<Header>),
     /// A cell that is filled when the task or job ends.
@@ -68,7 +68,7 @@ enum Link {
 }
 
 impl<T> JoinHandle<T> {
-    fn new(link: Link, id: u64) -> Self {
+    fn new(link: JoinLink, id: u64) -> Self {
         JoinHandle {
             link,
             id: Id(id),
@@ -77,7 +77,7 @@ impl<T> JoinHandle<T> {
     }
 
     pub(crate) fn local(spawned: Spawned) -> Self {
-        JoinHandle::new(Link::Local(spawned.header), spawned.id)
+        JoinHandle::new(JoinLink::Local(spawned.header), spawned.id)
     }
 
     /// The handle of what fills `remote`.
@@ -86,15 +86,15 @@ impl<T> JoinHandle<T> {
         T: Send + 'static,
     {
         let id = remote.identity().id;
-        JoinHandle::new(Link::Remote(remote), id)
+        JoinHandle::new(JoinLink::Remote(remote), id)
     }
 
     pub(crate) fn cancelled(id: u64) -> Self {
-        JoinHandle::new(Link::Cancelled, id)
+        JoinHandle::new(JoinLink::Cancelled, id)
     }
 
     pub(crate) fn no_worker(error: io::Error, id: u64) -> Self {
-        JoinHandle::new(Link::NoWorker(error), id)
+        JoinHandle::new(JoinLink::NoWorker(error), id)
     }
 
     /// Cancels the task.
@@ -114,11 +114,11 @@ impl<T> JoinHandle<T> {
         AbortHandle::new(self.target(), self.id)
     }
 
-    fn target(&self) -> Option<Target> {
+    fn target(&self) -> Option<AbortTarget> {
         match &self.link {
-            Link::Local(header) => Some(Target::Local(Arc::clone(header))),
-            Link::Remote(remote) => Some(Target::Remote(Arc::clone(remote))),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
+            JoinLink::Local(header) => Some(AbortTarget::Local(Arc::clone(header))),
+            JoinLink::Remote(remote) => Some(AbortTarget::Remote(Arc::clone(remote))),
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => None,
         }
     }
 
@@ -161,9 +161,9 @@ impl<T> JoinHandle<T> {
 
     fn header(&self) -> Option<&Arc<Header>> {
         match &self.link {
-            Link::Local(header) => Some(header),
-            Link::Remote(remote) => Some(remote.header()),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => None,
+            JoinLink::Local(header) => Some(header),
+            JoinLink::Remote(remote) => Some(remote.header()),
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => None,
         }
     }
 
@@ -176,7 +176,7 @@ impl<T> JoinHandle<T> {
 
     /// A shutdown does not wait for this job, which is a task of the loop here.
     pub(crate) fn set_unawaited_at_end(&self) {
-        if let Link::Local(header) = &self.link {
+        if let JoinLink::Local(header) = &self.link {
             header.set_awaited_at_end(false);
         }
     }
@@ -186,7 +186,7 @@ impl<T> JoinHandle<T> {
         if let Some(header) = self.header() {
             set_ref(header, is_ref);
         }
-        if let Link::Remote(remote) = &self.link {
+        if let JoinLink::Remote(remote) = &self.link {
             remote.hold(is_ref);
         }
     }
@@ -208,12 +208,12 @@ impl<T: 'static> JoinHandle<T> {
     fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
         let mut outcome: Option<Outcome<T>> = None;
         match &self.link {
-            Link::Local(_) => ready!(self.link.poll_local(cx, &mut outcome)),
-            Link::Remote(remote) => {
+            JoinLink::Local(_) => ready!(self.link.poll_local(cx, &mut outcome)),
+            JoinLink::Remote(remote) => {
                 ready!(remote.poll(cx, &mut outcome));
-                self.link = Link::Answered;
+                self.link = JoinLink::Answered;
             }
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => {
                 outcome = Some(Err(self.take_failure()));
             }
         }
@@ -232,36 +232,36 @@ impl<T: 'static> JoinHandle<T> {
     #[track_caller]
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.link {
-            Link::Local(header) if header.is_finished() => Poll::Ready(()),
-            Link::Local(header) => match own_loop(header) {
+            JoinLink::Local(header) if header.is_finished() => Poll::Ready(()),
+            JoinLink::Local(header) => match own_loop(header) {
                 Some(event_loop) => {
                     event_loop.tasks.await_end(header.key(), cx);
                     Poll::Pending
                 }
                 None => Poll::Ready(()),
             },
-            Link::Remote(remote) => remote.watch(cx),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => Poll::Ready(()),
+            JoinLink::Remote(remote) => remote.watch(cx),
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => Poll::Ready(()),
         }
     }
 
     /// Why there never was a task.
     #[track_caller]
     fn take_failure(&mut self) -> Failure {
-        match mem::replace(&mut self.link, Link::Answered) {
-            Link::NoWorker(error) => Failure::NoWorker(error),
-            Link::Answered => panic!("a `JoinHandle` was polled after it had answered"),
+        match mem::replace(&mut self.link, JoinLink::Answered) {
+            JoinLink::NoWorker(error) => Failure::NoWorker(error),
+            JoinLink::Answered => panic!("a `JoinHandle` was polled after it had answered"),
             _ => Failure::Cancelled,
         }
     }
 }
 
-impl Link {
+impl JoinLink {
     /// Moves the outcome of a task of this loop to `out`, an `Option<Outcome<T>>`.
     #[track_caller]
     #[inline(never)]
     fn poll_local(&mut self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
-        let Link::Local(header) = &*self else {
+        let JoinLink::Local(header) = &*self else {
             unreachable!("only tasks of a loop are polled so");
         };
         let key = header.key();
@@ -270,16 +270,16 @@ impl Link {
             if !is_finished {
                 return event_loop.tasks.await_end_plainly(key, cx);
             }
-            if let Link::Local(header) = mem::replace(self, Link::Answered) {
+            if let JoinLink::Local(header) = mem::replace(self, JoinLink::Answered) {
                 event_loop.tasks.take_outcome(header, out);
             }
             true
         });
         if done != Some(true)
-            && let Link::Local(header) = &*self
+            && let JoinLink::Local(header) = &*self
         {
             let Some(event_loop) = own_loop(header) else {
-                *self = Link::Answered;
+                *self = JoinLink::Answered;
                 return Poll::Ready(());
             };
             event_loop.tasks.await_end(key, cx);
@@ -327,10 +327,10 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        match mem::replace(&mut self.link, Link::Answered) {
-            Link::Local(header) => detach(header),
-            Link::Remote(remote) => remote.detach(),
-            Link::Cancelled | Link::NoWorker(_) | Link::Answered => {}
+        match mem::replace(&mut self.link, JoinLink::Answered) {
+            JoinLink::Local(header) => detach(header),
+            JoinLink::Remote(remote) => remote.detach(),
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => {}
         }
     }
 }

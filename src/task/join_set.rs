@@ -1,8 +1,8 @@
 //! A set of tasks, joined in the order in which they end.
 //!
-//! The set watches each task through a waker of its own, the task's *bell*, which puts the task's
+//! The set watches each task through a waker of its own, the task's *end_waker*, which puts the task's
 //! key into the line of those that have ended. So joining looks at no task that has not ended, and
-//! the order is that of the bells.
+//! the order is that of the end wakers.
 //!
 //! What spawns by a [`Handle`](crate::runtime::Handle) or to the worker pool stands in
 //! `runtime/collections.rs`: tasks do not know of those.
@@ -47,21 +47,21 @@ use crate::tasks::wake_contained;
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
-    entries: Slots<Entry<T>>,
+    entries: Slots<JoinSetEntry<T>>,
     ended: Arc<Ended>,
     /// How many tasks have been added, ever.
     added: u64,
 }
 
 /// One task of a set.
-struct Entry<T> {
+struct JoinSetEntry<T> {
     handle: JoinHandle<T>,
-    bell: Waker,
+    end_waker: Waker,
     /// How many were added before it.
     sequence: u64,
 }
 
-/// The tasks that have ended, as the bells tell.
+/// The tasks that have ended, as the end wakers tell.
 struct Ended {
     state: Mutex<EndedState>,
 }
@@ -74,12 +74,12 @@ struct EndedState {
 }
 
 /// Is woken when a task ends.
-struct Bell {
+struct EndWaker {
     key: Key,
     ended: Arc<Ended>,
 }
 
-impl Wake for Bell {
+impl Wake for EndWaker {
     fn wake(self: Arc<Self>) {
         self.ended.push(self.key);
     }
@@ -177,7 +177,7 @@ impl<T> JoinSet<T> {
 
     /// Removes all tasks from the set and lets them go on by themselves.
     pub fn detach_all(&mut self) {
-        // One after the other: keys must not be used again, for their bells may still ring.
+        // One after the other: keys must not be used again, for their end wakers may still ring.
         for key in self.keys_in_order() {
             drop(self.entries.remove(key));
         }
@@ -248,16 +248,16 @@ impl<T: 'static> JoinSet<T> {
         let ended = &self.ended;
         let key = self.entries.insert_with(|key| {
             let ended = Arc::clone(ended);
-            Entry {
+            JoinSetEntry {
                 handle,
-                bell: Waker::from(Arc::new(Bell { key, ended })),
+                end_waker: Waker::from(Arc::new(EndWaker { key, ended })),
                 sequence,
             }
         });
         let entry = self.entries.get(key).expect("inserted just now");
         if entry
             .handle
-            .watch(&Context::from_waker(&entry.bell))
+            .watch(&Context::from_waker(&entry.end_waker))
             .is_ready()
         {
             self.ended.push(key);
@@ -389,15 +389,15 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Takes a task whose bell has rung out of the set. Pending if it is gone, or has not ended:
-    /// then the bell will ring again.
+    /// Takes a task whose end_waker has rung out of the set. Pending if it is gone, or has not ended:
+    /// then the end_waker will ring again.
     #[track_caller]
     fn poll_entry(&mut self, key: Key) -> Poll<Result<(Id, T), JoinError>> {
         let Some(entry) = self.entries.get_mut(key) else {
             return Poll::Pending;
         };
         let id = entry.handle.id();
-        let cx = Context::from_waker(&entry.bell);
+        let cx = Context::from_waker(&entry.end_waker);
         let joined = ready!(entry.handle.poll_uncharged(&cx));
         self.entries.remove(key);
         Poll::Ready(joined.map(|output| (id, output)))

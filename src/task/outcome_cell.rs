@@ -11,14 +11,14 @@ use crate::panics;
 
 /// See the [module](self).
 pub(super) struct OutcomeCell<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<CellState<T>>,
 }
 
 /// ```text
 /// Awaited ──> Full ──> Gone
 ///    └────> Detached ────┘
 /// ```
-enum State<T> {
+enum CellState<T> {
     /// There is no outcome yet. The handle's last waker, if it was polled.
     Awaited(Option<Waker>),
     /// There is no outcome yet, and the handle is gone.
@@ -31,17 +31,17 @@ enum State<T> {
 impl<T> OutcomeCell<T> {
     pub(super) fn new() -> Self {
         OutcomeCell {
-            state: Mutex::new(State::Awaited(None)),
+            state: Mutex::new(CellState::Awaited(None)),
         }
     }
 
     /// Poison says nothing: each change of the state is a single assignment.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, CellState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        matches!(&*self.lock(), State::Full(_) | State::Gone)
+        matches!(&*self.lock(), CellState::Full(_) | CellState::Gone)
     }
 
     /// Fills an empty cell. Returns the waker that is to be woken for it, or the outcome that no
@@ -49,29 +49,29 @@ impl<T> OutcomeCell<T> {
     pub(super) fn fill(&self, outcome: T) -> (Option<Waker>, Option<T>) {
         let mut state = self.lock();
         match &mut *state {
-            State::Awaited(waker) => {
+            CellState::Awaited(waker) => {
                 let waker = waker.take();
-                *state = State::Full(outcome);
+                *state = CellState::Full(outcome);
                 (waker, None)
             }
-            State::Detached => {
-                *state = State::Gone;
+            CellState::Detached => {
+                *state = CellState::Gone;
                 (None, Some(outcome))
             }
-            State::Full(_) | State::Gone => (None, Some(outcome)),
+            CellState::Full(_) | CellState::Gone => (None, Some(outcome)),
         }
     }
 
     /// Whether there is an outcome; if not, `cx` is woken when there is.
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &*self.lock() {
-            State::Awaited(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-            State::Awaited(_) => {}
+            CellState::Awaited(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            CellState::Awaited(_) => {}
             _ => return Poll::Ready(()),
         }
         let mut new = Some(cx.waker().clone());
         let mut state = self.lock();
-        let is_awaited = if let State::Awaited(waker) = &mut *state {
+        let is_awaited = if let CellState::Awaited(waker) = &mut *state {
             mem::swap(waker, &mut new);
             true
         } else {
@@ -89,8 +89,8 @@ impl<T> OutcomeCell<T> {
     /// Takes the outcome of a cell that is finished.
     pub(super) fn take(&self) -> Option<T> {
         let mut state = self.lock();
-        match mem::replace(&mut *state, State::Gone) {
-            State::Full(outcome) => Some(outcome),
+        match mem::replace(&mut *state, CellState::Gone) {
+            CellState::Full(outcome) => Some(outcome),
             other => {
                 *state = other;
                 None
@@ -102,18 +102,18 @@ impl<T> OutcomeCell<T> {
     pub(super) fn detach(&self) -> Option<T> {
         let mut state = self.lock();
         let next = match &*state {
-            State::Awaited(_) | State::Detached => State::Detached,
-            State::Full(_) | State::Gone => State::Gone,
+            CellState::Awaited(_) | CellState::Detached => CellState::Detached,
+            CellState::Full(_) | CellState::Gone => CellState::Gone,
         };
         let old = mem::replace(&mut *state, next);
         drop(state);
         match old {
-            State::Full(outcome) => Some(outcome),
-            State::Awaited(waker) => {
+            CellState::Full(outcome) => Some(outcome),
+            CellState::Awaited(waker) => {
                 panics::drop_contained(waker, "the destructor of a waker");
                 None
             }
-            State::Detached | State::Gone => None,
+            CellState::Detached | CellState::Gone => None,
         }
     }
 }

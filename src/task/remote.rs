@@ -41,10 +41,10 @@ pub(crate) struct Remote<T> {
     header: Arc<Header>,
     outcome: OutcomeCell<Outcome<T>>,
     /// The job that works for it, until it has ended.
-    job: Mutex<Option<Job<T>>>,
+    job: Mutex<Option<RemoteJob<T>>>,
 }
 
-struct Job<T> {
+struct RemoteJob<T> {
     result: JobResult<T>,
     /// Keeps the loop alive until the outcome is there: nothing else tells it of the job.
     hold: Option<KeepAlive>,
@@ -64,7 +64,7 @@ impl<T: Send + 'static> Remote<T> {
     /// A job works for it, which is about to be queued.
     pub(crate) fn set_job(&self, result: JobResult<T>) {
         let hold = Some(KeepAlive::new(Arc::clone(&self.shared)));
-        *self.job() = Some(Job { result, hold });
+        *self.job() = Some(RemoteJob { result, hold });
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -72,14 +72,14 @@ impl<T: Send + 'static> Remote<T> {
     }
 
     /// The job. No users' code runs under this lock.
-    fn job(&self) -> MutexGuard<'_, Option<Job<T>>> {
+    fn job(&self) -> MutexGuard<'_, Option<RemoteJob<T>>> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The job has come to its end.
     fn end_job(&self) {
         let job = self.job().take();
-        let Some(Job { mut result, hold }) = job else {
+        let Some(RemoteJob { mut result, hold }) = job else {
             return;
         };
         match result.poll() {

@@ -18,7 +18,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::boxed_if_large;
-use children::{Children, Owned, Stage};
+use children::{Children, Owned, ScopeState};
 use nursery::Nursery;
 
 pub use scoped_join_handle::ScopedJoinHandle;
@@ -213,7 +213,7 @@ impl<'env> Scope<'env> {
 
     /// Returns whether the scope takes no children any more: it was cancelled, or has ended.
     pub fn is_cancelled(&self) -> bool {
-        self.children.stage() != Stage::Open
+        self.children.stage() != ScopeState::Open
     }
 }
 

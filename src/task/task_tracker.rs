@@ -44,11 +44,11 @@ use crate::sync::watchers::{WatcherSlot, Watchers};
 /// ```
 #[derive(Clone)]
 pub struct TaskTracker {
-    watchers: Arc<Watchers<State>>,
+    watchers: Arc<Watchers<TrackerState>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct TrackerState {
     /// How many tokens there are.
     tokens: usize,
     closed: bool,
@@ -57,7 +57,7 @@ struct State {
     rounds: u64,
 }
 
-impl State {
+impl TrackerState {
     fn is_done(&self) -> bool {
         self.closed && self.tokens == 0
     }
@@ -67,18 +67,18 @@ impl TaskTracker {
     /// Makes a tracker of nothing, which is open.
     pub fn new() -> Self {
         TaskTracker {
-            watchers: Arc::new(Watchers::new(State::default())),
+            watchers: Arc::new(Watchers::new(TrackerState::default())),
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> TrackerState {
         self.watchers.with(|state| *state)
     }
 
     /// Changes the state, and wakes all who wait if the tracker becomes closed and empty by that.
     /// Returns what it was before.
-    fn change(&self, change: impl FnOnce(&mut State)) -> State {
-        let mut before = State::default();
+    fn change(&self, change: impl FnOnce(&mut TrackerState)) -> TrackerState {
+        let mut before = TrackerState::default();
         let wakes = self.watchers.change_if(|state| {
             before = *state;
             change(state);

@@ -30,18 +30,20 @@ use crate::tasks::{Caller, Waiter};
 /// # });
 /// ```
 pub fn yield_now() -> YieldNow {
-    YieldNow { state: State::New }
+    YieldNow {
+        state: YieldState::New,
+    }
 }
 
 /// The future of [`yield_now`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct YieldNow {
-    state: State,
+    state: YieldState,
 }
 
 #[derive(Debug)]
-enum State {
+enum YieldState {
     New,
     /// In the line of this loop's check phase, with this ticket.
     Waiting(LoopId, u64),
@@ -55,20 +57,20 @@ impl Future for YieldNow {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // The plain case first: a task yields by itself, and is served before it asks again.
         match self.state {
-            State::New => {
+            YieldState::New => {
                 if let Some(waiting) = join_line(cx) {
                     self.state = waiting;
                     return Poll::Pending;
                 }
             }
-            State::Waiting(id, ticket) => {
+            YieldState::Waiting(id, ticket) => {
                 let is_served = |event_loop: &EventLoop| event_loop.check.is_served(ticket);
                 if context::with_loop(id, is_served) == Some(true) {
-                    self.state = State::Done;
+                    self.state = YieldState::Done;
                     return Poll::Ready(());
                 }
             }
-            State::Done => {
+            YieldState::Done => {
                 ready!(coop::poll_proceed(cx));
                 coop::charge(0);
                 return Poll::Ready(());
@@ -80,12 +82,12 @@ impl Future for YieldNow {
 
 /// Has the task that polls with `cx` stand in its loop's line, if it polls by its own waker.
 #[inline]
-fn join_line(cx: &Context<'_>) -> Option<State> {
+fn join_line(cx: &Context<'_>) -> Option<YieldState> {
     context::with(|event_loop| {
         let home = event_loop.id();
         let own = Caller::new(home, cx.waker()).as_task()?;
         let ticket = event_loop.check.push(Waiter::Task(own));
-        Some(State::Waiting(home, ticket))
+        Some(YieldState::Waiting(home, ticket))
     })?
 }
 
@@ -98,15 +100,15 @@ impl YieldNow {
         let (home, check) = (event_loop.id(), &event_loop.check);
         let caller = Caller::new(home, cx.waker());
         match self.state {
-            State::New => {
-                self.state = State::Waiting(home, check.push(caller.to_waiter()));
+            YieldState::New => {
+                self.state = YieldState::Waiting(home, check.push(caller.to_waiter()));
                 event_loop.touch();
             }
             // Whoever polls again may have another waker. On another loop the ticket says nothing.
-            State::Waiting(id, ticket)
+            YieldState::Waiting(id, ticket)
                 if id == home && check.replace(ticket, Some(caller.to_waiter())).is_ok() => {}
-            State::Waiting(..) | State::Done => {
-                self.state = State::Done;
+            YieldState::Waiting(..) | YieldState::Done => {
+                self.state = YieldState::Done;
                 return Poll::Ready(());
             }
         }
@@ -116,7 +118,7 @@ impl YieldNow {
 
 impl Drop for YieldNow {
     fn drop(&mut self) {
-        if let State::Waiting(id, ticket) = self.state {
+        if let YieldState::Waiting(id, ticket) = self.state {
             let leave = |event_loop: &EventLoop| event_loop.check.replace(ticket, None);
             let left = context::with_loop(id, leave);
             drop(left);

@@ -65,20 +65,20 @@ pub struct Sleep {
     is_endless: bool,
     /// Whether it does not keep its runtime alive.
     unref: AtomicBool,
-    state: State,
+    state: SleepState,
 }
 
-enum State {
+enum SleepState {
     New,
     Armed(Arc<Shared>, TimerKey),
     Elapsed,
 }
 
-impl State {
+impl SleepState {
     /// Ends it on its own loop, where its timer has fired or is about to be cancelled.
     #[inline]
     fn end(&mut self, event_loop: &EventLoop) {
-        if let State::Armed(shared, _) = mem::replace(self, State::Elapsed) {
+        if let SleepState::Armed(shared, _) = mem::replace(self, SleepState::Elapsed) {
             event_loop.give_back(shared);
         }
     }
@@ -90,7 +90,7 @@ impl Sleep {
             deadline,
             is_endless,
             unref: AtomicBool::new(false),
-            state: State::New,
+            state: SleepState::New,
         }
     }
 
@@ -102,12 +102,12 @@ impl Sleep {
     /// Returns whether it has ended: its timer has fired.
     pub fn is_elapsed(&self) -> bool {
         match &self.state {
-            State::New => false,
-            State::Armed(shared, key) => {
+            SleepState::New => false,
+            SleepState::Armed(shared, key) => {
                 context::with_loop(shared.id, |event_loop| event_loop.timers.has_fired(*key))
                     .unwrap_or(false)
             }
-            State::Elapsed => true,
+            SleepState::Elapsed => true,
         }
     }
 
@@ -147,7 +147,7 @@ impl Sleep {
 
     fn set_ref(&self, is_ref: bool) {
         self.unref.store(!is_ref, Ordering::Relaxed);
-        let State::Armed(shared, key) = &self.state else {
+        let SleepState::Armed(shared, key) = &self.state else {
             return;
         };
         let key = *key;
@@ -165,7 +165,7 @@ impl Sleep {
     /// If it is armed on another loop than the current one.
     #[track_caller]
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        if let State::Armed(shared, key) = &self.state {
+        if let SleepState::Armed(shared, key) = &self.state {
             with_own_loop(shared, |event_loop| {
                 let time = event_loop.clock.not_before_now(deadline.into_std());
                 event_loop.timers.rearm(*key, time);
@@ -174,12 +174,12 @@ impl Sleep {
         }
         self.is_endless = false;
         self.deadline = deadline;
-        if let State::Armed(..) = &self.state {
+        if let SleepState::Armed(..) = &self.state {
             return;
         }
         match context::current() {
             Some(event_loop) => self.arm(&event_loop, None),
-            None => self.state = State::New,
+            None => self.state = SleepState::New,
         }
     }
 
@@ -197,7 +197,7 @@ impl Sleep {
             event_loop.timers.set_ref(key, false);
         }
         event_loop.touch();
-        self.state = State::Armed(event_loop.lend(), key);
+        self.state = SleepState::Armed(event_loop.lend(), key);
     }
 
     /// Arms it on the current loop.
@@ -228,11 +228,11 @@ impl Sleep {
     #[track_caller]
     fn poll_armed(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &self.state {
-            State::New => {
+            SleepState::New => {
                 self.arm_first(cx.waker());
                 Poll::Pending
             }
-            State::Armed(shared, key) => {
+            SleepState::Armed(shared, key) => {
                 let (id, key) = (shared.id, *key);
                 let checked = context::with_loop(id, |event_loop| {
                     let checked = event_loop.timers.check(key, Caller::new(id, cx.waker()));
@@ -251,7 +251,7 @@ impl Sleep {
                     None => panic!("{}", wrong_loop(id)),
                 }
             }
-            State::Elapsed => Poll::Ready(()),
+            SleepState::Elapsed => Poll::Ready(()),
         }
     }
 }
@@ -294,7 +294,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        let State::Armed(shared, key) = &self.state else {
+        let SleepState::Armed(shared, key) = &self.state else {
             return;
         };
         let key = *key;
@@ -305,7 +305,7 @@ impl Drop for Sleep {
         });
         match (cancelled, &self.state) {
             (Some(waiter), _) => drop(waiter),
-            (None, State::Armed(shared, _)) => go_home(shared, key),
+            (None, SleepState::Armed(shared, _)) => go_home(shared, key),
             (None, _) => {}
         }
     }

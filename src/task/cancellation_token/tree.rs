@@ -19,27 +19,27 @@ use crate::sync::watchers::{WatcherSlot, Watchers};
 type Flag = Watchers<bool>;
 
 /// All clones of one token. Dropping it takes the token out of its tree.
-pub(super) struct Member {
+pub(super) struct TokenRef {
     tree: Arc<Mutex<Nodes>>,
     key: Key,
     flag: Arc<Flag>,
 }
 
-impl Member {
+impl TokenRef {
     /// A token without a parent.
     pub(super) fn root() -> Self {
-        Member::new(Arc::new(Mutex::new(Nodes(Slots::new()))), None)
+        TokenRef::new(Arc::new(Mutex::new(Nodes(Slots::new()))), None)
     }
 
     /// A token that is cancelled with this one.
     pub(super) fn child(&self) -> Self {
-        Member::new(Arc::clone(&self.tree), Some(self))
+        TokenRef::new(Arc::clone(&self.tree), Some(self))
     }
 
-    fn new(tree: Arc<Mutex<Nodes>>, parent: Option<&Member>) -> Self {
+    fn new(tree: Arc<Mutex<Nodes>>, parent: Option<&TokenRef>) -> Self {
         let mut nodes = lock(&tree);
         // Under the lock: whoever cancels the parent meanwhile finds the child, or is found here.
-        let is_cancelled = parent.is_some_and(Member::is_cancelled);
+        let is_cancelled = parent.is_some_and(TokenRef::is_cancelled);
         let flag = Arc::new(Flag::new(is_cancelled));
         let key = nodes.0.insert(Node::new(Arc::clone(&flag)));
         if let Some(parent) = parent
@@ -48,7 +48,7 @@ impl Member {
             nodes.link(parent.key, key);
         }
         drop(nodes);
-        Member { tree, key, flag }
+        TokenRef { tree, key, flag }
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -85,7 +85,7 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for TokenRef {
     fn drop(&mut self) {
         lock(&self.tree).remove(self.key);
     }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn tokens_that_are_dropped_leave_nothing_in_their_tree() {
-        let root = Member::root();
+        let root = TokenRef::root();
         let nodes = || lock(&root.tree).0.len();
         for _ in 0..100 {
             let child = root.child();
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn a_dropped_token_hands_its_children_on_in_order() {
-        let root = Member::root();
+        let root = TokenRef::root();
         let [first, middle, last] = [root.child(), root.child(), root.child()];
-        let inner: Vec<Member> = (0..3).map(|_| middle.child()).collect();
+        let inner: Vec<TokenRef> = (0..3).map(|_| middle.child()).collect();
         drop(middle);
         let mut children = Vec::new();
         lock(&root.tree).take_children(root.key, &mut children);

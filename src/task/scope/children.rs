@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use super::job::{Job, Output};
-use super::queue::{Member, Queue};
+use super::job::{ChildJob, Output};
+use super::queue::{ChildQueue, ChildWaker};
 use super::scoped_join_handle::ScopedJoinHandle;
 use crate::context;
 use crate::coop;
@@ -27,8 +27,8 @@ use crate::vars::Vars;
 /// All children of a scope.
 pub(super) struct Children<'env> {
     slots: RefCell<Slots<Child<'env>>>,
-    queue: Arc<Queue>,
-    stage: Cell<Stage>,
+    queue: Arc<ChildQueue>,
+    stage: Cell<ScopeState>,
     /// How many have been spawned, ever.
     spawned: Cell<u64>,
 }
@@ -63,7 +63,7 @@ impl Drop for Owned<'_> {
 
 /// How a scope stands. It goes down this list only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(super) enum ScopeState {
     /// Children come and go.
     Open,
     /// Children are dropped and none are taken; the body goes on.
@@ -76,14 +76,14 @@ pub(super) enum Stage {
 
 struct Child<'env> {
     /// Absent while it is being polled.
-    body: Option<Body<'env>>,
-    member: Arc<Member>,
+    body: Option<ChildBody<'env>>,
+    member: Arc<ChildWaker>,
     /// How many were spawned before it.
     sequence: u64,
 }
 
 /// What is taken out of the slot while the child is polled.
-struct Body<'env> {
+struct ChildBody<'env> {
     /// Absent when it has been dropped.
     job: Option<Pin<Box<dyn Future<Output = ()> + 'env>>>,
     waker: Waker,
@@ -91,10 +91,10 @@ struct Body<'env> {
     vars: Vars,
 }
 
-impl Body<'_> {
+impl ChildBody<'_> {
     /// Polls the child. Returns whether it has ended.
     fn poll(&mut self) -> Result<bool, Payload> {
-        let Body { job, waker, vars } = self;
+        let ChildBody { job, waker, vars } = self;
         let mut cx = Context::from_waker(waker);
         vars.with(|| {
             panics::contain(|| match job {
@@ -105,7 +105,7 @@ impl Body<'_> {
     }
 }
 
-impl Drop for Body<'_> {
+impl Drop for ChildBody<'_> {
     fn drop(&mut self) {
         let job = self.job.take();
         self.vars.with(|| drop(job));
@@ -118,17 +118,17 @@ impl<'env> Children<'env> {
     fn new() -> Rc<Self> {
         Rc::new(Children {
             slots: RefCell::new(Slots::new()),
-            queue: Queue::new(),
-            stage: Cell::new(Stage::Open),
+            queue: ChildQueue::new(),
+            stage: Cell::new(ScopeState::Open),
             spawned: Cell::new(0),
         })
     }
 
-    pub(super) fn queue(&self) -> &Arc<Queue> {
+    pub(super) fn queue(&self) -> &Arc<ChildQueue> {
         &self.queue
     }
 
-    pub(super) fn stage(&self) -> Stage {
+    pub(super) fn stage(&self) -> ScopeState {
         self.stage.get()
     }
 
@@ -137,13 +137,13 @@ impl<'env> Children<'env> {
     }
 
     /// Moves on to `stage`, unless the scope is beyond it.
-    pub(super) fn advance(&self, stage: Stage) {
+    pub(super) fn advance(&self, stage: ScopeState) {
         self.stage.set(self.stage.get().max(stage));
     }
 
     /// Takes no more children, and has those that are there dropped in the scope's next poll.
     pub(super) fn cancel(&self) {
-        self.advance(Stage::Cancelled);
+        self.advance(ScopeState::Cancelled);
         self.queue.call();
     }
 
@@ -158,8 +158,8 @@ impl<'env> Children<'env> {
         let identity = identify(Location::caller());
         let id = identity.id;
         let cell = Rc::new(Output::new());
-        let job = Job::new(future, settle, Rc::clone(&cell), identity);
-        if self.stage() != Stage::Open {
+        let job = ChildJob::new(future, settle, Rc::clone(&cell), identity);
+        if self.stage() != ScopeState::Open {
             drop(job);
             return ScopedJoinHandle::new(cell, None, id);
         }
@@ -168,15 +168,15 @@ impl<'env> Children<'env> {
         ScopedJoinHandle::new(cell, Some(member), id)
     }
 
-    fn insert(&self, job: Pin<Box<dyn Future<Output = ()> + 'env>>) -> Arc<Member> {
+    fn insert(&self, job: Pin<Box<dyn Future<Output = ()> + 'env>>) -> Arc<ChildWaker> {
         let sequence = self.spawned.get();
         self.spawned.set(sequence + 1);
         let mut slots = self.slots.borrow_mut();
         let key = slots.insert_with(|key| {
-            let member = Member::new(key, &self.queue);
+            let member = ChildWaker::new(key, &self.queue);
             let waker = Waker::from(Arc::clone(&member));
             Child {
-                body: Some(Body {
+                body: Some(ChildBody {
                     job: Some(job),
                     waker,
                     vars: Vars::inherit(),
@@ -210,7 +210,7 @@ impl<'env> Children<'env> {
     }
 
     /// Takes a child out of its slot. None if it has ended.
-    fn begin(&self, key: Key) -> Option<(Body<'env>, bool)> {
+    fn begin(&self, key: Key) -> Option<(ChildBody<'env>, bool)> {
         let mut slots = self.slots.borrow_mut();
         let child = slots.get_mut(key)?;
         child.member.begin_turn();
@@ -218,13 +218,13 @@ impl<'env> Children<'env> {
         Some((body, child.member.is_aborted()))
     }
 
-    fn put_back(&self, key: Key, body: Body<'env>) {
+    fn put_back(&self, key: Key, body: ChildBody<'env>) {
         let mut slots = self.slots.borrow_mut();
         let child = slots.get_mut(key);
         child.expect("a child that runs keeps its slot").body = Some(body);
     }
 
-    fn end(&self, key: Key, body: Body<'env>) {
+    fn end(&self, key: Key, body: ChildBody<'env>) {
         self.remove(key);
         drop(body);
     }
@@ -265,14 +265,14 @@ impl<'env> Children<'env> {
         }
     }
 
-    fn member(&self, key: Key) -> Option<Arc<Member>> {
+    fn member(&self, key: Key) -> Option<Arc<ChildWaker>> {
         let slots = self.slots.borrow();
         slots.get(key).map(|child| Arc::clone(&child.member))
     }
 
     /// The scope has answered, or goes: drops what is left, and wakers come to nothing.
     pub(super) fn close(&self) {
-        self.advance(Stage::Ended);
+        self.advance(ScopeState::Ended);
         self.queue.close();
         self.drop_all();
     }

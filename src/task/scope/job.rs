@@ -21,7 +21,7 @@ pin_project! {
     /// A child's future and where its output goes.
     ///
     /// Its destructor does not unwind. It drops the future, then tells the handle.
-    pub(super) struct Job<F, T, S>
+    pub(super) struct ChildJob<F, T, S>
     where
         F: Future,
         S: FnOnce(F::Output) -> Option<T>,
@@ -35,7 +35,7 @@ pin_project! {
         identity: Identity,
     }
 
-    impl<F, T, S> PinnedDrop for Job<F, T, S>
+    impl<F, T, S> PinnedDrop for ChildJob<F, T, S>
     where
         F: Future,
         S: FnOnce(F::Output) -> Option<T>,
@@ -56,13 +56,13 @@ pin_project! {
     }
 }
 
-impl<F, T, S> Job<F, T, S>
+impl<F, T, S> ChildJob<F, T, S>
 where
     F: Future,
     S: FnOnce(F::Output) -> Option<T>,
 {
     pub(super) fn new(future: F, settle: S, cell: Rc<Output<T>>, identity: Identity) -> Self {
-        Job {
+        ChildJob {
             future: Some(future),
             settle: Some(settle),
             output: None,
@@ -73,7 +73,7 @@ where
 }
 
 /// It is `Ready` when it is to be dropped.
-impl<F, T, S> Future for Job<F, T, S>
+impl<F, T, S> Future for ChildJob<F, T, S>
 where
     F: Future,
     S: FnOnce(F::Output) -> Option<T>,

@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project_lite::pin_project;
 
-use super::children::{Owned, Stage};
-use super::queue::{BODY, Member};
+use super::children::{Owned, ScopeState};
+use super::queue::{BODY, ChildWaker};
 use crate::context;
 use crate::coop;
 use crate::panics::{self, Payload};
@@ -33,7 +33,7 @@ pin_project! {
         children: Owned<'env>,
         #[pin]
         body: Option<B>,
-        member: Arc<Member>,
+        member: Arc<ChildWaker>,
         waker: Waker,
         // Whose turn it is next.
         batch: VecDeque<Key>,
@@ -56,7 +56,7 @@ where
         halts: fn(&B::Output) -> bool,
         answer: A,
     ) -> Self {
-        let member = Member::new(BODY, children.queue());
+        let member = ChildWaker::new(BODY, children.queue());
         member.wake_by_ref();
         Nursery {
             children,
@@ -104,10 +104,10 @@ where
     fn is_over(self: Pin<&mut Self>) -> bool {
         let mut this = self.project();
         let children = &this.children;
-        if children.stage() >= Stage::Cancelled {
+        if children.stage() >= ScopeState::Cancelled {
             children.drop_all();
         }
-        if children.stage() >= Stage::Halted {
+        if children.stage() >= ScopeState::Halted {
             drop_body(&mut this.body);
         }
         this.body.is_none() && children.is_empty()
@@ -125,7 +125,7 @@ where
             this.member.retire();
             drop_body(&mut this.body);
             if (this.halts)(&output) {
-                this.children.advance(Stage::Halted);
+                this.children.advance(ScopeState::Halted);
             }
             *this.output = Some(output);
         }
@@ -160,7 +160,7 @@ where
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         assert!(
-            self.children.stage() != Stage::Ended,
+            self.children.stage() != ScopeState::Ended,
             "the future of a scope was polled after it had ended"
         );
         self.children.queue().attend();

@@ -21,12 +21,12 @@ pub(super) const BODY: Key = Key::DANGLING;
 ///
 /// It needs no limit: a member stands in it at most once.
 #[derive(Debug)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct ChildQueue {
+    state: Mutex<ChildQueueState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ChildQueueState {
     woken: VecDeque<Key>,
     /// Who polls the scope. Taken when it is woken.
     parent: Option<Waker>,
@@ -37,21 +37,21 @@ struct State {
     closed: bool,
 }
 
-impl Queue {
+impl ChildQueue {
     pub(super) fn new() -> Arc<Self> {
-        let state = State {
+        let state = ChildQueueState {
             woken: VecDeque::new(),
             parent: None,
             // Whoever makes a scope polls it.
             attentive: true,
             closed: false,
         };
-        Arc::new(Queue {
+        Arc::new(ChildQueue {
             state: Mutex::new(state),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ChildQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Wakes the parent if the scope would not look into the queue by itself.
-    fn rouse(mut state: MutexGuard<'_, State>) {
+    fn rouse(mut state: MutexGuard<'_, ChildQueueState>) {
         if mem::replace(&mut state.attentive, true) {
             return;
         }
@@ -125,7 +125,7 @@ impl Queue {
     }
 }
 
-impl State {
+impl ChildQueueState {
     fn is_parent(&self, waker: &Waker) -> bool {
         let parent = self.parent.as_ref();
         parent.is_some_and(|parent| parent.will_wake(waker))
@@ -134,18 +134,18 @@ impl State {
 
 /// What a member's wakers point at.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct ChildWaker {
     key: Key,
-    queue: Arc<Queue>,
+    queue: Arc<ChildQueue>,
     /// Set when it enters the queue and cleared when its turn comes; set for good when it ends.
     queued: AtomicBool,
     /// Whether it is to be dropped where its turn comes.
     aborted: AtomicBool,
 }
 
-impl Member {
-    pub(super) fn new(key: Key, queue: &Arc<Queue>) -> Arc<Self> {
-        Arc::new(Member {
+impl ChildWaker {
+    pub(super) fn new(key: Key, queue: &Arc<ChildQueue>) -> Arc<Self> {
+        Arc::new(ChildWaker {
             key,
             queue: Arc::clone(queue),
             queued: AtomicBool::new(false),
@@ -175,7 +175,7 @@ impl Member {
     }
 }
 
-impl Wake for Member {
+impl Wake for ChildWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::job::Output;
-use super::queue::Member;
+use super::queue::ChildWaker;
 use crate::coop;
 use crate::panics;
 use crate::task::{Id, JoinError};
@@ -46,13 +46,13 @@ use crate::tasks::Failure;
 pub struct ScopedJoinHandle<T> {
     cell: Rc<Output<T>>,
     /// None if the scope would not have the child.
-    member: Option<Arc<Member>>,
+    member: Option<Arc<ChildWaker>>,
     id: Id,
     answered: bool,
 }
 
 impl<T> ScopedJoinHandle<T> {
-    pub(super) fn new(cell: Rc<Output<T>>, member: Option<Arc<Member>>, id: u64) -> Self {
+    pub(super) fn new(cell: Rc<Output<T>>, member: Option<Arc<ChildWaker>>, id: u64) -> Self {
         ScopedJoinHandle {
             cell,
             member,

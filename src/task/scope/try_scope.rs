@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::ScopedJoinHandle;
-use super::children::{Children, Owned, Stage};
+use super::children::{Children, Owned, ScopeState};
 use super::nursery::Nursery;
 use crate::task::boxed_if_large;
 
@@ -105,7 +105,7 @@ impl<'env, E> TryScope<'env, E> {
             Ok(output) => Some(output),
             Err(error) => {
                 self.error.set(Some(error));
-                self.children.advance(Stage::Halted);
+                self.children.advance(ScopeState::Halted);
                 None
             }
         }
@@ -119,7 +119,7 @@ impl<'env, E> TryScope<'env, E> {
 
     /// Returns whether the scope takes no children any more: it was cancelled, or has ended.
     pub fn is_cancelled(&self) -> bool {
-        self.children.stage() != Stage::Open
+        self.children.stage() != ScopeState::Open
     }
 }
 
