@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::identity::{Id, Identity};
 
-pub use dump::{Dump, TaskDump, Wait};
+pub use dump::{Dump, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
 
 /// Something that a runtime has to report and that no call returns.

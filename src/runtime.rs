@@ -27,7 +27,7 @@ use crate::panics;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 
-pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, Wait};
+pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, WaitReason};
 pub use builder::{Builder, UnhandledPanic};
 pub use dump_error::DumpError;
 pub use enter_guard::EnterGuard;

@@ -6,7 +6,7 @@ use std::thread;
 
 use futures::channel::oneshot;
 use quintet::net::{TcpListener, TcpStream};
-use quintet::runtime::{Builder, Dump, Handle, Runtime, TaskDump, Wait};
+use quintet::runtime::{Builder, Dump, Handle, Runtime, TaskDump, WaitReason};
 use quintet::spawn;
 use quintet::task::{self, set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep};
@@ -56,7 +56,7 @@ fn a_task_is_told_with_all_that_is_known_of_it() {
     let task = find(&dump, "timer");
     let deadline = start + DAY;
     let left = Some(DAY);
-    assert_eq!(task.waits(), [Wait::Timer { deadline, left }]);
+    assert_eq!(task.waits(), [WaitReason::Timer { deadline, left }]);
     assert!(task.is_referenced());
     assert_eq!(task.polls(), 1);
     assert_eq!(task.age(), Duration::ZERO);
@@ -83,8 +83,11 @@ fn timers_of_every_kind_are_told() {
         drop(named("all").spawn(futures::future::join_all(sleeps)));
     });
     let never = find(&dump, "never").waits();
-    assert!(matches!(never, [Wait::Timer { left: None, .. }]));
-    assert!(matches!(find(&dump, "both").waits(), [Wait::Timer { .. }]));
+    assert!(matches!(never, [WaitReason::Timer { left: None, .. }]));
+    assert!(matches!(
+        find(&dump, "both").waits(),
+        [WaitReason::Timer { .. }]
+    ));
     assert_eq!(find(&dump, "all").waits().len(), 40);
 }
 
@@ -97,7 +100,7 @@ fn a_socket_is_described_by_its_addresses() {
         named("reading").spawn(async move { client.readable().await })
     });
     let [
-        Wait::Source {
+        WaitReason::Source {
             is_read: true,
             description,
             ..
@@ -125,10 +128,10 @@ fn joins_jobs_and_channels_are_told() {
         sender
     });
     let id = find(&dump, "joined").id();
-    assert_eq!(find(&dump, "joining").waits(), [Wait::Join(id)]);
-    assert_eq!(find(&dump, "joined").waits(), [Wait::Unknown]);
+    assert_eq!(find(&dump, "joining").waits(), [WaitReason::Join(id)]);
+    assert_eq!(find(&dump, "joined").waits(), [WaitReason::Unknown]);
     assert_eq!(find(&dump, "job").location().line(), line);
-    assert_eq!(find(&dump, "job").waits(), [Wait::Worker]);
+    assert_eq!(find(&dump, "job").waits(), [WaitReason::Worker]);
     let text = dump.to_string();
     for wait in [
         &format!("waits for the end of task {id}"),
@@ -149,8 +152,8 @@ fn what_is_ready_is_told() {
         let _ready = named("ready").spawn(async {});
         let _immediate = set_immediate(|| ());
         let dump = runtime.dump();
-        assert_eq!(find(&dump, "ready").waits(), [Wait::Ready]);
-        assert_eq!(dump.tasks()[1].waits(), [Wait::Check]);
+        assert_eq!(find(&dump, "ready").waits(), [WaitReason::Ready]);
+        assert_eq!(dump.tasks()[1].waits(), [WaitReason::Check]);
         assert!(dump.to_string().contains("waits for the check phase"));
     });
 }
@@ -182,7 +185,7 @@ fn who_asks_sees_itself_running() {
         });
         assert_eq!(dump.tasks().len(), 2);
         assert_eq!(dump.tasks()[0].name(), Some("root"));
-        assert_eq!(dump.tasks()[0].waits(), [Wait::Running]);
+        assert_eq!(dump.tasks()[0].waits(), [WaitReason::Running]);
         assert_eq!(dump.tasks()[0].polls(), 2);
     });
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures::poll;
 use quintet::net::{TcpListener, TcpStream};
-use quintet::runtime::{Builder, Handle, JobMeta, Runtime, TaskDump, Wait};
+use quintet::runtime::{Builder, Handle, JobMeta, Runtime, TaskDump, WaitReason};
 use quintet::sync::{mpsc as channel, oneshot};
 use quintet::task::{self, yield_now};
 use quintet::testing::{Leak, Leaks, assert_no_leaks, leaks};
@@ -101,7 +101,7 @@ fn a_task_that_waits_is_left_with_its_spawn_site_and_what_it_waits_for() {
         (task.location().file(), task.location().line()),
         (file!(), line)
     );
-    assert!(matches!(task.waits(), [Wait::Timer { .. }]));
+    assert!(matches!(task.waits(), [WaitReason::Timer { .. }]));
     let text = leaks.to_string();
     assert!(text.starts_with("1 thing is left on "), "{text}");
     assert!(
@@ -120,7 +120,7 @@ fn a_task_is_left_that_only_a_cycle_keeps() {
         }));
     });
     assert!(
-        matches!(only_task(&leaks).waits(), [Wait::Other(_)]),
+        matches!(only_task(&leaks).waits(), [WaitReason::Other(_)]),
         "{leaks}"
     );
 }
@@ -135,7 +135,7 @@ fn a_task_is_left_that_is_always_ready() {
         }));
     });
     assert!(
-        matches!(only_task(&leaks).waits(), [Wait::Check]),
+        matches!(only_task(&leaks).waits(), [WaitReason::Check]),
         "{leaks}"
     );
 }
@@ -364,7 +364,7 @@ fn paused_time_does_not_move() {
         yield_now().await;
     });
     assert!(
-        matches!(only_task(&leaks).waits(), [Wait::Timer { left: Some(left), .. }]
+        matches!(only_task(&leaks).waits(), [WaitReason::Timer { left: Some(left), .. }]
         if *left == Duration::from_nanos(1))
     );
 }

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use quintet::runtime::{Builder, Handle, Report, Runtime, UnhandledPanic, Wait, on_exit};
+use quintet::runtime::{Builder, Handle, Report, Runtime, UnhandledPanic, WaitReason, on_exit};
 use quintet::sync::{self, Notify, Semaphore, oneshot, watch};
 use quintet::task::{self, CancellationToken, JoinHandle};
 use quintet::{spawn, spawn_blocking};
@@ -256,7 +256,7 @@ fn a_wait_that_nothing_of_the_loop_can_end_is_reported_with_the_tasks() {
             panic!("{dump}");
         };
         assert_eq!(root.name(), Some("root"));
-        assert!(matches!(root.waits(), [Wait::Other(_)]), "{dump}");
+        assert!(matches!(root.waits(), [WaitReason::Other(_)]), "{dump}");
     });
 }
 

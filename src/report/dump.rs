@@ -46,13 +46,13 @@ pub struct TaskDump {
     pub(crate) polls: u32,
     pub(crate) busy: Option<Duration>,
     pub(crate) is_ref: bool,
-    pub(crate) waits: Vec<Wait>,
+    pub(crate) waits: Vec<WaitReason>,
 }
 
 /// What a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Wait {
+pub enum WaitReason {
     /// Nothing: it is being polled.
     Running,
     /// Its turn: it stands in a queue.
@@ -139,7 +139,7 @@ impl TaskDump {
     }
 
     /// Returns what it waits for; it may be several things at once.
-    pub fn waits(&self) -> &[Wait] {
+    pub fn waits(&self) -> &[WaitReason] {
         &self.waits
     }
 }
@@ -178,18 +178,20 @@ impl fmt::Display for TaskDump {
     }
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wait::Running => f.write_str("is running"),
-            Wait::Ready => f.write_str("is ready to run"),
-            Wait::Check => f.write_str("waits for the check phase"),
-            Wait::Close => f.write_str("waits for the close phase"),
-            Wait::Timer { left: None, .. } => f.write_str("waits for a timer that never fires"),
-            Wait::Timer {
+            WaitReason::Running => f.write_str("is running"),
+            WaitReason::Ready => f.write_str("is ready to run"),
+            WaitReason::Check => f.write_str("waits for the check phase"),
+            WaitReason::Close => f.write_str("waits for the close phase"),
+            WaitReason::Timer { left: None, .. } => {
+                f.write_str("waits for a timer that never fires")
+            }
+            WaitReason::Timer {
                 left: Some(left), ..
             } => write!(f, "waits for a timer, due in {left:.1?}"),
-            Wait::Source {
+            WaitReason::Source {
                 fd,
                 is_read,
                 description,
@@ -197,10 +199,12 @@ impl fmt::Display for Wait {
                 let what = if *is_read { "read" } else { "write" };
                 write!(f, "waits to {what} descriptor {fd} ({description})")
             }
-            Wait::Worker => f.write_str("waits for a worker thread"),
-            Wait::Join(id) => write!(f, "waits for the end of task {id}"),
-            Wait::Other(what) => write!(f, "waits for {what}"),
-            Wait::Unknown => f.write_str("waits for something that the runtime does not know of"),
+            WaitReason::Worker => f.write_str("waits for a worker thread"),
+            WaitReason::Join(id) => write!(f, "waits for the end of task {id}"),
+            WaitReason::Other(what) => write!(f, "waits for {what}"),
+            WaitReason::Unknown => {
+                f.write_str("waits for something that the runtime does not know of")
+            }
         }
     }
 }

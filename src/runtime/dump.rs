@@ -11,7 +11,7 @@ use crate::context;
 use crate::event_loop::{EventLoop, Shared};
 use crate::phase::poll::Direction;
 use crate::ready;
-use crate::report::{Dump, JobMeta, TaskDump, Wait};
+use crate::report::{Dump, JobMeta, TaskDump, WaitReason};
 use crate::slots::Key;
 use crate::task::Id;
 use crate::tasks::{TaskInfo, Waiter};
@@ -97,7 +97,7 @@ pub(super) fn title(shared: &Shared) -> String {
 /// Everybody who is there, and what each waits for.
 struct Survey {
     tasks: Vec<TaskInfo>,
-    waits: HashMap<Key, Vec<Wait>>,
+    waits: HashMap<Key, Vec<WaitReason>>,
 }
 
 impl Survey {
@@ -113,11 +113,11 @@ impl Survey {
         survey
     }
 
-    fn add(&mut self, key: Key, wait: Wait) {
+    fn add(&mut self, key: Key, wait: WaitReason) {
         self.waits.entry(key).or_default().push(wait);
     }
 
-    fn add_waiter(&mut self, waiter: &Waiter, wait: Wait) {
+    fn add_waiter(&mut self, waiter: &Waiter, wait: WaitReason) {
         if let Some(key) = waiter.owner() {
             self.add(key, wait);
         }
@@ -129,18 +129,18 @@ impl Survey {
         for task_info in &self.tasks {
             let key = task_info.key;
             if task_info.is_running {
-                waits.push((key, Wait::Running));
+                waits.push((key, WaitReason::Running));
             } else if task_info.is_ready {
-                waits.push((key, Wait::Ready));
+                waits.push((key, WaitReason::Ready));
             }
             if task_info.is_job {
-                waits.push((key, Wait::Worker));
+                waits.push((key, WaitReason::Worker));
             }
             if let Some(joiner) = task_info.joiner {
-                waits.push((joiner, Wait::Join(Id(task_info.identity.id))));
+                waits.push((joiner, WaitReason::Join(Id(task_info.identity.id))));
             }
             if let Some(note) = task_info.note {
-                waits.push((key, Wait::Other(note)));
+                waits.push((key, WaitReason::Other(note)));
             }
         }
         for (key, wait) in waits {
@@ -153,7 +153,7 @@ impl Survey {
         let clock = &event_loop.clock;
         let now = clock.now();
         event_loop.timers.for_each_waiter(|waiter, deadline| {
-            let wait = Wait::Timer {
+            let wait = WaitReason::Timer {
                 deadline: Instant::from_std(clock.instant_at(deadline)),
                 left: (deadline != clock::NEVER).then(|| clock::until(deadline, now)),
             };
@@ -163,7 +163,7 @@ impl Survey {
             .poll
             .sources
             .for_each_waiter(|waiter, fd, direction| {
-                let wait = Wait::Source {
+                let wait = WaitReason::Source {
                     fd,
                     is_read: direction == Direction::Read,
                     description: describe(fd),
@@ -172,21 +172,21 @@ impl Survey {
             });
         event_loop
             .check
-            .for_each_waiter(|waiter| self.add_waiter(waiter, Wait::Check));
+            .for_each_waiter(|waiter| self.add_waiter(waiter, WaitReason::Check));
         event_loop
             .close
-            .for_each_waiter(|waiter| self.add_waiter(waiter, Wait::Close));
+            .for_each_waiter(|waiter| self.add_waiter(waiter, WaitReason::Close));
     }
 
-    fn waits_of(&self, task_info: &TaskInfo) -> Vec<Wait> {
+    fn waits_of(&self, task_info: &TaskInfo) -> Vec<WaitReason> {
         let waits = self.waits.get(&task_info.key).cloned();
-        waits.unwrap_or_else(|| vec![Wait::Unknown])
+        waits.unwrap_or_else(|| vec![WaitReason::Unknown])
     }
 
     fn stalled(&self, does_time_move: bool) -> HashSet<Key> {
-        let helps = |wait: &Wait| match wait {
-            Wait::Timer { left, .. } => does_time_move && left.is_some(),
-            Wait::Join(_) | Wait::Other(_) | Wait::Unknown => false,
+        let helps = |wait: &WaitReason| match wait {
+            WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
+            WaitReason::Join(_) | WaitReason::Other(_) | WaitReason::Unknown => false,
             _ => true,
         };
         let is_helped = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(helps);
