@@ -27,7 +27,7 @@ use crate::panics::{self, Payload};
 use crate::phase::check::Check;
 use crate::phase::close::Close;
 use crate::phase::pending::Pending;
-use crate::phase::poll::{self, Door};
+use crate::phase::poll::{self, Poller};
 use crate::phase::timers::Timers;
 use crate::pool::Pool;
 use crate::ready::{self, LoopId};
@@ -208,7 +208,7 @@ impl EventLoop {
     /// The OS's, of making a poller.
     pub(crate) fn new(settings: Settings, pool: Pool) -> io::Result<Self> {
         let id = LoopId::next();
-        let door = Door::open()?;
+        let poller = Poller::open()?;
         let dice = settings.seed.map(|seed| Rc::new(Dice::new(seed)));
         let clock = Clock::new();
         if settings.start_paused {
@@ -217,8 +217,8 @@ impl EventLoop {
         let shared = Shared {
             id,
             name: settings.name,
-            inbox: Arc::clone(&door.inbox),
-            registry: Arc::clone(&door.registry),
+            inbox: Arc::clone(&poller.inbox),
+            registry: Arc::clone(&poller.registry),
             thread: thread::current().id(),
             dial: Arc::clone(clock.dial()),
             pool,
@@ -237,13 +237,13 @@ impl EventLoop {
             clock,
             tasks: Tasks::new(
                 id,
-                Arc::clone(&door.inbox),
+                Arc::clone(&poller.inbox),
                 settings.unhandled_panic,
                 settings.reporter,
             ),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: poll::Poll::new(door, dice.clone()),
+            poll: poll::Poll::new(poller, dice.clone()),
             check: Check::new(),
             close: Close::new(),
             // What is in memory is not for a seed to say.

@@ -20,9 +20,9 @@
 pub(crate) mod candidates;
 pub(crate) mod check;
 pub(crate) mod close;
-mod line;
 pub(crate) mod pending;
 pub(crate) mod poll;
+mod ticket_queue;
 pub(crate) mod timers;
 
 use crate::slots::Key;

@@ -12,7 +12,7 @@ use std::cell::Cell;
 
 use super::EventLoop;
 use crate::clock::NEVER;
-use crate::phase::candidates::Verdict;
+use crate::phase::candidates::Liveness;
 use crate::phase::poll::Suspect;
 use crate::phase::timers::TimerKey;
 use crate::ready;
@@ -82,11 +82,11 @@ impl EventLoop {
             return Life::Alive;
         }
         let timer = match self.timers.find_alive(&self.tasks) {
-            Some((_, Verdict::Yes)) => return Life::Alive,
+            Some((_, Liveness::Yes)) => return Life::Alive,
             timer => timer,
         };
         match self.poll.sources.find_alive(&self.tasks) {
-            Some((_, Verdict::Yes)) => Life::Alive,
+            Some((_, Liveness::Yes)) => Life::Alive,
             // It takes a lock.
             _ if !self.shared.inbox.is_idle() => Life::Alive,
             Some((source, _)) => self.ask(source),

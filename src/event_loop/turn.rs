@@ -14,7 +14,7 @@ use crate::clock::{self, NEVER};
 use crate::coop;
 use crate::dice;
 use crate::panics::{self, Payload};
-use crate::phase::poll::Wait;
+use crate::phase::poll::PollWait;
 use crate::phase::{Callback, Deliver};
 use crate::ready;
 use crate::slots::Key;
@@ -135,24 +135,24 @@ impl<'a> Turn<'a> {
 
     /// How long poll may wait. The deadline is compared with the clock only when poll waits: time
     /// spent in tasks is not added to anybody's sleep.
-    fn wait(&mut self) -> Wait {
+    fn wait(&mut self) -> PollWait {
         let l = self.event_loop;
         let is_stopping = self.root.is_none() && l.is_stopping();
         if is_stopping || l.has_work() {
-            return Wait::Not;
+            return PollWait::Not;
         }
         ready::trim();
         if self.patience.ends_with_life {
             match l.life() {
                 Life::Alive => {}
-                Life::Over => return Wait::Until(0),
-                Life::Asked => return Wait::Not,
+                Life::Over => return PollWait::Until(0),
+                Life::Asked => return PollWait::Not,
             }
         }
         match l.watch_pool() {
             Sleep::Any => {}
             Sleep::AtMost(limit) => l.poll.limit_next_wait(limit),
-            Sleep::No => return Wait::Not,
+            Sleep::No => return PollWait::Not,
         }
         let wait = if l.clock.is_paused() {
             self.wait_in_paused_time()
@@ -160,26 +160,26 @@ impl<'a> Turn<'a> {
             self.wait_in_time()
         };
         match (wait, self.patience.limit) {
-            (Wait::Until(deadline), Some(limit)) => Wait::Until(deadline.min(limit)),
-            (Wait::ForEver, Some(limit)) => Wait::Until(limit),
+            (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
+            (PollWait::ForEver, Some(limit)) => PollWait::Until(limit),
             (wait, _) => wait,
         }
     }
 
-    fn wait_in_time(&mut self) -> Wait {
+    fn wait_in_time(&mut self) -> PollWait {
         let l = self.event_loop;
         let recent = l.clock.recent();
         if let Some(wake) = l.timers.next_wake(recent) {
             // What is due already is work like any other.
             let is_work = wake <= recent && self.patience.limit.is_none();
             return if is_work {
-                Wait::Not
+                PollWait::Not
             } else {
-                Wait::Until(wake)
+                PollWait::Until(wake)
             };
         }
         if self.silence == Silence::Told || l.may_hear() {
-            return Wait::ForEver;
+            return PollWait::ForEver;
         }
         let now = l.clock.now();
         match self.silence {
@@ -187,24 +187,24 @@ impl<'a> Turn<'a> {
                 if end <= now {
                     self.silence = Silence::Over;
                 }
-                Wait::Until(end)
+                PollWait::Until(end)
             }
             _ => {
                 let end = now + SILENCE_NANOS;
                 self.silence = Silence::Until(end, self.events);
-                Wait::Until(end)
+                PollWait::Until(end)
             }
         }
     }
 
     /// While time stands still poll waits for others, but not for time.
-    fn wait_in_paused_time(&self) -> Wait {
+    fn wait_in_paused_time(&self) -> PollWait {
         let l = self.event_loop;
         let may_others_help = l.is_helped_by_others();
         if may_others_help || (!l.may_time_help() && l.poll.sources.has_waiters()) {
-            Wait::ForEver
+            PollWait::ForEver
         } else {
-            Wait::Probe
+            PollWait::Probe
         }
     }
 

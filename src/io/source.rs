@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use crate::context;
 use crate::event_loop::EventLoop;
 use crate::phase::close::Closing;
-use crate::phase::poll::Kind;
+use crate::phase::poll::SourceKind;
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Caller;
@@ -93,15 +93,15 @@ pub(crate) struct Source<T: AsFd> {
 impl<T: AsFd> Source<T> {
     /// Takes over a descriptor, which must be non-blocking.
     pub(crate) fn new(io: T) -> Self {
-        Source::with_kind(io, Kind::Ordinary)
+        Source::with_kind(io, SourceKind::Ordinary)
     }
 
     /// The same for one whose events are to come after all others of a tick.
     pub(crate) fn new_signal(io: T) -> Self {
-        Source::with_kind(io, Kind::Signal)
+        Source::with_kind(io, SourceKind::Signal)
     }
 
-    fn with_kind(io: T, kind: Kind) -> Self {
+    fn with_kind(io: T, kind: SourceKind) -> Self {
         Source {
             io: Some(io),
             link: Link::new(kind),

@@ -16,22 +16,22 @@ use crate::tasks::{Owner, ReferencedAgain, Waiter};
 
 /// Whether an entry keeps the loop alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Liveness {
     Yes,
     /// It did when it last asked; it must be asked again.
     Maybe,
     No,
 }
 
-impl Verdict {
+impl Liveness {
     /// Whether `waiter` counts, whose task is `owner`, for something referenced.
     #[inline]
     pub(super) fn of(waiter: &Waiter, owner: Owner) -> Self {
         match owner {
-            Owner::None | Owner::Task { is_ref: true, .. } => Verdict::Yes,
+            Owner::None | Owner::Task { is_ref: true, .. } => Liveness::Yes,
             // A combinator with wakers of its own may have moved to another task.
-            Owner::Gone if waiter.is_foreign() => Verdict::Maybe,
-            Owner::Gone | Owner::Task { is_ref: false, .. } => Verdict::No,
+            Owner::Gone if waiter.is_foreign() => Liveness::Maybe,
+            Owner::Gone | Owner::Task { is_ref: false, .. } => Liveness::No,
         }
     }
 }
@@ -125,40 +125,40 @@ impl<K: Copy + Ord> Candidates<K> {
 
     /// Looks for one that counts: surely, if there is such a one among the latest, or else maybe.
     ///
-    /// The list is made of `all` where there is none. `verdict` says whether one counts, and names the
+    /// The list is made of `all` where there is none. `liveness` says whether one counts, and names the
     /// tasks because of which it does not.
     pub(super) fn find<I: Iterator<Item = K>>(
         &self,
         all: impl FnOnce() -> I,
-        verdict: impl Fn(K, &mut dyn FnMut(Key)) -> Verdict,
-    ) -> Option<(K, Verdict)> {
-        let verdict = |key| {
+        liveness: impl Fn(K, &mut dyn FnMut(Key)) -> Liveness,
+    ) -> Option<(K, Liveness)> {
+        let liveness = |key| {
             #[cfg(test)]
             LOOKED_AT.set(LOOKED_AT.get() + 1);
             let mut aside = self.aside.borrow_mut();
-            verdict(key, &mut |task| {
+            liveness(key, &mut |task| {
                 aside.insert((task, Some(key)));
             })
         };
         let mut keys = self.keys.borrow_mut();
         if !self.is_complete.replace(true) {
             keys.clear();
-            keys.extend(all().filter(|&key| verdict(key) != Verdict::No));
+            keys.extend(all().filter(|&key| liveness(key) != Liveness::No));
             self.aside_first.set(self.aside.borrow().len());
         }
         let mut maybe = None;
         for index in (0..keys.len()).rev() {
-            match verdict(keys[index]) {
-                Verdict::Yes => {
+            match liveness(keys[index]) {
+                Liveness::Yes => {
                     // Most likely it counts the next time, too.
                     let last = keys.len() - 1;
                     keys.swap(index, last);
-                    return Some((keys[last], Verdict::Yes));
+                    return Some((keys[last], Liveness::Yes));
                 }
-                Verdict::No => {
+                Liveness::No => {
                     keys.swap_remove(index);
                 }
-                Verdict::Maybe => {
+                Liveness::Maybe => {
                     let first = *maybe.get_or_insert((index, keys[index]));
                     if first.0 - index >= LOOKED_AT_MAX {
                         break;
@@ -166,7 +166,7 @@ impl<K: Copy + Ord> Candidates<K> {
                 }
             }
         }
-        maybe.map(|(_, key)| (key, Verdict::Maybe))
+        maybe.map(|(_, key)| (key, Liveness::Maybe))
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
 
     /// A thousand things, of which few count, and how many were looked at.
     struct Things {
-        verdicts: Vec<Cell<Verdict>>,
+        verdicts: Vec<Cell<Liveness>>,
         looked_at: Cell<usize>,
         /// The task because of which all do not count that do not.
         task: Cell<Option<Key>>,
@@ -186,33 +186,33 @@ mod tests {
     impl Things {
         fn new() -> Self {
             Things {
-                verdicts: vec![Cell::new(Verdict::No); 1000],
+                verdicts: vec![Cell::new(Liveness::No); 1000],
                 looked_at: Cell::new(0),
                 task: Cell::new(None),
                 candidates: Candidates::new(),
             }
         }
 
-        fn set(&self, thing: usize, verdict: Verdict) {
-            self.verdicts[thing].set(verdict);
-            if verdict != Verdict::No {
+        fn set(&self, thing: usize, liveness: Liveness) {
+            self.verdicts[thing].set(liveness);
+            if liveness != Liveness::No {
                 self.candidates.add(thing, || self.verdicts.len());
             }
         }
 
         /// What is found, and how many it took to look at.
-        fn find(&self) -> (Option<(usize, Verdict)>, usize) {
+        fn find(&self) -> (Option<(usize, Liveness)>, usize) {
             self.looked_at.set(0);
-            let verdict = |thing: usize, because_of: &mut dyn FnMut(Key)| {
+            let liveness = |thing: usize, because_of: &mut dyn FnMut(Key)| {
                 self.looked_at.update(|n| n + 1);
-                let verdict = self.verdicts[thing].get();
-                if verdict == Verdict::No {
+                let liveness = self.verdicts[thing].get();
+                if liveness == Liveness::No {
                     self.task.get().into_iter().for_each(because_of);
                 }
-                verdict
+                liveness
             };
             let all = || 0..self.verdicts.len();
-            let found = self.candidates.find(all, verdict);
+            let found = self.candidates.find(all, liveness);
             (found, self.looked_at.get())
         }
     }
@@ -223,11 +223,11 @@ mod tests {
         assert_eq!(things.find(), (None, 1000));
         assert_eq!(things.find(), (None, 0));
 
-        things.set(7, Verdict::Yes);
-        assert_eq!(things.find(), (Some((7, Verdict::Yes)), 1));
-        assert_eq!(things.find(), (Some((7, Verdict::Yes)), 1));
+        things.set(7, Liveness::Yes);
+        assert_eq!(things.find(), (Some((7, Liveness::Yes)), 1));
+        assert_eq!(things.find(), (Some((7, Liveness::Yes)), 1));
 
-        things.set(7, Verdict::No);
+        things.set(7, Liveness::No);
         assert_eq!(things.find(), (None, 1));
         assert_eq!(things.find(), (None, 0));
     }
@@ -238,9 +238,9 @@ mod tests {
         things.find();
         let mut looked_at = 0;
         for tick in 0..10_000 {
-            things.set(tick % 1000, Verdict::Yes);
+            things.set(tick % 1000, Liveness::Yes);
             assert!(things.find().0.is_some());
-            things.set(tick % 1000, Verdict::No);
+            things.set(tick % 1000, Liveness::No);
             // Added, though it does not count.
             things.candidates.add((tick + 500) % 1000, || 1000);
             looked_at += things.find().1;
@@ -252,18 +252,18 @@ mod tests {
     fn one_that_surely_counts_goes_before_those_that_may() {
         let things = Things::new();
         things.find();
-        things.set(1, Verdict::Yes);
+        things.set(1, Liveness::Yes);
         for thing in 2..10 {
-            things.set(thing, Verdict::Maybe);
+            things.set(thing, Liveness::Maybe);
         }
-        assert_eq!(things.find(), (Some((1, Verdict::Yes)), 9));
-        assert_eq!(things.find(), (Some((1, Verdict::Yes)), 1));
+        assert_eq!(things.find(), (Some((1, Liveness::Yes)), 9));
+        assert_eq!(things.find(), (Some((1, Liveness::Yes)), 1));
 
         for thing in 100..200 {
-            things.set(thing, Verdict::Maybe);
+            things.set(thing, Liveness::Maybe);
         }
         let (found, looked_at) = things.find();
-        assert_eq!(found, Some((199, Verdict::Maybe)));
+        assert_eq!(found, Some((199, Liveness::Maybe)));
         assert!(looked_at <= LOOKED_AT_MAX + 1);
     }
 
@@ -278,19 +278,19 @@ mod tests {
         things.find();
 
         // Not added: its task has come to count, not itself.
-        things.verdicts[3].set(Verdict::Yes);
+        things.verdicts[3].set(Liveness::Yes);
         assert_eq!(things.find(), (None, 0));
         let back = |tasks| things.candidates.add_those_of(&tasks);
         back(ReferencedAgain::These(vec![Key::from_bits(3)]));
         assert_eq!(things.find(), (None, 0));
         back(ReferencedAgain::These(vec![own]));
-        assert_eq!(things.find(), (Some((3, Verdict::Yes)), 1));
+        assert_eq!(things.find(), (Some((3, Liveness::Yes)), 1));
 
-        things.verdicts[3].set(Verdict::No);
-        things.verdicts[5].set(Verdict::Yes);
+        things.verdicts[3].set(Liveness::No);
+        things.verdicts[5].set(Liveness::Yes);
         assert_eq!(things.find(), (None, 1));
         back(ReferencedAgain::Many);
-        assert_eq!(things.find(), (Some((5, Verdict::Yes)), 1001));
+        assert_eq!(things.find(), (Some((5, Liveness::Yes)), 1001));
     }
 
     #[test]
@@ -298,13 +298,13 @@ mod tests {
         const TASKS: u64 = 100;
         let candidates = Candidates::new();
         let looked_at = Cell::new(0);
-        let verdict = |_: usize, because_of: &mut dyn FnMut(Key)| {
+        let liveness = |_: usize, because_of: &mut dyn FnMut(Key)| {
             looked_at.update(|n| n + 1);
             (0..TASKS).map(Key::from_bits).for_each(because_of);
-            Verdict::No
+            Liveness::No
         };
         for _ in 0..100 {
-            candidates.find(|| 0..1000, verdict);
+            candidates.find(|| 0..1000, liveness);
             candidates.add(1, || 1000);
         }
         assert_eq!(looked_at.get(), 1000 + 99);
@@ -335,7 +335,11 @@ mod tests {
             things.candidates.add(1, || 1000);
         }
         assert!(things.candidates.keys.borrow().len() <= 2 * 1000 + SPARE + 1);
-        things.verdicts[3].set(Verdict::Yes);
-        assert_eq!(things.find().0, Some((3, Verdict::Yes)), "it was made anew");
+        things.verdicts[3].set(Liveness::Yes);
+        assert_eq!(
+            things.find().0,
+            Some((3, Liveness::Yes)),
+            "it was made anew"
+        );
     }
 }

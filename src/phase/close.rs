@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::task::Poll;
 
-use super::line::Line;
+use super::ticket_queue::TicketQueue;
 use super::{Callback, Deliver};
 use crate::slots::Key;
 use crate::tasks::{Caller, Waiter};
@@ -22,43 +22,44 @@ pub(crate) struct Closing {
 
 /// See the [module](self).
 pub(crate) struct Close {
-    line: RefCell<Line<Closing>>,
+    queue: RefCell<TicketQueue<Closing>>,
 }
 
 impl Close {
     pub(crate) fn new() -> Self {
         Close {
-            line: RefCell::new(Line::new()),
+            queue: RefCell::new(TicketQueue::new()),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.line.borrow().len() == 0
+        self.queue.borrow().len() == 0
     }
 
     /// Tells who awaits a close.
     pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter)) {
-        let line = self.line.borrow();
-        line.iter()
+        let queue = self.queue.borrow();
+        queue
+            .iter()
             .filter_map(|closing| closing.waiter.as_ref())
             .for_each(tell);
     }
 
-    /// Joins the line; returns the ticket.
+    /// Joins the queue; returns the ticket.
     pub(crate) fn push(&self, closing: Closing) -> u64 {
-        self.line.borrow_mut().push(closing)
+        self.queue.borrow_mut().push(closing)
     }
 
     /// Whether the close of `ticket` has happened; if not, `caller` will be told.
     pub(crate) fn poll(&self, ticket: u64, caller: Caller<'_>) -> Poll<()> {
         // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
         let waiter = caller.to_waiter();
-        let mut line = self.line.borrow_mut();
-        let Some(closing) = line.get_mut(ticket) else {
+        let mut queue = self.queue.borrow_mut();
+        let Some(closing) = queue.get_mut(ticket) else {
             return Poll::Ready(());
         };
         let old = closing.waiter.replace(waiter);
-        drop(line);
+        drop(queue);
         drop(old);
         Poll::Pending
     }
@@ -66,20 +67,21 @@ impl Close {
     /// Nobody awaits the close of `ticket` any more. Who stood there is returned, to be dropped
     /// after this borrow has ended.
     pub(crate) fn forget(&self, ticket: u64) -> Option<Waiter> {
-        let mut line = self.line.borrow_mut();
-        line.get_mut(ticket)
+        let mut queue = self.queue.borrow_mut();
+        queue
+            .get_mut(ticket)
             .and_then(|closing| closing.waiter.take())
     }
 
     /// Releases by `release` and tells.
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver, release: impl Fn(Key)) {
-        let there = self.line.borrow().len();
+        let there = self.queue.borrow().len();
         for _ in 0..there {
             if !turn.may_go_on() {
                 return;
             }
-            let Some(closing) = self.line.borrow_mut().pop() else {
+            let Some(closing) = self.queue.borrow_mut().pop() else {
                 return;
             };
             if let Some(source) = closing.source {

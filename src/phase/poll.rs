@@ -5,7 +5,7 @@
 //! results and wakes from other threads in order of arrival, signals last. Readiness is recorded for
 //! all sources at the fetch.
 //!
-//! A *source* is a descriptor registered with the poller, edge-triggered; `io::Source` is its
+//! A *source* is a descriptor registered with the poller, edge-triggered; `io::SourceSlot` is its
 //! owner. What a source's readiness means for its operations is decided there.
 
 mod alarm;
@@ -31,7 +31,7 @@ use crate::slots::Key;
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
 
-pub(crate) use sources::{Direction, Kind, Readiness, Sources, Suspect};
+pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, Suspect};
 pub(crate) use waiters::WaiterId;
 
 /// Events fetched by one call. More than this and the rest comes with the next tick's call; the
@@ -52,7 +52,7 @@ const ALARM: Token = Token(usize::MAX - 1);
 
 /// How long poll may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(crate) enum PollWait {
     /// There is other work: not at all, and the OS need not even be asked.
     Not,
     /// There is nothing else, but not at all; the turn must be told if nothing has happened.
@@ -82,13 +82,13 @@ pub(crate) struct Poll {
 }
 
 /// The poller and the inbox that ends its wait.
-pub(crate) struct Door {
+pub(crate) struct Poller {
     pub(crate) poller: mio::Poll,
     pub(crate) registry: Arc<mio::Registry>,
     pub(crate) inbox: Arc<TaskInbox>,
 }
 
-impl Door {
+impl Poller {
     pub(crate) fn open() -> io::Result<Self> {
         let poller = mio::Poll::new()?;
         let registry = Arc::new(poller.registry().try_clone()?);
@@ -97,7 +97,7 @@ impl Door {
             // It fails only where the descriptor is gone, and with it the loop.
             let _lost = unpark.wake();
         }));
-        Ok(Door {
+        Ok(Poller {
             poller,
             registry,
             inbox: Arc::new(inbox),
@@ -106,12 +106,12 @@ impl Door {
 }
 
 impl Poll {
-    pub(crate) fn new(door: Door, dice: Option<Rc<Dice>>) -> Self {
+    pub(crate) fn new(poller: Poller, dice: Option<Rc<Dice>>) -> Self {
         Poll {
-            poller: RefCell::new(door.poller),
+            poller: RefCell::new(poller.poller),
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
-            registry: door.registry,
-            inbox: door.inbox,
+            registry: poller.registry,
+            inbox: poller.inbox,
             alarm: RefCell::new(Alarm::new(ALARM)),
             sources: Sources::new(),
             fetched: RefCell::new(VecDeque::new()),
@@ -131,7 +131,7 @@ impl Poll {
     pub(crate) fn run(
         &self,
         turn: &mut impl Deliver,
-        wait: Wait,
+        wait: PollWait,
         always: bool,
         now: impl Fn() -> u64,
     ) -> io::Result<()> {
@@ -139,7 +139,7 @@ impl Poll {
             return Ok(());
         }
         let was_asked = self.fetch(wait, always, now)?;
-        if wait == Wait::Probe && was_asked && self.fetched.borrow().is_empty() {
+        if wait == PollWait::Probe && was_asked && self.fetched.borrow().is_empty() {
             turn.idle();
         }
         let mut must_defer = turn.has_pending();
@@ -160,14 +160,14 @@ impl Poll {
 
     /// Lines up what happened. Answers whether the OS was asked as `wait` says: not if there was a
     /// message, or the loop has been let go.
-    fn fetch(&self, wait: Wait, always: bool, now: impl Fn() -> u64) -> io::Result<bool> {
+    fn fetch(&self, wait: PollWait, always: bool, now: impl Fn() -> u64) -> io::Result<bool> {
         let mut signals = Vec::new();
-        let may_sleep = wait != Wait::Not && self.inbox.fall_asleep();
+        let may_sleep = wait != PollWait::Not && self.inbox.fall_asleep();
         if may_sleep {
             self.ask(wait, &now)?;
             self.record(&mut signals);
         } else if always || self.is_asking_due(&now) {
-            self.ask(Wait::Not, &now)?;
+            self.ask(PollWait::Not, &now)?;
             self.record(&mut signals);
         }
         let mut fetched = self.fetched.borrow_mut();
@@ -219,11 +219,11 @@ impl Poll {
     }
 
     /// Makes the system call. Afterwards `events` holds what came.
-    fn ask(&self, wait: Wait, now: &impl Fn() -> u64) -> io::Result<()> {
+    fn ask(&self, wait: PollWait, now: &impl Fn() -> u64) -> io::Result<()> {
         let timeout = match wait {
-            Wait::Not | Wait::Probe => Some(Duration::ZERO),
-            Wait::ForEver => None,
-            Wait::Until(deadline) => {
+            PollWait::Not | PollWait::Probe => Some(Duration::ZERO),
+            PollWait::ForEver => None,
+            PollWait::Until(deadline) => {
                 let mut alarm = self.alarm.borrow_mut();
                 alarm.set(deadline, now(), &self.registry)
             }
@@ -236,7 +236,7 @@ impl Poll {
         let result = self.poller.borrow_mut().poll(&mut events, timeout);
         self.skipped_ticks.set(0);
         // After a wait the clock is read in any case: much time may have passed since it was.
-        let has_waited = matches!(wait, Wait::Until(_) | Wait::ForEver);
+        let has_waited = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
         if has_waited || !self.sources.is_empty() {
             self.last_asked.set(now());
         }
@@ -266,14 +266,14 @@ impl Poll {
             let key = Key::from_bits(event.token().0 as u64);
             match self.sources.record(key, event) {
                 None => {}
-                Some(Kind::Signal) => signals.push(Callback::Source(key)),
-                Some(Kind::Ordinary) if self.dice.is_none() => {
+                Some(SourceKind::Signal) => signals.push(Callback::Source(key)),
+                Some(SourceKind::Ordinary) if self.dice.is_none() => {
                     fetched.push_back(Callback::Source(key));
                 }
                 // The kernel also reports what concerns nobody, say that the other end has
                 // acknowledged something, and that goes by its own timers.
-                Some(Kind::Ordinary) if !self.sources.has_ready_waiters(key) => {}
-                Some(Kind::Ordinary) => shuffled.push(key),
+                Some(SourceKind::Ordinary) if !self.sources.has_ready_waiters(key) => {}
+                Some(SourceKind::Ordinary) => shuffled.push(key),
             }
         }
         if let Some(dice) = &self.dice {
@@ -290,7 +290,7 @@ impl Poll {
     /// # Errors
     ///
     /// If the poller does not take the descriptor.
-    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: Kind) -> io::Result<Key> {
+    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: SourceKind) -> io::Result<Key> {
         let raw = fd.as_raw_fd();
         let key = self.sources.insert(kind, raw);
         let token = Token(key.to_bits() as usize);

@@ -8,7 +8,7 @@ mod wheel;
 
 use std::cell::RefCell;
 
-use super::candidates::{Candidates, Verdict};
+use super::candidates::{Candidates, Liveness};
 use super::{Callback, Deliver};
 use crate::clock::NEVER;
 use crate::slots::Key;
@@ -120,15 +120,15 @@ impl Timers {
 
     /// A timer that keeps the loop alive, and whether it surely does: a referenced one, for a
     /// referenced task.
-    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(TimerKey, Verdict)> {
+    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(TimerKey, Liveness)> {
         let wheel = self.wheel.borrow();
         self.candidates.find(
             || wheel.iter().map(|(key, _)| key),
             |key, because_of| {
                 let timer = wheel.get(key).filter(|timer| !timer.mark);
                 match timer.and_then(|timer| timer.value.as_ref()) {
-                    Some(waiter) => verdict(tasks, waiter, because_of),
-                    None => Verdict::No,
+                    Some(waiter) => liveness(tasks, waiter, because_of),
+                    None => Liveness::No,
                 }
             },
         )
@@ -204,12 +204,12 @@ impl Timers {
 }
 
 /// Whether one counts who waits for a referenced timer.
-fn verdict(tasks: &Tasks, waiter: &Waiter, because_of: &mut dyn FnMut(Key)) -> Verdict {
+fn liveness(tasks: &Tasks, waiter: &Waiter, because_of: &mut dyn FnMut(Key)) -> Liveness {
     let owner = tasks.owner(waiter);
     if let Owner::Task { is_ref: false, .. } = owner {
         waiter.owner().into_iter().for_each(because_of);
     }
-    Verdict::of(waiter, owner)
+    Liveness::of(waiter, owner)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use mio::unix::SourceFd;
 use super::reference::Reference;
 use crate::context;
 use crate::event_loop::{EventLoop, Shared};
-use crate::phase::poll::Kind;
+use crate::phase::poll::SourceKind;
 use crate::ready::LoopId;
 use crate::slots::Key;
 
@@ -21,7 +21,7 @@ pub(super) struct Link {
     registration: OnceLock<Registration>,
     /// Set when it was closed while operations still wait.
     closed: AtomicBool,
-    kind: Kind,
+    kind: SourceKind,
     reference: Reference,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Registration {
 }
 
 impl Link {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: SourceKind) -> Self {
         Link {
             home: AtomicU32::new(0),
             registration: OnceLock::new(),

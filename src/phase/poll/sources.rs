@@ -8,8 +8,8 @@ use std::os::fd::RawFd;
 
 use mio::event::Event;
 
-use super::waiters::{Entry, WaiterId, Waiters};
-use crate::phase::candidates::{Candidates, Verdict};
+use super::waiters::{WaiterEntry, WaiterId, Waiters};
+use crate::phase::candidates::{Candidates, Liveness};
 use crate::slots::{Key, Slots};
 use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
 
@@ -22,7 +22,7 @@ pub(crate) enum Direction {
 
 /// How a source's events are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SourceKind {
     Ordinary,
     /// After everything else of the same fetch.
     Signal,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 /// All sources of one loop.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    slots: RefCell<Slots<Source>>,
+    slots: RefCell<Slots<SourceSlot>>,
     operations: Cell<u64>,
     /// How many directions of sources something waits for.
     waiting: Cell<usize>,
@@ -39,21 +39,21 @@ pub(crate) struct Sources {
 }
 
 #[derive(Debug)]
-struct Source {
-    kind: Kind,
+struct SourceSlot {
+    kind: SourceKind,
     /// The descriptor, for those who ask; it may be closed.
     fd: RawFd,
     /// Whether it keeps the loop alive while a task waits for it, and the number of the call that
     /// said so.
     is_ref: bool,
     ref_call: u32,
-    read: Side,
-    write: Side,
+    read: DirectionState,
+    write: DirectionState,
 }
 
 /// One direction of a source.
 #[derive(Debug)]
-struct Side {
+struct DirectionState {
     readiness: Readiness,
     /// Set for good when the other end has closed this direction, or the source has failed.
     is_closed: bool,
@@ -74,9 +74,9 @@ pub(crate) enum Readiness {
     NotReady,
 }
 
-impl Side {
+impl DirectionState {
     fn new() -> Self {
-        Side {
+        DirectionState {
             readiness: Readiness::Unknown,
             is_closed: false,
             is_urgent: false,
@@ -97,8 +97,8 @@ impl Side {
     }
 }
 
-impl Source {
-    fn entries(&self) -> impl Iterator<Item = (Direction, &Entry)> {
+impl SourceSlot {
+    fn entries(&self) -> impl Iterator<Item = (Direction, &WaiterEntry)> {
         let readers = self.read.waiters.iter();
         let readers = readers.map(|entry| (Direction::Read, entry));
         let writers = self.write.waiters.iter();
@@ -106,7 +106,7 @@ impl Source {
     }
 
     #[inline]
-    fn side(&self, direction: Direction) -> &Side {
+    fn side(&self, direction: Direction) -> &DirectionState {
         match direction {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
@@ -114,7 +114,7 @@ impl Source {
     }
 
     #[inline]
-    fn side_mut(&mut self, direction: Direction) -> &mut Side {
+    fn side_mut(&mut self, direction: Direction) -> &mut DirectionState {
         match direction {
             Direction::Read => &mut self.read,
             Direction::Write => &mut self.write,
@@ -123,20 +123,20 @@ impl Source {
 
     /// Whether it keeps the loop alive: if it is referenced, and a referenced task waits for it.
     /// Names the tasks because of which it does not.
-    fn verdict(
+    fn liveness(
         &self,
         owner: &impl Fn(&Waiter) -> Owner,
         mut because_of: impl FnMut(Key),
-    ) -> Verdict {
-        let mut verdict = Verdict::No;
+    ) -> Liveness {
+        let mut liveness = Liveness::No;
         for (_, entry) in self.entries().filter(|_| self.is_ref) {
-            match entry.verdict(owner) {
-                Verdict::Yes => return Verdict::Yes,
-                Verdict::Maybe => verdict = Verdict::Maybe,
-                Verdict::No => entry.waiter.owner().into_iter().for_each(&mut because_of),
+            match entry.liveness(owner) {
+                Liveness::Yes => return Liveness::Yes,
+                Liveness::Maybe => liveness = Liveness::Maybe,
+                Liveness::No => entry.waiter.owner().into_iter().for_each(&mut because_of),
             }
         }
-        verdict
+        liveness
     }
 }
 
@@ -169,14 +169,14 @@ impl Sources {
         self.slots.borrow().len() == 0
     }
 
-    pub(super) fn insert(&self, kind: Kind, fd: RawFd) -> Key {
-        self.slots.borrow_mut().insert(Source {
+    pub(super) fn insert(&self, kind: SourceKind, fd: RawFd) -> Key {
+        self.slots.borrow_mut().insert(SourceSlot {
             kind,
             fd,
             is_ref: true,
             ref_call: 0,
-            read: Side::new(),
-            write: Side::new(),
+            read: DirectionState::new(),
+            write: DirectionState::new(),
         })
     }
 
@@ -202,9 +202,9 @@ impl Sources {
     }
 
     /// Notes what an event says. Returns how it is delivered; `None` if the source is gone.
-    pub(super) fn record(&self, key: Key, event: &Event) -> Option<Kind> {
+    pub(super) fn record(&self, key: Key, event: &Event) -> Option<SourceKind> {
         let mut slots = self.slots.borrow_mut();
-        let Source {
+        let SourceSlot {
             kind, read, write, ..
         } = slots.get_mut(key)?;
         let failed = event.is_error();
@@ -334,7 +334,7 @@ impl Sources {
     #[inline]
     pub(crate) fn take_ready_waiters(&self, key: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
         let mut slots = self.slots.borrow_mut();
-        let Source { read, write, .. } = slots.get_mut(key)?;
+        let SourceSlot { read, write, .. } = slots.get_mut(key)?;
         let single = match (read.has_ready_waiters(), write.has_ready_waiters()) {
             (false, false) => return None,
             (true, false) => read.waiters.take_single(),
@@ -376,7 +376,7 @@ impl Sources {
         }
     }
 
-    fn take_all(&self, source: &mut Source, out: &mut Vec<Waiter>) {
+    fn take_all(&self, source: &mut SourceSlot, out: &mut Vec<Waiter>) {
         for side in [&mut source.read, &mut source.write] {
             if !side.waiters.is_empty() {
                 side.waiters.take_all(out);
@@ -391,7 +391,7 @@ impl Sources {
         &self,
         key: Key,
         direction: Direction,
-        change: impl FnOnce(&mut Side) -> R,
+        change: impl FnOnce(&mut DirectionState) -> R,
     ) -> Option<R> {
         let mut slots = self.slots.borrow_mut();
         let side = slots.get_mut(key)?.side_mut(direction);
@@ -423,7 +423,7 @@ impl Sources {
     /// The descriptors of the referenced sources for which nothing waits that `owns` says is owned.
     pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
         let slots = self.slots.borrow();
-        let is_owned = |source: &Source| source.entries().any(|(_, entry)| owns(&entry.waiter));
+        let is_owned = |source: &SourceSlot| source.entries().any(|(_, entry)| owns(&entry.waiter));
         let sources = slots.iter().map(|(_, source)| source);
         let unowned = sources.filter(|source| source.is_ref && !is_owned(source));
         unowned.map(|source| source.fd).collect()
@@ -435,14 +435,14 @@ impl Sources {
     }
 
     /// A source that keeps the loop alive, and whether it surely does.
-    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Verdict)> {
+    pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Liveness)> {
         let slots = self.slots.borrow();
         let owner = |waiter: &Waiter| tasks.owner(waiter);
         self.candidates.find(
             || slots.iter().map(|(key, _)| key),
             |key, because_of| {
                 let source = slots.get(key);
-                source.map_or(Verdict::No, |source| source.verdict(&owner, because_of))
+                source.map_or(Liveness::No, |source| source.liveness(&owner, because_of))
             },
         )
     }
@@ -454,7 +454,7 @@ impl Sources {
         [Direction::Read, Direction::Write]
             .into_iter()
             .find_map(|direction| {
-                let is_suspect = |entry: &Entry| entry.verdict(&owner) == Verdict::Maybe;
+                let is_suspect = |entry: &WaiterEntry| entry.liveness(&owner) == Liveness::Maybe;
                 let taken = self.change_list(source, direction, |side| {
                     side.waiters.remove_first(is_suspect)
                 });

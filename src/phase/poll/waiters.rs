@@ -10,7 +10,7 @@
 
 use std::mem;
 
-use crate::phase::candidates::Verdict;
+use crate::phase::candidates::Liveness;
 use crate::tasks::{Caller, Owner, Waiter};
 
 /// How many entries may stand behind the first before those are looked for that have stopped
@@ -64,12 +64,12 @@ const POLLER: u64 = 1 << 63;
 
 /// One that waits.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct WaiterEntry {
     pub(super) id: WaiterId,
     pub(super) waiter: Waiter,
 }
 
-impl Entry {
+impl WaiterEntry {
     /// Whether this is the entry of `caller`, which asks as `id`.
     #[inline]
     fn is(&self, id: WaiterId, caller: &Caller<'_>) -> bool {
@@ -82,11 +82,11 @@ impl Entry {
 
     /// Whether it keeps the loop alive.
     #[inline]
-    pub(super) fn verdict(&self, owner: &impl Fn(&Waiter) -> Owner) -> Verdict {
+    pub(super) fn liveness(&self, owner: &impl Fn(&Waiter) -> Owner) -> Liveness {
         let owner = owner(&self.waiter);
-        match Verdict::of(&self.waiter, owner) {
-            Verdict::Yes if self.id.is_poller() && owner != Owner::None => Verdict::Maybe,
-            verdict => verdict,
+        match Liveness::of(&self.waiter, owner) {
+            Liveness::Yes if self.id.is_poller() && owner != Owner::None => Liveness::Maybe,
+            liveness => liveness,
         }
     }
 
@@ -111,14 +111,14 @@ impl Entry {
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    first: Option<Entry>,
+    first: Option<WaiterEntry>,
     others: Option<Box<Others>>,
 }
 
 /// The entries behind the first, which is there.
 #[derive(Debug)]
 struct Others {
-    entries: Vec<Entry>,
+    entries: Vec<WaiterEntry>,
     /// With so many entries the next one is preceded by a sweep.
     limit: usize,
     /// The tick of the last sweep.
@@ -141,12 +141,12 @@ impl Waiters {
         self.first.is_none()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &WaiterEntry> {
         let others = self.others.iter().flat_map(|others| &others.entries);
         self.first.iter().chain(others)
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut WaiterEntry> {
         let others = self
             .others
             .iter_mut()
@@ -160,7 +160,7 @@ impl Waiters {
     pub(super) fn add_task(&mut self, id: WaiterId, caller: &Caller<'_>, task: Waiter) -> bool {
         match &mut self.first {
             None => {
-                self.first = Some(Entry { id, waiter: task });
+                self.first = Some(WaiterEntry { id, waiter: task });
                 true
             }
             Some(first) if first.is(id, caller) && !first.is_waker() => {
@@ -212,7 +212,7 @@ impl Waiters {
     }
 
     fn push(&mut self, id: WaiterId, waiter: Waiter) {
-        let entry = Entry { id, waiter };
+        let entry = WaiterEntry { id, waiter };
         if self.first.is_none() {
             self.first = Some(entry);
         } else {
@@ -242,7 +242,7 @@ impl Waiters {
             (others.limit / 2).max(LIMIT_MIN)
         };
         others.swept_at = tick;
-        let may_be_over = |entry: &mut Entry| entry.may_be_over(&owner);
+        let may_be_over = |entry: &mut WaiterEntry| entry.may_be_over(&owner);
         let swept = others.entries.extract_if(.., may_be_over);
         swept.map(|entry| entry.waiter).collect()
     }
@@ -259,7 +259,7 @@ impl Waiters {
     #[inline]
     pub(super) fn remove_task(&mut self, id: WaiterId) -> bool {
         let entry = self.iter().find(|entry| entry.id == id);
-        match entry.map(Entry::is_waker) {
+        match entry.map(WaiterEntry::is_waker) {
             None => true,
             Some(true) => false,
             Some(false) => self.remove(id).is_some(),
@@ -267,12 +267,15 @@ impl Waiters {
     }
 
     /// Takes the first entry off the list that `is_it`.
-    pub(super) fn remove_first(&mut self, is_it: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    pub(super) fn remove_first(
+        &mut self,
+        is_it: impl Fn(&WaiterEntry) -> bool,
+    ) -> Option<WaiterEntry> {
         let index = self.iter().position(is_it)?;
         self.remove_at(index)
     }
 
-    fn remove_at(&mut self, index: usize) -> Option<Entry> {
+    fn remove_at(&mut self, index: usize) -> Option<WaiterEntry> {
         let removed = match index.checked_sub(1) {
             Some(index) => Some(self.others.as_mut()?.entries.remove(index)),
             None => {

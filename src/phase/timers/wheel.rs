@@ -22,9 +22,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
 
-use slab::{Entry, Left, Place, Slab};
+use slab::{Slab, TimerEntry, TimerState, Unlinked};
 
-pub(crate) use slab::{Timer, TimerKey};
+pub(crate) use slab::{TimerKey, TimerNode};
 
 /// A granule is 2^16 ns, 65.5 µs: with eight levels of six bits this covers all 64 bits, so that
 /// there is no list of far timers, and few timers share a granule and stand in the heap together.
@@ -66,7 +66,7 @@ pub(crate) struct Wheel<T> {
     slab: Slab<T>,
     /// A word a level, a bit a slot: set while the slot has timers.
     occupied: [u64; LEVELS],
-    slots: Box<[[Slot; SLOTS]; LEVELS]>,
+    slots: Box<[[TimerList; SLOTS]; LEVELS]>,
     /// Timers whose granule the position has reached, the first in order on top.
     due: BinaryHeap<Reverse<Due>>,
     /// How many elements of `due` are dead: cancelled or re-armed since. The top never is.
@@ -85,7 +85,7 @@ impl<T> Wheel<T> {
         Wheel {
             slab: Slab::new(),
             occupied: [0; LEVELS],
-            slots: Box::new([[Slot::EMPTY; SLOTS]; LEVELS]),
+            slots: Box::new([[TimerList::EMPTY; SLOTS]; LEVELS]),
             due: BinaryHeap::new(),
             dead: 0,
             position: 0,
@@ -102,7 +102,7 @@ impl<T> Wheel<T> {
         let place = self.place_of(deadline);
         let next = self.enter(place, index, deadline, sequence);
         self.waiting += 1;
-        self.slab.occupy(Timer {
+        self.slab.occupy(TimerNode {
             deadline,
             sequence,
             previous: NIL,
@@ -175,8 +175,8 @@ impl<T> Wheel<T> {
             .entries
             .into_iter()
             .filter_map(|entry| match entry {
-                Entry::Occupied(timer) => Some(timer.value),
-                Entry::Vacant { .. } => None,
+                TimerEntry::Occupied(timer) => Some(timer.value),
+                TimerEntry::Vacant { .. } => None,
             })
     }
 
@@ -193,10 +193,10 @@ impl<T> Wheel<T> {
     }
 
     /// The timers that wait, in the order of entries.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, &Timer<T>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, &TimerNode<T>)> {
         let entries = (0..).zip(&self.slab.entries);
         entries.filter_map(|(index, entry)| match entry {
-            Entry::Occupied(timer) if timer.place != Place::Fired => {
+            TimerEntry::Occupied(timer) if timer.place != TimerState::Fired => {
                 let generation = timer.generation;
                 Some((TimerKey { index, generation }, timer))
             }
@@ -205,9 +205,9 @@ impl<T> Wheel<T> {
     }
 
     /// A timer that waits. `None` if it has fired, or the key is stale.
-    pub(crate) fn get(&self, key: TimerKey) -> Option<&Timer<T>> {
+    pub(crate) fn get(&self, key: TimerKey) -> Option<&TimerNode<T>> {
         let timer = self.slab.get(key);
-        timer.filter(|timer| timer.place != Place::Fired)
+        timer.filter(|timer| timer.place != TimerState::Fired)
     }
 
     /// How many timers there are, fired or not.
@@ -220,7 +220,7 @@ impl<T> Wheel<T> {
     /// the key is stale.
     pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
         let timer = self.slab.get(key);
-        timer.is_some_and(|timer| timer.place == Place::Fired)
+        timer.is_some_and(|timer| timer.place == TimerState::Fired)
     }
 
     /// The sequence number that the next timer to be armed will get: the limit that keeps a phase
@@ -249,9 +249,9 @@ impl<T> Wheel<T> {
         self.waiting -= 1;
         let index = first.index;
         let timer = self.slab.timer_mut(index);
-        debug_assert_eq!(timer.place, Place::Due);
+        debug_assert_eq!(timer.place, TimerState::Due);
         debug_assert_eq!(timer.sequence, first.sequence);
-        timer.place = Place::Fired;
+        timer.place = TimerState::Fired;
         let generation = timer.generation;
         Some(TimerKey { index, generation })
     }
@@ -315,20 +315,20 @@ impl<T> Wheel<T> {
 
     /// Where a timer belongs as seen from the position.
     #[inline]
-    fn place_of(&self, deadline: u64) -> Place {
+    fn place_of(&self, deadline: u64) -> TimerState {
         let granule = deadline >> GRANULE_BITS;
         if deadline == NEVER {
-            Place::Never
+            TimerState::Never
         } else if granule <= self.position {
-            Place::Due
+            TimerState::Due
         } else {
-            Place::Level(((granule ^ self.position).ilog2() / LEVEL_BITS) as u8)
+            TimerState::Level(((granule ^ self.position).ilog2() / LEVEL_BITS) as u8)
         }
     }
 
     /// Puts a timer where it belongs as seen from the position.
     fn place(&mut self, index: u32) {
-        let &Timer {
+        let &TimerNode {
             deadline, sequence, ..
         } = self.slab.timer(index);
         let place = self.place_of(deadline);
@@ -342,10 +342,10 @@ impl<T> Wheel<T> {
     /// Notes a timer in its place, but not the place in the timer. Returns its neighbour in the slot's
     /// list, where it stands at the head: the order is the heap's business.
     #[inline]
-    fn enter(&mut self, place: Place, index: u32, deadline: u64, sequence: u64) -> u32 {
+    fn enter(&mut self, place: TimerState, index: u32, deadline: u64, sequence: u64) -> u32 {
         let level = match place {
-            Place::Level(level) => usize::from(level),
-            Place::Due => {
+            TimerState::Level(level) => usize::from(level),
+            TimerState::Due => {
                 self.push_due(Due {
                     deadline,
                     sequence,
@@ -353,7 +353,7 @@ impl<T> Wheel<T> {
                 });
                 return NIL;
             }
-            Place::Never | Place::Fired => return NIL,
+            TimerState::Never | TimerState::Fired => return NIL,
         };
         let digit = digit_of(deadline, level);
         let slot = &mut self.slots[level][digit];
@@ -373,14 +373,14 @@ impl<T> Wheel<T> {
         self.due.push(Reverse(due));
     }
 
-    /// Takes a timer out of its place, which it has left by [`Timer::leave`].
+    /// Takes a timer out of its place, which it has left by [`TimerNode::leave`].
     #[inline]
-    fn leave(&mut self, index: u32, left: Left) {
+    fn leave(&mut self, index: u32, left: Unlinked) {
         match left.place {
-            Place::Fired => return,
-            Place::Never => {}
-            Place::Level(level) => self.unlink(index, usize::from(level), left),
-            Place::Due => {
+            TimerState::Fired => return,
+            TimerState::Never => {}
+            TimerState::Level(level) => self.unlink(index, usize::from(level), left),
+            TimerState::Due => {
                 self.dead += 1;
                 self.discard_dead();
             }
@@ -390,8 +390,8 @@ impl<T> Wheel<T> {
 
     /// Takes a timer out of its slot.
     #[inline]
-    fn unlink(&mut self, index: u32, level: usize, left: Left) {
-        let Left { previous, next, .. } = left;
+    fn unlink(&mut self, index: u32, level: usize, left: Unlinked) {
+        let Unlinked { previous, next, .. } = left;
         if next != NIL {
             self.slab.timer_mut(next).previous = previous;
         }
@@ -411,7 +411,7 @@ impl<T> Wheel<T> {
     /// Empties a slot and returns the head of its list.
     fn take_slot(&mut self, level: usize, digit: usize) -> u32 {
         self.occupied[level] &= !(1 << digit);
-        mem::replace(&mut self.slots[level][digit], Slot::EMPTY).head
+        mem::replace(&mut self.slots[level][digit], TimerList::EMPTY).head
     }
 
     #[cold]
@@ -491,14 +491,14 @@ fn digit_of(deadline: u64, level: usize) -> usize {
 
 /// A list of timers, linked through their entries.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct TimerList {
     head: u32,
     /// The earliest deadline put in since the slot was empty, whether or not it is still there.
     earliest: u64,
 }
 
-impl Slot {
-    const EMPTY: Slot = Slot {
+impl TimerList {
+    const EMPTY: TimerList = TimerList {
         head: NIL,
         earliest: NEVER,
     };

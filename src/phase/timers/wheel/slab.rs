@@ -19,14 +19,14 @@ pub(crate) struct TimerKey {
 }
 
 #[derive(Debug)]
-pub(crate) struct Timer<T> {
+pub(crate) struct TimerNode<T> {
     pub(crate) deadline: u64,
     pub(super) sequence: u64,
     /// The neighbours in a slot's list; they mean nothing in other places.
     pub(super) previous: u32,
     pub(super) next: u32,
     pub(super) generation: u32,
-    pub(super) place: Place,
+    pub(super) place: TimerState,
     /// The owner's mark, which means nothing here.
     pub(crate) mark: bool,
     pub(crate) value: T,
@@ -34,19 +34,19 @@ pub(crate) struct Timer<T> {
 
 /// Where a timer stood that has left its place, and between whom.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    pub(super) place: Place,
+pub(super) struct Unlinked {
+    pub(super) place: TimerState,
     pub(super) deadline: u64,
     pub(super) previous: u32,
     pub(super) next: u32,
 }
 
-impl<T> Timer<T> {
+impl<T> TimerNode<T> {
     /// Makes it wait for nothing.
     #[inline]
-    pub(super) fn leave(&mut self) -> Left {
-        Left {
-            place: mem::replace(&mut self.place, Place::Fired),
+    pub(super) fn leave(&mut self) -> Unlinked {
+        Unlinked {
+            place: mem::replace(&mut self.place, TimerState::Fired),
             deadline: self.deadline,
             previous: self.previous,
             next: self.next,
@@ -68,7 +68,7 @@ impl<T> Timer<T> {
 ///    └─────────────────────────────────────┘   5 leave: from any place to Fired
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TimerState {
     /// Armed for the time that does not come; in no list.
     Never,
     /// In a slot of this level.
@@ -82,7 +82,7 @@ pub(super) enum Place {
 /// The timers by key.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    pub(super) entries: Vec<Entry<T>>,
+    pub(super) entries: Vec<TimerEntry<T>>,
     /// The head of the list of vacant entries.
     pub(super) free: u32,
     pub(super) len: usize,
@@ -90,15 +90,15 @@ pub(super) struct Slab<T> {
     pub(super) first_generation: u32,
 }
 
-/// A timer or none. The tag is a spare value of [`Place`] and takes no room.
+/// A timer or none. The tag is a spare value of [`TimerState`] and takes no room.
 #[derive(Debug)]
-pub(super) enum Entry<T> {
+pub(super) enum TimerEntry<T> {
     /// The generation is the next tenant's.
     Vacant {
         generation: u32,
         next: u32,
     },
-    Occupied(Timer<T>),
+    Occupied(TimerNode<T>),
 }
 
 impl<T> Slab<T> {
@@ -122,14 +122,14 @@ impl<T> Slab<T> {
 
     /// Occupies the entry of [`next_index`](Slab::next_index), and gives the timer its generation.
     #[inline]
-    pub(super) fn occupy(&mut self, mut timer: Timer<T>) -> TimerKey {
+    pub(super) fn occupy(&mut self, mut timer: TimerNode<T>) -> TimerKey {
         let index = self.free;
         let entry = &mut self.entries[index as usize];
-        let &mut Entry::Vacant { generation, next } = entry else {
+        let &mut TimerEntry::Vacant { generation, next } = entry else {
             unreachable!("the free list has vacant entries only");
         };
         timer.generation = generation;
-        *entry = Entry::Occupied(timer);
+        *entry = TimerEntry::Occupied(timer);
         self.free = next;
         self.len += 1;
         TimerKey { index, generation }
@@ -140,7 +140,7 @@ impl<T> Slab<T> {
     pub(super) fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
         assert!(index != NIL, "a loop has fewer than 2^32 - 1 timers");
-        self.entries.push(Entry::Vacant {
+        self.entries.push(TimerEntry::Vacant {
             generation: self.first_generation,
             next: NIL,
         });
@@ -149,25 +149,25 @@ impl<T> Slab<T> {
 
     /// Takes a timer out. `None` if the key is stale.
     #[inline]
-    pub(super) fn remove(&mut self, key: TimerKey) -> Option<Timer<T>> {
+    pub(super) fn remove(&mut self, key: TimerKey) -> Option<TimerNode<T>> {
         self.get(key)?;
         match self.vacate(key.index, key.generation + 1) {
-            Entry::Occupied(timer) => {
+            TimerEntry::Occupied(timer) => {
                 self.len -= 1;
                 Some(timer)
             }
-            Entry::Vacant { .. } => unreachable!("found just now"),
+            TimerEntry::Vacant { .. } => unreachable!("found just now"),
         }
     }
 
     /// Makes an entry vacant, and free unless it is retired. Returns what it was.
     #[inline]
-    pub(super) fn vacate(&mut self, index: u32, generation: u32) -> Entry<T> {
+    pub(super) fn vacate(&mut self, index: u32, generation: u32) -> TimerEntry<T> {
         let next = match generation {
             RETIRED => NIL,
             _ => mem::replace(&mut self.free, index),
         };
-        let vacant = Entry::Vacant { generation, next };
+        let vacant = TimerEntry::Vacant { generation, next };
         mem::replace(&mut self.entries[index as usize], vacant)
     }
 
@@ -176,7 +176,7 @@ impl<T> Slab<T> {
     pub(super) fn give_room_back(&mut self) {
         debug_assert_eq!(self.len, 0);
         let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);
-        let highest = beyond.map(Entry::generation).max();
+        let highest = beyond.map(TimerEntry::generation).max();
         let Some(highest) = highest.filter(|&highest| highest != RETIRED) else {
             return;
         };
@@ -193,17 +193,17 @@ impl<T> Slab<T> {
 
     /// The timer of a key. `None` if it is stale.
     #[inline]
-    pub(super) fn get(&self, key: TimerKey) -> Option<&Timer<T>> {
+    pub(super) fn get(&self, key: TimerKey) -> Option<&TimerNode<T>> {
         match self.entries.get(key.index as usize) {
-            Some(Entry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
+            Some(TimerEntry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
             _ => None,
         }
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Timer<T>> {
+    pub(super) fn get_mut(&mut self, key: TimerKey) -> Option<&mut TimerNode<T>> {
         match self.entries.get_mut(key.index as usize) {
-            Some(Entry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
+            Some(TimerEntry::Occupied(timer)) if timer.generation == key.generation => Some(timer),
             _ => None,
         }
     }
@@ -211,30 +211,30 @@ impl<T> Slab<T> {
     /// Whether an element of the heap still means its timer.
     pub(super) fn is_alive(&self, due: &Due) -> bool {
         let entry = self.entries.get(due.index as usize);
-        matches!(entry, Some(Entry::Occupied(timer))
-            if timer.sequence == due.sequence && timer.place == Place::Due)
+        matches!(entry, Some(TimerEntry::Occupied(timer))
+            if timer.sequence == due.sequence && timer.place == TimerState::Due)
     }
 
-    pub(super) fn timer(&self, index: u32) -> &Timer<T> {
+    pub(super) fn timer(&self, index: u32) -> &TimerNode<T> {
         match &self.entries[index as usize] {
-            Entry::Occupied(timer) => timer,
-            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+            TimerEntry::Occupied(timer) => timer,
+            TimerEntry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
         }
     }
 
-    pub(super) fn timer_mut(&mut self, index: u32) -> &mut Timer<T> {
+    pub(super) fn timer_mut(&mut self, index: u32) -> &mut TimerNode<T> {
         match &mut self.entries[index as usize] {
-            Entry::Occupied(timer) => timer,
-            Entry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+            TimerEntry::Occupied(timer) => timer,
+            TimerEntry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
         }
     }
 }
 
-impl<T> Entry<T> {
+impl<T> TimerEntry<T> {
     pub(super) fn generation(&self) -> u32 {
         match self {
-            Entry::Vacant { generation, .. } => *generation,
-            Entry::Occupied(timer) => timer.generation,
+            TimerEntry::Vacant { generation, .. } => *generation,
+            TimerEntry::Occupied(timer) => timer.generation,
         }
     }
 }

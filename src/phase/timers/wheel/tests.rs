@@ -9,8 +9,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 
 use super::slab::RETIRED;
 use super::{
-    Due, EXACT_WAKES_MAX, Entry, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, Place,
-    ROOM_KEPT_MAX, SLOTS, STRETCH_BITS, TimerKey, Wheel, digit_of,
+    Due, EXACT_WAKES_MAX, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, ROOM_KEPT_MAX, SLOTS,
+    STRETCH_BITS, TimerEntry, TimerKey, TimerState, Wheel, digit_of,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -35,7 +35,7 @@ fn span_of(level: u32) -> u64 {
 
 #[test]
 fn an_entry_takes_48_bytes() {
-    assert_eq!(size_of::<Entry<Option<Waker>>>(), 48);
+    assert_eq!(size_of::<TimerEntry<Option<Waker>>>(), 48);
     assert_eq!(size_of::<TimerKey>(), 8);
     assert_eq!(size_of::<Due>(), 24);
 }
@@ -796,7 +796,7 @@ fn check_structure<T>(wheel: &Wheel<T>) {
         let (mut previous, mut next) = (NIL, slot.head);
         while next != NIL {
             let timer = wheel.slab.timer(next);
-            assert_eq!(timer.place, Place::Level(level as u8));
+            assert_eq!(timer.place, TimerState::Level(level as u8));
             assert_eq!(timer.previous, previous);
             assert_eq!(digit_of(timer.deadline, level), digit);
             assert!(timer.deadline >= slot.earliest);
@@ -821,11 +821,9 @@ fn check_structure<T>(wheel: &Wheel<T>) {
             .peek()
             .is_none_or(|first| wheel.slab.is_alive(&first.0))
     );
-    let never = wheel
-        .slab
-        .entries
-        .iter()
-        .filter(|entry| matches!(entry, Entry::Occupied(timer) if timer.place == Place::Never));
+    let never = wheel.slab.entries.iter().filter(
+        |entry| matches!(entry, TimerEntry::Occupied(timer) if timer.place == TimerState::Never),
+    );
     assert_eq!(wheel.len(), in_slots + alive + never.count());
 }
 

@@ -1,21 +1,21 @@
-//! A line of tasks who wait to be served in order, each with a numbered ticket.
+//! A queue of tasks who wait to be served in order, each with a numbered ticket.
 
 use std::collections::VecDeque;
 
 /// A FIFO whose entries can be found again, and seen to have left, by the ticket that [`push`]
 /// gave.
 ///
-/// [`push`]: Line::push
+/// [`push`]: TicketQueue::push
 #[derive(Debug)]
-pub(crate) struct Line<T> {
+pub(crate) struct TicketQueue<T> {
     entries: VecDeque<T>,
     /// How many have been served; the ticket of the entry in front.
     served: u64,
 }
 
-impl<T> Line<T> {
+impl<T> TicketQueue<T> {
     pub(crate) fn new() -> Self {
-        Line {
+        TicketQueue {
             entries: VecDeque::new(),
             served: 0,
         }
@@ -30,7 +30,7 @@ impl<T> Line<T> {
         self.entries.iter()
     }
 
-    /// Joins the end of the line.
+    /// Joins the end of the queue.
     #[inline]
     pub(crate) fn push(&mut self, entry: T) -> u64 {
         self.entries.push_back(entry);
@@ -64,18 +64,18 @@ mod tests {
 
     #[test]
     fn a_ticket_finds_its_entry_until_it_is_served() {
-        let mut line = Line::new();
-        let tickets = ['a', 'b', 'c'].map(|entry| line.push(entry));
+        let mut queue = TicketQueue::new();
+        let tickets = ['a', 'b', 'c'].map(|entry| queue.push(entry));
 
-        assert_eq!(line.pop(), Some('a'));
+        assert_eq!(queue.pop(), Some('a'));
 
-        assert_eq!(line.get_mut(tickets[0]), None);
+        assert_eq!(queue.get_mut(tickets[0]), None);
         assert_eq!(
-            tickets.map(|ticket| line.is_served(ticket)),
+            tickets.map(|ticket| queue.is_served(ticket)),
             [true, false, false]
         );
-        assert_eq!(line.get_mut(tickets[1]), Some(&mut 'b'));
-        assert_eq!(line.get_mut(tickets[2]), Some(&mut 'c'));
-        assert_eq!(line.push('d'), tickets[2] + 1);
+        assert_eq!(queue.get_mut(tickets[1]), Some(&mut 'b'));
+        assert_eq!(queue.get_mut(tickets[2]), Some(&mut 'c'));
+        assert_eq!(queue.push('d'), tickets[2] + 1);
     }
 }
