@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context::{self, RunningJob};
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::panics;
 use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
 use crate::ready;
@@ -172,7 +172,7 @@ where
 
 /// Queues a job from any thread. Its handle works everywhere.
 pub(crate) fn spawn_from_elsewhere<F, T>(
-    shared: &Arc<Shared>,
+    shared: &Arc<LoopShared>,
     f: F,
     origin: Origin,
 ) -> JoinHandle<T>
@@ -201,7 +201,7 @@ where
         Ok(()) => {
             // Under a seed the loop does the job, and where jobs wait it looks at the clock.
             if shared.is_seeded || !had_backlog && shared.pool.has_backlog() {
-                shared.knock();
+                shared.unpark();
             }
             handle
         }

@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use crate::clock;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::ready::{self, LoopId, Outer};
 use crate::report::{self, TaskMeta};
 use crate::tasks::{Message, Note, TaskInbox};
@@ -30,7 +30,7 @@ thread_local! {
 #[derive(Clone)]
 pub(crate) struct RunningJob {
     /// Of the loop that it belongs to.
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<LoopShared>,
     /// The job's id as a task.
     pub(crate) id: u64,
 }
@@ -284,7 +284,7 @@ pub(crate) fn with_job<R>(f: impl FnOnce(&RunningJob) -> R) -> Option<R> {
 }
 
 /// What other threads may hold of the current loop, or of the loop whose job runs here.
-pub(crate) fn current_shared() -> Option<Arc<Shared>> {
+pub(crate) fn current_shared() -> Option<Arc<LoopShared>> {
     with(|event_loop| Arc::clone(&event_loop.shared))
         .or_else(|| with_job(|job| Arc::clone(&job.shared)))
 }

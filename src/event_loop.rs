@@ -39,16 +39,16 @@ use crate::tasks::{
 };
 use alive::Suspects;
 use starvation::Starvation;
-use turn::{Patience, Turn};
+use turn::{Turn, WaitLimit};
 
 pub(crate) use alive::Life;
-pub(crate) use drive::{Quiet, Stop};
+pub(crate) use drive::{IdleReport, StopReason};
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
 const CLOSE_ROUNDS_MAX: usize = 100;
 
 /// What other threads may hold of a loop.
-pub(crate) struct Shared {
+pub(crate) struct LoopShared {
     pub(crate) id: LoopId,
     pub(crate) name: Option<String>,
     pub(crate) inbox: Arc<TaskInbox>,
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
     pub(crate) reporter: Reporter,
 }
 
-impl Shared {
+impl LoopShared {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -91,11 +91,11 @@ impl Shared {
     /// Makes the loop stop after its present tick.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.knock();
+        self.unpark();
     }
 
     /// Ends the loop's sleep.
-    pub(crate) fn knock(&self) {
+    pub(crate) fn unpark(&self) {
         let _ended = self.inbox.push(Message::Call(Box::new(|| {})));
     }
 
@@ -124,22 +124,22 @@ impl Shared {
 }
 
 /// Keeps a loop from being at its end while it lives, on any thread.
-pub(crate) struct KeepAlive {
-    shared: Arc<Shared>,
+pub(crate) struct AliveGuard {
+    shared: Arc<LoopShared>,
 }
 
-impl KeepAlive {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+impl AliveGuard {
+    pub(crate) fn new(shared: Arc<LoopShared>) -> Self {
         shared.inbox.hold();
-        KeepAlive { shared }
+        AliveGuard { shared }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<LoopShared> {
         &self.shared
     }
 }
 
-impl Drop for KeepAlive {
+impl Drop for AliveGuard {
     fn drop(&mut self) {
         self.shared.inbox.let_go();
     }
@@ -166,9 +166,9 @@ pub(crate) struct Settings {
 /// What belongs to one loop. Stays on its thread.
 pub(crate) struct EventLoop {
     id: LoopId,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<LoopShared>,
     /// A reference to the same that was given back.
-    spare: Cell<Option<Arc<Shared>>>,
+    spare: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
@@ -214,7 +214,7 @@ impl EventLoop {
         if settings.start_paused {
             clock.pause();
         }
-        let shared = Shared {
+        let shared = LoopShared {
             id,
             name: settings.name,
             inbox: Arc::clone(&poller.inbox),
@@ -271,16 +271,16 @@ impl EventLoop {
         self.shared.is_closed()
     }
 
-    /// A reference to `shared`, for one who will most likely [give it back](EventLoop::give_back) here.
+    /// A reference to `shared`, for one who will most likely [give it back](EventLoop::restore_shared) here.
     /// Then the next one need not be counted.
     #[inline]
-    pub(crate) fn lend(&self) -> Arc<Shared> {
+    pub(crate) fn take_shared(&self) -> Arc<LoopShared> {
         let spare = self.spare.take();
         spare.unwrap_or_else(|| Arc::clone(&self.shared))
     }
 
     #[inline]
-    pub(crate) fn give_back(&self, shared: Arc<Shared>) {
+    pub(crate) fn restore_shared(&self, shared: Arc<LoopShared>) {
         debug_assert_eq!(shared.id, self.id());
         self.spare.set(Some(shared));
     }
@@ -400,7 +400,7 @@ impl EventLoop {
         // The end of a task may release a worker, which must not begin another job then.
         self.shared.pool.close();
         self.tasks.cancel_all();
-        let mut turn = Turn::new(self, None, Patience::ENDLESS);
+        let mut turn = Turn::new(self, None, WaitLimit::ENDLESS);
         for _ in 0..CLOSE_ROUNDS_MAX {
             if self.close.is_empty() {
                 break;
@@ -446,9 +446,9 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for LoopShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
+        f.debug_struct("LoopShared")
             .field("id", &self.id)
             .field("name", &self.name)
             .finish_non_exhaustive()

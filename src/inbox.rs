@@ -74,7 +74,7 @@ impl<M> Inbox<M> {
     }
 
     /// Makes the loop's next wait return at once.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn unpark(&self) {
         (self.unpark)();
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
-use crate::event_loop::{EventLoop, Quiet};
+use crate::event_loop::{EventLoop, IdleReport};
 use crate::panics;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
@@ -125,8 +125,8 @@ impl Runtime {
         let result = self.drive("block_on", || {
             let root = pin!(async { output = Some(future.await) });
             self.event_loop.run_root(root, origin, |quiet| match quiet {
-                Quiet::Silent => self.tell_of_silence(),
-                Quiet::Stuck => stuck = Some(Dump::new(&self.event_loop)),
+                IdleReport::Silent => self.tell_of_silence(),
+                IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
             })
         });
         match result {

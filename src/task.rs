@@ -36,7 +36,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::context;
-use crate::event_loop::Shared;
+use crate::event_loop::LoopShared;
 use crate::panics;
 use crate::ready;
 use crate::tasks::{
@@ -193,7 +193,7 @@ fn refuse<W>(id: u64, work: W) {
 
 /// Spawns a `Send` future from any thread onto the loop of `shared`. A large one comes boxed.
 pub(crate) fn spawn_from_elsewhere<F>(
-    shared: &Arc<Shared>,
+    shared: &Arc<LoopShared>,
     future: F,
     origin: Origin,
 ) -> JoinHandle<F::Output>

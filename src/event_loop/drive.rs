@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::EventLoop;
 use super::alive::Life;
 use super::root::Root;
-use super::turn::{Patience, Silence, Turn};
+use super::turn::{IdleTimer, Turn, WaitLimit};
 use crate::clock;
 use crate::panics::Payload;
 use crate::ready;
@@ -17,7 +17,7 @@ use crate::tasks::Origin;
 use crate::vars::Vars;
 
 /// Why a loop stopped going round.
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// The root is done, or nothing referenced is alive, or somebody asked to stop.
     Done,
     /// A task or the root's caller asked for the end of the process.
@@ -30,7 +30,7 @@ pub(crate) enum Stop {
 
 /// What is to be told of a root that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quiet {
+pub(crate) enum IdleReport {
     /// Nothing of the loop's own can wake anything; another thread may.
     Silent,
     /// Time is paused, and nothing can ever happen. The run is over.
@@ -47,8 +47,8 @@ impl EventLoop {
         &self,
         root: Pin<&mut dyn Future<Output = ()>>,
         origin: Origin,
-        mut tell: impl FnMut(Quiet),
-    ) -> Result<Stop, Payload> {
+        mut tell: impl FnMut(IdleReport),
+    ) -> Result<StopReason, Payload> {
         let identity = self.tasks.identify(origin);
         let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
         if let Some(key) = spawned.header.enqueue() {
@@ -62,31 +62,31 @@ impl EventLoop {
             result: None,
             vars: Vars::inherit(),
         };
-        let mut turn = Turn::new(self, Some(root), Patience::ENDLESS);
+        let mut turn = Turn::new(self, Some(root), WaitLimit::ENDLESS);
         turn.begin();
         while !turn.has_stopped() && !turn.is_stuck {
             tick(&mut turn);
-            if turn.silence == Silence::Over {
-                turn.silence = Silence::Told;
-                tell(Quiet::Silent);
+            if turn.idle_timer == IdleTimer::Over {
+                turn.idle_timer = IdleTimer::Told;
+                tell(IdleReport::Silent);
             }
         }
         let is_stuck = turn.is_stuck && !turn.has_stopped();
         if is_stuck {
             // While the root is still among the tasks.
-            tell(Quiet::Stuck);
+            tell(IdleReport::Stuck);
         }
         match turn.finish() {
             Some(Err(payload)) => Err(payload),
-            None if is_stuck => Ok(Stop::Stuck),
+            None if is_stuck => Ok(StopReason::Stuck),
             _ => Ok(self.take_stop()),
         }
     }
 
     /// Runs until nothing referenced is alive. Each time when that is so, `revive` is called, which
     /// may change it.
-    pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> Stop {
-        let mut turn = Turn::new(self, None, Patience::WHILE_ALIVE);
+    pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> StopReason {
+        let mut turn = Turn::new(self, None, WaitLimit::WHILE_ALIVE);
         turn.begin();
         while !self.is_stopping() && !turn.is_stuck {
             if self.life() == Life::Over {
@@ -99,19 +99,19 @@ impl EventLoop {
             tick(&mut turn);
         }
         match self.end_run() {
-            Stop::Done if turn.is_stuck => Stop::Stuck,
+            StopReason::Done if turn.is_stuck => StopReason::Stuck,
             stop => stop,
         }
     }
 
     /// Goes round once, and waits no longer than `limit` for something to happen.
-    pub(crate) fn run_once(&self, limit: Option<Duration>) -> Stop {
+    pub(crate) fn run_once(&self, limit: Option<Duration>) -> StopReason {
         let now = self.clock.now();
-        let patience = Patience {
+        let wait_limit = WaitLimit {
             limit: limit.map(|limit| now.saturating_add(clock::nanos(limit))),
-            ..Patience::WHILE_ALIVE
+            ..WaitLimit::WHILE_ALIVE
         };
-        let mut turn = Turn::new(self, None, patience);
+        let mut turn = Turn::new(self, None, wait_limit);
         turn.begin();
         if !self.is_stopping() {
             tick(&mut turn);
@@ -120,12 +120,12 @@ impl EventLoop {
     }
 
     /// Goes round, without waiting, as long as there is something to do.
-    pub(crate) fn run_until_stalled(&self) -> Stop {
-        let patience = Patience {
+    pub(crate) fn run_until_stalled(&self) -> StopReason {
+        let wait_limit = WaitLimit {
             limit: Some(0),
-            ..Patience::ENDLESS
+            ..WaitLimit::ENDLESS
         };
-        let mut turn = Turn::new(self, None, patience);
+        let mut turn = Turn::new(self, None, wait_limit);
         turn.begin();
         let mut events = None;
         while !self.is_stopping() && (events != Some(turn.events) || self.has_work()) {
@@ -136,19 +136,19 @@ impl EventLoop {
     }
 
     /// Ends a run that heeds the wish to stop, which is fulfilled now.
-    fn end_run(&self) -> Stop {
+    fn end_run(&self) -> StopReason {
         self.shared.stopping.store(false, Ordering::Relaxed);
         self.take_stop()
     }
 
     /// Why the loop does not go round any more.
-    fn take_stop(&self) -> Stop {
+    fn take_stop(&self) -> StopReason {
         if let Some(code) = self.exit_code.get() {
-            return Stop::Exit(code);
+            return StopReason::Exit(code);
         }
         match self.tasks.take_fatal_panic() {
-            Some(payload) => Stop::Panicked(payload),
-            None => Stop::Done,
+            Some(payload) => StopReason::Panicked(payload),
+            None => StopReason::Done,
         }
     }
 }

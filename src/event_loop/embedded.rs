@@ -30,7 +30,7 @@ impl EventLoop {
     fn update_descriptor(&self) {
         let now = self.clock.now();
         match self.next_turn(now) {
-            Some(at) if at <= now => self.shared.inbox.ring(),
+            Some(at) if at <= now => self.shared.inbox.unpark(),
             // Paused time does not come to a deadline by itself, and a turn that may not wait does
             // not move it on.
             at => self

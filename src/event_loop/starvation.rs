@@ -17,13 +17,13 @@ const STARVED_AFTER: Duration = Duration::from_secs(1);
 /// What the loop knows of its pool.
 #[derive(Debug, Default)]
 pub(super) struct Starvation {
-    watch: Cell<Watch>,
+    watch: Cell<PoolWatch>,
     /// Where the jobs were spawned that were spoken of.
     told: RefCell<Vec<&'static Location<'static>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Watch {
+enum PoolWatch {
     /// No job waits for a worker.
     #[default]
     Calm,
@@ -35,7 +35,7 @@ enum Watch {
 
 /// What the loop is to do before it sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sleep {
+pub(super) enum PoolSleep {
     /// As long as it likes.
     Any,
     /// No longer than this, by the system's clock.
@@ -47,23 +47,23 @@ pub(super) enum Sleep {
 impl EventLoop {
     /// Looks at the pool if jobs wait there, and reports it if it has been starved for long.
     #[inline]
-    pub(super) fn watch_pool(&self) -> Sleep {
+    pub(super) fn watch_pool(&self) -> PoolSleep {
         if !self.shared.pool.has_backlog() {
-            return Sleep::Any;
+            return PoolSleep::Any;
         }
         self.watch_backlog()
     }
 
     #[cold]
-    fn watch_backlog(&self) -> Sleep {
+    fn watch_backlog(&self) -> PoolSleep {
         let begun = self.shared.pool.begun();
         match self.starvation.watch.get() {
-            Watch::Seen(then) if then == begun => Sleep::Any,
-            Watch::Since(since, then) if then == begun => {
+            PoolWatch::Seen(then) if then == begun => PoolSleep::Any,
+            PoolWatch::Since(since, then) if then == begun => {
                 match STARVED_AFTER.checked_sub(since.elapsed()) {
-                    Some(left) if !left.is_zero() => Sleep::AtMost(left),
+                    Some(left) if !left.is_zero() => PoolSleep::AtMost(left),
                     _ => {
-                        self.starvation.watch.set(Watch::Seen(begun));
+                        self.starvation.watch.set(PoolWatch::Seen(begun));
                         self.report_starvation()
                     }
                 }
@@ -71,16 +71,16 @@ impl EventLoop {
             _ => {
                 self.starvation
                     .watch
-                    .set(Watch::Since(Instant::now(), begun));
-                Sleep::AtMost(STARVED_AFTER)
+                    .set(PoolWatch::Since(Instant::now(), begun));
+                PoolSleep::AtMost(STARVED_AFTER)
             }
         }
     }
 
     /// Says which jobs keep others from a worker, once for each place where they are spawned.
-    fn report_starvation(&self) -> Sleep {
+    fn report_starvation(&self) -> PoolSleep {
         let Some(starved) = self.shared.pool.starved() else {
-            return Sleep::Any;
+            return PoolSleep::Any;
         };
         let mut told = self.starvation.told.borrow_mut();
         let before = told.len();
@@ -92,7 +92,7 @@ impl EventLoop {
         let is_news = told.len() > before;
         drop(told);
         if !is_news {
-            return Sleep::Any;
+            return PoolSleep::Any;
         }
         let running = starved.running.into_iter();
         self.shared.reporter.report(&Report::PoolStarved {
@@ -101,6 +101,6 @@ impl EventLoop {
                 .collect(),
             queued: starved.queued,
         });
-        Sleep::No
+        PoolSleep::No
     }
 }

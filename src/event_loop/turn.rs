@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::EventLoop;
 use super::alive::Life;
 use super::root::Root;
-use super::starvation::Sleep;
+use super::starvation::PoolSleep;
 use crate::clock::{self, NEVER};
 use crate::coop;
 use crate::dice;
@@ -30,26 +30,26 @@ const UNITS_PER_CLOCK_READ: u32 = 32;
 /// The clock is read at least once in so many ticks, for what is dated by it.
 const TICKS_PER_CLOCK_READ: u64 = 32;
 
-/// How long a loop waits in silence, when nothing of its own can end the wait, before it says so:
+/// How long a loop waits in idle_timer, when nothing of its own can end the wait, before it says so:
 /// half a second, in which other threads that are about to wake it have most likely done so.
-const SILENCE_NANOS: u64 = 500_000_000;
+const IDLE_REPORT_NANOS: u64 = 500_000_000;
 
 /// For what the loop goes round: how long poll may wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct WaitLimit {
     /// No longer than until then, by the loop's clock.
     pub(super) limit: Option<u64>,
     /// Not at all if nothing referenced is alive.
     pub(super) ends_with_life: bool,
 }
 
-impl Patience {
-    pub(super) const ENDLESS: Patience = Patience {
+impl WaitLimit {
+    pub(super) const ENDLESS: WaitLimit = WaitLimit {
         limit: None,
         ends_with_life: false,
     };
 
-    pub(super) const WHILE_ALIVE: Patience = Patience {
+    pub(super) const WHILE_ALIVE: WaitLimit = WaitLimit {
         limit: None,
         ends_with_life: true,
     };
@@ -57,7 +57,7 @@ impl Patience {
 
 /// How a wait stands that nothing of the loop's own can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Silence {
+pub(super) enum IdleTimer {
     /// There is none.
     None,
     /// It is to be spoken of at this time, if nothing more has happened than so many events.
@@ -72,8 +72,8 @@ pub(super) enum Silence {
 pub(super) struct Turn<'a> {
     event_loop: &'a EventLoop,
     root: Option<Root<'a>>,
-    patience: Patience,
-    pub(super) silence: Silence,
+    wait_limit: WaitLimit,
+    pub(super) idle_timer: IdleTimer,
     /// Set where time is paused and nothing can happen any more.
     pub(super) is_stuck: bool,
     /// How much has happened: polls and events.
@@ -96,13 +96,13 @@ impl<'a> Turn<'a> {
     pub(super) fn new(
         event_loop: &'a EventLoop,
         root: Option<Root<'a>>,
-        patience: Patience,
+        wait_limit: WaitLimit,
     ) -> Self {
         Turn {
             event_loop,
             root,
-            patience,
-            silence: Silence::None,
+            wait_limit,
+            idle_timer: IdleTimer::None,
             is_stuck: false,
             events: 0,
             phase: 0,
@@ -142,7 +142,7 @@ impl<'a> Turn<'a> {
             return PollWait::Not;
         }
         ready::trim();
-        if self.patience.ends_with_life {
+        if self.wait_limit.ends_with_life {
             match l.life() {
                 Life::Alive => {}
                 Life::Over => return PollWait::Until(0),
@@ -150,16 +150,16 @@ impl<'a> Turn<'a> {
             }
         }
         match l.watch_pool() {
-            Sleep::Any => {}
-            Sleep::AtMost(limit) => l.poll.limit_next_wait(limit),
-            Sleep::No => return PollWait::Not,
+            PoolSleep::Any => {}
+            PoolSleep::AtMost(limit) => l.poll.limit_next_wait(limit),
+            PoolSleep::No => return PollWait::Not,
         }
         let wait = if l.clock.is_paused() {
             self.wait_in_paused_time()
         } else {
             self.wait_in_time()
         };
-        match (wait, self.patience.limit) {
+        match (wait, self.wait_limit.limit) {
             (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
             (PollWait::ForEver, Some(limit)) => PollWait::Until(limit),
             (wait, _) => wait,
@@ -171,27 +171,27 @@ impl<'a> Turn<'a> {
         let recent = l.clock.recent();
         if let Some(wake) = l.timers.next_wake(recent) {
             // What is due already is work like any other.
-            let is_work = wake <= recent && self.patience.limit.is_none();
+            let is_work = wake <= recent && self.wait_limit.limit.is_none();
             return if is_work {
                 PollWait::Not
             } else {
                 PollWait::Until(wake)
             };
         }
-        if self.silence == Silence::Told || l.may_hear() {
+        if self.idle_timer == IdleTimer::Told || l.may_hear() {
             return PollWait::ForEver;
         }
         let now = l.clock.now();
-        match self.silence {
-            Silence::Until(end, events) if events == self.events => {
+        match self.idle_timer {
+            IdleTimer::Until(end, events) if events == self.events => {
                 if end <= now {
-                    self.silence = Silence::Over;
+                    self.idle_timer = IdleTimer::Over;
                 }
                 PollWait::Until(end)
             }
             _ => {
-                let end = now + SILENCE_NANOS;
-                self.silence = Silence::Until(end, self.events);
+                let end = now + IDLE_REPORT_NANOS;
+                self.idle_timer = IdleTimer::Until(end, self.events);
                 PollWait::Until(end)
             }
         }
@@ -443,7 +443,7 @@ impl Deliver for Turn<'_> {
         if !l.clock.is_paused() || l.is_stopping() {
             return;
         }
-        let limit = self.patience.limit;
+        let limit = self.wait_limit.limit;
         let deadline = l.timers.next_deadline().filter(|_| l.may_time_help());
         match (deadline, limit) {
             (Some(deadline), _) => l.clock.advance_to(deadline.min(limit.unwrap_or(NEVER))),

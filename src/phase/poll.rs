@@ -5,7 +5,7 @@
 //! results and wakes from other threads in order of arrival, signals last. Readiness is recorded for
 //! all sources at the fetch.
 //!
-//! A *source* is a descriptor registered with the poller, edge-triggered; `io::SourceSlot` is its
+//! A *source* is a descriptor registered with the poller, edge-triggered; `io::Source` is its
 //! owner. What a source's readiness means for its operations is decided there.
 
 mod alarm;
@@ -196,7 +196,7 @@ impl Poll {
     /// comes, and at `deadline`.
     pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) {
         if !self.inbox.fall_asleep() {
-            self.inbox.ring();
+            self.inbox.unpark();
             return;
         }
         if let Some(deadline) = deadline {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::context;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::phase::poll::Direction;
 use crate::ready;
 use crate::report::{Dump, JobMeta, TaskDump, WaitReason};
@@ -87,7 +87,7 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
 }
 
 /// Which runtime it is.
-pub(super) fn title(shared: &Shared) -> String {
+pub(super) fn title(shared: &LoopShared) -> String {
     match &shared.name {
         Some(name) => format!("runtime `{name}`"),
         None => context::describe(shared.id),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::dump::title;
-use crate::event_loop::Shared;
+use crate::event_loop::LoopShared;
 
 /// A loop on another thread did not return a [`Dump`](super::Dump) in time; see
 /// [`Handle::dump_timeout`](super::Handle::dump_timeout).
@@ -31,12 +31,12 @@ pub enum DumpError {
 }
 
 impl DumpError {
-    pub(super) fn not_running(shared: &Shared, timeout: Duration) -> Self {
+    pub(super) fn not_running(shared: &LoopShared, timeout: Duration) -> Self {
         let runtime = title(shared);
         DumpError::NotRunning { runtime, timeout }
     }
 
-    pub(super) fn busy(shared: &Shared, timeout: Duration) -> Self {
+    pub(super) fn busy(shared: &LoopShared, timeout: Duration) -> Self {
         let runtime = title(shared);
         DumpError::Busy { runtime, timeout }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::blocking;
 use crate::context;
 use crate::coop;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::ready;
 use crate::sync::{self, oneshot};
 use crate::task::{self, JoinError, JoinHandle, boxed_if_large};
@@ -42,11 +42,11 @@ const DUMP_WAIT: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    shared: Arc<LoopShared>,
 }
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<LoopShared>) -> Self {
         Handle { shared }
     }
 

@@ -10,11 +10,11 @@ use crate::event_loop;
 ///
 /// For what the loop cannot see: another thread that will send something. It also keeps paused time
 /// from moving on by itself.
-pub struct KeepAlive(event_loop::KeepAlive);
+pub struct KeepAlive(event_loop::AliveGuard);
 
 impl KeepAlive {
-    pub(super) fn new(shared: &Arc<event_loop::Shared>) -> Self {
-        KeepAlive(event_loop::KeepAlive::new(Arc::clone(shared)))
+    pub(super) fn new(shared: &Arc<event_loop::LoopShared>) -> Self {
+        KeepAlive(event_loop::AliveGuard::new(Arc::clone(shared)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Dump, Runtime, Stalled};
 use crate::context;
-use crate::event_loop::{Life, Stop};
+use crate::event_loop::{Life, StopReason};
 use crate::panics;
 use crate::ready;
 use crate::time::Instant;
@@ -58,8 +58,8 @@ impl Runtime {
         let stop = self.drive("run", || {
             let stop = self.event_loop.run_while_alive(|| self.call_before_exit());
             match stop {
-                Stop::Stuck => Err(Stalled::new(Dump::stalled(&self.event_loop, false))),
-                Stop::Done if self.event_loop.life() == Life::Over => {
+                StopReason::Stuck => Err(Stalled::new(Dump::stalled(&self.event_loop, false))),
+                StopReason::Done if self.event_loop.life() == Life::Over => {
                     let dump = Dump::stalled(&self.event_loop, true);
                     if dump.tasks().is_empty() {
                         Ok(stop)
@@ -159,14 +159,14 @@ impl Runtime {
     }
 
     /// What is to happen when the loop has stopped.
-    pub(super) fn after(&self, stop: Stop) {
+    pub(super) fn after(&self, stop: StopReason) {
         match stop {
-            Stop::Done | Stop::Stuck => {}
-            Stop::Exit(code) => {
+            StopReason::Done | StopReason::Stuck => {}
+            StopReason::Exit(code) => {
                 self.shut_down(code);
                 std::process::exit(code);
             }
-            Stop::Panicked(payload) => {
+            StopReason::Panicked(payload) => {
                 self.shut_down(1);
                 panic::resume_unwind(payload);
             }

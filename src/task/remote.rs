@@ -12,7 +12,7 @@ use std::task::{self, Context, Poll};
 use super::abort_handle::abort_local;
 use super::outcome_cell::OutcomeCell;
 use crate::context;
-use crate::event_loop::{KeepAlive, Shared};
+use crate::event_loop::{AliveGuard, LoopShared};
 use crate::pool::{JobResult, JobTicket};
 use crate::ready;
 use crate::tasks::{Failure, Header, Identity, Message, Outcome, OutcomeSink, wake_contained_for};
@@ -36,7 +36,7 @@ pub(super) trait Awaited: Send + Sync {
 pub(crate) struct Remote<T> {
     /// Who works for it, for reports.
     identity: Identity,
-    shared: Arc<Shared>,
+    shared: Arc<LoopShared>,
     /// A task's, or a job's own.
     header: Arc<Header>,
     outcome: OutcomeCell<Outcome<T>>,
@@ -47,11 +47,11 @@ pub(crate) struct Remote<T> {
 struct RemoteJob<T> {
     result: JobResult<T>,
     /// Keeps the loop alive until the outcome is there: nothing else tells it of the job.
-    hold: Option<KeepAlive>,
+    hold: Option<AliveGuard>,
 }
 
 impl<T: Send + 'static> Remote<T> {
-    pub(crate) fn new(shared: &Arc<Shared>, identity: Identity) -> Arc<Self> {
+    pub(crate) fn new(shared: &Arc<LoopShared>, identity: Identity) -> Arc<Self> {
         Arc::new(Remote {
             identity,
             shared: Arc::clone(shared),
@@ -63,7 +63,7 @@ impl<T: Send + 'static> Remote<T> {
 
     /// A job works for it, which is about to be queued.
     pub(crate) fn set_job(&self, result: JobResult<T>) {
-        let hold = Some(KeepAlive::new(Arc::clone(&self.shared)));
+        let hold = Some(AliveGuard::new(Arc::clone(&self.shared)));
         *self.job() = Some(RemoteJob { result, hold });
     }
 
@@ -197,7 +197,7 @@ impl<T: Send + 'static> Awaited for Remote<T> {
     fn hold(&self, is_ref: bool) {
         let mut job = self.job();
         let old = job.as_mut().and_then(|job| {
-            let hold = is_ref.then(|| KeepAlive::new(Arc::clone(&self.shared)));
+            let hold = is_ref.then(|| AliveGuard::new(Arc::clone(&self.shared)));
             mem::replace(&mut job.hold, hold)
         });
         drop(job);

@@ -12,7 +12,7 @@ use super::Instant;
 use crate::clock::NEVER;
 use crate::context;
 use crate::coop;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::phase::timers::{Checked, TimerKey};
 use crate::ready::{self, LoopId};
 use crate::tasks::{Caller, Waiter};
@@ -70,7 +70,7 @@ pub struct Sleep {
 
 enum SleepState {
     New,
-    Armed(Arc<Shared>, TimerKey),
+    Armed(Arc<LoopShared>, TimerKey),
     Elapsed,
 }
 
@@ -79,7 +79,7 @@ impl SleepState {
     #[inline]
     fn end(&mut self, event_loop: &EventLoop) {
         if let SleepState::Armed(shared, _) = mem::replace(self, SleepState::Elapsed) {
-            event_loop.give_back(shared);
+            event_loop.restore_shared(shared);
         }
     }
 }
@@ -197,7 +197,7 @@ impl Sleep {
             event_loop.timers.set_ref(key, false);
         }
         event_loop.touch();
-        self.state = SleepState::Armed(event_loop.lend(), key);
+        self.state = SleepState::Armed(event_loop.take_shared(), key);
     }
 
     /// Arms it on the current loop.
@@ -266,7 +266,7 @@ fn wait_for_other(id: LoopId, key: TimerKey, waker: &Waker) {
 }
 
 #[track_caller]
-fn with_own_loop(shared: &Shared, f: impl FnOnce(&EventLoop)) {
+fn with_own_loop(shared: &LoopShared, f: impl FnOnce(&EventLoop)) {
     if context::with_loop(shared.id, f).is_none() {
         panic!("{}", wrong_loop(shared.id));
     }
@@ -312,7 +312,7 @@ impl Drop for Sleep {
 }
 
 /// Sends the key of a timer that was dropped elsewhere back to its loop.
-fn go_home(shared: &Shared, key: TimerKey) {
+fn go_home(shared: &LoopShared, key: TimerKey) {
     context::at_home(shared.id, &shared.inbox, move |event_loop| {
         drop(event_loop.timers.cancel(key));
     });

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 
 use super::reference::Reference;
 use crate::context;
-use crate::event_loop::{EventLoop, Shared};
+use crate::event_loop::{EventLoop, LoopShared};
 use crate::phase::poll::SourceKind;
 use crate::ready::LoopId;
 use crate::slots::Key;
@@ -27,7 +27,7 @@ pub(super) struct Link {
 
 /// The source's slot at home.
 pub(super) struct Registration {
-    shared: Arc<Shared>,
+    shared: Arc<LoopShared>,
     key: Key,
 }
 

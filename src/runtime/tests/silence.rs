@@ -17,7 +17,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
 use crate::blocking::spawn_blocking;
 use crate::context;
-use crate::event_loop::Shared;
+use crate::event_loop::LoopShared;
 use crate::net::{TcpListener, TcpStream};
 use crate::runtime::{Builder, Runtime};
 use crate::signal::unix::{SignalKind, signal};
@@ -254,7 +254,7 @@ fn wait_for_tasks(polls: &Polls) -> std_mpsc::Sender<()> {
 }
 
 /// How often the loop has gone round, and how often what waits was polled: as seen by a message.
-fn look(shared: &Shared, polls: &Polls) -> (u64, u64) {
+fn look(shared: &LoopShared, polls: &Polls) -> (u64, u64) {
     let (send, seen) = std_mpsc::channel();
     let polls = polls.clone();
     context::at_home(shared.id, &shared.inbox, move |event_loop| {
@@ -266,7 +266,7 @@ fn look(shared: &Shared, polls: &Polls) -> (u64, u64) {
 }
 
 /// Looks until it was silent between one look and the next, so many times in a row.
-fn must_be_silent(shared: &Shared, polls: &Polls) -> Result<(), String> {
+fn must_be_silent(shared: &LoopShared, polls: &Polls) -> Result<(), String> {
     let mut looks = vec![look(shared, polls)];
     let mut silences = 0;
     while silences < SILENCES {
