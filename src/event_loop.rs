@@ -21,7 +21,6 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use crate::clock::{Clock, Dial};
-use crate::dice::{self, Dice};
 use crate::page_cache::PageCache;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
@@ -32,6 +31,7 @@ use crate::phase::timers::Timers;
 use crate::pool::Pool;
 use crate::ready::{self, LoopId};
 use crate::report::{JobMeta, Report, Reporter};
+use crate::rng::{self, Rng};
 use crate::slots::Key;
 use crate::tasks::{
     AnyWork, Header, Identity, Message, OutcomeSink, Spawned, TaskInbox, Tasks, UnhandledPanic,
@@ -181,7 +181,7 @@ pub(crate) struct EventLoop {
     parked: RefCell<VecDeque<Key>>,
     phase_budget: u32,
     is_measuring: bool,
-    dice: Option<Rc<Dice>>,
+    rng: Option<Rc<Rng>>,
     /// Whether a paused clock jumps to the next deadline when there is nothing else to do.
     pub(crate) auto_advance: Cell<bool>,
     /// How often the loop has gone round.
@@ -209,7 +209,7 @@ impl EventLoop {
     pub(crate) fn new(settings: Settings, pool: Pool) -> io::Result<Self> {
         let id = LoopId::next();
         let poller = Poller::open()?;
-        let dice = settings.seed.map(|seed| Rc::new(Dice::new(seed)));
+        let rng = settings.seed.map(|seed| Rc::new(Rng::new(seed)));
         let clock = Clock::new();
         if settings.start_paused {
             clock.pause();
@@ -226,7 +226,7 @@ impl EventLoop {
             is_running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             order: AtomicU64::new(0),
-            is_seeded: dice.is_some(),
+            is_seeded: rng.is_some(),
             unhandled_panic: settings.unhandled_panic,
             reporter: settings.reporter.clone(),
         };
@@ -243,15 +243,15 @@ impl EventLoop {
             ),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: poll::Poll::new(poller, dice.clone()),
+            poll: poll::Poll::new(poller, rng.clone()),
             check: Check::new(),
             close: Close::new(),
             // What is in memory is not for a seed to say.
-            page_cache: RefCell::new(PageCache::new(settings.cached_reads && dice.is_none())),
+            page_cache: RefCell::new(PageCache::new(settings.cached_reads && rng.is_none())),
             parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,
-            dice,
+            rng,
             auto_advance: Cell::new(settings.auto_advance),
             ticks: Cell::new(0),
             exit_code: Cell::new(None),
@@ -341,13 +341,13 @@ impl EventLoop {
 
     /// Runs jobs here, under a seed: some of those that wait, in any order. Their results come home
     /// as those of workers do.
-    fn run_inline_jobs(&self, dice: &Dice) {
+    fn run_inline_jobs(&self, rng: &Rng) {
         let mut jobs = self.shared.pool.take_inline_jobs();
         if jobs.is_empty() {
             return;
         }
-        dice.shuffle(&mut jobs);
-        let later = jobs.split_off(1 + dice.below(jobs.len()));
+        rng.shuffle(&mut jobs);
+        let later = jobs.split_off(1 + rng.below(jobs.len()));
         self.shared.pool.put_back_inline_jobs(later);
         for job in jobs {
             ready::absent(|| job.run());
@@ -357,15 +357,14 @@ impl EventLoop {
     /// Notes that an operation has moved so many bytes, for the hash of a run under a seed.
     #[inline]
     pub(crate) fn note_moved(&self, bytes: usize) {
-        if self.dice.is_some() && bytes > 0 {
+        if self.rng.is_some() && bytes > 0 {
             self.fold_moved(bytes);
         }
     }
 
     #[cold]
     fn fold_moved(&self, bytes: usize) {
-        self.shared
-            .fold_order(|hash| dice::fold(hash, bytes as u64));
+        self.shared.fold_order(|hash| rng::fold(hash, bytes as u64));
     }
 
     pub(crate) fn is_measuring(&self) -> bool {

@@ -89,7 +89,6 @@ mod tasks;
 
 mod clock;
 mod coop;
-mod dice;
 mod identity;
 mod inbox;
 mod page_cache;
@@ -98,6 +97,7 @@ mod pool;
 mod primitive;
 mod ready;
 mod report;
+mod rng;
 mod slots;
 mod vars;
 

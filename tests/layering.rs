@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "coop",
-            "dice",
+            "rng",
             "identity",
             "inbox",
             "page_cache",

@@ -54,13 +54,13 @@ impl EventLoop {
             || !self.pending.is_empty()
             || !self.check.is_empty()
             || !self.close.is_empty()
-            || self.dice.is_some() && self.shared.pool.has_inline_jobs()
+            || self.rng.is_some() && self.shared.pool.has_inline_jobs()
     }
 
     /// Whether nothing that the loop does may depend on how long anything took: in paused time, and
     /// under a seed.
     pub(super) fn must_repeat(&self) -> bool {
-        self.clock.is_paused() || self.dice.is_some()
+        self.clock.is_paused() || self.rng.is_some()
     }
 
     /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not

@@ -12,11 +12,11 @@ use super::root::Root;
 use super::starvation::PoolSleep;
 use crate::clock::{self, NEVER};
 use crate::coop;
-use crate::dice;
 use crate::panics::{self, Payload};
 use crate::phase::poll::PollWait;
 use crate::phase::{Callback, Deliver};
 use crate::ready;
+use crate::rng;
 use crate::slots::Key;
 use crate::tasks::{Message, PollCause, Waiter};
 
@@ -121,8 +121,8 @@ impl<'a> Turn<'a> {
         self.begin_tick();
         l.timers.run(self.begin_phase(), now);
         l.pending.run(self.begin_phase());
-        if let Some(dice) = &l.dice {
-            l.run_inline_jobs(dice);
+        if let Some(rng) = &l.rng {
+            l.run_inline_jobs(rng);
         }
         let wait = self.begin_phase().wait();
         l.poll.run(self, wait, l.must_repeat(), now)?;
@@ -303,7 +303,7 @@ impl<'a> Turn<'a> {
     #[inline]
     fn record(&mut self, what: u64) {
         self.events += 1;
-        if self.event_loop.dice.is_some() {
+        if self.event_loop.rng.is_some() {
             self.fold(what);
         }
     }
@@ -315,7 +315,7 @@ impl<'a> Turn<'a> {
         let is_first = !std::mem::replace(&mut self.is_eventful, true);
         let place = self.phase << 1 | u64::from(is_first);
         let shared = &self.event_loop.shared;
-        shared.fold_order(|hash| dice::fold(dice::fold(hash, place), what));
+        shared.fold_order(|hash| rng::fold(rng::fold(hash, place), what));
     }
 
     /// Carries a callback out, up to the wakes and polls that it stands for itself.

@@ -25,8 +25,8 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 
 use super::{Callback, Deliver};
-use crate::dice::Dice;
 use crate::panics;
+use crate::rng::Rng;
 use crate::slots::Key;
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
@@ -78,7 +78,7 @@ pub(crate) struct Poll {
     /// How long the next wait may last at most.
     wait_limit: Cell<Option<Duration>>,
     /// Under a seed: decides the order of sources.
-    dice: Option<Rc<Dice>>,
+    rng: Option<Rc<Rng>>,
 }
 
 /// The poller and the inbox that ends its wait.
@@ -106,7 +106,7 @@ impl Poller {
 }
 
 impl Poll {
-    pub(crate) fn new(poller: Poller, dice: Option<Rc<Dice>>) -> Self {
+    pub(crate) fn new(poller: Poller, rng: Option<Rc<Rng>>) -> Self {
         Poll {
             poller: RefCell::new(poller.poller),
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
@@ -118,7 +118,7 @@ impl Poll {
             skipped_ticks: Cell::new(0),
             last_asked: Cell::new(0),
             wait_limit: Cell::new(None),
-            dice,
+            rng,
         }
     }
 
@@ -267,7 +267,7 @@ impl Poll {
             match self.sources.record(key, event) {
                 None => {}
                 Some(SourceKind::Signal) => signals.push(Callback::Source(key)),
-                Some(SourceKind::Ordinary) if self.dice.is_none() => {
+                Some(SourceKind::Ordinary) if self.rng.is_none() => {
                     fetched.push_back(Callback::Source(key));
                 }
                 // The kernel also reports what concerns nobody, say that the other end has
@@ -276,10 +276,10 @@ impl Poll {
                 Some(SourceKind::Ordinary) => shuffled.push(key),
             }
         }
-        if let Some(dice) = &self.dice {
+        if let Some(rng) = &self.rng {
             // The kernel's order goes by time.
             shuffled.sort_unstable_by_key(|key| key.to_bits());
-            dice.shuffle(&mut shuffled);
+            rng.shuffle(&mut shuffled);
             fetched.extend(shuffled.into_iter().map(Callback::Source));
         }
     }

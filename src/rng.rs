@@ -7,13 +7,13 @@ use std::cell::Cell;
 
 /// Throws that repeat with their seed.
 #[derive(Debug)]
-pub(crate) struct Dice {
+pub(crate) struct Rng {
     state: Cell<u64>,
 }
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
-        Dice {
+        Rng {
             state: Cell::new(seed),
         }
     }
@@ -56,9 +56,9 @@ mod tests {
     #[test]
     fn throws_repeat_with_their_seed_and_shuffles_lose_nothing() {
         let throws = |seed| {
-            let dice = Dice::new(seed);
+            let rng = Rng::new(seed);
             let mut things: Vec<u32> = (0..20).collect();
-            dice.shuffle(&mut things);
+            rng.shuffle(&mut things);
             things
         };
 
@@ -71,11 +71,11 @@ mod tests {
 
     #[test]
     fn all_orders_come_up() {
-        let dice = Dice::new(1);
+        let rng = Rng::new(1);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {
             let mut things = [0, 1, 2, 3];
-            dice.shuffle(&mut things);
+            rng.shuffle(&mut things);
             seen.insert(things);
         }
         assert_eq!(seen.len(), 24);
