@@ -296,7 +296,7 @@ impl JobTicket for Header {
         self.is_awaited_at_end()
     }
 
-    fn tell(self: Arc<Self>) {
-        Header::tell_end(&self);
+    fn wake(self: Arc<Self>) {
+        Header::wake_for_end(&self);
     }
 }

@@ -31,7 +31,7 @@ use crate::tasks::{Message, Waiter};
 /// One event of a phase.
 pub(crate) enum Callback {
     /// Timers, check, close: somebody waited for this.
-    Tell(Waiter),
+    Wake(Waiter),
     /// Pending: a task that the budget of an earlier phase did not reach.
     LeftOver(Key),
     /// Poll: this source is ready.

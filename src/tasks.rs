@@ -349,7 +349,7 @@ impl Tasks {
     }
 
     /// Wakes one who waits.
-    pub(crate) fn tell(&self, waiter: Waiter) {
+    pub(crate) fn wake(&self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => {
                 if let Some(task) = self.slots.borrow().get(key) {
@@ -449,7 +449,7 @@ impl Wake for Header {
 /// For tasks that are jobs.
 impl Header {
     /// Wakes the task for the end of its job, of which it is told once.
-    pub(crate) fn tell_end(this: &Arc<Self>) {
+    pub(crate) fn wake_for_end(this: &Arc<Self>) {
         if !ready::push(this.home(), || this.enqueue()) {
             Header::send_wake(this);
         }

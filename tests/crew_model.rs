@@ -159,7 +159,7 @@ mod job {
 
     pub(crate) trait JobTicket: Send + Sync {
         fn is_ref(&self) -> bool;
-        fn tell(self: Arc<Self>);
+        fn wake(self: Arc<Self>);
     }
 
     /// Happens once, and can be waited for.
@@ -194,7 +194,7 @@ mod job {
             true
         }
 
-        fn tell(self: Arc<Self>) {
+        fn wake(self: Arc<Self>) {
             self.happen();
         }
     }

@@ -103,7 +103,7 @@ impl EventLoop {
     /// ended.
     fn ask_timer(&self, timer: TimerKey) -> Life {
         if let Some(waiter) = self.timers.take_waiter(timer) {
-            self.tasks.tell(waiter);
+            self.tasks.wake(waiter);
         }
         Life::Asked
     }
@@ -138,7 +138,7 @@ impl EventLoop {
         if let Some((suspect, waiter)) = self.poll.sources.take_suspect(source, &self.tasks) {
             let polled = polls(&suspect);
             self.suspects.asked.set(Some((suspect, polled)));
-            self.tasks.tell(waiter);
+            self.tasks.wake(waiter);
         }
         Life::Asked
     }

@@ -38,7 +38,7 @@ pub(crate) enum IdleReport {
 }
 
 impl EventLoop {
-    /// Runs until `root` is done. What is to be told of its wait is told to `tell`, each thing once.
+    /// Runs until `root` is done. What is to be told of its wait is told to `report`, each thing once.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl EventLoop {
         &self,
         root: Pin<&mut dyn Future<Output = ()>>,
         origin: Origin,
-        mut tell: impl FnMut(IdleReport),
+        mut report: impl FnMut(IdleReport),
     ) -> Result<StopReason, Payload> {
         let identity = self.tasks.identify(origin);
         let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
@@ -68,13 +68,13 @@ impl EventLoop {
             tick(&mut turn);
             if turn.idle_timer == IdleTimer::Over {
                 turn.idle_timer = IdleTimer::Told;
-                tell(IdleReport::Silent);
+                report(IdleReport::Silent);
             }
         }
         let is_stuck = turn.is_stuck && !turn.has_stopped();
         if is_stuck {
             // While the root is still among the tasks.
-            tell(IdleReport::Stuck);
+            report(IdleReport::Stuck);
         }
         match turn.finish() {
             Some(Err(payload)) => Err(payload),

@@ -322,7 +322,7 @@ impl<'a> Turn<'a> {
     fn carry_out(&mut self, callback: Callback) {
         let l = self.event_loop;
         match callback {
-            Callback::Tell(waiter) => self.end_wait(waiter),
+            Callback::Wake(waiter) => self.end_wait(waiter),
             Callback::LeftOver(key) => self.run(key, PollCause::Queued),
             Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Event),
             Callback::Message(Message::Call(call)) => {
@@ -333,7 +333,7 @@ impl<'a> Turn<'a> {
             Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
             Callback::Source(source) => {
                 let single = l.poll.sources.take_ready_waiters(source, &mut self.waiters);
-                self.tell_all(single);
+                self.wake_all(single);
             }
         }
     }
@@ -343,25 +343,25 @@ impl<'a> Turn<'a> {
     fn end_wait(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => self.run(key, PollCause::Event),
-            waker @ Waiter::Foreign(_) => self.event_loop.tasks.tell(waker),
+            waker @ Waiter::Foreign(_) => self.event_loop.tasks.wake(waker),
         }
     }
 
     /// Tells who waits for a source. A task that waits alone has its turn at once, for nothing else
     /// is ready: to be told and then polled is the same.
-    fn tell_source(&mut self, source: Key) {
+    fn wake_source(&mut self, source: Key) {
         let sources = &self.event_loop.poll.sources;
         match sources.take_ready_waiters(source, &mut self.waiters) {
             Some(Waiter::Task(key)) => self.run(key, PollCause::Event),
-            single => self.tell_all(single),
+            single => self.wake_all(single),
         }
     }
 
     /// Tells one, and those who were collected.
-    fn tell_all(&mut self, single: Option<Waiter>) {
+    fn wake_all(&mut self, single: Option<Waiter>) {
         let tasks = &self.event_loop.tasks;
         let waiters = single.into_iter().chain(self.waiters.drain(..));
-        waiters.for_each(|waiter| tasks.tell(waiter));
+        waiters.for_each(|waiter| tasks.wake(waiter));
     }
 
     /// Ends the run of a root.
@@ -383,8 +383,8 @@ impl Deliver for Turn<'_> {
         self.record(0);
         match callback {
             // As in `carry_out`; here for speed, as a yield or a timer is hardly more than this.
-            Callback::Tell(waiter) => self.end_wait(waiter),
-            Callback::Source(source) => self.tell_source(source),
+            Callback::Wake(waiter) => self.end_wait(waiter),
+            Callback::Source(source) => self.wake_source(source),
             callback => self.carry_out(callback),
         }
         self.checkpoint();
@@ -394,7 +394,7 @@ impl Deliver for Turn<'_> {
     fn deliver_alone(&mut self, callback: Callback) {
         let wakes_others = matches!(
             callback,
-            Callback::Tell(Waiter::Foreign(_)) | Callback::Source(_)
+            Callback::Wake(Waiter::Foreign(_)) | Callback::Source(_)
         );
         let mark = ready::len();
         self.carry_out(callback);

@@ -167,7 +167,7 @@ impl Link {
             .sources
             .take_all_waiters(source, &mut waiters);
         for waiter in waiters {
-            event_loop.tasks.tell(waiter);
+            event_loop.tasks.wake(waiter);
         }
     }
 

@@ -31,8 +31,8 @@ impl Check {
     }
 
     /// Tells who stands in the queue.
-    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter)) {
-        self.queue.borrow().iter().flatten().for_each(tell);
+    pub(crate) fn for_each_waiter(&self, f: impl FnMut(&Waiter)) {
+        self.queue.borrow().iter().flatten().for_each(f);
     }
 
     /// Joins the queue; returns the ticket.
@@ -76,7 +76,7 @@ impl Check {
             }
             let first = self.queue.borrow_mut().pop();
             if let Some(Some(waiter)) = first {
-                turn.deliver(Callback::Tell(waiter));
+                turn.deliver(Callback::Wake(waiter));
             }
         }
     }

@@ -37,12 +37,12 @@ impl Close {
     }
 
     /// Tells who awaits a close.
-    pub(crate) fn for_each_waiter(&self, tell: impl FnMut(&Waiter)) {
+    pub(crate) fn for_each_waiter(&self, f: impl FnMut(&Waiter)) {
         let queue = self.queue.borrow();
         queue
             .iter()
             .filter_map(|closing| closing.waiter.as_ref())
-            .for_each(tell);
+            .for_each(f);
     }
 
     /// Joins the queue; returns the ticket.
@@ -88,7 +88,7 @@ impl Close {
                 release(source);
             }
             if let Some(waiter) = closing.waiter {
-                turn.deliver(Callback::Tell(waiter));
+                turn.deliver(Callback::Wake(waiter));
             }
         }
     }

@@ -190,7 +190,7 @@ impl Timers {
                 return;
             };
             if let Some(waiter) = waiter {
-                turn.deliver(Callback::Tell(waiter));
+                turn.deliver(Callback::Wake(waiter));
             }
         }
     }

@@ -57,7 +57,7 @@ pub(crate) trait JobTicket: Send + Sync {
     fn is_ref(&self) -> bool;
 
     /// The job has come to its end. All that is the user's has been run and dropped.
-    fn tell(self: Arc<Self>);
+    fn wake(self: Arc<Self>);
 }
 
 /// What both ends of a job have.
@@ -101,7 +101,7 @@ impl QueuedJob {
     pub(crate) fn run(mut self) {
         if let Some(ticket) = self.claim() {
             self.run_claimed();
-            ticket.tell();
+            ticket.wake();
         }
     }
 
@@ -136,7 +136,7 @@ impl Drop for QueuedJob {
             && let Some(closure) = self.shared.take()
         {
             drop(closure);
-            ticket.tell();
+            ticket.wake();
         }
     }
 }

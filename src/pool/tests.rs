@@ -110,7 +110,7 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
         fn is_ref(&self) -> bool {
             true
         }
-        fn tell(self: Arc<Self>) {
+        fn wake(self: Arc<Self>) {
             self.0.send(Arc::strong_count(&self)).unwrap();
         }
     }
@@ -940,7 +940,7 @@ fn a_seat_shows_its_job_from_the_claim_to_the_end() {
 
     let ticket = slot.end().unwrap();
     assert!(slot.running().is_none() && slot.end().is_none());
-    ticket.tell();
+    ticket.wake();
     wait(job).unwrap();
 }
 
@@ -1402,7 +1402,7 @@ impl JobTicket for Mutex<JobProgress> {
         true
     }
 
-    fn tell(self: Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         let mut progress = self.lock().unwrap();
         let has_started = matches!(*progress, JobProgress::Started(_));
         let old = mem::replace(&mut *progress, JobProgress::Ended { has_started });
@@ -1441,7 +1441,7 @@ impl JobTicket for Punched {
         true
     }
 
-    fn tell(self: Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         let waker = self.waker.lock().unwrap().take();
         waker.expect("it is told once").wake();
     }

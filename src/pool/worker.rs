@@ -73,7 +73,7 @@ impl Worker<'_> {
             self.is_looking.set(true);
         }
         if let Some(ticket) = ended {
-            ticket.tell();
+            ticket.wake();
         }
     }
 }

@@ -152,7 +152,7 @@ impl<T: Send + 'static> JobTicket for Remote<T> {
         self.header.is_awaited_at_end()
     }
 
-    fn tell(self: Arc<Self>) {
+    fn wake(self: Arc<Self>) {
         self.end_job();
     }
 }

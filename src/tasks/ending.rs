@@ -64,7 +64,7 @@ impl Tasks {
                 let joiner = mem::replace(joiner, Joiner::Held);
                 drop(slots);
                 if let Joiner::Awaited(waiter) = joiner {
-                    self.tell(waiter);
+                    self.wake(waiter);
                 }
             }
         }

@@ -299,7 +299,7 @@ impl Sources {
             side.waiters.add(*id, waiter)
         });
         drop(old);
-        swept.into_iter().for_each(|waiter| tasks.tell(waiter));
+        swept.into_iter().for_each(|waiter| tasks.wake(waiter));
     }
 
     /// Gives an operation that waits for the first time its number.
