@@ -31,15 +31,15 @@ pub(crate) struct Clock {
     paused_at: Cell<Option<u64>>,
     /// What it showed when it was last read.
     recent: Cell<u64>,
-    dial: Arc<Dial>,
+    remote_clock: Arc<RemoteClock>,
 }
 
 /// What a clock shows to other threads.
 #[derive(Debug, Default)]
-pub(crate) struct Dial(Mutex<Shown>);
+pub(crate) struct RemoteClock(Mutex<SharedTime>);
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Shown {
+enum SharedTime {
     /// The system's time.
     #[default]
     System,
@@ -49,25 +49,25 @@ enum Shown {
     Going(Instant, Instant),
 }
 
-impl Dial {
+impl RemoteClock {
     /// What the clock shows at present, if that may be another time than the system's.
     pub(crate) fn virtual_now(&self) -> Option<Instant> {
         match *self.lock() {
-            Shown::System => None,
-            Shown::Paused(now) => Some(now),
-            Shown::Going(since, shown) => Some(shown + since.elapsed()),
+            SharedTime::System => None,
+            SharedTime::Paused(now) => Some(now),
+            SharedTime::Going(since, shown) => Some(shown + since.elapsed()),
         }
     }
 
     pub(crate) fn is_paused(&self) -> bool {
-        matches!(*self.lock(), Shown::Paused(_))
+        matches!(*self.lock(), SharedTime::Paused(_))
     }
 
-    fn set(&self, shown: Shown) {
+    fn set(&self, shown: SharedTime) {
         *self.lock() = shown;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shown> {
+    fn lock(&self) -> MutexGuard<'_, SharedTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -80,13 +80,13 @@ impl Clock {
             going_since: Cell::new((origin, 0)),
             paused_at: Cell::new(None),
             recent: Cell::new(0),
-            dial: Arc::default(),
+            remote_clock: Arc::default(),
         }
     }
 
     /// What other threads see of it.
-    pub(crate) fn dial(&self) -> &Arc<Dial> {
-        &self.dial
+    pub(crate) fn remote_clock(&self) -> &Arc<RemoteClock> {
+        &self.remote_clock
     }
 
     /// Nanoseconds since the origin.
@@ -153,7 +153,7 @@ impl Clock {
     pub(crate) fn pause(&self) {
         IS_ANY_VIRTUAL.set(true);
         self.paused_at.set(Some(self.now()));
-        self.dial.set(Shown::Paused(self.instant()));
+        self.remote_clock.set(SharedTime::Paused(self.instant()));
     }
 
     /// Sets the clock going from where it stands.
@@ -161,7 +161,8 @@ impl Clock {
         if let Some(now) = self.paused_at.take() {
             let since = Instant::now();
             self.going_since.set((since, now));
-            self.dial.set(Shown::Going(since, self.instant_at(now)));
+            self.remote_clock
+                .set(SharedTime::Going(since, self.instant_at(now)));
         }
     }
 
@@ -171,7 +172,7 @@ impl Clock {
         debug_assert!(self.is_paused(), "only a paused clock is moved");
         // One tick before never: a clock that shows `NEVER` would fire what is never to fire.
         self.paused_at.set(Some(nanos.clamp(now, NEVER - 1)));
-        self.dial.set(Shown::Paused(self.instant()));
+        self.remote_clock.set(SharedTime::Paused(self.instant()));
     }
 }
 

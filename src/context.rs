@@ -107,14 +107,14 @@ fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
 
 /// Makes a loop current and running while it lives.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningLoop {
     was_running: bool,
     event_loop: Rc<EventLoop>,
     outer: Option<Outer>,
     _entered: Entered,
 }
 
-impl Drop for Running {
+impl Drop for RunningLoop {
     fn drop(&mut self) {
         if let Some(outer) = self.outer.take() {
             self.event_loop.park_queue(ready::stop(outer));
@@ -123,9 +123,9 @@ impl Drop for Running {
     }
 }
 
-pub(crate) fn run(event_loop: &Rc<EventLoop>) -> Running {
+pub(crate) fn run(event_loop: &Rc<EventLoop>) -> RunningLoop {
     let _entered = enter(event_loop);
-    Running {
+    RunningLoop {
         was_running: event_loop.shared.set_running(true),
         outer: Some(ready::start(event_loop.id(), event_loop.unpark_queue())),
         event_loop: Rc::clone(event_loop),

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crate::clock::{Clock, Dial};
+use crate::clock::{Clock, RemoteClock};
 use crate::page_cache::PageCache;
 use crate::panics::{self, Payload};
 use crate::phase::check::Check;
@@ -56,7 +56,7 @@ pub(crate) struct LoopShared {
     /// The thread that the loop runs on.
     pub(crate) thread: ThreadId,
     /// The loop's clock.
-    pub(crate) dial: Arc<Dial>,
+    pub(crate) remote_clock: Arc<RemoteClock>,
     pub(crate) pool: Pool,
     /// Set once, when the loop shuts down: nothing is spawned any more.
     closed: AtomicBool,
@@ -220,7 +220,7 @@ impl EventLoop {
             inbox: Arc::clone(&poller.inbox),
             registry: Arc::clone(&poller.registry),
             thread: thread::current().id(),
-            dial: Arc::clone(clock.dial()),
+            remote_clock: Arc::clone(clock.remote_clock()),
             pool,
             closed: AtomicBool::new(false),
             is_running: AtomicBool::new(false),

@@ -53,7 +53,7 @@ pub(crate) struct PageCache {
 
 /// What came of an attempt to read a whole file.
 #[derive(Debug)]
-pub(crate) enum Attempt<F> {
+pub(crate) enum Probe<F> {
     Read(Vec<u8>),
     NotFound,
     /// It is open, and the rest may wait.
@@ -172,22 +172,22 @@ impl PageCache {
     }
 
     /// Reads a whole file.
-    pub(crate) fn read<K: Kernel>(&mut self, kernel: &K, path: &Path) -> Attempt<K::File> {
+    pub(crate) fn read<K: Kernel>(&mut self, kernel: &K, path: &Path) -> Probe<K::File> {
         if !self.may_open(kernel, path) {
-            return Attempt::NotTried;
+            return Probe::NotTried;
         }
         let attempt = match self.judge(kernel, path, kernel.open(path)) {
             Some(Ok(file)) => self.read_open(kernel, path, file),
-            Some(Err(NotFound)) => Attempt::NotFound,
-            None => Attempt::NotTried,
+            Some(Err(NotFound)) => Probe::NotFound,
+            None => Probe::NotTried,
         };
-        if let Attempt::Read(contents) | Attempt::Begun(Begun { contents, .. }) = &attempt {
+        if let Probe::Read(contents) | Probe::Begun(Begun { contents, .. }) = &attempt {
             self.spend(contents.len());
         }
         attempt
     }
 
-    fn read_open<K: Kernel>(&mut self, kernel: &K, path: &Path, file: K::File) -> Attempt<K::File> {
+    fn read_open<K: Kernel>(&mut self, kernel: &K, path: &Path, file: K::File) -> Probe<K::File> {
         let mut begun = Begun {
             file,
             contents: Vec::new(),
@@ -195,23 +195,23 @@ impl PageCache {
             is_fifo: None,
         };
         let Some(stat) = self.stat(kernel, &begun.file) else {
-            return Attempt::Begun(begun);
+            return Probe::Begun(begun);
         };
         begun.stated = stat.len;
         begun.is_fifo = Some(stat.kind == FileType::Fifo);
         // Whoever waits at the other end of a FIFO has seen that it was opened. So it is not closed, to
         // be opened again by the worker: the one at the other end would take that for the end.
         if stat.kind != FileType::RegularFile {
-            return Attempt::Begun(begun);
+            return Probe::Begun(begun);
         }
         let len = usize::try_from(stat.len).unwrap_or(usize::MAX);
         if len > LEN_MAX {
             self.learn(kernel, path, &begun.file);
-            return Attempt::Begun(begun);
+            return Probe::Begun(begun);
         }
         // With one byte more a file that has grown shows.
         if begun.contents.try_reserve_exact(len + 1).is_err() {
-            return Attempt::Begun(begun);
+            return Probe::Begun(begun);
         }
         begun.contents.resize(len + 1, 0);
         let part = fill(kernel, &begun.file, (&mut begun.contents, len.max(1)), None);
@@ -219,9 +219,9 @@ impl PageCache {
         begun.contents.truncate(part.len);
         // It has become shorter or longer, or the rest is not there.
         if part.len != len || part.error.is_some() {
-            return Attempt::Begun(begun);
+            return Probe::Begun(begun);
         }
-        Attempt::Read(begun.contents)
+        Probe::Read(begun.contents)
     }
 
     /// Whether an attempt to read from an open file would be made.

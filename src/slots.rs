@@ -50,7 +50,7 @@ impl Key {
 /// A slab with generations.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    entries: Vec<Entry<T>>,
+    entries: Vec<SlotEntry<T>>,
     free: u32,
     len: usize,
     /// The generation that a new slot starts with: beyond all that were given back with memory.
@@ -58,7 +58,7 @@ pub(crate) struct Slots<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct SlotEntry<T> {
     /// Of the tenant; of the next one while the slot is vacant, so that no key matches.
     generation: u32,
     /// The next free slot, or `IN_USE`.
@@ -102,7 +102,7 @@ impl<T> Slots<T> {
     }
 
     #[inline]
-    fn take_free(&mut self) -> (Key, &mut Entry<T>) {
+    fn take_free(&mut self) -> (Key, &mut SlotEntry<T>) {
         if self.free == NO_SLOT {
             self.grow();
         }
@@ -120,7 +120,7 @@ impl<T> Slots<T> {
     fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 slots fit in memory");
         assert!(index < IN_USE, "a loop holds fewer than 2^32 - 2 things");
-        self.entries.push(Entry {
+        self.entries.push(SlotEntry {
             generation: self.first_generation,
             next: self.free,
             value: None,
@@ -216,7 +216,7 @@ impl<T> Slots<T> {
     }
 }
 
-impl<T> Entry<T> {
+impl<T> SlotEntry<T> {
     fn is_in_use(&self) -> bool {
         self.next == IN_USE
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
-use crate::page_cache::{Attempt, Linux, PageCache, Part, Suitability};
+use crate::page_cache::{Linux, PageCache, Part, Probe, Suitability};
 
 /// `Ready` if the task may ask, or if there is nobody to be asked.
 pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
@@ -22,13 +22,13 @@ pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
 }
 
 /// Reads a whole file, as far as possible; after [`poll_proceed`].
-pub(super) fn read(path: &Path) -> Attempt<File> {
-    let attempt = ask(|cache| cache.read(&Linux, path)).unwrap_or(Attempt::NotTried);
+pub(super) fn read(path: &Path) -> Probe<File> {
+    let attempt = ask(|cache| cache.read(&Linux, path)).unwrap_or(Probe::NotTried);
     match &attempt {
-        Attempt::Read(contents) => coop::charge(contents.len()),
-        Attempt::NotFound => coop::charge(0),
+        Probe::Read(contents) => coop::charge(contents.len()),
+        Probe::NotFound => coop::charge(0),
         // The job's end is what is charged.
-        Attempt::Begun(_) | Attempt::NotTried => {}
+        Probe::Begun(_) | Probe::NotTried => {}
     }
     attempt
 }

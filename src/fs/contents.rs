@@ -13,7 +13,7 @@ use super::failure::{cannot, cannot_both};
 use super::job::{self, Wanted};
 use super::{cached, retry};
 use crate::blocking::called_here;
-use crate::page_cache::{Attempt, Begun, Kernel, Linux, NotFound};
+use crate::page_cache::{Begun, Kernel, Linux, NotFound, Probe};
 
 /// The most that is allocated on the mere word of a file's metadata. Some files say more than they
 /// have: those of `/proc`, or sparse ones.
@@ -91,10 +91,10 @@ async fn read_as<T: Send + 'static>(
 ) -> io::Result<T> {
     poll_fn(cached::poll_proceed).await;
     let begun = match cached::read(path.as_ref()) {
-        Attempt::Read(contents) => return make(path.as_ref(), contents),
-        Attempt::NotFound => return Err(cannot("open", path.as_ref())(NotFound.into())),
-        Attempt::Begun(begun) => Some(begun),
-        Attempt::NotTried => None,
+        Probe::Read(contents) => return make(path.as_ref(), contents),
+        Probe::NotFound => return Err(cannot("open", path.as_ref())(NotFound.into())),
+        Probe::Begun(begun) => Some(begun),
+        Probe::NotTried => None,
     };
     let path = path.as_ref().to_owned();
     let work = move |wanted: &Wanted| {

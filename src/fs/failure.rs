@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The OS's error, and what it prevented.
-struct Failure {
+struct PathError {
     /// "cannot …".
     what: &'static str,
     path: PathBuf,
@@ -15,7 +15,7 @@ struct Failure {
     error: io::Error,
 }
 
-impl Failure {
+impl PathError {
     /// The kind stays, as users match on it.
     fn into_error(self) -> io::Error {
         io::Error::new(self.error.kind(), self)
@@ -25,13 +25,13 @@ impl Failure {
 /// Adds to an error what was to be done to `path`.
 pub(super) fn cannot(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |error| {
-        let failure = Failure {
+        let error = PathError {
             what,
             path: path.to_owned(),
             other: None,
             error,
         };
-        failure.into_error()
+        error.into_error()
     }
 }
 
@@ -43,17 +43,17 @@ pub(super) fn cannot_both(
     other: &Path,
 ) -> impl FnOnce(io::Error) -> io::Error {
     move |error| {
-        let failure = Failure {
+        let error = PathError {
             what,
             path: path.to_owned(),
             other: Some((between, other.to_owned())),
             error,
         };
-        failure.into_error()
+        error.into_error()
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} {:?}", self.what, self.path)?;
         if let Some((between, other)) = &self.other {
@@ -64,13 +64,13 @@ impl fmt::Display for Failure {
 }
 
 /// The text, for it is what a `main` prints that returns the error.
-impl fmt::Debug for Failure {
+impl fmt::Debug for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Error for Failure {
+impl Error for PathError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

@@ -34,18 +34,18 @@ pub(super) trait Operate: Send + 'static {
 /// The owner's side.
 pub(super) struct InFlight<S> {
     state: Arc<Mutex<S>>,
-    job: Option<Job>,
+    job: Option<RequestJob>,
     /// Where it was made: for jobs that are started by a trait's method, whose caller is no user.
     location: &'static Location<'static>,
 }
 
 /// A job in flight. Only its end matters here.
-struct Job {
+struct RequestJob {
     end: JoinHandle<()>,
     home: LoopId,
 }
 
-impl Drop for Job {
+impl Drop for RequestJob {
     fn drop(&mut self) {
         // Its loop need not wait for it.
         self.end.abort();
@@ -105,7 +105,7 @@ impl<S: Operate> InFlight<S> {
         self.job = Some(self.spawn(purpose));
     }
 
-    fn spawn(&self, purpose: Purpose) -> Job {
+    fn spawn(&self, purpose: Purpose) -> RequestJob {
         let home = context::expect_current().id();
         // Once the owner is dropped, what has not begun does not begin. The abort is not enough: it
         // happens where the job's task next stands in its loop's queue.
@@ -116,7 +116,7 @@ impl<S: Operate> InFlight<S> {
             }
         };
         let location = blocking::call_site(self.location);
-        Job {
+        RequestJob {
             end: blocking::spawn_helper(job, purpose, location),
             home,
         }

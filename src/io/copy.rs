@@ -84,7 +84,7 @@ where
     W: AsyncWrite + Unpin + ?Sized,
 {
     let mut reader = pin!(reader);
-    let mut progress = Progress::default();
+    let mut progress = CopyProgress::default();
     poll_fn(|cx| {
         let mut writer = Pin::new(&mut *writer);
         while !progress.is_at_end {
@@ -150,7 +150,7 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
-    let (mut there, mut back) = (Direction::new(), Direction::new());
+    let (mut there, mut back) = (CopyDirection::new(), CopyDirection::new());
     let mut is_back_first = false;
     poll_fn(|cx| {
         let (mut a, mut b) = (Pin::new(&mut *a), Pin::new(&mut *b));
@@ -176,14 +176,14 @@ fn charged(left: u32, moved: io::Result<usize>) -> io::Result<usize> {
 
 /// What has been copied.
 #[derive(Default)]
-struct Progress {
+struct CopyProgress {
     copied: u64,
     is_unflushed: bool,
     /// Whether the reader has no more. It is not asked again: a terminal would wait for more.
     is_at_end: bool,
 }
 
-impl Progress {
+impl CopyProgress {
     fn note_written(&mut self, n: usize) -> io::Result<()> {
         if n == 0 {
             return Err(io::ErrorKind::WriteZero.into());
@@ -229,7 +229,7 @@ impl Progress {
 struct Transfer {
     buffer: Box<[u8]>,
     unwritten: Range<usize>,
-    progress: Progress,
+    progress: CopyProgress,
 }
 
 impl Transfer {
@@ -237,7 +237,7 @@ impl Transfer {
         Transfer {
             buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
             unwritten: 0..0,
-            progress: Progress::default(),
+            progress: CopyProgress::default(),
         }
     }
 
@@ -272,16 +272,16 @@ impl Transfer {
 }
 
 /// One of two directions.
-enum Direction {
+enum CopyDirection {
     Copies(Transfer),
     /// The write side of the other end is being closed.
     Closes(u64),
     HasEnded(u64),
 }
 
-impl Direction {
+impl CopyDirection {
     fn new() -> Self {
-        Direction::Copies(Transfer::new())
+        CopyDirection::Copies(Transfer::new())
     }
 
     fn poll<R, W>(
@@ -294,16 +294,16 @@ impl Direction {
         R: AsyncRead + ?Sized,
         W: AsyncWrite + ?Sized,
     {
-        if let Direction::Copies(transfer) = self {
+        if let CopyDirection::Copies(transfer) = self {
             let copied = ready!(transfer.poll(cx, reader, writer.as_mut()))?;
-            *self = Direction::Closes(copied);
+            *self = CopyDirection::Closes(copied);
         }
-        if let Direction::Closes(copied) = *self {
+        if let CopyDirection::Closes(copied) = *self {
             ready!(writer.poll_close(cx))?;
-            *self = Direction::HasEnded(copied);
+            *self = CopyDirection::HasEnded(copied);
         }
         match self {
-            Direction::HasEnded(copied) => Poll::Ready(Ok(*copied)),
+            CopyDirection::HasEnded(copied) => Poll::Ready(Ok(*copied)),
             _ => Poll::Pending,
         }
     }

@@ -22,7 +22,7 @@ use crate::phase::poll::SourceKind;
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Caller;
-use registration::Link;
+use registration::LoopBinding;
 
 /// What a successful operation says about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Done<usize> {
 pub(crate) struct Source<T: AsFd> {
     /// Empty only after `into_inner`.
     io: Option<T>,
-    link: Link,
+    binding: LoopBinding,
 }
 
 impl<T: AsFd> Source<T> {
@@ -104,7 +104,7 @@ impl<T: AsFd> Source<T> {
     fn with_kind(io: T, kind: SourceKind) -> Self {
         Source {
             io: Some(io),
-            link: Link::new(kind),
+            binding: LoopBinding::new(kind),
         }
     }
 
@@ -114,24 +114,24 @@ impl<T: AsFd> Source<T> {
 
     /// Says whether it keeps its loop alive while a task waits for it.
     pub(crate) fn set_ref(&self, is_ref: bool) {
-        self.link.set_ref(is_ref);
+        self.binding.set_ref(is_ref);
     }
 
     pub(crate) fn is_ref(&self) -> bool {
-        self.link.is_ref()
+        self.binding.is_ref()
     }
 
     /// Leaves the loop and gives the descriptor back.
     pub(crate) fn into_inner(mut self) -> T {
         let io = self.io.take().expect("emptied here only, once");
-        self.link.release(io.as_fd());
+        self.binding.release(io.as_fd());
         io
     }
 
     /// Closes the descriptor now; resolves in the close phase.
     pub(crate) async fn close(mut self) {
         let Some(io) = self.io.take() else { return };
-        if let Some(closed) = self.link.close(io) {
+        if let Some(closed) = self.binding.close(io) {
             closed.await;
         }
     }
@@ -139,14 +139,14 @@ impl<T: AsFd> Source<T> {
     /// Ends what still waits, and everything that comes, with an error, even while others hold the
     /// source: its descriptor is closed when they drop it.
     pub(crate) fn end_operations(&self) {
-        self.link.end_operations();
+        self.binding.end_operations();
     }
 }
 
 impl<T: AsFd> Drop for Source<T> {
     fn drop(&mut self) {
         if let Some(io) = self.io.take() {
-            self.link.release(io.as_fd());
+            self.binding.release(io.as_fd());
         }
     }
 }
@@ -157,7 +157,7 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
     }
 }
 
-impl Link {
+impl LoopBinding {
     /// Ends what waits for the source: its task asks again, and finds it closed. Operations borrow the
     /// source, so where it is dropped only callers of the I/O traits are left.
     fn wake_all(event_loop: &EventLoop, source: Key) {
@@ -174,7 +174,7 @@ impl Link {
     /// Hands a closed source to the close phase. Returns the ticket.
     fn push_closing(event_loop: &EventLoop, source: Option<Key>) -> u64 {
         if let Some(source) = source {
-            Link::wake_all(event_loop, source);
+            LoopBinding::wake_all(event_loop, source);
         }
         let ticket = event_loop.close.push(Closing {
             source,
@@ -186,14 +186,14 @@ impl Link {
 
     fn end_operations(&self) {
         self.set_closed();
-        self.at_home(Link::wake_all);
+        self.at_home(LoopBinding::wake_all);
     }
 
     /// Deregisters, and sends the slot home.
     fn release(&mut self, fd: BorrowedFd<'_>) {
         if let Some(registration) = self.deregister(fd) {
             registration.at_home(|event_loop, source| {
-                Link::push_closing(event_loop, Some(source));
+                LoopBinding::push_closing(event_loop, Some(source));
             });
         }
     }
@@ -208,7 +208,7 @@ impl Link {
             Some(registration) if registration.is_home() => Some(registration.key()),
             Some(registration) => {
                 registration.at_home(|event_loop, source| {
-                    Link::push_closing(event_loop, Some(source));
+                    LoopBinding::push_closing(event_loop, Some(source));
                 });
                 return None;
             }
@@ -216,7 +216,7 @@ impl Link {
         let event_loop = context::current()?;
         Some(Closed {
             home: event_loop.id(),
-            ticket: Link::push_closing(&event_loop, source),
+            ticket: LoopBinding::push_closing(&event_loop, source),
         })
     }
 }

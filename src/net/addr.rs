@@ -189,42 +189,42 @@ async fn on_any_of<R>(
     for addr in resolve(target).await? {
         match operation(addr).await {
             Ok(done) => return Ok(done),
-            Err(error) => last = Some(Failure::new(what, addr, error)),
+            Err(error) => last = Some(AddrError::new(what, addr, error)),
         }
     }
     Err(last.expect("`resolve` returns at least one address"))
 }
 
 /// The OS's error, and what it prevented.
-struct Failure {
+struct AddrError {
     /// "cannot …".
     what: &'static str,
     addr: SocketAddr,
     error: io::Error,
 }
 
-impl Failure {
+impl AddrError {
     /// Keeps the kind, as users match on it.
     #[expect(clippy::new_ret_no_self, reason = "it is seen as an error only")]
     fn new(what: &'static str, addr: SocketAddr, error: io::Error) -> io::Error {
-        io::Error::new(error.kind(), Failure { what, addr, error })
+        io::Error::new(error.kind(), AddrError { what, addr, error })
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for AddrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} {}: {}", self.what, self.addr, self.error)
     }
 }
 
 /// The text, for it is what a `main` prints that returns the error.
-impl fmt::Debug for Failure {
+impl fmt::Debug for AddrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Error for Failure {
+impl Error for AddrError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

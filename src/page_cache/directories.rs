@@ -19,13 +19,13 @@ const SKIPS_LOG_MAX: u32 = 6;
 
 #[derive(Debug)]
 pub(super) struct Directories {
-    places: [Option<Entry>; PLACES],
+    places: [Option<DirectoryRecord>; PLACES],
     /// How many are in use: mostly none.
     len: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct DirectoryRecord {
     directory: u64,
     trouble: Trouble,
 }
@@ -94,7 +94,7 @@ impl Directories {
 
     fn put(&mut self, path: &Path, trouble: Trouble) {
         let directory = directory(path);
-        let entry = Entry { directory, trouble };
+        let entry = DirectoryRecord { directory, trouble };
         if self.places[place(directory)].replace(entry).is_none() {
             self.len += 1;
         }

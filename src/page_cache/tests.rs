@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::kernel::Stat;
-use super::{Attempt, BYTES_PER_TICK, Kernel, LEN_MAX, NotFound, PageCache, Suitability};
+use super::{BYTES_PER_TICK, Kernel, LEN_MAX, NotFound, PageCache, Probe, Suitability};
 
 const PATH: &str = "some/file";
 
@@ -147,31 +147,31 @@ fn on() -> PageCache {
 
 /// Reads a whole file from a kernel that gives all its answers.
 #[track_caller]
-fn read(cache: &mut PageCache, kernel: &Fake) -> Attempt<()> {
+fn read(cache: &mut PageCache, kernel: &Fake) -> Probe<()> {
     let attempt = cache.read(kernel, Path::new(PATH));
     kernel.is_through();
     attempt
 }
 
 #[track_caller]
-fn assert_read(attempt: &Attempt<()>, len: usize) {
+fn assert_read(attempt: &Probe<()>, len: usize) {
     match attempt {
-        Attempt::Read(contents) => assert!(*contents == vec![b'x'; len], "{attempt:?}"),
+        Probe::Read(contents) => assert!(*contents == vec![b'x'; len], "{attempt:?}"),
         _ => panic!("{attempt:?}"),
     }
 }
 
 #[track_caller]
-fn assert_begun(attempt: &Attempt<()>, front: usize) {
+fn assert_begun(attempt: &Probe<()>, front: usize) {
     match attempt {
-        Attempt::Begun(begun) => assert!(begun.contents == vec![b'x'; front], "{attempt:?}"),
+        Probe::Begun(begun) => assert!(begun.contents == vec![b'x'; front], "{attempt:?}"),
         _ => panic!("{attempt:?}"),
     }
 }
 
 #[track_caller]
-fn assert_not_tried(attempt: &Attempt<()>) {
-    assert!(matches!(attempt, Attempt::NotTried), "{attempt:?}");
+fn assert_not_tried(attempt: &Probe<()>) {
+    assert!(matches!(attempt, Probe::NotTried), "{attempt:?}");
 }
 
 // ---- Whole files -------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ fn a_file_that_has_changed_its_length_is_left_to_a_worker() {
 fn a_large_file_is_left_to_a_worker_as_a_whole() {
     for len in [LEN_MAX as u64 + 1, u64::MAX] {
         let kernel = Fake::file(len).trying([Ok(())]);
-        let Attempt::Begun(begun) = read(&mut on(), &kernel) else {
+        let Probe::Begun(begun) = read(&mut on(), &kernel) else {
             panic!("it is open");
         };
         assert_eq!(begun.stated, len);
@@ -249,14 +249,14 @@ fn what_is_no_file_is_not_read_but_not_opened_twice_either() {
         FileType::Unknown,
     ] {
         let kernel = Fake::default().opening([Ok(())]).stating([stat(kind, 1)]);
-        let Attempt::Begun(begun) = read(&mut on(), &kernel) else {
+        let Probe::Begun(begun) = read(&mut on(), &kernel) else {
             panic!("it is open");
         };
         assert_eq!(begun.is_fifo, Some(kind == FileType::Fifo));
         assert!(begun.contents.is_empty());
     }
     let kernel = Fake::default().opening([Ok(())]).stating([Err(Errno::IO)]);
-    let Attempt::Begun(begun) = read(&mut on(), &kernel) else {
+    let Probe::Begun(begun) = read(&mut on(), &kernel) else {
         panic!("it is open");
     };
     assert_eq!(begun.is_fifo, None, "the worker finds out");
@@ -281,7 +281,7 @@ fn where_nothing_is_said_of_an_open_file_nothing_more_is_tried() {
 #[test]
 fn only_not_found_is_answered_at_once() {
     let kernel = Fake::default().opening([Err(Errno::NOENT)]);
-    assert!(matches!(read(&mut on(), &kernel), Attempt::NotFound));
+    assert!(matches!(read(&mut on(), &kernel), Probe::NotFound));
     for error in [
         Errno::ACCESS,
         Errno::NOTDIR,
@@ -358,7 +358,7 @@ fn any_name_that_is_cached_ends_it() {
         &|cache| assert_begun(&read(cache, &Fake::file(1).reading([Err(Errno::AGAIN)])), 0),
         &|cache| {
             let kernel = Fake::default().opening([Err(Errno::NOENT)]);
-            assert!(matches!(read(cache, &kernel), Attempt::NotFound));
+            assert!(matches!(read(cache, &kernel), Probe::NotFound));
         },
         &|cache| {
             let kernel = Fake::default().looking_up([Ok(())]);

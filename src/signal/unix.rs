@@ -15,7 +15,7 @@ use signal_hook::low_level;
 
 use crate::io::source::{Done, Source};
 use crate::phase::poll::Direction;
-use disposition::Claim;
+use disposition::DefaultActionGuard;
 
 /// Which signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,12 +128,12 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     // First what most likely fails: an error must not change what the signal does.
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
-    let claim = Claim::new(kind.0)?;
+    let guard = DefaultActionGuard::new(kind.0)?;
     let id = low_level::pipe::register(kind.0, sender)?;
     Ok(Signal {
         receiver: Source::new_signal(receiver),
-        registration: Registration(id),
-        _claim: claim,
+        registration: HandlerRegistration(id),
+        _claim: guard,
     })
 }
 
@@ -143,15 +143,15 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 pub struct Signal {
     /// Gets a byte for each signal.
     receiver: Source<UnixStream>,
-    registration: Registration,
+    registration: HandlerRegistration,
     // Behind the registration: the default action comes back when no stream is registered.
-    _claim: Claim,
+    _claim: DefaultActionGuard,
 }
 
 /// The handler's part, taken back when it is dropped.
-struct Registration(SigId);
+struct HandlerRegistration(SigId);
 
-impl Drop for Registration {
+impl Drop for HandlerRegistration {
     fn drop(&mut self) {
         low_level::unregister(self.0);
     }

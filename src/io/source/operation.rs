@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Done, Link, Outlook, Source};
+use super::{Done, LoopBinding, Outlook, Source};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
@@ -26,7 +26,7 @@ impl<T: AsFd> Source<T> {
         F: FnMut(&T) -> io::Result<Done<R>>,
     {
         Operation {
-            place: Place::new(self, direction),
+            place: OpWaiter::new(self, direction),
             operation,
         }
     }
@@ -47,7 +47,7 @@ impl<T: AsFd> Source<T> {
         F: FnMut(&T) -> io::Result<Done<bool>>,
     {
         OperationUntilDone {
-            place: Place::new(self, direction),
+            place: OpWaiter::new(self, direction),
             is_done,
             operation,
         }
@@ -58,7 +58,7 @@ impl<T: AsFd> Source<T> {
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         self.operate(direction, move |io| {
             let readiness = self
-                .link
+                .binding
                 .with_home(|event_loop, key| event_loop.poll.sources.readiness(key, direction));
             if readiness == Some(Readiness::Ready) || is_ready_now(io, direction)? {
                 Ok(Done::new(()))
@@ -85,10 +85,10 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
     ) -> io::Result<R> {
-        self.link.check_open()?;
+        self.binding.check_open()?;
         let result = retry(|| operation(self.get()));
         context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
-        self.link
+        self.binding
             .with_home(|event_loop, key| note(event_loop, key, direction, &result));
         result.map(|done| done.result)
     }
@@ -133,12 +133,12 @@ impl<T: AsFd> Source<T> {
         waiter: &mut WaiterId,
         operation: &mut impl FnMut(&T) -> io::Result<Done<R>>,
     ) -> Attempt<R> {
-        let refused = self.link.bind(event_loop.id());
-        if let Err(error) = refused.and_then(|()| self.link.check_open()) {
+        let refused = self.binding.bind(event_loop.id());
+        if let Err(error) = refused.and_then(|()| self.binding.check_open()) {
             return Attempt::Refused(error);
         }
         let sources = &event_loop.poll.sources;
-        let key = self.link.key();
+        let key = self.binding.key();
         let is_worth_trying = |key| sources.readiness(key, direction) != Readiness::NotReady;
         if key.is_none_or(is_worth_trying) || coop::is_insisting() {
             let result = retry(|| operation(self.get()));
@@ -153,7 +153,7 @@ impl<T: AsFd> Source<T> {
                 return Attempt::Done(result);
             }
         }
-        let key = match self.link.register(event_loop, self.get().as_fd()) {
+        let key = match self.binding.register(event_loop, self.get().as_fd()) {
             Ok(key) => key,
             Err(error) => return Attempt::Refused(error),
         };
@@ -234,15 +234,15 @@ fn is_ready_now(io: &impl AsFd, direction: Direction) -> io::Result<bool> {
 }
 
 /// Where a future stands that operates on a source: on its list, if it waits.
-struct Place<'a, T: AsFd> {
+struct OpWaiter<'a, T: AsFd> {
     source: &'a Source<T>,
     waiter: WaiterId,
     direction: Direction,
 }
 
-impl<'a, T: AsFd> Place<'a, T> {
+impl<'a, T: AsFd> OpWaiter<'a, T> {
     fn new(source: &'a Source<T>, direction: Direction) -> Self {
-        Place {
+        OpWaiter {
             source,
             waiter: WaiterId::UNNUMBERED,
             direction,
@@ -260,16 +260,16 @@ impl<'a, T: AsFd> Place<'a, T> {
     }
 }
 
-impl<T: AsFd> Drop for Place<'_, T> {
+impl<T: AsFd> Drop for OpWaiter<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if self.waiter.is_numbered() {
-            self.source.link.forget(self.direction, self.waiter);
+            self.source.binding.forget(self.direction, self.waiter);
         }
     }
 }
 
-impl Link {
+impl LoopBinding {
     /// An operation is dropped that may be on the list.
     #[cold]
     fn forget(&self, direction: Direction, waiter: WaiterId) {
@@ -282,7 +282,7 @@ impl Link {
 /// The future of [`Source::operate`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct Operation<'a, T: AsFd, F> {
-    place: Place<'a, T>,
+    place: OpWaiter<'a, T>,
     operation: F,
 }
 
@@ -304,7 +304,7 @@ where
 /// The future of [`Source::operate_until_done`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct OperationUntilDone<'a, T: AsFd, F> {
-    place: Place<'a, T>,
+    place: OpWaiter<'a, T>,
     is_done: bool,
     operation: F,
 }

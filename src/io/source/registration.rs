@@ -15,7 +15,7 @@ use crate::ready::LoopId;
 use crate::slots::Key;
 
 /// See the [module](self).
-pub(super) struct Link {
+pub(super) struct LoopBinding {
     /// The loop that the source belongs to, or zero: bound once, by the first operation.
     home: AtomicU32,
     registration: OnceLock<Registration>,
@@ -31,9 +31,9 @@ pub(super) struct Registration {
     key: Key,
 }
 
-impl Link {
+impl LoopBinding {
     pub(super) fn new(kind: SourceKind) -> Self {
-        Link {
+        LoopBinding {
             home: AtomicU32::new(0),
             registration: OnceLock::new(),
             closed: AtomicBool::new(false),

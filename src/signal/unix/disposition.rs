@@ -97,11 +97,11 @@ fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId
 
 /// Keeps a signal's default action off while it lives.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct DefaultActionGuard {
     signal: i32,
 }
 
-impl Claim {
+impl DefaultActionGuard {
     /// # Errors
     ///
     /// Returns the error of installing a handler: `InvalidInput` where there is no such signal, or
@@ -116,17 +116,17 @@ impl Claim {
         };
         disposition.claims += 1;
         disposition.by_default.store(false, Ordering::SeqCst);
-        Ok(Claim { signal })
+        Ok(DefaultActionGuard { signal })
     }
 }
 
-impl Drop for Claim {
+impl Drop for DefaultActionGuard {
     fn drop(&mut self) {
         let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
         let disposition = signals
             .as_mut()
             .and_then(|signals| signals.get_mut(&self.signal))
-            .expect("a claim is for a signal that was taken over");
+            .expect("a guard is for a signal that was taken over");
         disposition.claims -= 1;
         if disposition.claims == 0 && disposition.before == Before::Default {
             disposition.by_default.store(true, Ordering::SeqCst);
