@@ -34,8 +34,7 @@ use crate::report::{JobMeta, Report, Reporter};
 use crate::rng::{self, Rng};
 use crate::slots::Key;
 use crate::tasks::{
-    AnyWork, Header, Identity, Message, OutcomeSink, Spawned, TaskInbox, Tasks, UnhandledPanic,
-    Waiter,
+    AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks, Waiter,
 };
 use alive::Suspects;
 use starvation::Starvation;
@@ -67,7 +66,7 @@ pub(crate) struct LoopShared {
     /// Under a seed: a hash of all that has happened, in its order.
     order: AtomicU64,
     pub(crate) is_seeded: bool,
-    pub(crate) unhandled_panic: UnhandledPanic,
+    pub(crate) unhandled_panic: PanicPolicy,
     pub(crate) reporter: Reporter,
 }
 
@@ -158,7 +157,7 @@ pub(crate) struct Settings {
     pub(crate) is_measuring: bool,
     /// Whether files are read here if the kernel has them in memory.
     pub(crate) cached_reads: bool,
-    pub(crate) unhandled_panic: UnhandledPanic,
+    pub(crate) unhandled_panic: PanicPolicy,
     /// Where what no result carries is said.
     pub(crate) reporter: Reporter,
 }

@@ -35,7 +35,7 @@ use crate::vars::{self, Vars};
 
 use ending::vacate;
 pub(crate) use header::{Header, Message};
-pub(crate) use identity::{Failure, Outcome, UnhandledPanic};
+pub(crate) use identity::{Failure, Outcome, PanicPolicy};
 pub(crate) use snapshot::{Note, ReferencedAgain, TaskInfo};
 pub(crate) use waiter::{Caller, Owner, Waiter};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
@@ -67,7 +67,7 @@ pub(crate) struct Tasks {
     /// The tasks that were referenced again since this was last asked for.
     referenced_again: RefCell<ReferencedAgain>,
     spare_boxes: work::SpareBoxes,
-    unhandled_panic: UnhandledPanic,
+    unhandled_panic: PanicPolicy,
     reporter: Reporter,
     /// Under the policy that such a panic ends the loop: the first one.
     fatal_panic: RefCell<Option<Payload>>,
@@ -183,7 +183,7 @@ impl Tasks {
     pub(crate) fn new(
         home: LoopId,
         inbox: Arc<TaskInbox>,
-        unhandled_panic: UnhandledPanic,
+        unhandled_panic: PanicPolicy,
         reporter: Reporter,
     ) -> Self {
         Tasks {

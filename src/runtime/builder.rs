@@ -61,11 +61,11 @@ pub enum UnhandledPanic {
     ShutdownRuntime,
 }
 
-impl From<UnhandledPanic> for tasks::UnhandledPanic {
+impl From<UnhandledPanic> for tasks::PanicPolicy {
     fn from(policy: UnhandledPanic) -> Self {
         match policy {
-            UnhandledPanic::Ignore | UnhandledPanic::Report => tasks::UnhandledPanic::Report,
-            UnhandledPanic::ShutdownRuntime => tasks::UnhandledPanic::Shutdown,
+            UnhandledPanic::Ignore | UnhandledPanic::Report => tasks::PanicPolicy::Report,
+            UnhandledPanic::ShutdownRuntime => tasks::PanicPolicy::Shutdown,
         }
     }
 }

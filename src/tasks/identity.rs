@@ -29,13 +29,13 @@ impl Failure {
 /// What becomes of a panic that no join handle receives. Whether it is reported is the reporter's
 /// business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UnhandledPanic {
+pub(crate) enum PanicPolicy {
     Report,
     /// It is reported, and ends the loop.
     Shutdown,
 }
 
-impl UnhandledPanic {
+impl PanicPolicy {
     /// Deals with the panic of a task. One that is to end the loop is returned.
     pub(crate) fn deal_with(
         self,
@@ -47,7 +47,7 @@ impl UnhandledPanic {
             task: TaskMeta::new(identity.clone()),
             message: panics::message(&*payload).to_owned(),
         });
-        if self == UnhandledPanic::Shutdown {
+        if self == PanicPolicy::Shutdown {
             return Some(payload);
         }
         panics::discard(payload);
