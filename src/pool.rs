@@ -9,7 +9,7 @@
 //! worker    the thread's own loop
 //! slot      one worker's place, and which job runs there
 //! queue     where jobs wait, first in, first out
-//! class_limit      holds back jobs that may fill only part of the pool
+//! class limit      holds back jobs that may fill only part of the pool
 //! job       a closure and its result
 //! contained a value whose destructor cannot unwind
 //! inline    no workers: the loop runs the jobs itself, for runs that repeat

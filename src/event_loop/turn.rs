@@ -30,7 +30,7 @@ const UNITS_PER_CLOCK_READ: u32 = 32;
 /// The clock is read at least once in so many ticks, for what is dated by it.
 const TICKS_PER_CLOCK_READ: u64 = 32;
 
-/// How long a loop waits in idle_timer, when nothing of its own can end the wait, before it says so:
+/// How long a loop waits in idle timer, when nothing of its own can end the wait, before it says so:
 /// half a second, in which other threads that are about to wake it have most likely done so.
 const IDLE_REPORT_NANOS: u64 = 500_000_000;
 

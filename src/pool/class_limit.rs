@@ -1,9 +1,9 @@
-//! The class_limit before the queue for jobs of a class that may fill only part of the pool.
+//! The class limit before the queue for jobs of a class that may fill only part of the pool.
 //!
 //! It admits so many jobs that those of its class, queued or running, never hold more workers than
 //! they may, and keeps the others in a line of their own. An admitted job is like any other: it
 //! stands in the one queue behind what came before it, so neither kind can starve the other.
-//! Plain jobs pass no class_limit. The class_limit is part of the workers's state and knows no locks.
+//! Plain jobs pass no class limit. The class limit is part of the workers's state and knows no locks.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ pub(super) struct ClassLimit {
 }
 
 impl ClassLimit {
-    /// The class_limit of slow look-ups: half of the workers, rounded up, so that of two or more one is
+    /// The class limit of slow look-ups: half of the workers, rounded up, so that of two or more one is
     /// always left. A lone worker has no other half, and keeps its one order for all jobs.
     pub(super) fn of_dns(workers: usize) -> ClassLimit {
         ClassLimit {

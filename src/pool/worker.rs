@@ -1,6 +1,6 @@
 //! A worker thread: takes jobs and runs them until it has been idle for too long.
 //!
-//! The workers starts it and tells it when to end. No panic of a job reaches it.
+//! The pool starts it and tells it when to end. No panic of a job reaches it.
 
 use std::cell::Cell;
 

@@ -427,7 +427,7 @@ impl Workers {
 }
 
 impl PoolState {
-    /// The class_limit before jobs of this class, if there is one.
+    /// The class limit before jobs of this class, if there is one.
     fn class_limit(&mut self, class: Class) -> Option<&mut ClassLimit> {
         match class {
             Class::Plain => None,

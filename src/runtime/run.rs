@@ -198,7 +198,7 @@ impl Runtime {
 /// The loop's descriptor, to wait for in another loop.
 ///
 /// It is readable whenever a [`turn`](Runtime::turn) would do something: a socket is ready, a timer
-/// is due, a worker or another thread has sent something, a task was spawned. WaitReason for it with
+/// is due, a worker or another thread has sent something, a task was spawned. Wait for it with
 /// `poll(2)` or the like, and then call `turn(Some(Duration::ZERO))`; nothing need be read from it.
 /// Timers make it readable by a `timerfd`. Where the OS refuses one (a sandbox may, or descriptors
 /// have run out) it does not tell of timers: a host that must work there waits no longer than until

@@ -1,6 +1,6 @@
 //! A set of tasks, joined in the order in which they end.
 //!
-//! The set watches each task through a waker of its own, the task's *end_waker*, which puts the task's
+//! The set watches each task through a waker of its own, the task's *end waker*, which puts the task's
 //! key into the line of those that have ended. So joining looks at no task that has not ended, and
 //! the order is that of the end wakers.
 //!
@@ -389,8 +389,8 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Takes a task whose end_waker has rung out of the set. Pending if it is gone, or has not ended:
-    /// then the end_waker will ring again.
+    /// Takes a task whose end waker has rung out of the set. Pending if it is gone, or has not ended:
+    /// then the end waker will ring again.
     #[track_caller]
     fn poll_entry(&mut self, key: Key) -> Poll<Result<(Id, T), JoinError>> {
         let Some(entry) = self.entries.get_mut(key) else {
