@@ -43,6 +43,12 @@ pub(crate) const ALL: &[Workload] = &[
         (200_000, 50_000),
     ),
     growing(
+        "growth-unref-timers",
+        "echo within one loop, by unreferenced timers",
+        Work::Here(Task::UnreferencedTimers { timers: 0 }),
+        (100_000, 20_000),
+    ),
+    growing(
         "growth-connections",
         "echo, by idle connections",
         Work::Server(Traffic::EchoAmong),

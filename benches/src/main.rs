@@ -7,6 +7,7 @@ mod child;
 mod compare;
 mod counts;
 mod growth;
+mod libraries;
 mod load;
 mod machine;
 mod measure;

@@ -19,6 +19,7 @@ mod tokio;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,9 +29,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
+#[cfg(feature = "peers")]
+use crate::libraries::SmolLibraries;
+use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
 use crate::server::Service;
-use crate::workloads::{Amount, Task, one_loop, read_plainly, run_here};
+use crate::workloads::primitives::{self, Primitive};
+use crate::workloads::{Amount, Task, many_waiters, one_loop, read_plainly, run_here};
+
+pub(crate) use quintet::Quintet;
 
 /// Threads that every runtime may have for what blocks.
 #[cfg_attr(
@@ -43,6 +50,8 @@ const BLOCKING_THREADS: usize = 4;
 pub(crate) const QUINTET: &str = "quintet";
 /// The one that others are compared with.
 pub(crate) const TOKIO: &str = "tokio";
+/// Quintet's loop with tokio's `sync`: for what compares channels and locks alone.
+pub(crate) const TOKIO_SYNC: &str = "quintet+tokio-sync";
 /// Plain system calls: what a runtime cannot go below.
 pub(crate) const FLOOR: &str = "floor";
 /// Not in this program: JavaScript files, run by `node`.
@@ -51,6 +60,7 @@ pub(crate) const NODE: &str = "node";
 /// All of them, in the order of the columns.
 pub(crate) const NAMES: &[&str] = &[
     QUINTET,
+    TOKIO_SYNC,
     #[cfg(feature = "peers")]
     TOKIO,
     #[cfg(feature = "peers")]
@@ -97,6 +107,18 @@ pub(crate) trait Runtime: 'static {
     fn serve(service: Service) -> impl Future<Output = io::Result<()>> + 'static;
 }
 
+/// A socket on which many tasks can wait at a time.
+pub(crate) trait SharedSocket {
+    type Socket: 'static;
+
+    /// Takes a socket that does not block.
+    fn socket(stream: TcpStream) -> io::Result<Self::Socket>;
+    /// Waits until the socket is readable.
+    fn readable(socket: &Self::Socket) -> impl Future<Output = io::Result<()>>;
+    /// Reads without waiting.
+    fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
 /// What a runtime may not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lack {
@@ -111,10 +133,13 @@ pub(crate) enum Lack {
 /// Runs a workload on the runtime of that name, inside this process. `None` if it has nothing for
 /// it.
 pub(crate) fn run(name: &str, task: Task, amount: Amount) -> Option<Sample> {
+    match task {
+        Task::Primitive(primitive) => return run_primitive(name, primitive, amount),
+        Task::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
+        _ => {}
+    }
     match name {
-        QUINTET => {
-            one_loop::run(task, amount).or_else(|| run_here::<quintet::Quintet>(task, amount))
-        }
+        QUINTET => one_loop::run(task, amount).or_else(|| run_here::<Quintet>(task, amount)),
         FLOOR => read_plainly(task, amount),
         #[cfg(feature = "peers")]
         TOKIO => run_here::<tokio::Tokio>(task, amount),
@@ -132,10 +157,35 @@ pub(crate) fn run(name: &str, task: Task, amount: Amount) -> Option<Sample> {
     }
 }
 
+/// Runs a workload of channels and locks: of the library that users of the runtime take.
+fn run_primitive(name: &str, primitive: Primitive, amount: Amount) -> Option<Sample> {
+    match name {
+        QUINTET => primitives::run_all::<Quintet, QuintetSync>(primitive, amount),
+        TOKIO_SYNC => primitives::run_all::<Quintet, TokioSync>(primitive, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => primitives::run_all::<tokio::Tokio, TokioSync>(primitive, amount),
+        #[cfg(feature = "peers")]
+        "smol" => primitives::run::<smol::Smol, SmolLibraries>(primitive, amount),
+        _ => None,
+    }
+}
+
+/// Runs the workload of many tasks that wait for one socket.
+fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
+    Some(match name {
+        QUINTET => many_waiters::readable::<Quintet>(tasks, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => many_waiters::readable::<tokio::Tokio>(tasks, amount),
+        #[cfg(feature = "peers")]
+        "smol" => many_waiters::readable::<smol::Smol>(tasks, amount),
+        _ => return None,
+    })
+}
+
 /// Serves for ever. `None` if the runtime has no such server.
 pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
     Some(match name {
-        QUINTET => serve_on::<quintet::Quintet>(service),
+        QUINTET => serve_on::<Quintet>(service),
         FLOOR => return floor::serve(service),
         #[cfg(feature = "peers")]
         TOKIO => serve_on::<tokio::Tokio>(service),

@@ -6,13 +6,19 @@
 
 mod files;
 mod local_channel;
+pub(crate) mod many_waiters;
 pub(crate) mod one_loop;
+#[cfg(test)]
+mod polls;
+pub(crate) mod primitives;
 mod tasks;
 mod traffic;
 mod waiting;
 
 use crate::measure::Sample;
 use crate::runtimes::{Lack, Runtime};
+
+use primitives::Primitive;
 
 pub(crate) use files::read_plainly;
 pub(crate) use traffic::{Traffic, run as run_traffic};
@@ -129,10 +135,20 @@ pub(crate) enum Task {
     },
     ReadLarge,
     IdleTasks,
+    /// Channels and locks.
+    Primitive(Primitive),
+    /// So many tasks wait for one socket.
+    ManyWaiters {
+        tasks: u64,
+    },
     /// Server and client in one loop; only for the counts.
     EchoLoop,
     /// Connections in one loop; only for the counts.
     ChurnLoop,
+    /// The first under `Runtime::run`, while so many unreferenced tasks sleep.
+    UnreferencedTimers {
+        timers: u64,
+    },
     /// A loop that has something to wait for and nothing to do; only for the counts.
     Idle,
 }
@@ -256,6 +272,97 @@ pub(crate) const ALL: &[Workload] = &[
         "wake ring of 100 tasks",
         Task::Ring,
         (1_000_000, 200_000),
+        CPU,
+    ),
+    here(
+        "oneshot",
+        "oneshot, waited for",
+        Task::Primitive(Primitive::Oneshot),
+        (500_000, 100_000),
+        CPU,
+    ),
+    here(
+        "mpsc",
+        "mpsc of 16 messages",
+        Task::Primitive(Primitive::Mpsc),
+        (2_000_000, 400_000),
+        CPU,
+    ),
+    here(
+        "watch-8",
+        "watch, 8 receivers",
+        Task::Primitive(Primitive::Watch),
+        (100_000, 20_000),
+        CPU,
+    ),
+    here(
+        "broadcast-8",
+        "broadcast, 8 receivers",
+        Task::Primitive(Primitive::Broadcast),
+        (100_000, 20_000),
+        CPU,
+    ),
+    here(
+        "mutex",
+        "mutex, 1 task",
+        Task::Primitive(Primitive::Mutex),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    here(
+        "mutex-8",
+        "mutex, 8 tasks",
+        Task::Primitive(Primitive::ContendedMutex),
+        (500_000, 100_000),
+        CPU,
+    ),
+    here(
+        "rwlock-read",
+        "rwlock, 1 reader",
+        Task::Primitive(Primitive::RwLockRead),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    here(
+        "semaphore",
+        "semaphore, 1 task",
+        Task::Primitive(Primitive::Semaphore),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    here(
+        "semaphore-8",
+        "semaphore of 4, 8 tasks",
+        Task::Primitive(Primitive::ContendedSemaphore),
+        (500_000, 100_000),
+        CPU,
+    ),
+    here(
+        "notify",
+        "notify, waited for",
+        Task::Primitive(Primitive::Notify),
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    here(
+        "waiters-1",
+        "1 task waiting for one socket",
+        Task::ManyWaiters { tasks: 1 },
+        (100_000, 20_000),
+        CPU,
+    ),
+    here(
+        "waiters-8",
+        "8 tasks waiting for one socket",
+        Task::ManyWaiters { tasks: 8 },
+        (50_000, 10_000),
+        CPU,
+    ),
+    here(
+        "waiters-64",
+        "64 tasks waiting for one socket",
+        Task::ManyWaiters { tasks: 64 },
+        (10_000, 2_000),
         CPU,
     ),
     here(
@@ -471,7 +578,12 @@ pub(crate) fn run_here<R: Runtime>(task: Task, amount: Amount) -> Option<Sample>
         Task::ThreadWake => waiting::thread_wake::<R>(amount),
         Task::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
         Task::ReadLarge => files::read_large::<R>(amount),
-        Task::EchoLoop | Task::ChurnLoop | Task::Idle => return None,
+        Task::Primitive(_)
+        | Task::ManyWaiters { .. }
+        | Task::EchoLoop
+        | Task::UnreferencedTimers { .. }
+        | Task::ChurnLoop
+        | Task::Idle => return None,
     };
     Some(sample)
 }

@@ -1,12 +1,13 @@
 //! Quintet.
 
 use std::io;
+use std::net;
 use std::path::Path;
 use std::time::Duration;
 
 use quintet::net::{TcpListener, TcpStream};
 
-use super::{Runtime, serve_http};
+use super::{Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
 /// See the module.
@@ -65,6 +66,22 @@ impl Runtime for Quintet {
                 Service::Http => drop(quintet::spawn(serve_http(stream))),
             }
         }
+    }
+}
+
+impl SharedSocket for Quintet {
+    type Socket = TcpStream;
+
+    fn socket(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_std(stream)
+    }
+
+    fn readable(socket: &TcpStream) -> impl Future<Output = io::Result<()>> {
+        socket.readable()
+    }
+
+    fn try_read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.try_read(buffer)
     }
 }
 

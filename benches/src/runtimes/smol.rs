@@ -3,17 +3,18 @@
 //! Its threads for what blocks are set by `BLOCKING_MAX_THREADS`, which whoever starts this process
 //! has done.
 
-use std::io;
+use std::io::{self, Read};
+use std::net;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use smol::LocalExecutor;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
+use smol::{Async, LocalExecutor};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Runtime, serve_http};
+use super::{Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
 /// See the module.
@@ -81,6 +82,22 @@ impl Runtime for Smol {
                 Service::Http => executor.spawn(serve_http(FuturesIo::new(stream))).detach(),
             }
         }
+    }
+}
+
+impl SharedSocket for Smol {
+    type Socket = Async<net::TcpStream>;
+
+    fn socket(stream: net::TcpStream) -> io::Result<Self::Socket> {
+        Async::new(stream)
+    }
+
+    fn readable(socket: &Self::Socket) -> impl Future<Output = io::Result<()>> {
+        socket.readable()
+    }
+
+    fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.get_ref().read(buffer)
     }
 }
 

@@ -1,6 +1,7 @@
 //! tokio's `LocalRuntime`: one thread, tasks that need not be `Send`.
 
 use std::io;
+use std::net;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{BLOCKING_THREADS, Runtime, serve_http};
+use super::{BLOCKING_THREADS, Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
 /// See the module.
@@ -76,6 +77,22 @@ impl Runtime for Tokio {
                 }
             }
         }
+    }
+}
+
+impl SharedSocket for Tokio {
+    type Socket = TcpStream;
+
+    fn socket(stream: net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_std(stream)
+    }
+
+    fn readable(socket: &TcpStream) -> impl Future<Output = io::Result<()>> {
+        socket.readable()
+    }
+
+    fn try_read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.try_read(buffer)
     }
 }
 

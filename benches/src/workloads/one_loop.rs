@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use quintet::net::{TcpListener, TcpStream};
+use quintet::runtime::Runtime;
 
 use super::{Amount, CPU, Task, Workload, here};
 use crate::measure::{Sample, Stopwatch};
@@ -25,6 +26,9 @@ pub(crate) const ALL: &[Workload] = &[
         (10_000, 2_000),
         CPU,
     ),
+    unreferenced("unref-timers-10", 10),
+    unreferenced("unref-timers-1000", 1000),
+    unreferenced("unref-timers-100k", 100_000),
     here(
         "churn-loop",
         "connections within one loop",
@@ -41,9 +45,23 @@ pub(crate) const ALL: &[Workload] = &[
     ),
 ];
 
+/// A short form for the list above.
+const fn unreferenced(id: &'static str, timers: u64) -> Workload {
+    here(
+        id,
+        "echo within one loop, beside unreferenced timers",
+        Task::UnreferencedTimers { timers },
+        (10_000, 2_000),
+        CPU,
+    )
+}
+
 /// Runs one of them. `None` if it is none of them.
 pub(crate) fn run(task: Task, amount: Amount) -> Option<Sample> {
     let count = amount.operations;
+    if let Task::UnreferencedTimers { timers } = task {
+        return unreferenced_timers(count, amount.live.unwrap_or(timers));
+    }
     quintet::block_on(async move {
         let watch = Stopwatch::start();
         match task {
@@ -96,6 +114,24 @@ async fn echo(count: u64) {
     }
     drop(client);
     server.await.expect("the server does not panic");
+}
+
+/// The echo again, under [`Runtime::run`], while unreferenced tasks sleep for an hour. Each time
+/// the loop is to wait for the socket it looks for something that is referenced.
+fn unreferenced_timers(count: u64, timers: u64) -> Option<Sample> {
+    let runtime = Runtime::new().expect("a runtime can be built");
+    for _ in 0..timers {
+        let sleeper = runtime.spawn(quintet::time::sleep(Duration::from_secs(3600)));
+        sleeper.unref();
+    }
+    // It is polled after the sleepers: their timers are set when the clock starts.
+    let work = runtime.spawn(async move {
+        let watch = Stopwatch::start();
+        echo(count).await;
+        watch.stop(count)
+    });
+    runtime.run().expect("nothing stalls");
+    runtime.block_on(work).ok()
 }
 
 async fn churn(count: u64) {

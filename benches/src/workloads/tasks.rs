@@ -68,17 +68,20 @@ pub(super) fn spawn_many<R: Runtime>(amount: Amount) -> Sample {
 /// `tasks` tasks wake themselves, so often in all.
 pub(super) fn self_wake<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     timed::<R, _>(amount, move |count| {
-        divided::<R, _>(tasks, count, |count| {
-            let mut left = count;
-            poll_fn(move |cx| {
-                if left == 0 {
-                    return Poll::Ready(());
-                }
-                left -= 1;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-        })
+        divided::<R, _>(tasks, count, wake_self)
+    })
+}
+
+/// Wakes its own task and waits to be polled again, `count` times.
+pub(super) fn wake_self(count: u64) -> impl Future<Output = ()> {
+    let mut left = count;
+    poll_fn(move |cx| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
 }
 

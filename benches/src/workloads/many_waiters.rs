@@ -1,0 +1,100 @@
+//! Many tasks that wait until one socket is readable.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::rc::Rc;
+
+use super::Amount;
+use super::local_channel::{Sender, channel};
+use super::tasks::{timed, wake_self};
+use crate::measure::Sample;
+use crate::runtimes::{Runtime, SharedSocket};
+
+/// A byte arrives, and each of `tasks` tasks that wait for the socket is woken. One operation is a
+/// byte. The last task that is woken reads it; the others are polled once more in between, since
+/// the socket stays readable until then.
+pub(crate) fn readable<R>(tasks: u64, amount: Amount) -> Sample
+where
+    R: Runtime + SharedSocket,
+{
+    timed::<R, _>(amount, move |count| bytes::<R>(tasks, count))
+}
+
+async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
+    let (mut peer, stream) = pair().expect("a connection within this process");
+    let socket = R::socket(stream).expect("the runtime takes the socket");
+    let (all, mut all_woken) = channel();
+    let round = Rc::new(Round {
+        socket,
+        tasks,
+        woken: Cell::new(0),
+        number: Cell::new(0),
+        all,
+    });
+    let waiters: Vec<_> = (0..tasks)
+        .map(|_| R::spawn(Rc::clone(&round).wait::<R>(count)))
+        .collect();
+    // Behind all of them in the queue: each waits when this has run.
+    R::spawn(async {}).await;
+    for number in 1..=count {
+        peer.write_all(&[7]).expect("the socket takes a byte");
+        assert_eq!(all_woken.receive().await, number);
+    }
+    for waiter in waiters {
+        waiter.await;
+    }
+}
+
+/// What the waiters share.
+struct Round<S> {
+    socket: S,
+    tasks: u64,
+    /// How many tasks this byte has woken.
+    woken: Cell<u64>,
+    /// How many bytes have been read.
+    number: Cell<u64>,
+    all: Sender,
+}
+
+impl<S> Round<S> {
+    async fn wait<R: SharedSocket<Socket = S>>(self: Rc<Self>, count: u64) {
+        for number in 0..count {
+            R::readable(&self.socket).await.expect("the socket is open");
+            self.woken.set(self.woken.get() + 1);
+            if self.woken.get() == self.tasks {
+                let bytes = drain::<R>(&self.socket).expect("the socket is open");
+                assert_eq!(bytes, 1);
+                self.woken.set(0);
+                self.number.set(number + 1);
+                self.all.send(number + 1);
+            }
+            while self.number.get() == number {
+                wake_self(1).await;
+            }
+        }
+    }
+}
+
+/// Reads until the socket is empty, so that the next byte is an event. Returns the number of bytes.
+fn drain<R: SharedSocket>(socket: &R::Socket) -> io::Result<usize> {
+    let mut buffer = [0; 64];
+    let mut bytes = 0;
+    loop {
+        match R::try_read(socket, &mut buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => bytes += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(bytes),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let peer = TcpStream::connect(listener.local_addr()?)?;
+    let (stream, _) = listener.accept()?;
+    peer.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    Ok((peer, stream))
+}
