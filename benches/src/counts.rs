@@ -17,6 +17,8 @@ use crate::args::Args;
 use crate::machine;
 use crate::progress::Progress;
 use crate::report::Table;
+use crate::runtimes::{QUINTET, TOKIO_SYNC};
+use crate::workloads::{Task, Work, find};
 
 /// What is counted: the workload, how many operations n are (0 where that count means nothing), for
 /// instructions and for system calls.
@@ -31,6 +33,22 @@ const COUNTED: &[(&str, u64, u64)] = &[
     ("ring", 5000, 500),
     ("sleep-0", 2000, 500),
     ("timer-cancel", 2000, 500),
+    ("oneshot", 2000, 0),
+    ("mpsc", 3200, 0),
+    ("watch-8", 500, 0),
+    ("broadcast-8", 512, 0),
+    ("mutex", 5120, 0),
+    ("mutex-8", 2000, 0),
+    ("rwlock-read", 5120, 0),
+    ("semaphore", 5120, 0),
+    ("semaphore-8", 2000, 0),
+    ("notify", 2000, 0),
+    ("waiters-1", 500, 200),
+    ("waiters-8", 200, 200),
+    ("waiters-64", 100, 100),
+    ("unref-timers-10", 500, 0),
+    ("unref-timers-1000", 500, 0),
+    ("unref-timers-100k", 500, 0),
     ("echo-loop", 500, 200),
     ("churn-loop", 200, 100),
     ("read-4k", 0, 200),
@@ -40,6 +58,25 @@ const COUNTED: &[(&str, u64, u64)] = &[
 /// What is shown and kept, but depends on the machine: on a file system that cannot answer from its
 /// cache at once, and so on how worker threads meet.
 const NOT_JUDGED: &[&str] = &["read-4k"];
+
+/// Rows in which our `sync` takes at most as many instructions as tokio's on our loop.
+const AT_MOST_TOKIO: &[&str] = &["oneshot", "watch-8", "broadcast-8", "mutex"];
+
+/// The name of a row that is counted with tokio's `sync` on our loop.
+fn by_tokio_sync(id: &str) -> String {
+    format!("{id}-tokio-sync")
+}
+
+/// The rows of a workload: of quintet, and of tokio's `sync` where there is a primitive to compare.
+fn rows(id: &str) -> Vec<(String, &'static str)> {
+    let is_primitive =
+        find(id).is_some_and(|workload| matches!(workload.work, Work::Here(Task::Primitive(_))));
+    let mut rows = vec![(id.to_owned(), QUINTET)];
+    if is_primitive {
+        rows.push((by_tokio_sync(id), TOKIO_SYNC));
+    }
+    rows
+}
 
 /// The command `counts`.
 pub(crate) fn counts(args: &Args) -> Result<(), String> {
@@ -52,6 +89,10 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     let table = table(&stored, &measured);
     if !table.is_empty() {
         print!("{table}");
+    }
+    let beside_tokio = beside_tokio(&measured);
+    if !beside_tokio.is_empty() {
+        print!("\n{beside_tokio}");
     }
     if args.write {
         if !args.only.is_empty() {
@@ -70,7 +111,15 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
 /// Fails where something costs clearly more than it did.
 fn check(stored: &Kept, measured: &Kept) -> Result<(), String> {
     let mut verdicts = kept::compare(stored, measured);
-    verdicts.retain(|(_, id, _)| !NOT_JUDGED.contains(&&**id));
+    let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
+    verdicts.retain(|(_, id, _)| !NOT_JUDGED.contains(&&**id) && !of_tokio.contains(id));
+    let above = above_tokio(measured);
+    if !above.is_empty() {
+        println!(
+            "\nmore instructions than tokio's `sync` on the same loop: {}",
+            above.join(", ")
+        );
+    }
     let name = |(tool, id, _): &(Tool, String, Verdict)| {
         let figure = |kept: &Kept| {
             kept.get(*tool, id)
@@ -137,10 +186,13 @@ fn measure(args: &Args) -> Result<Kept, String> {
                 Tool::Strace => *system_calls,
             };
             progress.next(&format!("{} of {id}", tool.unit()));
-            if operations > 0 {
-                let few = tool.count(id, operations)?;
-                let many = tool.count(id, 3 * operations)?;
-                measured.insert(tool, id, per_operation(few, many, operations));
+            if operations == 0 {
+                continue;
+            }
+            for (row, runtime) in rows(id) {
+                let few = tool.count(id, runtime, operations)?;
+                let many = tool.count(id, runtime, 3 * operations)?;
+                measured.insert(tool, &row, per_operation(few, many, operations));
             }
         }
     }
@@ -149,6 +201,41 @@ fn measure(args: &Args) -> Result<Kept, String> {
 
 fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
     many.saturating_sub(few) as f64 / (2 * operations) as f64
+}
+
+/// The instructions of our `sync` and of tokio's on our loop.
+fn beside_tokio(measured: &Kept) -> Table {
+    let mut table = Table::new(["instructions per operation"]);
+    for column in ["quintet", "tokio's sync", "ratio"] {
+        table.column(column);
+    }
+    for (id, ..) in COUNTED {
+        if let Some((ours, theirs)) = both(measured, id) {
+            table.row(vec![
+                (*id).to_owned(),
+                Tool::Callgrind.shown(ours),
+                Tool::Callgrind.shown(theirs),
+                format!("{:.2}", ours / theirs),
+            ]);
+        }
+    }
+    table
+}
+
+/// The rows of [`AT_MOST_TOKIO`] that do not hold, with both figures.
+fn above_tokio(measured: &Kept) -> Vec<String> {
+    let above = |id: &&str| {
+        let (ours, theirs) = both(measured, id)?;
+        (ours > theirs).then(|| format!("{id} ({ours:.0} : {theirs:.0})"))
+    };
+    AT_MOST_TOKIO.iter().filter_map(above).collect()
+}
+
+/// The instructions of a primitive of ours and of tokio's, if both were counted.
+fn both(measured: &Kept, id: &str) -> Option<(f64, f64)> {
+    let ours = measured.get(Tool::Callgrind, id)?;
+    let theirs = measured.get(Tool::Callgrind, &by_tokio_sync(id))?;
+    Some((ours, theirs))
 }
 
 fn table(stored: &Kept, measured: &Kept) -> Table {
@@ -174,8 +261,10 @@ fn table(stored: &Kept, measured: &Kept) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{COUNTED, Kept, Tool, check, per_operation};
-    use crate::workloads::find;
+    use super::{
+        AT_MOST_TOKIO, COUNTED, Kept, Tool, above_tokio, by_tokio_sync, check, find, per_operation,
+        rows,
+    };
 
     fn kept(rustc: &str, value: f64) -> Kept {
         let mut kept = Kept::of(rustc);
@@ -208,6 +297,40 @@ mod tests {
         assert_eq!(check(&stored, &kept("rustc 1", 109.0)), Ok(()));
         assert_eq!(check(&stored, &kept("rustc 2", 200.0)), Ok(()));
         assert_eq!(check(&stored, &kept("rustc 1", 50.0)), Ok(()));
+    }
+
+    #[test]
+    fn primitives_are_counted_with_both_libraries() {
+        assert_eq!(rows("oneshot").len(), 2);
+        assert_eq!(rows("ring").len(), 1);
+        for id in AT_MOST_TOKIO {
+            assert_eq!(rows(id).len(), 2, "{id}");
+            assert!(COUNTED.iter().any(|(counted, ..)| counted == id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_primitive_above_tokio_is_named() {
+        let measured = |ours| {
+            let mut kept = Kept::of("rustc 1");
+            kept.insert(Tool::Callgrind, "oneshot", ours);
+            kept.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), 800.0);
+            kept
+        };
+
+        assert!(above_tokio(&measured(800.0)).is_empty());
+        assert_eq!(above_tokio(&measured(801.0)), ["oneshot (801 : 800)"]);
+    }
+
+    #[test]
+    fn tokio_is_not_judged() {
+        let tokio = |value| {
+            let mut kept = Kept::of("rustc 1");
+            kept.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), value);
+            kept
+        };
+
+        assert_eq!(check(&tokio(800.0), &tokio(1600.0)), Ok(()));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use super::tools::Tool;
 
 const HEAD: &str = "\
 # What an operation costs in instructions (callgrind) and system calls (strace), per operation:
-# (count of 3 n operations - count of n operations) / 2 n. Only quintet, release profile.
+# (count of 3 n operations - count of n operations) / 2 n. Quintet, release profile; rows that end in
+# `-tokio-sync` are tokio's `sync` on quintet's loop, and never fail.
 # Made by `cargo run --release -p quintet-benches --no-default-features -- counts --write`;
 # `counts --check` fails where one is more than 10 % higher. The figures depend on the compiler.
 ";

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 
 use crate::child::Run;
-use crate::runtimes::QUINTET;
 use crate::workloads::find;
 
 /// See the module.
@@ -77,9 +76,9 @@ impl Tool {
     }
 
     /// How much a run of so many operations takes, from the start of its process to the end.
-    pub(super) fn count(self, id: &str, operations: u64) -> Result<u64, String> {
+    pub(super) fn count(self, id: &str, runtime: &str, operations: u64) -> Result<u64, String> {
         let run = Run {
-            runtime: QUINTET,
+            runtime,
             workload: find(id).ok_or_else(|| format!("no workload is called {id}"))?,
             operations,
             live: None,
@@ -104,9 +103,12 @@ impl Tool {
             Tool::Callgrind => collected(&errors),
             Tool::Strace => calls(&report),
         };
-        count
-            .filter(|_| output.status.success())
-            .ok_or_else(|| format!("{id} was not counted: {}\n{errors}", output.status))
+        count.filter(|_| output.status.success()).ok_or_else(|| {
+            format!(
+                "{id} on {runtime} was not counted: {}\n{errors}",
+                output.status
+            )
+        })
     }
 
     fn command(self, file: &PathBuf) -> Command {
