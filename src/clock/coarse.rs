@@ -1,0 +1,53 @@
+//! The system's monotonic clock as of the kernel's last tick.
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::NANOS_PER_SECOND;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Coarse {
+    /// What the exact clock showed when this was made.
+    origin: u64,
+}
+
+impl Coarse {
+    pub(super) fn new() -> Self {
+        Coarse {
+            origin: read(ClockId::Monotonic),
+        }
+    }
+
+    /// Nanoseconds since this was made, late by up to a tick of the kernel.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        read(ClockId::MonotonicCoarse).saturating_sub(self.origin)
+    }
+}
+
+/// Nanoseconds since the machine started.
+#[inline]
+fn read(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    // Neither part of a monotonic time is negative.
+    time.tv_sec as u64 * NANOS_PER_SECOND + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn the_coarse_clock_lags_and_goes_on() {
+        let start = Instant::now();
+        let coarse = Coarse::new();
+        while coarse.now() == 0 {
+            assert!(start.elapsed() < Duration::from_secs(10));
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(u128::from(coarse.now()) <= start.elapsed().as_nanos());
+    }
+}
