@@ -9,9 +9,10 @@ mod coarse;
 pub(crate) mod instant;
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::primitive;
 use coarse::Coarse;
 
 /// A deadline that never comes.
@@ -81,7 +82,7 @@ impl RemoteClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, SharedTime> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.0)
     }
 }
 

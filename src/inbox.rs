@@ -8,9 +8,8 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::PoisonError;
 
-use crate::primitive::{AtomicBool, Mutex, Ordering};
+use crate::primitive::{self, AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// How many messages the queue keeps room for when it has been emptied.
 ///
@@ -162,9 +161,8 @@ impl<M> Inbox<M> {
         mem::take(&mut state.queue)
     }
 
-    /// Locks the state. A panic under the lock cannot leave it half changed, so poison is ignored.
-    fn lock(&self) -> impl std::ops::DerefMut<Target = State<M>> + '_ {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        primitive::lock(&self.state)
     }
 }
 

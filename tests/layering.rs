@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules, from the leaves up. A module may name those of the layers below it.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("locks and atomics", &["primitive"]),
     (
         "the leaves",
         &[
@@ -18,7 +19,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "page_cache",
             "panics",
             "pool",
-            "primitive",
             "ready",
             "report",
             "slots",
@@ -48,16 +48,6 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "coop",
         "ready",
         "a task without budget is woken into the deferred list",
-    ),
-    (
-        "inbox",
-        "primitive",
-        "the model checker exchanges locks and atomics",
-    ),
-    (
-        "pool",
-        "primitive",
-        "the model checker exchanges locks and threads",
     ),
     (
         "pool",

@@ -9,12 +9,13 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::{self, Purpose};
 use crate::context;
 use crate::coop;
+use crate::primitive;
 use crate::ready::LoopId;
 use crate::task::JoinHandle;
 use std::panic::Location;
@@ -54,7 +55,7 @@ impl Drop for RequestJob {
 
 /// Waits for the state. Only workers may do this, because a job may hold it for long.
 pub(super) fn lock<S>(state: &Mutex<S>) -> MutexGuard<'_, S> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+    primitive::lock(state)
 }
 
 /// Takes the state if no job holds it.

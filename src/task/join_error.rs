@@ -4,10 +4,11 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::Id;
 use crate::panics;
+use crate::primitive;
 use crate::tasks::Failure;
 
 /// Why a task has no output: it was cancelled, or it panicked, or there was no thread to run it.
@@ -63,9 +64,7 @@ impl JoinError {
     /// This error itself, if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.cause {
-            JoinErrorKind::Panicked(payload) => {
-                Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
-            }
+            JoinErrorKind::Panicked(payload) => Ok(primitive::ignore_poison(payload.into_inner())),
             cause => Err(JoinError { cause, ..self }),
         }
     }
@@ -84,7 +83,7 @@ impl fmt::Display for JoinError {
             JoinErrorKind::Panicked(payload) => {
                 // What is written to may be users' code, and show this error as well.
                 let message = {
-                    let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
+                    let payload = primitive::lock(payload);
                     panics::message(&**payload).to_owned()
                 };
                 write!(f, "task {id} panicked: {message}")

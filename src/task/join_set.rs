@@ -12,12 +12,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::panic;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use super::{AbortHandle, Id, JoinError, JoinHandle, boxed_if_large};
 use crate::context;
 use crate::coop;
+use crate::primitive;
 use crate::slots::{Key, Slots};
 use crate::tasks::wake_contained;
 
@@ -100,7 +101,7 @@ impl Ended {
     }
 
     fn lock(&self) -> MutexGuard<'_, EndedState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.state)
     }
 
     fn push(&self, key: Key) {

@@ -4,10 +4,11 @@
 //! lock.
 
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use crate::panics;
+use crate::primitive;
 
 /// See the [module](self).
 pub(super) struct OutcomeCell<T> {
@@ -35,9 +36,8 @@ impl<T> OutcomeCell<T> {
         }
     }
 
-    /// Poison says nothing: each change of the state is a single assignment.
     fn lock(&self) -> MutexGuard<'_, CellState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.state)
     }
 
     pub(super) fn is_finished(&self) -> bool {

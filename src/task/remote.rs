@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{self, Context, Poll};
 
 use super::abort_handle::abort_local;
@@ -14,6 +14,7 @@ use super::outcome_cell::OutcomeCell;
 use crate::context;
 use crate::event_loop::{AliveGuard, LoopShared};
 use crate::pool::{JobResult, JobTicket};
+use crate::primitive;
 use crate::ready;
 use crate::tasks::{Failure, Header, Identity, Message, Outcome, OutcomeSink, wake_contained_for};
 
@@ -73,7 +74,7 @@ impl<T: Send + 'static> Remote<T> {
 
     /// The job. No users' code runs under this lock.
     fn job(&self) -> MutexGuard<'_, Option<RemoteJob<T>>> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.job)
     }
 
     /// The job has come to its end.

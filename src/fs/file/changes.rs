@@ -5,10 +5,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use super::Open;
 use crate::fs::job::Wanted;
+use crate::primitive::{ignore_poison, lock};
 
 /// In the stamp: a change may still run whose future was dropped.
 const IS_ABANDONED: u64 = 1;
@@ -33,7 +34,7 @@ impl Changes {
         wanted: &Wanted,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
-        let _running = self.running.read().unwrap_or_else(PoisonError::into_inner);
+        let _running = ignore_poison(self.running.read());
         // Under the lock: when `settle` has had it, no change begins whose future is gone by then.
         wanted.check()?;
         Ok(change())
@@ -77,7 +78,7 @@ impl Changes {
     /// Waits until no change runs whose future was dropped. For workers.
     pub(super) fn settle(&self) {
         if self.are_abandoned() {
-            let _none_runs = self.running.write().unwrap_or_else(PoisonError::into_inner);
+            let _none_runs = ignore_poison(self.running.write());
             self.stamp.fetch_and(!IS_ABANDONED, Ordering::AcqRel);
         }
     }
@@ -94,8 +95,7 @@ impl Changes {
     }
 
     fn write_error(&self) -> MutexGuard<'_, Option<io::Error>> {
-        let error = self.write_error.lock();
-        error.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.write_error)
     }
 }
 

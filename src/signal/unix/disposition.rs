@@ -17,13 +17,15 @@ use std::collections::hash_map::Entry;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
 use signal_hook::SigId;
 use signal_hook::consts::SIGIO;
 use signal_hook::flag;
 use signal_hook::low_level;
+
+use crate::primitive;
 
 /// What shells add to the number of the signal that ended a program.
 const EXIT_BY_SIGNAL: i32 = 128;
@@ -108,7 +110,7 @@ impl DefaultActionGuard {
     /// where the C library keeps it for itself; and an error if there is no descriptor left. Nothing
     /// is changed then.
     pub(super) fn new(signal: i32) -> io::Result<Self> {
-        let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut signals = primitive::lock(&SIGNALS);
         let signals = signals.get_or_insert_default();
         let disposition = match signals.entry(signal) {
             Entry::Occupied(known) => known.into_mut(),
@@ -122,7 +124,7 @@ impl DefaultActionGuard {
 
 impl Drop for DefaultActionGuard {
     fn drop(&mut self) {
-        let mut signals = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut signals = primitive::lock(&SIGNALS);
         let disposition = signals
             .as_mut()
             .and_then(|signals| signals.get_mut(&self.signal))

@@ -9,9 +9,10 @@
 //! under either.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use crate::primitive;
 use crate::slots::{Key, Slots};
 use crate::sync::watchers::{WatcherSlot, Watchers};
 
@@ -92,7 +93,7 @@ impl Drop for TokenRef {
 }
 
 fn lock(tree: &Mutex<Nodes>) -> MutexGuard<'_, Nodes> {
-    tree.lock().unwrap_or_else(PoisonError::into_inner)
+    primitive::lock(tree)
 }
 
 /// The tokens of one root.

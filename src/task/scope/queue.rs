@@ -8,10 +8,11 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Wake, Waker};
 
 use crate::panics;
+use crate::primitive;
 use crate::slots::Key;
 
 /// The body's key: it lives in no slot.
@@ -52,7 +53,7 @@ impl ChildQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, ChildQueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.state)
     }
 
     fn push(&self, key: Key) {
