@@ -13,6 +13,7 @@ use crate::clock;
 use crate::event_loop::{EventLoop, LoopShared};
 use crate::ready::{self, LoopId, Outer};
 use crate::report::{self, TaskMeta};
+use crate::scope_guard::on_drop;
 use crate::tasks::{Message, Note, TaskInbox};
 use crate::vars;
 
@@ -258,21 +259,18 @@ pub(crate) fn waits_for(what: Note) {
 /// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and
 /// without values of context variables.
 pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<RunningJob>, Option<report::Current>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let ended = JOB.try_with(|running| running.replace(self.0.take()));
-            drop(ended);
-            drop(report::make_current(self.1.take()));
-        }
-    }
     clock::expect_virtual();
     let _no_loop = with(|_| ()).map(|()| make_current(None));
     let reports = report::make_current(Some(report::Current {
         reporter: job.shared.reporter.clone(),
         polled_task: || None,
     }));
-    let _restore = Restore(JOB.with(|running| running.replace(Some(job))), reports);
+    let outer = JOB.with(|running| running.replace(Some(job)));
+    let _restore = on_drop(|| {
+        let ended = JOB.try_with(|running| running.replace(outer));
+        drop(ended);
+        drop(report::make_current(reports));
+    });
     vars::without(f)
 }
 

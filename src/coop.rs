@@ -12,6 +12,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use crate::ready;
+use crate::scope_guard::on_drop;
 
 /// Units that one poll of a task may spend. The number is tokio's, whose years of use show it to
 /// be large enough not to be felt and small enough to keep others alive.
@@ -112,19 +113,15 @@ pub(crate) fn charge_turn<R>(poll: impl FnOnce() -> R) -> R {
 /// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
 /// charged to the task as far as that has something left. Where nothing is counted, that stays so.
 pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            let spent = UNITS_PER_POLL.saturating_sub(LEFT.get());
-            LEFT.set(self.0.saturating_sub(spent));
-        }
-    }
     let left = LEFT.get();
     if left == UNLIMITED {
         return poll();
     }
     LEFT.set(UNITS_PER_POLL);
-    let _restore = Restore(left);
+    let _restore = on_drop(|| {
+        let spent = UNITS_PER_POLL.saturating_sub(LEFT.get());
+        LEFT.set(left.saturating_sub(spent));
+    });
     poll()
 }
 
@@ -144,13 +141,8 @@ pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
 
 /// Runs `poll` with `left` units. What there was before is there again afterwards.
 fn with_left<R>(left: u32, poll: impl FnOnce() -> R) -> R {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            LEFT.set(self.0);
-        }
-    }
-    let _restore = Restore(LEFT.replace(left));
+    let outer = LEFT.replace(left);
+    let _restore = on_drop(|| LEFT.set(outer));
     poll()
 }
 
@@ -159,13 +151,8 @@ fn with_left<R>(left: u32, poll: impl FnOnce() -> R) -> R {
 /// A `timeout` that expires polls its future once more in this way: data that came while the loop
 /// was busy is not lost to the timer.
 pub(crate) fn insist<R>(poll: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            INSISTING.set(self.0);
-        }
-    }
-    let _restore = Restore(INSISTING.replace(true));
+    let outer = INSISTING.replace(true);
+    let _restore = on_drop(|| INSISTING.set(outer));
     poll()
 }
 

@@ -98,6 +98,7 @@ mod primitive;
 mod ready;
 mod report;
 mod rng;
+mod scope_guard;
 mod slots;
 mod vars;
 

@@ -12,6 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{RawWakerVTable, Waker};
 
+use crate::scope_guard::on_drop;
 use crate::slots::Key;
 
 /// Room of the queue from the start, so that ordinary programs never grow it.
@@ -197,19 +198,14 @@ pub(crate) fn split_off(mark: usize) -> VecDeque<Key> {
 /// Runs `wake` such that tasks of the running loop which it wakes are set aside for the pending
 /// phase, not queued: what a task does that has used up its budget.
 pub(crate) fn deferring(wake: impl FnOnce()) {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            HOME.with(|home| home.running.set(self.0));
-        }
-    }
-    let _restore = HOME.with(|home| {
+    let outer = HOME.with(|home| {
         let running = home.running.get();
         if running != 0 {
             home.running.set(running | DEFERRING);
         }
-        Restore(running)
+        running
     });
+    let _restore = on_drop(|| HOME.with(|home| home.running.set(outer)));
     wake();
 }
 
@@ -229,18 +225,13 @@ pub(crate) fn is_running(id: LoopId) -> bool {
 
 /// Runs `f` as if no loop ran on this thread: what it wakes goes the way of other threads' wakes.
 pub(crate) fn absent(f: impl FnOnce()) {
-    struct Restore(Option<Outer>, bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            if let Some(outer) = self.0.take() {
-                drop(stop(outer));
-            }
-            HOME.with(|home| home.is_absent.set(self.1));
-        }
-    }
     // No loop has this id.
     let outer = start(LoopId(0), VecDeque::new());
-    let _restore = Restore(Some(outer), HOME.with(|home| home.is_absent.replace(true)));
+    let was_absent = HOME.with(|home| home.is_absent.replace(true));
+    let _restore = on_drop(|| {
+        drop(stop(outer));
+        HOME.with(|home| home.is_absent.set(was_absent));
+    });
     f();
 }
 
@@ -279,13 +270,8 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
 
 /// Calls `f`, which drops something of the task with this id while that is not being polled.
 pub(crate) fn acting_for<R>(id: u64, f: impl FnOnce() -> R) -> R {
-    struct Restore(u64);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            HOME.with(|home| home.acting.set(self.0));
-        }
-    }
-    let _restore = Restore(HOME.with(|home| home.acting.replace(id)));
+    let outer = HOME.with(|home| home.acting.replace(id));
+    let _restore = on_drop(|| HOME.with(|home| home.acting.set(outer)));
     f()
 }
 

@@ -9,6 +9,7 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::panics;
+use crate::scope_guard::on_drop;
 
 /// The values of a task.
 #[derive(Clone, Debug, Default)]
@@ -68,42 +69,28 @@ impl Vars {
 
     #[cold]
     fn swapped<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        struct Restore<'a> {
-            own: &'a mut Vars,
-            outer: Vars,
-        }
-        impl Drop for Restore<'_> {
-            fn drop(&mut self) {
-                *self.own = replace(mem::take(&mut self.outer));
-            }
-        }
         let outer = replace(mem::take(self));
-        let _restore = Restore { own: self, outer };
+        let _restore = on_drop(|| *self = replace(outer));
         f()
     }
 }
 
 /// Calls `f` without values, and drops what it sets: for what begins without any.
 pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(Vars);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            if IS_USED.get() {
-                let outer = mem::take(&mut self.0);
-                // Twice: the destructor of a value may set another one.
-                for vars in [Vars(None), outer] {
-                    let own = replace(vars);
-                    panics::drop_contained(own, "the destructor of a context variable's value");
-                }
-            }
-        }
-    }
     let outer = if IS_USED.get() {
         replace(Vars(None))
     } else {
         Vars(None)
     };
-    let _restore = Restore(outer);
+    let _restore = on_drop(|| {
+        if IS_USED.get() {
+            // Twice: the destructor of a value may set another one.
+            for vars in [Vars(None), outer] {
+                let own = replace(vars);
+                panics::drop_contained(own, "the destructor of a context variable's value");
+            }
+        }
+    });
     f()
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules, from the leaves up. A module may name those of the layers below it.
+/// The top-level modules, from the bottom up. A module may name those of the layers below it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("locks and atomics", &["primitive"]),
+    ("helpers", &["primitive", "scope_guard"]),
     (
         "the leaves",
         &[

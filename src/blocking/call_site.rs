@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::scope_guard::on_drop;
+
 thread_local! {
     static SITE: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
 }
@@ -44,16 +46,10 @@ impl<F: Future> Future for CalledHere<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        struct Restore(Option<&'static Location<'static>>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                SITE.set(self.0);
-            }
-        }
         let this = self.project();
         let outer = SITE.get();
         SITE.set(Some(outer.unwrap_or(this.location)));
-        let _restore = Restore(outer);
+        let _restore = on_drop(|| SITE.set(outer));
         this.future.poll(cx)
     }
 }

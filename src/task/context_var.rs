@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -12,6 +11,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::scope_guard::on_drop;
 use crate::vars;
 
 /// A variable whose value belongs to a task and is inherited by its children: who the user is, the
@@ -137,17 +137,8 @@ struct Scoped {
 impl Scoped {
     /// Calls `f` with the value in place, and keeps here what it has made of it.
     fn within<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        struct Restore<'a> {
-            own: &'a mut Scoped,
-            outer: Option<Rc<dyn Any>>,
-        }
-        impl Drop for Restore<'_> {
-            fn drop(&mut self) {
-                self.own.value = vars::set(self.own.number, mem::take(&mut self.outer));
-            }
-        }
         let outer = vars::set(self.number, self.value.take());
-        let _restore = Restore { own: self, outer };
+        let _restore = on_drop(|| self.value = vars::set(self.number, outer));
         f()
     }
 }

@@ -14,6 +14,8 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
+use crate::scope_guard::on_drop;
+
 /// Declares task-local values: statics of the type [`LocalKey`](crate::task::LocalKey).
 ///
 /// Any number of them may stand in one macro. Attributes and visibility are kept.
@@ -156,19 +158,12 @@ impl<T: 'static> LocalKey<T> {
         value: &mut Option<T>,
         f: impl FnOnce() -> R,
     ) -> Result<R, ScopeError> {
-        struct Restore<'a, T: 'static> {
-            key: &'static LocalKey<T>,
-            value: &'a mut Option<T>,
-        }
-        impl<T> Drop for Restore<'_, T> {
-            fn drop(&mut self) {
-                let swapped = self.key.swap(self.value);
-                // Neither can happen: the thread-local was there, and a borrow ends with its `with`.
-                debug_assert!(swapped.is_ok());
-            }
-        }
         self.swap(value)?;
-        let _restore = Restore { key: self, value };
+        let _restore = on_drop(|| {
+            let swapped = self.swap(value);
+            // Neither can happen: the thread-local was there, and a borrow ends with its `with`.
+            debug_assert!(swapped.is_ok());
+        });
         Ok(f())
     }
 
