@@ -64,6 +64,9 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("quintet runs on Linux so far");
 
+#[macro_use]
+mod assert_impl;
+
 // In reading order, from the door to the leaves.
 #[doc(hidden)]
 pub mod __private;

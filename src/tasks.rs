@@ -491,9 +491,8 @@ impl Message {
     }
 }
 
+assert_impl!(Header: Send + Sync);
 const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Header>();
     // With the key's generation, a box and the allocator's part: 200 bytes for a small idle task.
     assert!(size_of::<Task>() <= 112);
     assert!(size_of::<Header>() <= 24);

@@ -441,10 +441,7 @@ impl fmt::Debug for File {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<File>();
-};
+assert_impl!(File: Send + Sync + Unpin);
 
 #[cfg(test)]
 mod tests {

@@ -253,8 +253,5 @@ impl fmt::Debug for DirEntry {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<ReadDir>();
-    assert_send_sync_unpin::<DirEntry>();
-};
+assert_impl!(ReadDir: Send + Sync + Unpin);
+assert_impl!(DirEntry: Send + Sync + Unpin);

@@ -196,7 +196,4 @@ impl Stream for Incoming<'_> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<TcpListener>();
-};
+assert_impl!(TcpListener: Send + Sync);

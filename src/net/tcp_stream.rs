@@ -585,7 +585,4 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<TcpStream>();
-};
+assert_impl!(TcpStream: Send + Sync + Unpin);

@@ -32,7 +32,4 @@ impl fmt::Debug for KeepAlive {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<KeepAlive>();
-};
+assert_impl!(KeepAlive: Send + Sync);

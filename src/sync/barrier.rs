@@ -102,7 +102,4 @@ impl BarrierWaitResult {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Barrier>();
-};
+assert_impl!(Barrier: Send + Sync);

@@ -368,15 +368,9 @@ impl fmt::Display for TryLockError {
 
 impl Error for TryLockError {}
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send<T: Send>() {}
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Mutex<Cell<()>>>();
-    assert_send::<MutexGuard<'_, Cell<()>>>();
-    assert_send::<OwnedMutexGuard<Cell<()>>>();
-    assert_send_sync::<MutexGuard<'_, ()>>();
-    assert_send_sync::<OwnedMutexGuard<()>>();
-    assert_send::<MappedMutexGuard<'_, Cell<()>>>();
-};
+assert_impl!(Mutex<std::cell::Cell<()>>: Send + Sync);
+assert_impl!(MutexGuard<'_, std::cell::Cell<()>>: Send);
+assert_impl!(OwnedMutexGuard<std::cell::Cell<()>>: Send);
+assert_impl!(MutexGuard<'_, ()>: Send + Sync);
+assert_impl!(OwnedMutexGuard<()>: Send + Sync);
+assert_impl!(MappedMutexGuard<'_, std::cell::Cell<()>>: Send);

@@ -341,9 +341,6 @@ impl Drop for OwnedNotified {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Notify>();
-    assert_send_sync::<Notified<'_>>();
-    assert_send_sync::<OwnedNotified>();
-};
+assert_impl!(Notify: Send + Sync);
+assert_impl!(Notified<'_>: Send + Sync);
+assert_impl!(OwnedNotified: Send + Sync);

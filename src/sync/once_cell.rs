@@ -232,7 +232,4 @@ impl<T> fmt::Display for SetError<T> {
 
 impl<T: fmt::Debug> Error for SetError<T> {}
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<OnceCell<()>>();
-};
+assert_impl!(OnceCell<()>: Send + Sync);

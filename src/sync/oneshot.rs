@@ -340,10 +340,5 @@ pub mod error {
     impl Error for TryRecvError {}
 }
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Sender<Cell<()>>>();
-    assert_send_sync::<Receiver<Cell<()>>>();
-};
+assert_impl!(Sender<std::cell::Cell<()>>: Send + Sync);
+assert_impl!(Receiver<std::cell::Cell<()>>: Send + Sync);

@@ -374,13 +374,10 @@ impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<RwLock<()>>();
-    assert_send_sync::<RwLockReadGuard<'_, ()>>();
-    assert_send_sync::<RwLockWriteGuard<'_, ()>>();
-    assert_send_sync::<RwLockReadGuard<'_, str>>();
-    assert_send_sync::<RwLockMappedWriteGuard<'_, str>>();
-    assert_send_sync::<OwnedRwLockReadGuard<()>>();
-    assert_send_sync::<OwnedRwLockWriteGuard<()>>();
-};
+assert_impl!(RwLock<()>: Send + Sync);
+assert_impl!(RwLockReadGuard<'_, ()>: Send + Sync);
+assert_impl!(RwLockWriteGuard<'_, ()>: Send + Sync);
+assert_impl!(RwLockReadGuard<'_, str>: Send + Sync);
+assert_impl!(RwLockMappedWriteGuard<'_, str>: Send + Sync);
+assert_impl!(OwnedRwLockReadGuard<()>: Send + Sync);
+assert_impl!(OwnedRwLockWriteGuard<()>: Send + Sync);

@@ -404,9 +404,6 @@ impl fmt::Display for TryAcquireError {
 
 impl Error for TryAcquireError {}
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Semaphore>();
-    assert_send_sync::<SemaphorePermit<'_>>();
-    assert_send_sync::<OwnedSemaphorePermit>();
-};
+assert_impl!(Semaphore: Send + Sync);
+assert_impl!(SemaphorePermit<'_>: Send + Sync);
+assert_impl!(OwnedSemaphorePermit: Send + Sync);

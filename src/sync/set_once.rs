@@ -134,7 +134,4 @@ impl<T> fmt::Display for SetOnceError<T> {
 
 impl<T: fmt::Debug> Error for SetOnceError<T> {}
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<SetOnce<()>>();
-};
+assert_impl!(SetOnce<()>: Send + Sync);

@@ -554,8 +554,5 @@ pub mod error {
     impl Error for RecvError {}
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Sender<()>>();
-    assert_send_sync::<Receiver<()>>();
-};
+assert_impl!(Sender<()>: Send + Sync);
+assert_impl!(Receiver<()>: Send + Sync);

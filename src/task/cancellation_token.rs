@@ -288,8 +288,5 @@ impl Drop for DropGuardRef<'_> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<CancellationToken>();
-    assert_send_sync::<WaitForCancellationFutureOwned>();
-};
+assert_impl!(CancellationToken: Send + Sync);
+assert_impl!(WaitForCancellationFutureOwned: Send + Sync);

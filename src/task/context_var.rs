@@ -188,7 +188,4 @@ impl<F> fmt::Debug for ContextVarScope<F> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<ContextVar<Rc<()>>>();
-};
+assert_impl!(ContextVar<Rc<()>>: Send + Sync);

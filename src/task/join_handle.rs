@@ -366,7 +366,4 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<JoinHandle<Rc<Waker>>>();
-};
+assert_impl!(JoinHandle<Rc<Waker>>: Send + Sync + Unpin);

@@ -551,7 +551,4 @@ impl<T: 'static> Builder<'_, T> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<JoinSet<std::rc::Rc<()>>>();
-};
+assert_impl!(JoinSet<std::rc::Rc<()>>: Send + Sync + Unpin);

@@ -294,9 +294,6 @@ impl Drop for TaskTrackerWaitFuture<'_> {
     }
 }
 
-const _: () = {
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<TaskTracker>();
-    assert_send_sync::<TaskTrackerToken>();
-    assert_send_sync::<TaskTrackerWaitFuture<'_>>();
-};
+assert_impl!(TaskTracker: Send + Sync);
+assert_impl!(TaskTrackerToken: Send + Sync);
+assert_impl!(TaskTrackerWaitFuture<'_>: Send + Sync);

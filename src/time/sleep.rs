@@ -327,8 +327,7 @@ impl fmt::Debug for Sleep {
     }
 }
 
+assert_impl!(Sleep: Send + Sync + Unpin);
 const _: () = {
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<Sleep>();
     assert!(size_of::<Sleep>() <= 48);
 };

@@ -328,10 +328,5 @@ impl<T> fmt::Debug for WeakSender<T> {
     }
 }
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Sender<Cell<()>>>();
-    assert_send_sync::<WeakSender<Cell<()>>>();
-};
+assert_impl!(Sender<std::cell::Cell<()>>: Send + Sync);
+assert_impl!(WeakSender<std::cell::Cell<()>>: Send + Sync);

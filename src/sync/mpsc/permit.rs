@@ -145,11 +145,6 @@ impl<T> fmt::Debug for OwnedPermit<T> {
     }
 }
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<Permit<'_, Cell<()>>>();
-    assert_send_sync::<PermitIterator<'_, Cell<()>>>();
-    assert_send_sync::<OwnedPermit<Cell<()>>>();
-};
+assert_impl!(Permit<'_, std::cell::Cell<()>>: Send + Sync);
+assert_impl!(PermitIterator<'_, std::cell::Cell<()>>: Send + Sync);
+assert_impl!(OwnedPermit<std::cell::Cell<()>>: Send + Sync);

@@ -182,10 +182,5 @@ impl<T> Receiver<T> {
     }
 }
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send_sync_unpin<T: Send + Sync + Unpin>() {}
-    assert_send_sync_unpin::<Receiver<Cell<()>>>();
-    assert_send_sync_unpin::<UnboundedReceiver<Cell<()>>>();
-};
+assert_impl!(Receiver<std::cell::Cell<()>>: Send + Sync + Unpin);
+assert_impl!(UnboundedReceiver<std::cell::Cell<()>>: Send + Sync + Unpin);

@@ -133,10 +133,5 @@ impl<T> fmt::Debug for WeakUnboundedSender<T> {
     }
 }
 
-const _: () = {
-    use std::cell::Cell;
-
-    const fn assert_send_sync<T: Send + Sync>() {}
-    assert_send_sync::<UnboundedSender<Cell<()>>>();
-    assert_send_sync::<WeakUnboundedSender<Cell<()>>>();
-};
+assert_impl!(UnboundedSender<std::cell::Cell<()>>: Send + Sync);
+assert_impl!(WeakUnboundedSender<std::cell::Cell<()>>: Send + Sync);
