@@ -288,7 +288,7 @@ impl JobTicket for Header {
     }
 
     /// After an abort the task is ended at home, and its closure dropped there.
-    fn give_up(&self) -> bool {
+    fn discard(&self) -> bool {
         !self.is_aborted()
     }
 

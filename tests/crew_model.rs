@@ -266,12 +266,12 @@ mod queue {
         injector: usize,
     }
 
-    pub(crate) struct OwnEnd {
+    pub(crate) struct LocalQueue {
         ends: Ends,
         slot: usize,
     }
 
-    impl OwnEnd {
+    impl LocalQueue {
         pub(crate) fn pop(&self) -> Option<QueuedJob> {
             self.ends.lock().unwrap()[self.slot].pop_front()
         }
@@ -282,23 +282,23 @@ mod queue {
     }
 
     impl JobQueue {
-        pub(crate) fn new(workers: usize) -> (Self, Vec<OwnEnd>) {
+        pub(crate) fn new(workers: usize) -> (Self, Vec<LocalQueue>) {
             let ends = (0..=workers).map(|_| VecDeque::new()).collect();
             let ends: Ends = Arc::new(Mutex::new(ends));
-            let own_ends = (0..workers).map(|slot| OwnEnd {
+            let local_queues = (0..workers).map(|slot| LocalQueue {
                 ends: Arc::clone(&ends),
                 slot,
             });
-            let own_ends = own_ends.collect();
+            let local_queues = local_queues.collect();
             let injector = workers;
-            (JobQueue { ends, injector }, own_ends)
+            (JobQueue { ends, injector }, local_queues)
         }
 
         pub(crate) fn push(&self, job: QueuedJob) {
             self.ends.lock().unwrap()[self.injector].push_back(job);
         }
 
-        pub(crate) fn take(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+        pub(crate) fn take(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
             let mut batch: VecDeque<_> = {
                 let mut ends = self.ends.lock().unwrap();
                 let from = (0..=self.injector)
@@ -309,12 +309,12 @@ mod queue {
             };
             let first = batch.pop_front()?;
             if !batch.is_empty() {
-                own_end.ends.lock().unwrap()[slot].extend(batch);
+                local_queue.ends.lock().unwrap()[slot].extend(batch);
             }
             Some(first)
         }
 
-        pub(crate) fn has_untouched(&self) -> bool {
+        pub(crate) fn has_injected(&self) -> bool {
             !self.ends.lock().unwrap()[self.injector].is_empty()
         }
 

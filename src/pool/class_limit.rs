@@ -44,14 +44,14 @@ impl ClassLimit {
     }
 
     /// Keeps a job until another one of its class has ended.
-    pub(super) fn keep(&mut self, job: QueuedJob) {
+    pub(super) fn hold_back(&mut self, job: QueuedJob) {
         assert!(self.is_full(), "an open class_limit keeps nobody waiting");
         self.waiting.push_back(job);
     }
 
     /// Notes that an admitted job has ended, in whatever way. Gives out the one that takes its
     /// place: it counts as admitted and must be queued.
-    pub(super) fn succeed(&mut self) -> Option<QueuedJob> {
+    pub(super) fn release(&mut self) -> Option<QueuedJob> {
         assert!(self.admitted > 0, "only an admitted job can end");
         let next = self.waiting.pop_front();
         if next.is_none() {

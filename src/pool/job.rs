@@ -51,7 +51,7 @@ pub(crate) trait JobTicket: Send + Sync {
 
     /// The job is dropped unrun. True: its closure is to be dropped now, and then it is told. False:
     /// the end that has cancelled it does both.
-    fn give_up(&self) -> bool;
+    fn discard(&self) -> bool;
 
     /// Whether shutdown waits for it.
     fn is_ref(&self) -> bool;
@@ -132,7 +132,7 @@ impl Drop for QueuedJob {
     fn drop(&mut self) {
         // Who has the closure drops it and says so: it may be gone already, or just being dropped.
         if let Some(ticket) = self.ticket.take()
-            && ticket.give_up()
+            && ticket.discard()
             && let Some(closure) = self.shared.take()
         {
             drop(closure);

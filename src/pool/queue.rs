@@ -25,17 +25,17 @@ pub(super) struct JobQueue {
 }
 
 /// One worker's end of the queue.
-pub(super) type OwnEnd = Deque<QueuedJob>;
+pub(super) type LocalQueue = Deque<QueuedJob>;
 
 impl JobQueue {
     /// Makes a queue for so many workers, and the end of each.
-    pub(super) fn new(workers: usize) -> (JobQueue, Vec<OwnEnd>) {
-        let own_ends: Vec<OwnEnd> = (0..workers).map(|_| Deque::new_fifo()).collect();
+    pub(super) fn new(workers: usize) -> (JobQueue, Vec<LocalQueue>) {
+        let local_queues: Vec<LocalQueue> = (0..workers).map(|_| Deque::new_fifo()).collect();
         let queue = JobQueue {
             injector: Injector::new(),
-            stealers: own_ends.iter().map(Deque::stealer).collect(),
+            stealers: local_queues.iter().map(Deque::stealer).collect(),
         };
-        (queue, own_ends)
+        (queue, local_queues)
     }
 
     pub(super) fn push(&self, job: QueuedJob) {
@@ -43,28 +43,30 @@ impl JobQueue {
     }
 
     /// Takes a job from what is shared, for the worker on `slot`, and perhaps a few more into
-    /// `own_end`, which is empty.
+    /// `local_queue`, which is empty.
     ///
     /// The oldest first, then what others took along and have not begun. With a single worker
     /// there are no others, and jobs begin in the order in which they were pushed.
-    pub(super) fn take(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
-        debug_assert!(own_end.is_empty());
+    pub(super) fn take(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
+        debug_assert!(local_queue.is_empty());
         let batch = || {
             self.injector
-                .steal_batch_with_limit_and_pop(own_end, BATCH_MAX)
+                .steal_batch_with_limit_and_pop(local_queue, BATCH_MAX)
         };
-        insist(batch).or_else(|| self.steal(slot, own_end))
+        retry_steal(batch).or_else(|| self.steal(slot, local_queue))
     }
 
     /// Robs the others. Each worker begins with its neighbour, so that not all go to the same.
-    fn steal(&self, slot: usize, own_end: &OwnEnd) -> Option<QueuedJob> {
+    fn steal(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
         let (before, from_here) = self.stealers.split_at(slot);
         let mut others = from_here[1..].iter().chain(before);
-        others.find_map(|other| insist(|| other.steal_batch_with_limit_and_pop(own_end, BATCH_MAX)))
+        others.find_map(|other| {
+            retry_steal(|| other.steal_batch_with_limit_and_pop(local_queue, BATCH_MAX))
+        })
     }
 
     /// Whether there are jobs that no worker has taken along.
-    pub(super) fn has_untouched(&self) -> bool {
+    pub(super) fn has_injected(&self) -> bool {
         !self.injector.is_empty()
     }
 
@@ -81,18 +83,18 @@ impl JobQueue {
 
     /// Takes out all jobs that can be seen.
     pub(super) fn drain(&self) -> Vec<QueuedJob> {
-        let injected = iter::from_fn(|| insist(|| self.injector.steal()));
+        let injected = iter::from_fn(|| retry_steal(|| self.injector.steal()));
         let taken_along = self
             .stealers
             .iter()
-            .flat_map(|stealer| iter::from_fn(|| insist(|| stealer.steal())));
+            .flat_map(|stealer| iter::from_fn(|| retry_steal(|| stealer.steal())));
         taken_along.chain(injected).collect()
     }
 }
 
 /// Repeats a steal until it has an answer: "retry" only means that another thread was quicker, and
 /// says nothing of whether there is more.
-fn insist<T>(steal: impl Fn() -> Steal<T>) -> Option<T> {
+fn retry_steal<T>(steal: impl Fn() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {
             Steal::Success(value) => return Some(value),

@@ -104,7 +104,7 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
         fn start(&self) -> bool {
             true
         }
-        fn give_up(&self) -> bool {
+        fn discard(&self) -> bool {
             true
         }
         fn is_ref(&self) -> bool {
@@ -303,11 +303,11 @@ fn a_worker_that_is_about_to_look_is_counted_on() {
 fn one_who_looked_too_early_sends_another() {
     let pool = pool_of(1);
     // In place of a worker, which finds nothing.
-    workers(&pool).is_looking();
+    workers(&pool).begin_search();
     let job = submit(&pool, || ());
     assert_eq!(pool.load().threads, 0);
 
-    workers(&pool).has_looked();
+    workers(&pool).end_search();
 
     assert_eq!(pool.load().threads, 1);
     wait(job).unwrap();
@@ -316,13 +316,13 @@ fn one_who_looked_too_early_sends_another() {
 #[test]
 fn a_second_job_does_not_wait_for_the_one_who_looks() {
     let pool = pool_of(1);
-    workers(&pool).is_looking();
+    workers(&pool).begin_search();
 
     let jobs = [(); 2].map(|()| submit(&pool, || ()));
 
     assert_eq!(pool.load().threads, 1);
     jobs.into_iter().for_each(|job| wait(job).unwrap());
-    workers(&pool).has_looked();
+    workers(&pool).end_search();
 }
 
 #[test]
@@ -1394,7 +1394,7 @@ impl JobTicket for Mutex<JobProgress> {
         matches!(*progress, JobProgress::Started(_))
     }
 
-    fn give_up(&self) -> bool {
+    fn discard(&self) -> bool {
         !matches!(*self.lock().unwrap(), JobProgress::Cancelled)
     }
 
@@ -1433,7 +1433,7 @@ impl JobTicket for Punched {
         !self.is_cancelled.load(Ordering::Relaxed)
     }
 
-    fn give_up(&self) -> bool {
+    fn discard(&self) -> bool {
         !self.is_cancelled.load(Ordering::Relaxed)
     }
 

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use super::job::QueuedJob;
-use super::queue::OwnEnd;
+use super::queue::LocalQueue;
 use super::workers::Workers;
 use crate::primitive::{Arc, MutexGuard};
 
@@ -14,48 +14,48 @@ struct Worker<'pool> {
     workers: &'pool Arc<Workers>,
     /// Which slot is its own.
     slot: usize,
-    own_end: MutexGuard<'pool, OwnEnd>,
+    local_queue: MutexGuard<'pool, LocalQueue>,
     /// Whether it has said that it is about to search the queue.
-    is_looking: Cell<bool>,
+    is_searching: Cell<bool>,
 }
 
 /// The whole life of the thread on `slot`.
 pub(super) fn run(workers: &Arc<Workers>, slot: usize) {
-    workers.arrive();
+    workers.thread_started();
     let worker = Worker {
         workers,
         slot,
-        own_end: workers.slot(slot).occupy(),
-        is_looking: Cell::new(false),
+        local_queue: workers.slot(slot).occupy(),
+        is_searching: Cell::new(false),
     };
     loop {
-        while let Some(job) = worker.next() {
-            worker.work(job);
+        while let Some(job) = worker.next_job() {
+            worker.run_job(job);
         }
-        if !workers.rest(slot) {
+        if !workers.wait_for_job(slot) {
             break;
         }
     }
-    workers.slot(slot).vacate(worker.own_end);
+    workers.slot(slot).vacate(worker.local_queue);
 }
 
 impl Worker<'_> {
     /// The next job, after seeing to it that what is left behind does not wait for this one's end.
-    fn next(&self) -> Option<QueuedJob> {
-        if let Some(job) = self.own_end.pop() {
+    fn next_job(&self) -> Option<QueuedJob> {
+        if let Some(job) = self.local_queue.pop() {
             return Some(job);
         }
-        let job = self.workers.queue().take(self.slot, &self.own_end);
-        if self.is_looking.take() {
-            self.workers.has_looked();
+        let job = self.workers.queue().take(self.slot, &self.local_queue);
+        if self.is_searching.take() {
+            self.workers.end_search();
         } else if job.is_some() {
-            self.workers.pass_on();
+            self.workers.wake_next_worker();
         }
         job
     }
 
     /// Runs a job, or drops it if the pool has been shut down.
-    fn work(&self, mut job: QueuedJob) {
+    fn run_job(&self, mut job: QueuedJob) {
         let class = job.class();
         let slot = self.workers.slot(self.slot);
         let mut ended = None;
@@ -68,9 +68,9 @@ impl Worker<'_> {
         }
         self.workers.job_ended(class);
         // Before the result is told: who hears of it may have the next job at once.
-        if self.own_end.is_empty() {
-            self.workers.is_looking();
-            self.is_looking.set(true);
+        if self.local_queue.is_empty() {
+            self.workers.begin_search();
+            self.is_searching.set(true);
         }
         if let Some(ticket) = ended {
             ticket.wake();

@@ -7,14 +7,14 @@
 use std::sync::PoisonError;
 
 use super::job::{JobTicket, Label, QueuedJob};
-use super::queue::OwnEnd;
+use super::queue::LocalQueue;
 use crate::primitive::thread::{self, ThreadId};
 use crate::primitive::{Arc, Mutex, MutexGuard};
 
 /// One worker's place.
 pub(super) struct WorkerSlot {
     /// Locked by the thread that sits here, for as long as it does.
-    own_end: Mutex<OwnEnd>,
+    local_queue: Mutex<LocalQueue>,
     /// Never locked while users' code runs.
     state: Mutex<WorkerState>,
 }
@@ -37,9 +37,9 @@ pub(super) struct Running {
 }
 
 impl WorkerSlot {
-    pub(super) fn new(own_end: OwnEnd) -> WorkerSlot {
+    pub(super) fn new(local_queue: LocalQueue) -> WorkerSlot {
         WorkerSlot {
-            own_end: Mutex::new(own_end),
+            local_queue: Mutex::new(local_queue),
             state: Mutex::new(WorkerState {
                 thread: None,
                 running: None,
@@ -50,21 +50,24 @@ impl WorkerSlot {
 
     /// Seats the calling thread. The thread that had this slot before may be a few steps from its
     /// end still; it is waited for.
-    pub(super) fn occupy(&self) -> MutexGuard<'_, OwnEnd> {
-        let own_end = self.own_end.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn occupy(&self) -> MutexGuard<'_, LocalQueue> {
+        let local_queue = self
+            .local_queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.state().thread = Some(thread::current().id());
-        own_end
+        local_queue
     }
 
     /// Ends what `occupy` began.
-    pub(super) fn vacate(&self, own_end: MutexGuard<'_, OwnEnd>) {
-        assert!(own_end.is_empty(), "a worker leaves nothing behind");
+    pub(super) fn vacate(&self, local_queue: MutexGuard<'_, LocalQueue>) {
+        assert!(local_queue.is_empty(), "a worker leaves nothing behind");
         let mut state = self.state();
         debug_assert!(state.running.is_none(), "a worker ends its job");
         state.thread = None;
         // Its lock last: the next thread may sit down as soon as it is free.
         drop(state);
-        drop(own_end);
+        drop(local_queue);
     }
 
     /// Claims `job` and shows that it is about to be run here. False: it must not be; it was

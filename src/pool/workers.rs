@@ -7,24 +7,24 @@
 //! # Who wakes whom
 //!
 //! Waking a thread costs more than most jobs, and two that are woken for one job are worse than
-//! one. So at most one call to an idle worker is out at any time (`called`), and at most one
+//! one. So at most one call to an idle worker is out at any time (`notified`), and at most one
 //! thread is being started (`starting`). Whoever comes calls the next one, if there is more to do,
 //! before it runs its own job: a chain, not a stampede.
 //!
 //! **Invariant.** Whenever the lock is free, a job can be seen in the queue, and a worker idles:
 //! then a call is out, or some worker that is awake is bound to search the queue, or to summon
-//! another, before it runs a job or idles itself. The same holds with "a slot is vacant" for "a
+//! another, before it runs a job or idles itself. The same holds with "a slot is vacant_slots" for "a
 //! worker idles" and "a thread is starting" for "a call is out", unless the OS refuses a thread.
 //! This is why:
 //!
 //! - A push queues its job and summons a worker in one critical section; or it finds that a worker
-//!   is looking, with no other job before it, and leaves the job to that one. A worker says that it is
-//!   looking before it tells the result of the job that it has run, so the next of a chain of jobs
+//!   is searching, with no other job before it, and leaves the job to that one. A worker says that it is
+//!   searching before it tells the result of the job that it has run, so the next of a chain of jobs
 //!   costs no call. Once it has searched the queue it says so, and summons another if it sees work in
 //!   that critical section: the pushes that counted on it were before.
 //! - A worker begins to idle in a critical section in which it sees the whole queue empty. A push
 //!   is either before it, and its job is seen, or after it, and sees the idle worker.
-//! - Whoever answers a call (`called = false`) searches the queue next. So does a new thread.
+//! - Whoever answers a call (`notified = false`) searches the queue next. So does a new thread.
 //! - While a worker moves a batch from one end of the queue to its own, nobody sees these jobs, and
 //!   another worker may begin to idle. So after each such move, when its own end can be seen and
 //!   before it runs anything, it takes the lock and summons the next if it sees work. The idler's
@@ -53,10 +53,10 @@ pub(super) struct Workers {
     slots: Box<[WorkerSlot]>,
     /// Never locked while users' code runs.
     state: Mutex<PoolState>,
-    /// Where idle workers wait to be called.
-    call: Condvar,
+    /// Where idle workers wait to be notified.
+    wake_up: Condvar,
     /// Where whoever shuts down waits for workers to leave.
-    left: Condvar,
+    thread_ended: Condvar,
     /// Set when there is a job and no worker can be summoned for it alone; cleared when a worker finds
     /// nothing to do. A hint: it changes under the lock, and is read without it.
     has_backlog: AtomicBool,
@@ -67,19 +67,19 @@ pub(super) struct Workers {
 /// Who does what.
 pub(super) struct PoolState {
     pub(super) config: Config,
-    /// Workers that wait to be called, or were called and have not come yet.
+    /// Workers that wait to be notified, or were notified and have not come yet.
     idle: usize,
-    /// Set when an idle worker is called; cleared by the idle worker that comes, whichever it is.
-    called: bool,
+    /// Set when an idle worker is notified; cleared by the idle worker that comes, whichever it is.
+    notified: bool,
     /// Workers that are about to search the queue: they have said so, and not yet that they have
     /// done it.
-    looking: usize,
+    searching: usize,
     /// Set when a thread is started; cleared when it arrives.
     starting: bool,
     /// The slots without a thread; the last is given away next.
-    vacant: Vec<usize>,
+    vacant_slots: Vec<usize>,
     /// Workers whose own job is waiting for the others to leave.
-    waiting_for_end: usize,
+    workers_in_shutdown: usize,
     dns: ClassLimit,
     /// Set once: no job comes in any more, and none begins.
     shut_down: bool,
@@ -88,24 +88,24 @@ pub(super) struct PoolState {
 impl Workers {
     pub(super) fn new(config: Config) -> Workers {
         let workers = config.workers;
-        let (queue, own_ends) = JobQueue::new(workers);
+        let (queue, local_queues) = JobQueue::new(workers);
         let state = PoolState {
             config,
             idle: 0,
-            called: false,
-            looking: 0,
+            notified: false,
+            searching: 0,
             starting: false,
-            vacant: (0..workers).rev().collect(),
-            waiting_for_end: 0,
+            vacant_slots: (0..workers).rev().collect(),
+            workers_in_shutdown: 0,
             dns: ClassLimit::of_dns(workers),
             shut_down: false,
         };
         Workers {
             queue,
-            slots: own_ends.into_iter().map(WorkerSlot::new).collect(),
+            slots: local_queues.into_iter().map(WorkerSlot::new).collect(),
             state: Mutex::new(state),
-            call: Condvar::new(),
-            left: Condvar::new(),
+            wake_up: Condvar::new(),
+            thread_ended: Condvar::new(),
             has_backlog: AtomicBool::new(false),
             begun: AtomicU64::new(0),
         }
@@ -134,7 +134,7 @@ impl Workers {
     }
 
     fn threads(&self, state: &PoolState) -> usize {
-        self.slots.len() - state.vacant.len()
+        self.slots.len() - state.vacant_slots.len()
     }
 }
 
@@ -151,10 +151,10 @@ impl Workers {
         if let Some(class_limit) = state.class_limit(job.class())
             && class_limit.is_full()
         {
-            class_limit.keep(job);
+            class_limit.hold_back(job);
             return Ok(());
         }
-        let notify = match self.summon_for_push(&mut state) {
+        let notify = match self.request_worker_for_push(&mut state) {
             Ok(notify) => notify,
             // A worker that lives comes for it when it is done with what it does.
             Err(_) if self.threads(&state) > 0 => false,
@@ -168,42 +168,42 @@ impl Workers {
         }
         self.queue.push(job);
         drop(state);
-        self.notify(notify);
+        self.notify_if(notify);
         Ok(())
     }
 
-    /// The same as `summon`, for a job that is about to be pushed.
+    /// The same as `request_worker`, for a job that is about to be pushed.
     ///
     /// One that finds the queue empty can be left to a worker that is about to look there. Not so a
     /// second one: it is not to wait until it has been found behind the first.
-    fn summon_for_push(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
-        if state.looking > 0 && !self.queue.has_untouched() {
+    fn request_worker_for_push(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
+        if state.searching > 0 && !self.queue.has_injected() {
             return Ok(false);
         }
-        self.summon(state)
+        self.request_worker(state)
     }
 
     /// Sees to it that a worker comes to search the queue. True: the caller must `notify` when it
     /// has let go of the lock. An error: all workers are busy and a further one cannot be started.
     ///
     /// The lock is held while a thread starts, so that nobody counts on one that then fails to.
-    fn summon(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
+    fn request_worker(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
         if state.shut_down {
             return Ok(false);
         }
         if state.idle > 0 {
-            let is_new = !mem::replace(&mut state.called, true);
+            let is_new = !mem::replace(&mut state.notified, true);
             if !is_new {
                 // There may be more jobs than idle workers.
                 self.has_backlog.store(true, Ordering::Relaxed);
             }
             return Ok(is_new);
         }
-        match state.vacant.last() {
+        match state.vacant_slots.last() {
             Some(&slot) if !state.starting => {
                 let started = self.start_thread(&state.config, slot);
                 started.inspect_err(|_| self.has_backlog.store(true, Ordering::Relaxed))?;
-                state.vacant.pop();
+                state.vacant_slots.pop();
                 state.starting = true;
             }
             _ => self.has_backlog.store(true, Ordering::Relaxed),
@@ -227,13 +227,13 @@ impl Workers {
         }
     }
 
-    /// Makes an idle worker look whether it is called, if `summon` said so.
+    /// Makes an idle worker look whether it is notified, if `request_worker` said so.
     ///
     /// The call itself is in the state. So this may come late, when another idle worker, whose
     /// time was just up, has answered the call already.
-    fn notify(&self, notify: bool) {
+    fn notify_if(&self, notify: bool) {
         if notify {
-            self.call.notify_one();
+            self.wake_up.notify_one();
         }
     }
 }
@@ -241,42 +241,42 @@ impl Workers {
 /// A worker's life.
 impl Workers {
     /// A started thread is there. It must search the queue next.
-    pub(super) fn arrive(&self) {
+    pub(super) fn thread_started(&self) {
         let was_starting = mem::take(&mut self.lock().starting);
         debug_assert!(was_starting);
     }
 
     /// A worker is through with what it had, and searches the queue next, without running anything of
-    /// users' before. Until it says that it `has_looked`, it is counted on.
-    pub(super) fn is_looking(&self) {
-        self.lock().looking += 1;
+    /// users' before. Until it says that it `end_search`, it is counted on.
+    pub(super) fn begin_search(&self) {
+        self.lock().searching += 1;
     }
 
     /// A worker that was counted on has searched the queue. What was pushed since, or is left, is
     /// another's: this one may have found a job that takes for ever.
-    pub(super) fn has_looked(self: &Arc<Self>) {
+    pub(super) fn end_search(self: &Arc<Self>) {
         let mut state = self.lock();
-        state.looking -= 1;
+        state.searching -= 1;
         if self.queue.is_empty() {
             return;
         }
-        let notify = self.summon(&mut state).unwrap_or(false);
+        let notify = self.request_worker(&mut state).unwrap_or(false);
         drop(state);
-        self.notify(notify);
+        self.notify_if(notify);
     }
 
     /// A worker has taken from the shared queue: summons the next if there is more. It must be
-    /// called before the job is run, since that may take for ever.
-    pub(super) fn pass_on(self: &Arc<Self>) {
+    /// notified before the job is run, since that may take for ever.
+    pub(super) fn wake_next_worker(self: &Arc<Self>) {
         // What comes in from here on has summons of its own.
         if self.queue.is_empty() {
             return;
         }
         let mut state = self.lock();
         // Without a further thread the work waits for those there are.
-        let notify = self.summon(&mut state).unwrap_or(false);
+        let notify = self.request_worker(&mut state).unwrap_or(false);
         drop(state);
-        self.notify(notify);
+        self.notify_if(notify);
     }
 
     /// A worker is done with a job of this class, whether it ran or was dropped.
@@ -285,16 +285,16 @@ impl Workers {
             return;
         }
         let mut state = self.lock();
-        if let Some(next) = state.class_limit(class).and_then(ClassLimit::succeed) {
+        if let Some(next) = state.class_limit(class).and_then(ClassLimit::release) {
             // No summons. Either this worker searches the queue next; or it has jobs of its own
-            // still, which are in sight, so by the invariant nobody idles without being called.
+            // still, which are in sight, so by the invariant nobody idles without being notified.
             self.queue.push(next);
         }
     }
 
-    /// A worker has found nothing to do: waits until it is called. False: its thread must end
+    /// A worker has found nothing to do: waits until it is notified. False: its thread must end
     /// now, and its slot is given up already.
-    pub(super) fn rest(&self, slot: usize) -> bool {
+    pub(super) fn wait_for_job(&self, slot: usize) -> bool {
         let mut state = self.lock();
         // What was pushed since the search would otherwise wait for a worker that waits.
         if !state.shut_down && !self.queue.is_empty() {
@@ -308,11 +308,11 @@ impl Workers {
                 break false;
             }
             // If it returns for nothing, the time begins anew: so nobody need look at the clock.
-            let waited = self.call.wait_timeout(state, keep_alive);
+            let waited = self.wake_up.wait_timeout(state, keep_alive);
             let timeout;
             (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            // Before the time: one that is called stays, even if its time is up.
-            if mem::take(&mut state.called) {
+            // Before the time: one that is notified stays, even if its time is up.
+            if mem::take(&mut state.notified) {
                 break true;
             }
             if timeout.timed_out() {
@@ -321,8 +321,8 @@ impl Workers {
         };
         state.idle -= 1;
         if !stays {
-            state.vacant.push(slot);
-            self.left.notify_all();
+            state.vacant_slots.push(slot);
+            self.thread_ended.notify_all();
         }
         stays
     }
@@ -370,7 +370,7 @@ impl Workers {
     pub(super) fn shut_down(&self, grace: Duration) -> Vec<Label> {
         let deadline = Instant::now().checked_add(grace);
         self.stop();
-        self.wait_for_end(deadline);
+        self.wait_for_threads(deadline);
         self.running()
     }
 
@@ -384,7 +384,7 @@ impl Workers {
     /// Refuses jobs, lets none begin, and sends the idle workers home.
     pub(super) fn close(&self) {
         self.lock().shut_down = true;
-        self.call.notify_all();
+        self.wake_up.notify_all();
         self.slots.iter().for_each(WorkerSlot::close);
     }
 
@@ -405,23 +405,27 @@ impl Workers {
 
     /// Waits until all threads have left but those with unreferenced jobs. A worker, whose job shuts the pool down, does not wait
     /// for itself, nor for others that wait here like it.
-    fn wait_for_end(&self, deadline: Option<Instant>) {
+    fn wait_for_threads(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
         let is_worker = self.slots.iter().any(|slot| slot.is_of(this_thread));
         let mut state = self.lock();
         if is_worker {
-            state.waiting_for_end += 1;
+            state.workers_in_shutdown += 1;
         }
         loop {
-            let waiting = if is_worker { state.waiting_for_end } else { 0 };
+            let waiting = if is_worker {
+                state.workers_in_shutdown
+            } else {
+                0
+            };
             let exempt = waiting + self.unreferenced();
             if self.threads(&state) <= exempt || is_past(deadline) {
                 break;
             }
-            state = wait_until(&self.left, state, deadline);
+            state = wait_until(&self.thread_ended, state, deadline);
         }
         if is_worker {
-            state.waiting_for_end -= 1;
+            state.workers_in_shutdown -= 1;
         }
     }
 }

@@ -145,7 +145,7 @@ impl<T: Send + 'static> JobTicket for Remote<T> {
     }
 
     /// Also after an abort: its message to the loop may come too late.
-    fn give_up(&self) -> bool {
+    fn discard(&self) -> bool {
         true
     }
 
