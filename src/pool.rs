@@ -1,22 +1,23 @@
-//! The worker pool: a few threads for what would block the event loop.
+//! The worker pool: a few threads that run blocking operations.
 //!
-//! The loop makes a job of a closure, gives it a [`JobTicket`] that will wake the task which wants the
-//! result, and only then pushes the [`QueuedJob`]. So the ticket is in place before a worker can have
-//! the job, and the result always arrives as a wake from a worker. The pool knows nothing of the loop.
+//! The loop makes a job from a closure, attaches a [`JobTicket`] that wakes the waiting task, and
+//! then pushes the [`QueuedJob`]. A worker therefore never sees a job without a ticket, and every
+//! result arrives as a wake from a worker. The pool does not depend on the event loop.
 //!
 //! ```text
-//! workers      who works, who sleeps, who wakes whom: push, rest, shut down
-//! worker    the thread's own loop
-//! slot      one worker's place, and which job runs there
-//! queue     where jobs wait, first in, first out
-//! class limit      holds back jobs that may fill only part of the pool
-//! job       a closure and its result
-//! contained a value whose destructor cannot unwind
-//! inline    no workers: the loop runs the jobs itself, for runs that repeat
+//! workers      the shared state: push, wait for a job, shut down; decides which worker is woken
+//! worker       the loop of a worker thread
+//! worker_slot  the per-worker state, and the job that runs there
+//! queue        the jobs that wait, FIFO
+//! class_limit  holds back jobs of a class that may occupy only part of the pool
+//! job          a closure and its result
+//! contained    a value whose destructor cannot unwind
+//! inline       no workers: the loop runs the jobs itself, so that a seeded run repeats
 //! ```
 //!
-//! Threads start when work comes and nobody is idle, one at a time, and end when they have been
-//! idle for long: an idle program has none, and makes no system calls for them.
+//! A thread starts when a job is pushed and no worker is idle, one at a time. It ends when it has
+//! been idle for [`Config::keep_alive`]. An idle program has no worker threads and makes no system
+//! calls for them.
 
 use std::fmt;
 use std::io;
@@ -37,24 +38,25 @@ pub(crate) use job::{Class, JobResult, JobTicket, Label, NewJob, QueuedJob};
 use inline::Inline;
 use workers::Workers;
 
-/// How many workers a pool has unless it is told otherwise: libuv's number. They are for waiting
-/// on disks and name servers, not for using all processors.
+/// The default number of workers, the same as libuv's. Workers wait for disks and name servers;
+/// their number does not depend on the number of processors.
 const WORKERS_DEFAULT: usize = 4;
 
-/// How long an idle thread stays. Long enough that steady work, say a file every few seconds, does
-/// not start a thread each time; short enough that a burst is soon forgotten.
+/// The default time for which an idle thread stays. Long enough that a program that reads a file
+/// every few seconds does not start a thread each time, and short enough that the threads of a
+/// burst soon end.
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
 
-/// How a pool is to be.
+/// The settings of a pool.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Threads there may be at once; at least one.
+    /// The maximum number of threads; at least one.
     pub(crate) workers: usize,
-    /// What the threads' names begin with; `-0` and so on follows.
+    /// The prefix of the threads' names. A hyphen and the number of the slot follow: `-0`.
     pub(crate) thread_name: String,
-    /// Bytes of stack for a thread; the standard library's choice if not given.
+    /// The stack size of a thread in bytes; the default of the standard library if `None`.
     pub(crate) stack_size: Option<usize>,
-    /// How long a thread stays without work.
+    /// How long a thread stays while it has no job.
     pub(crate) keep_alive: Duration,
 }
 
@@ -69,69 +71,69 @@ impl Default for Config {
     }
 }
 
-/// A look at a pool.
+/// How busy a pool is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
-    /// Threads that live, those that are starting included.
+    /// The number of threads, including those that are starting.
     pub(crate) threads: usize,
-    /// Those of them that have nothing to do.
+    /// The number of threads that wait for a job.
     pub(crate) idle: usize,
-    /// Jobs that no worker has begun, cancelled ones included.
+    /// The number of jobs that have not begun, including cancelled ones.
     pub(crate) queued: usize,
 }
 
-/// What a pool does whose workers are all busy while jobs wait.
+/// The state of a pool whose workers are all busy while jobs wait.
 #[derive(Debug)]
 pub(crate) struct Starved {
     /// The jobs that run.
     pub(crate) running: Vec<Label>,
-    /// How many jobs wait.
+    /// The number of jobs that wait.
     pub(crate) queued: usize,
 }
 
 /// A pool of worker threads.
 ///
-/// Dropped without [`shut_down`](Pool::shut_down), it shuts down and waits for nothing.
+/// Dropping it shuts the pool down without waiting for running jobs.
 pub(crate) struct Pool {
     backend: Backend,
 }
 
-/// Who does the work.
+/// Where jobs run.
 enum Backend {
     Workers(Arc<Workers>),
     Inline(Inline),
 }
 
 impl Pool {
-    /// Makes a pool. No thread is started yet.
+    /// Creates a pool. Starts no thread.
     ///
     /// # Panics
     ///
-    /// If there are to be no workers, or the threads' name contains a NUL, which the OS cannot take.
+    /// Panics if `config.workers` is 0, or if `config.thread_name` contains a NUL byte.
     pub(crate) fn new(config: Config) -> Pool {
         assert!(config.workers > 0, "a pool needs at least one worker");
         assert!(
             !config.thread_name.contains('\0'),
-            "the name of worker threads must not contain a NUL"
+            "the name of worker threads must not contain a NUL byte"
         );
         Pool {
             backend: Backend::Workers(Arc::new(Workers::new(config))),
         }
     }
 
-    /// Makes a pool without threads, whose jobs wait to be taken by the loop.
+    /// Creates a pool without threads. The loop takes its jobs and runs them.
     pub(crate) fn inline() -> Pool {
         Pool {
             backend: Backend::Inline(Inline::new()),
         }
     }
 
-    /// Whether jobs wait that this thread must run.
+    /// Returns whether jobs wait that the loop must run.
     pub(crate) fn has_inline_jobs(&self) -> bool {
         matches!(&self.backend, Backend::Inline(inline) if inline.len() > 0)
     }
 
-    /// Takes the jobs that this thread must run, in the order in which they came.
+    /// Takes the jobs that the loop must run, in the order of their pushes.
     pub(crate) fn take_inline_jobs(&self) -> Vec<QueuedJob> {
         match &self.backend {
             Backend::Workers(_) => Vec::new(),
@@ -139,14 +141,14 @@ impl Pool {
         }
     }
 
-    /// Puts back what was taken too early, ahead of what has come since.
+    /// Puts jobs back in front of those that were pushed since they were taken.
     pub(crate) fn put_back_inline_jobs(&self, jobs: Vec<QueuedJob>) {
         if let Backend::Inline(inline) = &self.backend {
             inline.put_back(jobs);
         }
     }
 
-    /// Makes a job of `f`, to be pushed when it has its ticket.
+    /// Makes a job that runs `f`. It can be pushed once it has a ticket.
     pub(crate) fn job<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
     where
         F: FnOnce() -> T + Send + 'static,
@@ -155,12 +157,12 @@ impl Pool {
         job::make(label, f)
     }
 
-    /// Queues a job. Takes no longer than the queue does, but for starting a thread now and then.
+    /// Queues a job, and wakes or starts a worker for it if needed.
     ///
     /// # Errors
     ///
-    /// If there is no worker and the OS refuses to start one, or the pool has been shut down. The
-    /// job is dropped then, and its closure with it.
+    /// Returns an error, and drops the job and its closure, if the pool has been shut down, or if
+    /// there is no worker and the OS cannot start one.
     pub(crate) fn push(&self, job: QueuedJob) -> io::Result<()> {
         match &self.backend {
             Backend::Workers(workers) => workers.push(job),
@@ -168,8 +170,9 @@ impl Pool {
         }
     }
 
-    /// Lets no job begin any more and refuses new ones; what [`shut_down`](Pool::shut_down) does
-    /// first. Those that wait stay where they are.
+    /// Refuses new jobs, and prevents queued jobs from beginning. Queued jobs stay in the queue.
+    ///
+    /// This is the first step of [`shut_down`](Pool::shut_down).
     pub(crate) fn close(&self) {
         match &self.backend {
             Backend::Workers(workers) => workers.close(),
@@ -177,12 +180,14 @@ impl Pool {
         }
     }
 
-    /// Ends the pool: refuses new jobs, drops those not begun, and waits until those that run have
-    /// ended, or until `grace` has passed. Returns which still run; their threads go on, and end with
-    /// them. Unreferenced jobs are neither waited for nor named.
+    /// Shuts the pool down: refuses new jobs, drops those that have not begun, and waits until the
+    /// running jobs have ended, or until `grace` has passed.
     ///
-    /// May be called again, by anybody. A job that calls it does not wait for itself, and finds
-    /// itself in the answer.
+    /// Returns the jobs that still run. Their threads end when the jobs end. Unreferenced jobs are
+    /// neither waited for nor returned.
+    ///
+    /// Can be called several times, from any thread. A job that calls it does not wait for itself,
+    /// and is among the jobs that are returned.
     pub(crate) fn shut_down(&self, grace: Duration) -> Vec<Label> {
         match &self.backend {
             Backend::Workers(workers) => workers.shut_down(grace),
@@ -193,7 +198,7 @@ impl Pool {
         }
     }
 
-    /// Which jobs are running on workers, but for unreferenced ones.
+    /// Returns the jobs that run on workers, without unreferenced ones.
     pub(crate) fn running(&self) -> Vec<Label> {
         match &self.backend {
             Backend::Workers(workers) => workers.running(),
@@ -201,8 +206,10 @@ impl Pool {
         }
     }
 
-    /// Whether jobs may wait for a worker that runs another. A hint, for one load of an atomic: it is
-    /// set by the push of a job for which no worker can be summoned, and may outlive that job's wait.
+    /// Returns whether jobs may wait behind running ones.
+    ///
+    /// A hint that costs one load of an atomic: the push of a job for which there is no free worker
+    /// sets it, and it can stay set after that job has begun.
     pub(crate) fn has_backlog(&self) -> bool {
         match &self.backend {
             Backend::Workers(workers) => workers.has_backlog(),
@@ -210,7 +217,7 @@ impl Pool {
         }
     }
 
-    /// How many jobs have begun so far.
+    /// Returns the number of jobs that have begun since the pool was created.
     pub(crate) fn begun(&self) -> u64 {
         match &self.backend {
             Backend::Workers(workers) => workers.begun(),
@@ -218,7 +225,8 @@ impl Pool {
         }
     }
 
-    /// If jobs wait for a worker and all that there may be run others: which, and how many wait.
+    /// Returns the running jobs and the number of waiting ones, if jobs wait and all workers are
+    /// busy.
     pub(crate) fn starved(&self) -> Option<Starved> {
         match &self.backend {
             Backend::Workers(workers) => workers.starved(),
@@ -226,7 +234,7 @@ impl Pool {
         }
     }
 
-    /// How busy the pool is. Others may change that at any time.
+    /// Returns how busy the pool is. Other threads may change that at any time.
     pub(crate) fn load(&self) -> Load {
         match &self.backend {
             Backend::Workers(workers) => workers.load(),

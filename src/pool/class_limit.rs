@@ -1,18 +1,17 @@
-//! The class limit before the queue for jobs of a class that may fill only part of the pool.
+//! A limit on the number of jobs of one class that are queued or running.
 //!
-//! It admits so many jobs that those of its class, queued or running, never hold more workers than
-//! they may, and keeps the others in a line of their own. An admitted job is like any other: it
-//! stands in the one queue behind what came before it, so neither kind can starve the other.
-//! Plain jobs pass no class limit. The class limit is part of the workers's state and knows no locks.
+//! Jobs above the limit wait here, before the queue. An admitted job is like any other: it enters
+//! the one FIFO queue, so neither class can starve the other. There is no limit for plain jobs. The
+//! state of the workers contains the limit, and their lock protects it.
 
 use std::collections::VecDeque;
 
 use super::job::QueuedJob;
 
-/// How many jobs of a class are admitted, and which wait.
+/// The number of admitted jobs of a class, and the jobs that wait for admission.
 #[derive(Debug)]
 pub(super) struct ClassLimit {
-    /// Jobs of this class that may be in the queue or on a worker at once.
+    /// The maximum number of jobs of this class that are queued or running.
     admitted_max: usize,
     admitted: usize,
     /// Empty unless `admitted` is at its maximum.
@@ -20,8 +19,9 @@ pub(super) struct ClassLimit {
 }
 
 impl ClassLimit {
-    /// The class limit of slow look-ups: half of the workers, rounded up, so that of two or more one is
-    /// always left. A lone worker has no other half, and keeps its one order for all jobs.
+    /// The limit of name look-ups: half of the workers, rounded up, so that a pool of two or more
+    /// workers has one for other jobs. With a single worker there is no limit, and jobs of all
+    /// classes run in the order of their pushes.
     pub(super) fn of_dns(workers: usize) -> ClassLimit {
         ClassLimit {
             admitted_max: match workers {
@@ -37,20 +37,20 @@ impl ClassLimit {
         self.admitted == self.admitted_max
     }
 
-    /// Counts a job that goes to the queue.
+    /// Counts a job that enters the queue.
     pub(super) fn admit(&mut self) {
-        assert!(!self.is_full(), "a full class_limit admits nobody");
+        assert!(!self.is_full(), "a job is admitted only below the limit");
         self.admitted += 1;
     }
 
-    /// Keeps a job until another one of its class has ended.
+    /// Holds a job back until another job of its class ends.
     pub(super) fn hold_back(&mut self, job: QueuedJob) {
-        assert!(self.is_full(), "an open class_limit keeps nobody waiting");
+        assert!(self.is_full(), "a job is held back only at the limit");
         self.waiting.push_back(job);
     }
 
-    /// Notes that an admitted job has ended, in whatever way. Gives out the one that takes its
-    /// place: it counts as admitted and must be queued.
+    /// Notes that an admitted job has run or was dropped. Returns the job that takes its place,
+    /// which counts as admitted, and which the caller must queue.
     pub(super) fn release(&mut self) -> Option<QueuedJob> {
         assert!(self.admitted > 0, "only an admitted job can end");
         let next = self.waiting.pop_front();
@@ -60,11 +60,12 @@ impl ClassLimit {
         next
     }
 
+    /// Returns the number of jobs that are held back.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Empties the line, for the end of the pool.
+    /// Takes all jobs that are held back, for the shutdown.
     pub(super) fn take_waiting(&mut self) -> VecDeque<QueuedJob> {
         std::mem::take(&mut self.waiting)
     }

@@ -1,14 +1,14 @@
-//! A value whose destructor cannot unwind into whoever drops it.
+//! A value whose destructor cannot unwind.
 //!
-//! `async-task` aborts the process if a future or an output panics while it is dropped, so a job's
-//! closure and its result are handed over in a [`Contained`].
+//! `async-task` aborts the process if a future or an output panics while it is dropped. So a job's
+//! closure and its result are wrapped in [`Contained`].
 
 use crate::panics::{contain, discard};
 
-/// Holds a `T` and drops it with its panic caught.
+/// Holds a `T`, and catches a panic of its destructor.
 #[derive(Debug)]
 pub(super) struct Contained<T>(
-    /// Empty only between [`into_inner`](Contained::into_inner) and the end of that call.
+    /// `None` only while [`into_inner`](Contained::into_inner) runs.
     Option<T>,
 );
 
@@ -17,18 +17,17 @@ impl<T> Contained<T> {
         Contained(Some(value))
     }
 
-    /// Backend the value out; from here on its destructor is the caller's business.
+    /// Returns the value. A panic of its destructor is no longer caught.
     pub(super) fn into_inner(mut self) -> T {
         self.0
             .take()
-            .expect("the value is taken once only: this consumes its holder")
+            .expect("this consumes `self`, so the value is taken once")
     }
 }
 
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
-        // Nothing is to be said about a panic caught here: the panic hook has spoken already, and
-        // nobody waits for a value that is being dropped.
+        // The panic hook has reported the panic, and no task waits for a value that is dropped.
         if let Some(value) = self.0.take()
             && let Err(payload) = contain(|| drop(value))
         {

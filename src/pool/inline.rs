@@ -1,7 +1,7 @@
 //! A pool without threads: jobs wait until the loop runs them itself.
 //!
-//! So a whole run is one thread, and repeats. The order in which the jobs run is the loop's
-//! business.
+//! The whole run then happens on one thread, and repeats. The loop decides in which order the jobs
+//! run.
 
 use std::io;
 use std::mem;
@@ -12,7 +12,7 @@ use super::job::QueuedJob;
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Inline {
-    /// None when the pool has been shut down.
+    /// `None` once the pool has been shut down.
     jobs: Mutex<Option<Vec<QueuedJob>>>,
 }
 
@@ -30,7 +30,7 @@ impl Inline {
     pub(super) fn push(&self, job: QueuedJob) -> io::Result<()> {
         let mut jobs = self.lock();
         let Some(queue) = &mut *jobs else {
-            // The lock goes first: `job` is dropped on return, and its closure is users' code.
+            // Unlock first: `job` is dropped on return, and dropping its closure runs user code.
             drop(jobs);
             return Err(super::shut_down_error());
         };
@@ -42,12 +42,12 @@ impl Inline {
         self.lock().as_ref().map_or(0, Vec::len)
     }
 
-    /// Takes the jobs that wait, in the order in which they came.
+    /// Takes the jobs that wait, in the order of their pushes.
     pub(super) fn take(&self) -> Vec<QueuedJob> {
         self.lock().as_mut().map(mem::take).unwrap_or_default()
     }
 
-    /// Puts back what was taken too early, ahead of what has come since.
+    /// Puts jobs back in front of those that were pushed since they were taken.
     pub(super) fn put_back(&self, mut earlier: Vec<QueuedJob>) {
         let mut jobs = self.lock();
         if let Some(queue) = &mut *jobs {

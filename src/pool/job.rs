@@ -1,14 +1,13 @@
 //! A job: a closure on its way to a worker, and its result on the way back.
 //!
-//! The two ends are made together: the pool moves the [`QueuedJob`] to a worker, and the
-//! caller keeps the [`JobResult`]. Between them stand an `async-task`, which carries the closure there
-//! and the result back, and a [`JobTicket`], on which both ends decide whether the closure runs at all.
-//! Queues and threads are not known here.
+//! A job has two ends: the pool moves the [`QueuedJob`] to a worker, and the caller keeps the
+//! [`JobResult`]. An `async-task` carries the closure to the worker and the result back. A
+//! [`JobTicket`] decides whether the closure runs at all, and wakes the waiting task.
 //!
-//! Two things `async-task` has too. Its cancel leaves the closure to the worker that takes the
-//! `Runnable` out of the queue, which may be long after the end was noted; so both ends can reach the
-//! `Runnable`. Its waker is called before the worker can say that it is free; so the ticket notes the
-//! end.
+//! `async-task` has a cancel and a waker too, but both act at the wrong time. Its cancel leaves the
+//! closure to the worker that takes the `Runnable` out of the queue, which may be long after the
+//! task has ended; so here both ends can take the `Runnable`. Its waker is called before the worker
+//! can record that it is free; so here the worker wakes the ticket itself.
 
 use std::fmt;
 use std::future::Future;
@@ -22,65 +21,66 @@ use async_task::{FallibleTask, Runnable};
 use super::contained::Contained;
 use crate::panics::{Payload, contain};
 
-/// How much of the pool a job may take part in filling.
+/// What kind of job it is, which decides how many workers such jobs can occupy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// May run on any worker.
+    /// A job that can run on any worker.
     Plain,
-    /// A name look-up: may hang for as long as a name server likes, so at most half of the workers
-    /// run such jobs at once, and the rest stay free for files.
+    /// A name look-up. It can hang for as long as the name server does, so such jobs occupy at most
+    /// half of the workers, and the others stay free for files.
     Dns,
 }
 
-/// What is known of a job besides its closure.
+/// The description of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Label {
     pub(crate) class: Class,
     pub(crate) name: Option<Box<str>>,
-    /// Where the user asked for it.
+    /// The call in user code that the job runs for.
     pub(crate) location: &'static Location<'static>,
 }
 
-/// What decides whether a job runs, and hears of its end.
+/// Decides whether a job runs, and is notified of its end. The caller provides it.
 ///
-/// The caller brings it. All of this is called on any thread, and all but `tell` under
-/// the pool's locks: it must not panic, and must run no users' code.
+/// The methods are called on any thread. All except `wake` are called under locks of the pool: they
+/// must not panic and must not run user code.
 pub(crate) trait JobTicket: Send + Sync {
-    /// Claims the job for a worker. False: it was cancelled before, and never runs.
+    /// Claims the job for a worker. Returns false if it was cancelled; it never runs then.
     fn start(&self) -> bool;
 
-    /// The job is dropped unrun. True: its closure is to be dropped now, and then it is told. False:
-    /// the end that has cancelled it does both.
+    /// Called when the job is dropped before it has run. If this returns true, the caller drops the
+    /// closure and calls `wake`. If it returns false, the side that cancelled the job drops the
+    /// closure, and nothing is woken.
     fn discard(&self) -> bool;
 
-    /// Whether shutdown waits for it.
+    /// Returns whether a shutdown waits for the job.
     fn is_ref(&self) -> bool;
 
-    /// The job has come to its end. All that is the user's has been run and dropped.
+    /// Called when the job has ended and all user code of it has been run and dropped.
     fn wake(self: Arc<Self>);
 }
 
-/// What both ends of a job have.
+/// The state that both ends of a job share.
 struct JobShared {
     label: Label,
-    /// The closure. Absent when a worker runs it, and when it was dropped.
+    /// The closure. `None` once a worker has taken it to run it, or it was taken to be dropped.
     runnable: Mutex<Option<Runnable>>,
 }
 
 impl JobShared {
     fn take(&self) -> Option<Runnable> {
-        // Poison says nothing: no users' code runs under this lock.
+        // Poison can be ignored: no user code runs under this lock.
         let mut runnable = self.runnable.lock().unwrap_or_else(PoisonError::into_inner);
         runnable.take()
     }
 }
 
-/// A job that has no ticket yet. Dropped with its [`JobResult`], it drops its closure.
+/// A job without a ticket. The closure is dropped when both this and the [`JobResult`] are.
 #[must_use = "a job that is dropped does not run"]
 pub(crate) struct NewJob(Arc<JobShared>);
 
 impl NewJob {
-    /// Makes it ready to be queued.
+    /// Attaches the ticket. The job can then be queued.
     pub(crate) fn with_ticket(self, ticket: Arc<dyn JobTicket>) -> QueuedJob {
         QueuedJob {
             shared: self.0,
@@ -89,15 +89,15 @@ impl NewJob {
     }
 }
 
-/// The worker's end of a job: run it or drop it, both are safe and neither panics.
+/// The worker's end of a job. Neither running nor dropping it panics.
 pub(crate) struct QueuedJob {
     shared: Arc<JobShared>,
-    /// Absent when whoever has claimed the job has it.
+    /// `None` once the job has been claimed.
     ticket: Option<Arc<dyn JobTicket>>,
 }
 
 impl QueuedJob {
-    /// Runs the closure on this thread, unless the job was cancelled, and tells of it.
+    /// Runs the closure on this thread and wakes the ticket, unless the job was cancelled.
     pub(crate) fn run(mut self) {
         if let Some(ticket) = self.claim() {
             self.run_claimed();
@@ -105,15 +105,15 @@ impl QueuedJob {
         }
     }
 
-    /// Claims the job and gives out its ticket, to be told when it has been run. None: it was
-    /// cancelled, and is to be dropped.
+    /// Claims the job. Returns its ticket, which the caller must wake once the job has run, or
+    /// `None` if the job was cancelled and must be dropped.
     pub(super) fn claim(&mut self) -> Option<Arc<dyn JobTicket>> {
         self.ticket.take_if(|ticket| ticket.start())
     }
 
-    /// Runs the closure of a job that was claimed.
+    /// Runs the closure of a claimed job.
     pub(super) fn run_claimed(self) {
-        debug_assert!(self.ticket.is_none(), "it runs when it was claimed");
+        debug_assert!(self.ticket.is_none(), "a job is claimed before it runs");
         if let Some(runnable) = self.shared.take() {
             runnable.run();
         }
@@ -130,7 +130,8 @@ impl QueuedJob {
 
 impl Drop for QueuedJob {
     fn drop(&mut self) {
-        // Who has the closure drops it and says so: it may be gone already, or just being dropped.
+        // The side that takes the closure drops it and wakes the ticket. The other end may have
+        // taken it.
         if let Some(ticket) = self.ticket.take()
             && ticket.discard()
             && let Some(closure) = self.shared.take()
@@ -149,16 +150,16 @@ impl fmt::Debug for QueuedJob {
     }
 }
 
-/// The other end: the closure's result, to be taken when the ticket is told.
+/// The caller's end of a job: the result of the closure, which is ready when the ticket is woken.
 ///
-/// Dropped before the job began, it drops the closure, which then does not run; dropped later, it lets
-/// the job go on, and the result is dropped on the worker.
+/// If this is dropped before the job has begun, the closure is dropped and does not run. If it is
+/// dropped later, the job runs to its end, and the worker drops the result.
 pub(crate) struct JobResult<T> {
     shared: Arc<JobShared>,
     task: FallibleTask<Contained<Result<T, Payload>>>,
 }
 
-/// Makes both ends of a job that will run `f`, but for its ticket.
+/// Makes both ends of a job that runs `f`. The ticket is attached later.
 pub(super) fn make<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
 where
     F: FnOnce() -> T + Send + 'static,
@@ -166,8 +167,7 @@ where
 {
     let closure = Contained::new(f);
     let work = async move { Contained::new(contain(closure.into_inner())) };
-    // The future is ready at its first poll and shows its waker to nobody, so there is no second
-    // time at which it could be scheduled.
+    // The future is ready at its first poll and does not clone its waker, so it is never scheduled.
     let (runnable, task) = async_task::spawn(work, drop);
     let shared = Arc::new(JobShared {
         label,
@@ -181,18 +181,17 @@ where
 }
 
 impl<T> JobResult<T> {
-    /// The result, if the job has come to its end. Its ticket is told of that, so no waker is left
-    /// here.
+    /// Returns the result if the job has ended. Registers no waker: the ticket is woken.
     ///
     /// # Errors
     ///
-    /// The payload, if the closure panicked; none, if it did not run and never will.
+    /// Returns the payload if the closure panicked, and `None` if it has not run and never will.
     pub(crate) fn poll(&mut self) -> Poll<Result<T, Option<Payload>>> {
         let result = Pin::new(&mut self.task).poll(&mut Context::from_waker(Waker::noop()));
         result.map(|result| result.ok_or(None)?.into_inner().map_err(Some))
     }
 
-    /// Takes the closure, to be dropped. None: a worker has it, to run it or to drop it.
+    /// Takes the closure, so that the caller drops it. Returns `None` if a worker has taken it.
     pub(crate) fn take_closure(&self) -> Option<impl Sized + use<T>> {
         self.shared.take()
     }

@@ -1,8 +1,8 @@
-//! The queue of a pool: where a job waits between its push and its worker.
+//! The queue of a pool.
 //!
-//! Jobs enter an injector at one end. Workers take them from there in small batches, each into a
-//! deque of its own, from which the others may steal, so no job is tied to the worker that took it
-//! along. Pushers and workers use it; who of them sleeps and who is woken, it does not know.
+//! Jobs enter a shared injector. A worker moves them in small batches into its local queue, from
+//! which other workers can steal, so no job is bound to the worker that fetched it. Which worker is
+//! woken for a job is decided in [`workers`](super::workers).
 
 use std::iter;
 
@@ -10,25 +10,25 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
 use super::job::QueuedJob;
 
-/// How many jobs a worker takes along at once.
+/// The maximum number of jobs that a worker takes at once.
 ///
-/// A batch saves trips to the ends of the queue that all workers share. But its jobs stand behind
-/// each other, and should one of them hang, the others wait for a thief: eight keeps that short.
+/// A batch saves accesses to the injector, which all workers share. But if one of its jobs blocks,
+/// those behind it wait until another worker steals them, so batches are small.
 const BATCH_MAX: usize = 8;
 
-/// The shared ends of the queue.
+/// The parts of the queue that all workers share.
 pub(super) struct JobQueue {
-    /// What no worker has taken along yet, oldest first.
+    /// The jobs that no worker has fetched, oldest first.
     injector: Injector<QueuedJob>,
-    /// The thieves' ends of the workers' deques, by slot.
+    /// The stealers of the workers' local queues, by slot.
     stealers: Box<[Stealer<QueuedJob>]>,
 }
 
-/// One worker's end of the queue.
+/// The queue of one worker.
 pub(super) type LocalQueue = Deque<QueuedJob>;
 
 impl JobQueue {
-    /// Makes a queue for so many workers, and the end of each.
+    /// Creates a queue, and a local queue for each worker.
     pub(super) fn new(workers: usize) -> (JobQueue, Vec<LocalQueue>) {
         let local_queues: Vec<LocalQueue> = (0..workers).map(|_| Deque::new_fifo()).collect();
         let queue = JobQueue {
@@ -42,11 +42,11 @@ impl JobQueue {
         self.injector.push(job);
     }
 
-    /// Takes a job from what is shared, for the worker on `slot`, and perhaps a few more into
-    /// `local_queue`, which is empty.
+    /// Takes a job for the worker on `slot`, and may move a few more into its `local_queue`, which
+    /// is empty.
     ///
-    /// The oldest first, then what others took along and have not begun. With a single worker
-    /// there are no others, and jobs begin in the order in which they were pushed.
+    /// Takes the oldest job of the injector, or else steals from another worker. With a single
+    /// worker jobs begin in the order of their pushes.
     pub(super) fn take(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
         debug_assert!(local_queue.is_empty());
         let batch = || {
@@ -56,7 +56,8 @@ impl JobQueue {
         retry_steal(batch).or_else(|| self.steal(slot, local_queue))
     }
 
-    /// Robs the others. Each worker begins with its neighbour, so that not all go to the same.
+    /// Steals from another worker. Each worker begins with the next slot, so that they do not all
+    /// steal from the same one.
     fn steal(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
         let (before, from_here) = self.stealers.split_at(slot);
         let mut others = from_here[1..].iter().chain(before);
@@ -65,35 +66,35 @@ impl JobQueue {
         })
     }
 
-    /// Whether there are jobs that no worker has taken along.
+    /// Returns whether there are jobs that no worker has fetched.
     pub(super) fn has_injected(&self) -> bool {
         !self.injector.is_empty()
     }
 
-    /// Whether nothing can be seen in it. A batch that is on its way from one end to another is
-    /// not seen; the workers's rule of waking reckons with that.
+    /// Returns whether no job is visible in the queue. A batch is not visible while it is moved
+    /// into a local queue; the wake-up protocol of [`workers`](super::workers) allows for that.
     pub(super) fn is_empty(&self) -> bool {
         self.injector.is_empty() && self.stealers.iter().all(Stealer::is_empty)
     }
 
-    /// How many jobs can be seen in it.
+    /// Returns the number of visible jobs.
     pub(super) fn len(&self) -> usize {
         self.injector.len() + self.stealers.iter().map(Stealer::len).sum::<usize>()
     }
 
-    /// Takes out all jobs that can be seen.
+    /// Removes all visible jobs.
     pub(super) fn drain(&self) -> Vec<QueuedJob> {
         let injected = iter::from_fn(|| retry_steal(|| self.injector.steal()));
-        let taken_along = self
+        let fetched = self
             .stealers
             .iter()
             .flat_map(|stealer| iter::from_fn(|| retry_steal(|| stealer.steal())));
-        taken_along.chain(injected).collect()
+        fetched.chain(injected).collect()
     }
 }
 
-/// Repeats a steal until it has an answer: "retry" only means that another thread was quicker, and
-/// says nothing of whether there is more.
+/// Repeats a steal until it succeeds or finds the queue empty. [`Steal::Retry`] means only that
+/// another thread was faster; there may be more jobs.
 fn retry_steal<T>(steal: impl Fn() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {

@@ -1,6 +1,6 @@
 //! A worker thread: takes jobs and runs them until it has been idle for too long.
 //!
-//! The pool starts it and tells it when to end. No panic of a job reaches it.
+//! The panic of a job does not unwind into the thread.
 
 use std::cell::Cell;
 
@@ -9,17 +9,17 @@ use super::queue::LocalQueue;
 use super::workers::Workers;
 use crate::primitive::{Arc, MutexGuard};
 
-/// What a worker thread has at hand.
+/// The state of a running worker thread.
 struct Worker<'pool> {
     workers: &'pool Arc<Workers>,
-    /// Which slot is its own.
+    /// The number of its slot.
     slot: usize,
     local_queue: MutexGuard<'pool, LocalQueue>,
-    /// Whether it has said that it is about to search the queue.
+    /// Whether it has called [`Workers::begin_search`] without [`Workers::end_search`].
     is_searching: Cell<bool>,
 }
 
-/// The whole life of the thread on `slot`.
+/// The main function of the thread on `slot`.
 pub(super) fn run(workers: &Arc<Workers>, slot: usize) {
     workers.thread_started();
     let worker = Worker {
@@ -40,7 +40,7 @@ pub(super) fn run(workers: &Arc<Workers>, slot: usize) {
 }
 
 impl Worker<'_> {
-    /// The next job, after seeing to it that what is left behind does not wait for this one's end.
+    /// Returns the next job. If it leaves jobs in the queue, wakes another worker for them.
     fn next_job(&self) -> Option<QueuedJob> {
         if let Some(job) = self.local_queue.pop() {
             return Some(job);
@@ -67,7 +67,8 @@ impl Worker<'_> {
             drop(job);
         }
         self.workers.job_ended(class);
-        // Before the result is told: who hears of it may have the next job at once.
+        // Before the wake: the woken task may push its next job at once, and then this worker takes
+        // it without a wake-up.
         if self.local_queue.is_empty() {
             self.workers.begin_search();
             self.is_searching.set(true);

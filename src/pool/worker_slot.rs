@@ -1,7 +1,7 @@
-//! A slot: the place of one worker, whichever thread has it.
+//! A slot: the state of one worker, whichever thread runs on it.
 //!
-//! Threads come and go with the work, slots stay. A slot keeps its worker's end of the queue, and
-//! shows those who shut the pool down which job is being run there. Only the workers gives slots to
+//! Threads start and end with the load; slots stay. A slot owns the local queue of its worker, and
+//! shows to a shutdown which job runs there. [`Workers`](super::workers::Workers) assigns slots to
 //! threads.
 
 use std::sync::PoisonError;
@@ -11,25 +11,25 @@ use super::queue::LocalQueue;
 use crate::primitive::thread::{self, ThreadId};
 use crate::primitive::{Arc, Mutex, MutexGuard};
 
-/// One worker's place.
+/// The state of one worker.
 pub(super) struct WorkerSlot {
-    /// Locked by the thread that sits here, for as long as it does.
+    /// Locked by the thread on this slot for as long as it runs.
     local_queue: Mutex<LocalQueue>,
-    /// Never locked while users' code runs.
+    /// Not locked while user code runs.
     state: Mutex<WorkerState>,
 }
 
-/// What of a worker the others may see.
+/// The part of a worker's state that other threads read.
 struct WorkerState {
     thread: Option<ThreadId>,
-    /// The job that was begun and has not been ended.
+    /// The job that has begun and has not ended.
     running: Option<Running>,
-    /// Set once, when the pool shuts down: no job begins here any more. It shares a lock with
-    /// `running`, so a job is either seen by whoever sets this, or does not begin.
+    /// Set once, at shutdown: no further job begins here. It shares a lock with `running`, so the
+    /// thread that sets it either sees a job here, or prevents it from beginning.
     closed: bool,
 }
 
-/// A job that is being run.
+/// A job that runs.
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) label: Label,
@@ -48,8 +48,8 @@ impl WorkerSlot {
         }
     }
 
-    /// Seats the calling thread. The thread that had this slot before may be a few steps from its
-    /// end still; it is waited for.
+    /// Assigns the slot to the calling thread. If the previous thread of the slot is about to end,
+    /// waits for it.
     pub(super) fn occupy(&self) -> MutexGuard<'_, LocalQueue> {
         let local_queue = self
             .local_queue
@@ -59,21 +59,21 @@ impl WorkerSlot {
         local_queue
     }
 
-    /// Ends what `occupy` began.
+    /// Frees the slot, which the calling thread has occupied.
     pub(super) fn vacate(&self, local_queue: MutexGuard<'_, LocalQueue>) {
-        assert!(local_queue.is_empty(), "a worker leaves nothing behind");
+        assert!(local_queue.is_empty(), "a worker ends with an empty queue");
         let mut state = self.state();
-        debug_assert!(state.running.is_none(), "a worker ends its job");
+        debug_assert!(state.running.is_none(), "a worker ends between two jobs");
         state.thread = None;
-        // Its lock last: the next thread may sit down as soon as it is free.
+        // This lock last: the next thread occupies the slot as soon as it is free.
         drop(state);
         drop(local_queue);
     }
 
-    /// Claims `job` and shows that it is about to be run here. False: it must not be; it was
-    /// cancelled, or the pool is shut down.
+    /// Claims `job` and records that it runs here. Returns false if it must not run, because it was
+    /// cancelled or the pool has been shut down.
     pub(super) fn begin(&self, job: &mut QueuedJob) -> bool {
-        // Not under the lock: a name takes an allocation.
+        // Not under the lock: cloning a name allocates.
         let label = job.label().clone();
         let mut state = self.state();
         if state.closed {
@@ -83,28 +83,27 @@ impl WorkerSlot {
         state.running.is_some()
     }
 
-    /// Ends what `begin` began, and gives out the ticket, to be told.
+    /// Records that the job has ended. Returns its ticket, which the caller must wake.
     pub(super) fn end(&self) -> Option<Arc<dyn JobTicket>> {
         let running = self.state().running.take();
         running.map(|running| running.ticket)
     }
 
-    /// Lets no further job begin.
+    /// Prevents further jobs from beginning here.
     pub(super) fn close(&self) {
         self.state().closed = true;
     }
 
-    /// The job that is being run here.
+    /// Returns the job that runs here.
     pub(super) fn running(&self) -> Option<Running> {
         self.state().running.clone()
     }
 
-    pub(super) fn is_of(&self, thread: ThreadId) -> bool {
+    pub(super) fn is_occupied_by(&self, thread: ThreadId) -> bool {
         self.state().thread == Some(thread)
     }
 
-    /// The state. Poison says nothing: each change of it is a single assignment or two that do not
-    /// depend on each other.
+    /// Locks the state. Poison can be ignored: no user code runs under this lock.
     fn state(&self) -> MutexGuard<'_, WorkerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

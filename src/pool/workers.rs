@@ -1,38 +1,41 @@
-//! The workers: the workers of one pool, who of them sleeps, and who wakes whom.
+//! The shared state of a pool's workers: which are idle, and which is woken for a job.
 //!
-//! The pool's owner pushes jobs and shuts down from here; the worker threads arrive, rest and
-//! leave here. The rule by which workers are woken lives in this file and in no other. What a job
-//! does and how it tells its result is not known here.
+//! The owner of the pool pushes jobs and shuts the pool down; worker threads start, wait for jobs
+//! and end. The whole wake-up protocol is in this file.
 //!
-//! # Who wakes whom
+//! # The wake-up protocol
 //!
-//! Waking a thread costs more than most jobs, and two that are woken for one job are worse than
-//! one. So at most one call to an idle worker is out at any time (`notified`), and at most one
-//! thread is being started (`starting`). Whoever comes calls the next one, if there is more to do,
-//! before it runs its own job: a chain, not a stampede.
+//! Waking a thread costs more than most jobs take, and a thread that is woken for nothing costs as
+//! much. So there is at most one pending notification of an idle worker (`notified`), and at most
+//! one thread that starts (`starting`). A worker that wakes up or starts wakes the next one before
+//! it runs its own job, if there are more jobs.
 //!
-//! **Invariant.** Whenever the lock is free, a job can be seen in the queue, and a worker idles:
-//! then a call is out, or some worker that is awake is bound to search the queue, or to summon
-//! another, before it runs a job or idles itself. The same holds with "a slot is vacant_slots" for "a
-//! worker idles" and "a thread is starting" for "a call is out", unless the OS refuses a thread.
-//! This is why:
+//! **Invariant.** Whenever the lock is free, a job is visible in the queue, and a worker is idle,
+//! then a notification is pending, or some worker that is awake will search the queue, or will wake
+//! another worker, before it runs a job or becomes idle. The same holds with "a slot is vacant" for
+//! "a worker is idle" and "a thread starts" for "a notification is pending", unless the OS cannot
+//! start a thread. It holds because:
 //!
-//! - A push queues its job and summons a worker in one critical section; or it finds that a worker
-//!   is searching, with no other job before it, and leaves the job to that one. A worker says that it is
-//!   searching before it tells the result of the job that it has run, so the next of a chain of jobs
-//!   costs no call. Once it has searched the queue it says so, and summons another if it sees work in
-//!   that critical section: the pushes that counted on it were before.
-//! - A worker begins to idle in a critical section in which it sees the whole queue empty. A push
-//!   is either before it, and its job is seen, or after it, and sees the idle worker.
-//! - Whoever answers a call (`notified = false`) searches the queue next. So does a new thread.
-//! - While a worker moves a batch from one end of the queue to its own, nobody sees these jobs, and
-//!   another worker may begin to idle. So after each such move, when its own end can be seen and
-//!   before it runs anything, it takes the lock and summons the next if it sees work. The idler's
-//!   critical section is before that, and then it is seen idle, or after, and then it sees the work.
-//! - What a worker pops from its own end was in sight all along, so that needs no call.
+//! - A push queues its job and requests a worker in one critical section. Or it finds that a
+//!   worker is searching, and that there is no other job for that worker, and leaves the job to
+//!   it. A worker counts as searching before it wakes the task that waits for its job, so a task
+//!   that pushes one job after another causes no wake-ups of threads. Once the worker has
+//!   searched the queue, it stops counting as searching, and requests another worker if it sees
+//!   jobs, both in one critical section. All pushes that relied on it came before that section.
+//! - A worker becomes idle in a critical section in which it sees the queue empty. A push comes
+//!   either before that section, and then its job is visible, or after it, and then the push sees
+//!   the idle worker.
+//! - A worker that clears `notified` searches the queue next. So does a new thread.
+//! - While a worker moves a batch into its local queue, no thread sees these jobs, and another
+//!   worker may become idle. So after each move, when the local queue is visible and before it runs
+//!   a job, the worker takes the lock and requests another worker if it sees jobs. If the other
+//!   worker became idle before that, it is seen to be idle. If it becomes idle later, it sees the
+//!   jobs.
+//! - A job that a worker takes from its own local queue was visible all along, so no wake-up is
+//!   needed.
 //!
-//! A thread ends only in the critical section in which it stops idling, and not while a call is
-//! out. So nobody counts on a worker that is on its way out, and no job is left without any.
+//! A thread ends only in the critical section in which it stops being idle, and not while a
+//! notification is pending. So no push relies on a worker that is about to end.
 
 use std::io;
 use std::mem;
@@ -46,42 +49,42 @@ use super::worker_slot::WorkerSlot;
 use super::{Config, Load, Starved, worker};
 use crate::primitive::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
 
-/// What the workers of a pool share.
+/// The state that the workers of a pool share.
 pub(super) struct Workers {
     queue: JobQueue,
-    /// One for each worker there may be.
+    /// One slot for each possible worker.
     slots: Box<[WorkerSlot]>,
-    /// Never locked while users' code runs.
+    /// Not locked while user code runs.
     state: Mutex<PoolState>,
-    /// Where idle workers wait to be notified.
+    /// Idle workers wait here.
     wake_up: Condvar,
-    /// Where whoever shuts down waits for workers to leave.
+    /// A shutdown waits here until threads end.
     thread_ended: Condvar,
-    /// Set when there is a job and no worker can be summoned for it alone; cleared when a worker finds
-    /// nothing to do. A hint: it changes under the lock, and is read without it.
+    /// Set when a job is pushed and no worker is free for it; cleared when a worker finds no job. A
+    /// hint: it changes under the lock and is read without it.
     has_backlog: AtomicBool,
-    /// How many jobs have begun.
+    /// The number of jobs that have begun.
     begun: AtomicU64,
 }
 
-/// Who does what.
+/// The part of the shared state that the lock protects.
 pub(super) struct PoolState {
     pub(super) config: Config,
-    /// Workers that wait to be notified, or were notified and have not come yet.
+    /// The number of workers that wait on `wake_up`, including one that has been notified and has
+    /// not woken up yet.
     idle: usize,
-    /// Set when an idle worker is notified; cleared by the idle worker that comes, whichever it is.
+    /// Set when an idle worker is notified; cleared by the first idle worker that wakes up.
     notified: bool,
-    /// Workers that are about to search the queue: they have said so, and not yet that they have
-    /// done it.
+    /// The number of workers between `begin_search` and `end_search`.
     searching: usize,
-    /// Set when a thread is started; cleared when it arrives.
+    /// Set while a thread starts.
     starting: bool,
-    /// The slots without a thread; the last is given away next.
+    /// The slots without a thread. The last one is assigned next.
     vacant_slots: Vec<usize>,
-    /// Workers whose own job is waiting for the others to leave.
+    /// The number of workers whose job shuts the pool down and waits for the other workers.
     workers_in_shutdown: usize,
     dns: ClassLimit,
-    /// Set once: no job comes in any more, and none begins.
+    /// Set once: no job is accepted, and none begins.
     shut_down: bool,
 }
 
@@ -128,7 +131,7 @@ impl Workers {
         }
     }
 
-    /// The state. Poison says nothing: no users' code runs under this lock.
+    /// Locks the state. Poison can be ignored: no user code runs under this lock.
     pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,13 +141,13 @@ impl Workers {
     }
 }
 
-/// Work comes in.
+/// Pushing jobs.
 impl Workers {
-    /// Queues a job and sees to it that somebody comes for it. On an error the job is dropped.
+    /// Queues a job and wakes or starts a worker for it if needed. Drops the job on an error.
     pub(super) fn push(self: &Arc<Self>, job: QueuedJob) -> io::Result<()> {
         let mut state = self.lock();
         if state.shut_down {
-            // The lock goes first: `job` is dropped on return, and its closure is users' code.
+            // Unlock first: `job` is dropped on return, and dropping its closure runs user code.
             drop(state);
             return Err(super::shut_down_error());
         }
@@ -156,7 +159,7 @@ impl Workers {
         }
         let notify = match self.request_worker_for_push(&mut state) {
             Ok(notify) => notify,
-            // A worker that lives comes for it when it is done with what it does.
+            // No further thread can start. A busy worker takes the job once it is free.
             Err(_) if self.threads(&state) > 0 => false,
             Err(error) => {
                 drop(state);
@@ -166,16 +169,19 @@ impl Workers {
         if let Some(class_limit) = state.class_limit(job.class()) {
             class_limit.admit();
         }
+        // Under the lock: a worker that becomes idle either sees this job, or was idle before and
+        // has just been notified.
         self.queue.push(job);
         drop(state);
+        // After the unlock, so that the worker does not wake up only to wait for the lock.
         self.notify_if(notify);
         Ok(())
     }
 
-    /// The same as `request_worker`, for a job that is about to be pushed.
+    /// As [`request_worker`](Workers::request_worker), for a job that is about to be pushed.
     ///
-    /// One that finds the queue empty can be left to a worker that is about to look there. Not so a
-    /// second one: it is not to wait until it has been found behind the first.
+    /// If the injector is empty, a worker that is searching will find the job. A second job needs
+    /// its own worker: the one that is searching may run the first job for a long time.
     fn request_worker_for_push(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
         if state.searching > 0 && !self.queue.has_injected() {
             return Ok(false);
@@ -183,10 +189,15 @@ impl Workers {
         self.request_worker(state)
     }
 
-    /// Sees to it that a worker comes to search the queue. True: the caller must `notify` when it
-    /// has let go of the lock. An error: all workers are busy and a further one cannot be started.
+    /// Ensures that a worker will search the queue, if one is idle or can be started.
     ///
-    /// The lock is held while a thread starts, so that nobody counts on one that then fails to.
+    /// Returns whether the caller must notify an idle worker after it has released the lock; see
+    /// [`notify_if`](Workers::notify_if). The lock is held while a thread starts, so that no other
+    /// thread relies on a start that then fails.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no worker is idle and the OS cannot start a thread.
     fn request_worker(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
         if state.shut_down {
             return Ok(false);
@@ -194,7 +205,8 @@ impl Workers {
         if state.idle > 0 {
             let is_new = !mem::replace(&mut state.notified, true);
             if !is_new {
-                // There may be more jobs than idle workers.
+                // The worker that was notified before wakes the next one. But there may be more
+                // jobs than idle workers.
                 self.has_backlog.store(true, Ordering::Relaxed);
             }
             return Ok(is_new);
@@ -227,10 +239,10 @@ impl Workers {
         }
     }
 
-    /// Makes an idle worker look whether it is notified, if `request_worker` said so.
+    /// Notifies an idle worker, if [`request_worker`](Workers::request_worker) returned true.
     ///
-    /// The call itself is in the state. So this may come late, when another idle worker, whose
-    /// time was just up, has answered the call already.
+    /// The request itself is in the state. So it does no harm if this comes late, when another idle
+    /// worker has seen the request because its keep-alive time ended just then.
     fn notify_if(&self, notify: bool) {
         if notify {
             self.wake_up.notify_one();
@@ -238,24 +250,26 @@ impl Workers {
     }
 }
 
-/// A worker's life.
+/// The calls of worker threads.
 impl Workers {
-    /// A started thread is there. It must search the queue next.
+    /// Called first by a new thread, which must search the queue next.
     pub(super) fn thread_started(&self) {
         let was_starting = mem::take(&mut self.lock().starting);
         debug_assert!(was_starting);
     }
 
-    /// A worker is through with what it had, and searches the queue next, without running anything of
-    /// users' before. Until it says that it `end_search`, it is counted on.
+    /// Called by a worker that will search the queue next and runs no user code before. Pushes rely
+    /// on it until [`end_search`](Workers::end_search).
     pub(super) fn begin_search(&self) {
         self.lock().searching += 1;
     }
 
-    /// A worker that was counted on has searched the queue. What was pushed since, or is left, is
-    /// another's: this one may have found a job that takes for ever.
+    /// Called by a worker after it has searched the queue. If there are jobs left, or were pushed
+    /// meanwhile, requests another worker for them: this one may have found a job that blocks.
     pub(super) fn end_search(self: &Arc<Self>) {
         let mut state = self.lock();
+        // In the same critical section as the look at the queue: all pushes that relied on this
+        // worker came before it, so their jobs are visible here.
         state.searching -= 1;
         if self.queue.is_empty() {
             return;
@@ -265,38 +279,43 @@ impl Workers {
         self.notify_if(notify);
     }
 
-    /// A worker has taken from the shared queue: summons the next if there is more. It must be
-    /// notified before the job is run, since that may take for ever.
+    /// Called by a worker that has taken a job from the shared queue, before it runs the job, which
+    /// may block. Requests another worker if there are more jobs.
     pub(super) fn wake_next_worker(self: &Arc<Self>) {
-        // What comes in from here on has summons of its own.
+        // A push after this look requests a worker itself.
         if self.queue.is_empty() {
             return;
         }
         let mut state = self.lock();
-        // Without a further thread the work waits for those there are.
+        // On an error the jobs wait for the workers that there are.
         let notify = self.request_worker(&mut state).unwrap_or(false);
         drop(state);
         self.notify_if(notify);
     }
 
-    /// A worker is done with a job of this class, whether it ran or was dropped.
+    /// Called by a worker after a job of this class has run or was dropped.
     pub(super) fn job_ended(&self, class: Class) {
         if class == Class::Plain {
             return;
         }
         let mut state = self.lock();
         if let Some(next) = state.class_limit(class).and_then(ClassLimit::release) {
-            // No summons. Either this worker searches the queue next; or it has jobs of its own
-            // still, which are in sight, so by the invariant nobody idles without being notified.
+            // Needs no request. Either this worker searches the queue next, or its local queue has
+            // jobs, which are visible. Then the invariant says that a notification is pending if a
+            // worker is idle.
             self.queue.push(next);
         }
     }
 
-    /// A worker has found nothing to do: waits until it is notified. False: its thread must end
-    /// now, and its slot is given up already.
+    /// Called by a worker that has found no job: waits until it is notified.
+    ///
+    /// Returns false if the thread must end, because it has been idle for the keep-alive time or
+    /// the pool has been shut down. The slot is free then.
     pub(super) fn wait_for_job(&self, slot: usize) -> bool {
         let mut state = self.lock();
-        // What was pushed since the search would otherwise wait for a worker that waits.
+        // Between the search and the lock a job may have been pushed. That push saw no idle worker,
+        // so this worker must look again. From here to the wait the lock is held, so a later push
+        // sees `idle` and notifies.
         if !state.shut_down && !self.queue.is_empty() {
             return true;
         }
@@ -307,11 +326,13 @@ impl Workers {
             if state.shut_down {
                 break false;
             }
-            // If it returns for nothing, the time begins anew: so nobody need look at the clock.
+            // After a spurious wake-up the keep-alive time begins anew, which saves reading the
+            // clock.
             let waited = self.wake_up.wait_timeout(state, keep_alive);
             let timeout;
             (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            // Before the time: one that is notified stays, even if its time is up.
+            // Looked at before the timeout: a pending notification means that a push relies on an
+            // idle worker, and this may be the only one.
             if mem::take(&mut state.notified) {
                 break true;
             }
@@ -328,31 +349,32 @@ impl Workers {
     }
 }
 
-/// Whether it is starved.
+/// Finding out whether the pool is starved.
 impl Workers {
-    /// Whether jobs may wait for a worker that runs another. A hint.
+    /// Returns whether jobs may wait behind running ones. A hint.
     pub(super) fn has_backlog(&self) -> bool {
         self.has_backlog.load(Ordering::Relaxed)
     }
 
-    /// How many jobs have begun so far.
+    /// Returns the number of jobs that have begun.
     pub(super) fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Notes that a worker begins with a job.
+    /// Counts a job that begins.
     pub(super) fn job_begins(&self) {
         self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// If jobs wait for a worker and all that there may be run others: which, and how many wait.
+    /// Returns the running jobs and the number of waiting ones, if jobs wait and all workers are
+    /// busy.
     pub(super) fn starved(&self) -> Option<Starved> {
         let state = self.lock();
         let queued = self.queue.len();
         if queued == 0 {
             self.has_backlog.store(false, Ordering::Relaxed);
         }
-        // Where the OS has refused a thread, those that there are are all.
+        // Vacant slots do not matter: where no thread starts, the OS has refused one.
         let is_starved = queued > 0 && state.idle == 0 && !state.starting && !state.shut_down;
         drop(state);
         let running = || self.slots.iter().filter_map(WorkerSlot::running);
@@ -363,10 +385,10 @@ impl Workers {
     }
 }
 
-/// The end.
+/// Shutting down.
 impl Workers {
-    /// Refuses and drops jobs, sends the workers home, waits for them until `grace` has passed, and
-    /// answers which jobs go on.
+    /// Refuses and drops jobs, waits until the threads have ended or `grace` has passed, and
+    /// returns the jobs that still run.
     pub(super) fn shut_down(&self, grace: Duration) -> Vec<Label> {
         let deadline = Instant::now().checked_add(grace);
         self.stop();
@@ -374,14 +396,15 @@ impl Workers {
         self.running()
     }
 
-    /// Which jobs run, but for unreferenced ones.
+    /// Returns the jobs that run, without unreferenced ones.
     pub(super) fn running(&self) -> Vec<Label> {
         let running = self.slots.iter().filter_map(WorkerSlot::running);
         let referenced = running.filter(|running| running.ticket.is_ref());
         referenced.map(|running| running.label).collect()
     }
 
-    /// Refuses jobs, lets none begin, and sends the idle workers home.
+    /// Refuses new jobs, prevents queued ones from beginning, and wakes the idle workers, which
+    /// end.
     pub(super) fn close(&self) {
         self.lock().shut_down = true;
         self.wake_up.notify_all();
@@ -391,23 +414,26 @@ impl Workers {
     fn stop(&self) {
         self.close();
         let held_back = self.lock().dns.take_waiting();
-        // A batch that a worker is just moving is not in sight; it finds its slot closed, and
-        // drops these jobs itself.
+        // A batch that a worker moves just now is not visible. That worker finds its slot closed
+        // and drops the jobs itself.
         drop(self.queue.drain());
         drop(held_back);
     }
 
-    /// How many workers run jobs that nobody wants to wait for.
+    /// Returns the number of workers that run unreferenced jobs.
     fn unreferenced(&self) -> usize {
         let running = self.slots.iter().filter_map(WorkerSlot::running);
         running.filter(|running| !running.ticket.is_ref()).count()
     }
 
-    /// Waits until all threads have left but those with unreferenced jobs. A worker, whose job shuts the pool down, does not wait
-    /// for itself, nor for others that wait here like it.
+    /// Waits until all threads have ended, except those that run unreferenced jobs. If the calling
+    /// thread is a worker, it does not wait for itself, nor for other workers that wait here.
     fn wait_for_threads(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
-        let is_worker = self.slots.iter().any(|slot| slot.is_of(this_thread));
+        let is_worker = self
+            .slots
+            .iter()
+            .any(|slot| slot.is_occupied_by(this_thread));
         let mut state = self.lock();
         if is_worker {
             state.workers_in_shutdown += 1;
@@ -431,7 +457,7 @@ impl Workers {
 }
 
 impl PoolState {
-    /// The class limit before jobs of this class, if there is one.
+    /// Returns the limit for jobs of this class, if there is one.
     fn class_limit(&mut self, class: Class) -> Option<&mut ClassLimit> {
         match class {
             Class::Plain => None,
@@ -440,7 +466,8 @@ impl PoolState {
     }
 }
 
-/// Waits at `condvar` until notified or until `deadline`; without one, for ever. May return early.
+/// Waits on `condvar` until it is notified or until `deadline`, if there is one. Spurious wake-ups
+/// are possible.
 fn wait_until<'a>(
     condvar: &Condvar,
     state: MutexGuard<'a, PoolState>,
@@ -456,7 +483,7 @@ fn wait_until<'a>(
     state
 }
 
-/// Whether `deadline`, if there is one, has passed.
+/// Returns whether `deadline`, if there is one, has passed.
 fn is_past(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
