@@ -1,6 +1,7 @@
-//! Nothing here sleeps or measures time. What must not happen yet is made impossible by a job that
-//! holds its worker, and what must happen is waited for; `PATIENCE` only turns a hang into a
-//! failure.
+//! Tests of the pool.
+//!
+//! They do not sleep. A job that blocks its worker prevents what must not happen yet, and a test
+//! waits for what must happen. `TIMEOUT` only turns a hang into a failure.
 
 use std::any::Any;
 use std::future::Future;
@@ -18,14 +19,14 @@ use super::workers::Workers;
 use super::{Class, Config, JobResult, JobTicket, Label, Pool, QueuedJob};
 use crate::panics::Payload;
 
-/// After this a test that waits has failed. Far longer than any takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A test that waits for longer than this fails. Far longer than any test takes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a test goes on trying to hit an instant, if it does not reach its number of attempts
-/// before. Only a busy machine gets that far.
+/// How long a test repeats an attempt to hit a race. Only a busy machine does not reach the number
+/// of attempts before.
 const ATTEMPTS_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// More stack than there is address space for, so that no thread can be started.
+/// A stack size larger than the address space, so that no thread can be started.
 const STACK_IMPOSSIBLE: usize = 1 << 46;
 
 // ---- results
@@ -38,7 +39,7 @@ fn workers(pool: &Pool) -> &Arc<Workers> {
 }
 
 #[test]
-fn a_job_answers_what_its_closure_returns() {
+fn a_job_resolves_to_what_its_closure_returns() {
     let pool = pool_of(4);
 
     let job = submit(&pool, || 6 * 7);
@@ -47,58 +48,59 @@ fn a_job_answers_what_its_closure_returns() {
 }
 
 #[test]
-fn a_ticket_hears_of_the_result_once_from_the_worker() {
+fn the_worker_wakes_the_ticket_once_when_the_result_is_ready() {
     let pool = pool_of(1);
-    let witness = Arc::new(Witness::default());
+    let wake_log = Arc::new(WakeLog::default());
     let (job, mut result) = Pool::job(here(), || thread::current().id());
 
-    pool.push(job.with_ticket(Punched::of(&witness))).unwrap();
-    until(|| !witness.woken_by.lock().unwrap().is_empty());
+    pool.push(job.with_ticket(WakerTicket::of(&wake_log)))
+        .unwrap();
+    until(|| !wake_log.woken_by.lock().unwrap().is_empty());
 
     let Poll::Ready(Ok(worker)) = result.poll() else {
-        panic!("the ticket was told before the result was there");
+        panic!("the ticket was woken before the result was ready");
     };
-    assert_eq!(*witness.woken_by.lock().unwrap(), [worker]);
+    assert_eq!(*wake_log.woken_by.lock().unwrap(), [worker]);
 }
 
 #[test]
-fn a_ticket_hears_of_a_drop_but_not_of_a_cancel() {
-    for (cancels, told) in [(false, 1), (true, 0)] {
-        let witness = Arc::new(Witness::default());
-        let ticket = Punched::of(&witness);
-        let captured = Arc::clone(&witness);
+fn dropping_a_job_wakes_its_ticket_unless_it_was_cancelled() {
+    for (cancels, wakes) in [(false, 1), (true, 0)] {
+        let wake_log = Arc::new(WakeLog::default());
+        let ticket = WakerTicket::of(&wake_log);
+        let captured = Arc::clone(&wake_log);
         let (job, mut result) = Pool::job(here(), move || drop(captured));
         let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
         ticket.is_cancelled.store(cancels, Ordering::Relaxed);
         drop(queued);
 
-        assert_eq!(witness.woken_by.lock().unwrap().len(), told);
+        assert_eq!(wake_log.woken_by.lock().unwrap().len(), wakes);
         assert_eq!(Arc::strong_count(&ticket), 1);
-        // Whoever has cancelled it drops its closure.
+        // The side that cancelled the job drops its closure.
         assert_eq!(result.take_closure().is_some(), cancels);
         assert!(matches!(result.poll(), Poll::Ready(Err(None))));
-        assert_eq!(Arc::strong_count(&witness), 1 + usize::from(told == 0));
+        assert_eq!(Arc::strong_count(&wake_log), 1 + usize::from(wakes == 0));
     }
 }
 
 #[test]
-fn a_cancelled_job_that_is_run_tells_nobody_and_does_not_run() {
-    let witness = Arc::new(Witness::default());
-    let ticket = Punched::of(&witness);
-    let (job, result) = Pool::job::<(), _>(here(), || panic!("it runs"));
+fn a_cancelled_job_does_not_run_and_wakes_no_ticket() {
+    let wake_log = Arc::new(WakeLog::default());
+    let ticket = WakerTicket::of(&wake_log);
+    let (job, result) = Pool::job::<(), _>(here(), || panic!("a cancelled job runs"));
     let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
     ticket.is_cancelled.store(true, Ordering::Relaxed);
     queued.run();
 
-    assert!(witness.woken_by.lock().unwrap().is_empty());
+    assert!(wake_log.woken_by.lock().unwrap().is_empty());
     assert!(result.take_closure().is_some());
     assert_eq!(Arc::strong_count(&ticket), 1);
 }
 
 #[test]
-fn a_worker_has_let_go_of_the_ticket_that_is_told() {
+fn a_worker_holds_no_reference_to_the_ticket_it_wakes() {
     struct Counting(mpsc::Sender<usize>);
     impl JobTicket for Counting {
         fn start(&self) -> bool {
@@ -121,12 +123,12 @@ fn a_worker_has_let_go_of_the_ticket_that_is_told() {
     pool.push(job.with_ticket(Arc::new(Counting(count))))
         .unwrap();
 
-    assert_eq!(counted.recv_timeout(PATIENCE).unwrap(), 1);
+    assert_eq!(counted.recv_timeout(TIMEOUT).unwrap(), 1);
     assert!(pool.shut_down(Duration::ZERO).is_empty());
 }
 
 #[test]
-fn a_queued_job_can_be_run_without_a_pool() {
+fn a_queued_job_runs_without_a_pool() {
     let (queued, job) = job(here(), || "inline");
 
     queued.run();
@@ -135,7 +137,7 @@ fn a_queued_job_can_be_run_without_a_pool() {
 }
 
 #[test]
-fn a_large_closure_and_a_large_result_are_fine() {
+fn large_closures_and_results_work() {
     let pool = pool_of(2);
     let big = [7_u8; 10_000];
 
@@ -168,7 +170,7 @@ fn no_thread_starts_before_the_first_push() {
 }
 
 #[test]
-fn threads_are_named_by_their_seat() {
+fn threads_are_named_after_their_slot() {
     let pool = Pool::new(Config {
         thread_name: "reader".to_owned(),
         ..config(1)
@@ -181,7 +183,7 @@ fn threads_are_named_by_their_seat() {
 
 #[test]
 #[should_panic(expected = "NUL")]
-fn a_thread_name_with_a_nul_is_refused_at_once() {
+fn a_thread_name_with_a_nul_byte_panics() {
     Pool::new(Config {
         thread_name: "a\0b".to_owned(),
         ..config(1)
@@ -190,12 +192,12 @@ fn a_thread_name_with_a_nul_is_refused_at_once() {
 
 #[test]
 #[should_panic(expected = "at least one worker")]
-fn a_pool_without_workers_is_refused() {
+fn a_pool_without_workers_panics() {
     pool_of(0);
 }
 
 #[test]
-fn the_fifth_of_four_waits() {
+fn a_fifth_job_waits_while_four_workers_are_busy() {
     let pool = pool_of(4);
     let mut held: Vec<HeldJob> = (0..4).map(|_| hold(&pool)).collect();
     held.iter().for_each(HeldJob::wait_for_start);
@@ -242,7 +244,7 @@ fn an_idle_thread_ends_and_the_next_job_starts_another() {
 }
 
 #[test]
-fn an_endless_keep_alive_is_no_overflow() {
+fn the_longest_keep_alive_does_not_overflow() {
     let pool = Pool::new(Config {
         keep_alive: Duration::MAX,
         ..config(1)
@@ -255,7 +257,7 @@ fn an_endless_keep_alive_is_no_overflow() {
 }
 
 #[test]
-fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
+fn a_push_fails_and_drops_the_job_if_no_thread_can_start() {
     let pool = Pool::new(Config {
         stack_size: Some(STACK_IMPOSSIBLE),
         ..config(2)
@@ -275,7 +277,7 @@ fn a_pool_that_gets_no_thread_says_so_and_drops_the_job() {
 }
 
 #[test]
-fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
+fn jobs_wait_for_a_busy_worker_if_no_other_can_start() {
     let pool = pool_of(2);
     let held = hold(&pool);
     held.wait_for_start();
@@ -288,10 +290,10 @@ fn jobs_wait_for_the_living_worker_when_no_other_can_start() {
     wait(job).unwrap();
 }
 
-// ---- who comes for a job that is pushed by a wake
+// ---- which worker runs a job that is pushed by a wake
 
 #[test]
-fn a_worker_that_is_about_to_look_is_counted_on() {
+fn a_push_relies_on_a_worker_that_is_about_to_search() {
     let pool = Arc::new(pool_of(2));
 
     wait_for_last(&pool, 50);
@@ -300,9 +302,9 @@ fn a_worker_that_is_about_to_look_is_counted_on() {
 }
 
 #[test]
-fn one_who_looked_too_early_sends_another() {
+fn a_worker_that_searched_before_a_push_requests_another() {
     let pool = pool_of(1);
-    // In place of a worker, which finds nothing.
+    // In place of a worker, which finds no job.
     workers(&pool).begin_search();
     let job = submit(&pool, || ());
     assert_eq!(pool.load().threads, 0);
@@ -314,7 +316,7 @@ fn one_who_looked_too_early_sends_another() {
 }
 
 #[test]
-fn a_second_job_does_not_wait_for_the_one_who_looks() {
+fn a_second_job_does_not_rely_on_the_searching_worker() {
     let pool = pool_of(1);
     workers(&pool).begin_search();
 
@@ -326,15 +328,17 @@ fn a_second_job_does_not_wait_for_the_one_who_looks() {
 }
 
 #[test]
-fn two_jobs_pushed_at_the_end_of_a_third_run_at_once() {
+fn two_jobs_pushed_at_the_end_of_a_third_run_concurrently() {
     for _ in 0..50 {
         let pool = Arc::new(pool_of(2));
-        let meeting = Arc::new(Barrier::new(2));
-        let (told, jobs) = mpsc::channel();
-        let theirs = Arc::clone(&pool);
+        let barrier = Arc::new(Barrier::new(2));
+        let (jobs_sender, jobs) = mpsc::channel();
+        let shared = Arc::clone(&pool);
         push_then(&pool, move || {
             for _ in 0..2 {
-                told.send(meet(&theirs, here(), &meeting)).unwrap();
+                jobs_sender
+                    .send(wait_at(&shared, here(), &barrier))
+                    .unwrap();
             }
         });
 
@@ -343,22 +347,22 @@ fn two_jobs_pushed_at_the_end_of_a_third_run_at_once() {
 }
 
 #[test]
-fn a_job_pushed_just_when_a_worker_has_looked_is_not_left_behind() {
+fn a_job_pushed_at_the_end_of_a_search_is_not_lost() {
     let pool = pool_of(2);
     let begin = Instant::now();
     for number in 0..100_000 {
-        let meeting = Arc::new(Barrier::new(2));
+        let barrier = Arc::new(Barrier::new(2));
         let ended = Arc::new(AtomicBool::new(false));
-        let theirs = Arc::clone(&ended);
-        push_then(&pool, move || theirs.store(true, Ordering::Relaxed));
+        let shared = Arc::clone(&ended);
+        push_then(&pool, move || shared.store(true, Ordering::Relaxed));
         until(|| ended.load(Ordering::Relaxed));
 
-        // One may be taken before the other is there, and then waits for it on its worker.
-        let first = meet(&pool, here(), &meeting);
+        // One may be taken before the other is pushed, and then blocks its worker until then.
+        let first = wait_at(&pool, here(), &barrier);
         for _ in 0..number % 64 {
             std::hint::spin_loop();
         }
-        let second = meet(&pool, here(), &meeting);
+        let second = wait_at(&pool, here(), &barrier);
 
         wait(first).unwrap();
         wait(second).unwrap();
@@ -369,12 +373,12 @@ fn a_job_pushed_just_when_a_worker_has_looked_is_not_left_behind() {
 }
 
 #[test]
-fn a_worker_with_a_job_at_hand_is_not_counted_on() {
+fn a_push_does_not_rely_on_a_worker_with_a_queued_job() {
     let pool = pool_of(2);
     let (first, second) = (hold(&pool), hold(&pool));
     first.wait_for_start();
     second.wait_for_start();
-    // Whoever is free first takes half of them along.
+    // The first free worker takes half of them.
     let short = submit(&pool, || ());
     let long = hold(&pool);
     let others = [(); 2].map(|()| submit(&pool, || ()));
@@ -390,7 +394,7 @@ fn a_worker_with_a_job_at_hand_is_not_counted_on() {
     long.release();
 }
 
-/// Pushes a job and calls `then` on its worker, when that has run it and looks for the next.
+/// Pushes a job and calls `then` on its worker, after the job has run and before the next search.
 fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
     struct Then(Mutex<Option<Box<dyn FnOnce() + Send>>>);
     impl Wake for Then {
@@ -401,27 +405,27 @@ fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
     }
     let (queued, result) = Pool::job(here(), || ());
     let then = move || {
-        // Dropped any earlier, it would keep the job from running.
+        // If it were dropped earlier, the job would not run.
         drop(result);
         then();
     };
     let then = Then(Mutex::new(Some(Box::new(then))));
-    pool.push(queued.with_ticket(Punched::of(&Arc::new(then))))
+    pool.push(queued.with_ticket(WakerTicket::of(&Arc::new(then))))
         .unwrap();
 }
 
-/// Waits for the last of a chain of jobs, each of which is pushed when the one before has ended.
+/// Waits for the last of a chain of jobs, each of which is pushed at the end of the previous one.
 fn wait_for_last(pool: &Arc<Pool>, jobs: usize) {
     fn push(pool: &Arc<Pool>, left: usize, end: mpsc::Sender<()>) {
-        let theirs = Arc::clone(pool);
+        let shared = Arc::clone(pool);
         push_then(pool, move || match left {
             0 => end.send(()).unwrap(),
-            _ => push(&theirs, left - 1, end),
+            _ => push(&shared, left - 1, end),
         });
     }
     let (end, ended) = mpsc::channel();
     push(pool, jobs, end);
-    ended.recv_timeout(PATIENCE).unwrap();
+    ended.recv_timeout(TIMEOUT).unwrap();
 }
 
 // ---- order
@@ -446,12 +450,12 @@ fn one_worker_runs_jobs_in_the_order_of_their_pushes() {
 }
 
 #[test]
-fn a_job_behind_a_long_one_in_a_batch_is_stolen() {
+fn a_job_behind_a_blocked_one_in_a_batch_is_stolen() {
     let pool = pool_of(2);
     let (class_limit, other) = (hold(&pool), hold(&pool));
     class_limit.wait_for_start();
     other.wait_for_start();
-    // Both go to the queue while nobody takes, so the free worker takes them along as one batch.
+    // Both are pushed while all workers are busy, so the next free worker takes them as one batch.
     let long = hold(&pool);
     let jobs: Vec<_> = (0..16).map(|_| submit(&pool, || ())).collect();
 
@@ -464,13 +468,13 @@ fn a_job_behind_a_long_one_in_a_batch_is_stolen() {
 }
 
 #[test]
-fn all_workers_can_be_brought_to_work_at_once() {
+fn all_workers_run_jobs_concurrently() {
     for workers in [2, 4] {
         let pool = pool_of(workers);
         for _ in 0..1_000 {
-            let meeting = Arc::new(Barrier::new(workers));
+            let barrier = Arc::new(Barrier::new(workers));
             let jobs: Vec<_> = (0..workers)
-                .map(|_| meet(&pool, here(), &meeting))
+                .map(|_| wait_at(&pool, here(), &barrier))
                 .collect();
             jobs.into_iter().for_each(|job| wait(job).unwrap());
         }
@@ -478,8 +482,8 @@ fn all_workers_can_be_brought_to_work_at_once() {
 }
 
 #[test]
-fn a_burst_reaches_all_workers_though_each_is_held() {
-    // The chain must not break at a worker whose own job never ends: nobody pushes any more.
+fn a_burst_wakes_all_workers_even_while_each_is_blocked() {
+    // A worker must wake the next one even if its own job never ends: there are no further pushes.
     for _ in 0..200 {
         let pool = pool_of(4);
         let warm_up: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
@@ -515,7 +519,7 @@ fn look_ups_that_hang_leave_half_of_the_workers_free() {
 }
 
 #[test]
-fn look_ups_go_on_one_after_the_other() {
+fn look_ups_stay_within_their_limit() {
     let pool = pool_of(4);
     let running = Arc::new(AtomicUsize::new(0));
     let jobs: Vec<_> = (0..300)
@@ -535,16 +539,16 @@ fn look_ups_go_on_one_after_the_other() {
 }
 
 #[test]
-fn a_look_up_that_ends_makes_room_for_a_later_one() {
+fn a_look_up_that_ends_admits_a_later_one() {
     let pool = pool_of(4);
 
     for _ in 0..10 {
         wait(submit_as(&pool, dns(), || ())).unwrap();
     }
 
-    // All of the room, too: these two meet.
-    let meeting = Arc::new(Barrier::new(2));
-    let jobs = [(); 2].map(|()| meet(&pool, dns(), &meeting));
+    // All admissions were released: two look-ups run concurrently.
+    let barrier = Arc::new(Barrier::new(2));
+    let jobs = [(); 2].map(|()| wait_at(&pool, dns(), &barrier));
     jobs.into_iter().for_each(|job| wait(job).unwrap());
 }
 
@@ -568,7 +572,8 @@ fn neither_class_starves_the_other() {
             order.lock().unwrap().push(class);
         }));
     }
-    // Far more plain ones behind: the first look-up need not outwait them, nor they the last.
+    // Many more plain jobs behind them: they do not delay the first look-up, and the last look-up
+    // does not delay them.
     for _ in 0..1_000 {
         let order = Arc::clone(&order);
         jobs.push(submit(&pool, move || {
@@ -589,7 +594,7 @@ fn neither_class_starves_the_other() {
 }
 
 #[test]
-fn look_ups_that_are_cancelled_or_panic_make_room() {
+fn look_ups_that_are_cancelled_or_panic_admit_later_ones() {
     let pool = pool_of(2);
     let held = hold_as(&pool, dns());
     held.wait_for_start();
@@ -607,7 +612,7 @@ fn look_ups_that_are_cancelled_or_panic_make_room() {
 // ---- panics
 
 #[test]
-fn a_panic_of_the_closure_is_its_result() {
+fn a_panic_of_the_closure_is_the_result_of_the_job() {
     let pool = pool_of(1);
     let worker = wait(submit(&pool, || thread::current().id())).unwrap();
 
@@ -619,31 +624,31 @@ fn a_panic_of_the_closure_is_its_result() {
 }
 
 #[test]
-fn a_result_that_panics_when_dropped_on_the_worker_stays_there() {
+fn a_result_that_panics_when_the_worker_drops_it_is_contained() {
     let pool = pool_of(1);
     let worker = wait(submit(&pool, || thread::current().id())).unwrap();
-    let (bomb, on_drop) = Bomb::new();
-    let meeting = Arc::new(Barrier::new(2));
-    let theirs = Arc::clone(&meeting);
+    let (panics_on_drop, on_drop) = PanicsOnDrop::new();
+    let barrier = Arc::new(Barrier::new(2));
+    let shared = Arc::clone(&barrier);
     let job = submit(&pool, move || {
-        theirs.wait();
-        theirs.wait();
-        bomb
+        shared.wait();
+        shared.wait();
+        panics_on_drop
     });
 
-    meeting.wait();
+    barrier.wait();
     drop(job);
-    meeting.wait();
+    barrier.wait();
 
-    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
+    assert_eq!(on_drop.recv_timeout(TIMEOUT), Ok(worker));
     assert_alive(&pool, worker);
 }
 
 #[test]
-fn a_result_that_panics_when_dropped_with_its_job_stays_there() {
+fn a_result_that_panics_when_its_job_is_dropped_is_contained() {
     let pool = pool_of(1);
-    let (bomb, on_drop) = Bomb::new();
-    let job = submit(&pool, move || bomb);
+    let (panics_on_drop, on_drop) = PanicsOnDrop::new();
+    let job = submit(&pool, move || panics_on_drop);
     wait(submit(&pool, || ())).unwrap();
 
     drop(job);
@@ -652,13 +657,13 @@ fn a_result_that_panics_when_dropped_with_its_job_stays_there() {
 }
 
 #[test]
-fn a_capture_that_panics_when_the_closure_ends_is_its_panic() {
+fn a_capture_that_panics_at_the_end_of_the_closure_is_its_panic() {
     let pool = pool_of(1);
     let worker = wait(submit(&pool, || thread::current().id())).unwrap();
-    let (bomb, on_drop) = Bomb::new();
+    let (panics_on_drop, on_drop) = PanicsOnDrop::new();
 
     let job = submit(&pool, move || {
-        let _bomb = &bomb;
+        let _bomb = &panics_on_drop;
     });
 
     panic_of(wait(job));
@@ -667,12 +672,12 @@ fn a_capture_that_panics_when_the_closure_ends_is_its_panic() {
 }
 
 #[test]
-fn a_capture_of_a_cancelled_job_panics_in_vain() {
+fn a_panicking_capture_of_a_cancelled_job_is_contained() {
     let pool = pool_of(1);
     let worker = wait(submit(&pool, || thread::current().id())).unwrap();
     let held = hold(&pool);
-    let (bomb, on_drop) = Bomb::new();
-    let job = submit(&pool, move || drop(bomb));
+    let (panics_on_drop, on_drop) = PanicsOnDrop::new();
+    let job = submit(&pool, move || drop(panics_on_drop));
 
     drop(job);
     assert_eq!(on_drop.try_recv(), Ok(thread::current().id()));
@@ -682,14 +687,14 @@ fn a_capture_of_a_cancelled_job_panics_in_vain() {
 }
 
 #[test]
-fn a_capture_that_panics_does_not_hinder_shutdown() {
+fn a_panicking_capture_does_not_prevent_shutdown() {
     let pool = pool_of(1);
     let held = hold(&pool);
     held.wait_for_start();
-    let (bombs, drops): (Vec<_>, Vec<_>) = (0..3).map(|_| Bomb::new()).unzip();
-    let jobs: Vec<_> = bombs
+    let (panicking, drops): (Vec<_>, Vec<_>) = (0..3).map(|_| PanicsOnDrop::new()).unzip();
+    let jobs: Vec<_> = panicking
         .into_iter()
-        .map(|bomb| submit(&pool, move || drop(bomb)))
+        .map(|panics_on_drop| submit(&pool, move || drop(panics_on_drop)))
         .collect();
 
     assert_eq!(pool.shut_down(Duration::ZERO).len(), 1);
@@ -701,28 +706,28 @@ fn a_capture_that_panics_does_not_hinder_shutdown() {
 }
 
 #[test]
-fn a_payload_that_panics_when_dropped_is_survived() {
+fn a_payload_that_panics_when_dropped_is_contained() {
     let pool = pool_of(1);
     let worker = wait(submit(&pool, || thread::current().id())).unwrap();
     let (dropped, on_drop) = mpsc::channel();
     let own = Arc::new(Mutex::new(None));
-    let theirs = Arc::clone(&own);
+    let shared = Arc::clone(&own);
     let (queued, job) = job(here(), move || {
-        // Its own `TestJob`: so nobody is there to take the payload.
-        drop(theirs.lock().unwrap().take());
-        panic::panic_any(DoubleBomb(dropped));
+        // This drops the job's own `TestJob`, so nothing takes the payload.
+        drop(shared.lock().unwrap().take());
+        panic::panic_any(PanicsInPayload(dropped));
     });
     *own.lock().unwrap() = Some::<TestJob<()>>(job);
 
     pool.push(queued).unwrap();
 
-    assert_eq!(on_drop.recv_timeout(PATIENCE), Ok(worker));
+    assert_eq!(on_drop.recv_timeout(TIMEOUT), Ok(worker));
     assert_alive(&pool, worker);
 }
 
 #[test]
-fn payloads_that_panic_without_end_are_survived() {
-    /// Needs no memory, so the leaked one costs nothing.
+fn payloads_that_panic_endlessly_are_contained() {
+    /// Zero-sized, so the leaked payload costs no memory.
     struct Endless;
     impl Drop for Endless {
         fn drop(&mut self) {
@@ -747,19 +752,19 @@ fn a_job_cancelled_in_the_queue_never_runs() {
     let pool = pool_of(1);
     let held = hold(&pool);
     let runs = Arc::new(AtomicUsize::new(0));
-    let theirs = Arc::clone(&runs);
-    let mut job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
+    let shared = Arc::clone(&runs);
+    let mut job = submit(&pool, move || shared.fetch_add(1, Ordering::Relaxed));
 
     assert!(job.cancel());
     assert!(job.cancel());
     assert!(!job.has_started());
 
-    // It answers at once, though the worker has not come to it.
+    // It resolves at once, even while the worker is busy.
     let Poll::Ready(result) = poll_with(&mut job, Waker::noop()) else {
-        panic!("a cancelled job keeps us waiting");
+        panic!("a cancelled job resolves at once");
     };
     assert!(is_cancelled(result));
-    // Its closure is gone when its end is.
+    // Dropping the job drops its closure.
     drop(job);
     assert_eq!(Arc::strong_count(&runs), 1);
     held.release();
@@ -775,7 +780,7 @@ fn a_job_that_runs_or_has_run_cannot_be_cancelled() {
 
     assert!(!held.job.cancel());
     assert!(held.job.has_started());
-    held.let_go();
+    held.unblock();
     until(|| pool.load().idle == 1);
 
     assert!(!held.job.cancel());
@@ -788,8 +793,8 @@ fn a_job_dropped_in_the_queue_drops_its_closure_and_never_runs() {
     let pool = pool_of(1);
     let held = hold(&pool);
     let captured = Arc::new(());
-    let theirs = Arc::clone(&captured);
-    let job: TestJob<()> = submit(&pool, move || panic!("it runs: {theirs:?}"));
+    let shared = Arc::clone(&captured);
+    let job: TestJob<()> = submit(&pool, move || panic!("a dropped job runs: {shared:?}"));
 
     drop(job);
 
@@ -799,12 +804,12 @@ fn a_job_dropped_in_the_queue_drops_its_closure_and_never_runs() {
 }
 
 #[test]
-fn a_job_dropped_while_it_runs_goes_on() {
+fn a_job_dropped_while_it_runs_runs_to_its_end() {
     let (finished, on_finish) = mpsc::channel();
     let own = Arc::new(Mutex::new(None));
-    let theirs = Arc::clone(&own);
+    let shared = Arc::clone(&own);
     let (queued, job) = job(here(), move || {
-        drop(theirs.lock().unwrap().take());
+        drop(shared.lock().unwrap().take());
         finished.send(()).unwrap();
     });
     *own.lock().unwrap() = Some(job);
@@ -812,11 +817,11 @@ fn a_job_dropped_while_it_runs_goes_on() {
 
     pool.push(queued).unwrap();
 
-    on_finish.recv_timeout(PATIENCE).unwrap();
+    on_finish.recv_timeout(TIMEOUT).unwrap();
 }
 
 #[test]
-fn a_queued_end_that_is_dropped_cancels_its_job() {
+fn dropping_a_queued_job_cancels_it() {
     let (queued, job) = job(here(), || ());
 
     drop(queued);
@@ -826,12 +831,12 @@ fn a_queued_end_that_is_dropped_cancels_its_job() {
 }
 
 #[test]
-fn cancelling_and_starting_agree_on_who_was_first() {
+fn a_job_is_either_cancelled_or_started() {
     let pool = pool_of(2);
     for _ in 0..5_000 {
         let runs = Arc::new(AtomicUsize::new(0));
-        let theirs = Arc::clone(&runs);
-        let job = submit(&pool, move || theirs.fetch_add(1, Ordering::Relaxed));
+        let shared = Arc::clone(&runs);
+        let job = submit(&pool, move || shared.fetch_add(1, Ordering::Relaxed));
 
         let cancelled = job.cancel();
 
@@ -843,7 +848,7 @@ fn cancelling_and_starting_agree_on_who_was_first() {
 // ---- shutdown
 
 #[test]
-fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
+fn shutdown_drops_queued_jobs_and_waits_for_running_ones() {
     let pool = pool_of(2);
     let (first, second) = (hold(&pool), hold_as(&pool, dns()));
     first.wait_for_start();
@@ -852,7 +857,7 @@ fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
     let held_back: Vec<_> = (0..20).map(|_| hold_as(&pool, dns())).collect();
 
     thread::scope(|scope| {
-        let shutdown = scope.spawn(|| pool.shut_down(PATIENCE));
+        let shutdown = scope.spawn(|| pool.shut_down(TIMEOUT));
         assert!(queued.into_iter().all(|job| is_cancelled(wait(job))));
         assert!(
             held_back
@@ -869,7 +874,7 @@ fn shutdown_drops_what_is_queued_and_waits_for_what_runs() {
 }
 
 #[test]
-fn shutdown_without_grace_names_what_goes_on() {
+fn shutdown_without_grace_returns_the_running_jobs() {
     let pool = pool_of(2);
     let mut label = here();
     let line = label.location.line();
@@ -888,11 +893,11 @@ fn shutdown_without_grace_names_what_goes_on() {
         assert_eq!(running[0].location.file(), file!());
     }
     held.release();
-    assert!(pool.shut_down(PATIENCE).is_empty());
+    assert!(pool.shut_down(TIMEOUT).is_empty());
 }
 
 #[test]
-fn a_finished_job_is_never_named() {
+fn shutdown_never_returns_a_finished_job() {
     for _ in 0..500 {
         let pool = pool_of(1);
         wait(submit(&pool, || ())).unwrap();
@@ -901,7 +906,7 @@ fn a_finished_job_is_never_named() {
 }
 
 #[test]
-fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
+fn a_job_that_shutdown_does_not_return_never_begins() {
     for _ in 0..300 {
         let pool = pool_of(2);
         let jobs: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
@@ -912,13 +917,13 @@ fn a_job_not_named_by_shutdown_does_not_begin_after_it() {
             jobs.into_iter().partition(|held| held.job.has_started());
         assert_eq!(named.len(), running.len());
         named.into_iter().for_each(HeldJob::release);
-        assert!(pool.shut_down(PATIENCE).is_empty());
+        assert!(pool.shut_down(TIMEOUT).is_empty());
         assert!(!rest.iter().any(HeldJob::has_started));
     }
 }
 
 #[test]
-fn a_closed_seat_begins_no_job() {
+fn a_job_does_not_begin_on_a_closed_slot() {
     let pool = pool_of(1);
     workers(&pool).slot(0).close();
 
@@ -928,7 +933,7 @@ fn a_closed_seat_begins_no_job() {
 }
 
 #[test]
-fn a_seat_shows_its_job_from_the_claim_to_the_end() {
+fn a_slot_shows_its_job_from_the_claim_to_the_end() {
     let pool = pool_of(1);
     let slot = workers(&pool).slot(0);
     let (mut queued, job) = job(here(), || ());
@@ -945,7 +950,7 @@ fn a_seat_shows_its_job_from_the_claim_to_the_end() {
 }
 
 #[test]
-fn a_closed_seat_claims_nothing() {
+fn a_closed_slot_claims_no_job() {
     let pool = pool_of(1);
     let slot = workers(&pool).slot(0);
     let (mut queued, job) = job(here(), || ());
@@ -961,7 +966,7 @@ fn a_closed_seat_claims_nothing() {
 fn a_push_after_shutdown_is_refused() {
     let pool = pool_of(2);
     wait(submit(&pool, || ())).unwrap();
-    pool.shut_down(PATIENCE);
+    pool.shut_down(TIMEOUT);
 
     for label in [here(), dns()] {
         let (queued, job) = job(label, || ());
@@ -974,21 +979,21 @@ fn a_push_after_shutdown_is_refused() {
 }
 
 #[test]
-fn shutdown_of_an_unused_pool_is_nothing() {
-    assert!(pool_of(4).shut_down(PATIENCE).is_empty());
+fn shutdown_of_an_unused_pool_does_not_wait() {
+    assert!(pool_of(4).shut_down(TIMEOUT).is_empty());
 }
 
 #[test]
-fn shutdown_calls_idle_workers_home() {
+fn shutdown_ends_idle_workers() {
     let pool = Pool::new(Config {
         keep_alive: Duration::MAX,
         ..config(4)
     });
-    let meeting = Arc::new(Barrier::new(4));
-    let jobs = [(); 4].map(|()| meet(&pool, here(), &meeting));
+    let barrier = Arc::new(Barrier::new(4));
+    let jobs = [(); 4].map(|()| wait_at(&pool, here(), &barrier));
     jobs.into_iter().for_each(|job| wait(job).unwrap());
 
-    assert!(pool.shut_down(PATIENCE).is_empty());
+    assert!(pool.shut_down(TIMEOUT).is_empty());
 
     assert_eq!(pool.load().threads, 0);
 }
@@ -996,48 +1001,48 @@ fn shutdown_calls_idle_workers_home() {
 #[test]
 fn a_job_that_shuts_down_does_not_wait_for_itself() {
     let pool = Arc::new(pool_of(2));
-    let theirs = Arc::clone(&pool);
+    let shared = Arc::clone(&pool);
 
-    let job = submit(&pool, move || theirs.shut_down(Duration::MAX));
+    let job = submit(&pool, move || shared.shut_down(Duration::MAX));
 
     assert_eq!(wait(job).unwrap().len(), 1);
-    assert!(pool.shut_down(PATIENCE).is_empty());
+    assert!(pool.shut_down(TIMEOUT).is_empty());
 }
 
 #[test]
 fn jobs_that_shut_down_do_not_wait_for_each_other() {
     let pool = Arc::new(pool_of(4));
-    let meeting = Arc::new(Barrier::new(4 + 1));
+    let barrier = Arc::new(Barrier::new(4 + 1));
     let jobs: Vec<_> = (0..4)
         .map(|_| {
-            let (pool_too, meeting) = (Arc::clone(&pool), Arc::clone(&meeting));
+            let (pool_too, barrier) = (Arc::clone(&pool), Arc::clone(&barrier));
             submit(&pool, move || {
-                meeting.wait();
+                barrier.wait();
                 pool_too.shut_down(Duration::MAX).len()
             })
         })
         .collect();
 
-    meeting.wait();
-    assert!(pool.shut_down(PATIENCE).is_empty());
+    barrier.wait();
+    assert!(pool.shut_down(TIMEOUT).is_empty());
     for job in jobs {
         assert!((1..=4).contains(&wait(job).unwrap()));
     }
 }
 
 #[test]
-fn the_last_owner_may_be_a_job() {
+fn a_job_may_be_the_last_owner_of_the_pool() {
     let pool = Arc::new(pool_of(1));
-    let meeting = Arc::new(Barrier::new(2));
-    let (theirs, meeting_too) = (Arc::clone(&pool), Arc::clone(&meeting));
+    let barrier = Arc::new(Barrier::new(2));
+    let (shared, barrier_too) = (Arc::clone(&pool), Arc::clone(&barrier));
     let job = submit(&pool, move || {
-        meeting_too.wait();
-        drop(theirs);
+        barrier_too.wait();
+        drop(shared);
     });
     let queued = submit(&pool, || ());
 
     drop(pool);
-    meeting.wait();
+    barrier.wait();
 
     wait(job).unwrap();
     assert!(is_cancelled(wait(queued)));
@@ -1068,7 +1073,7 @@ fn a_closure_that_pushes_when_it_is_dropped_is_refused() {
 // ---- stress
 
 #[test]
-fn every_job_of_many_pushers_runs_once() {
+fn each_job_of_many_pushers_runs_once() {
     const PUSHERS: usize = 4;
     const JOBS: usize = 20_000;
     for workers in [1, 2, 4] {
@@ -1096,13 +1101,13 @@ fn every_job_of_many_pushers_runs_once() {
 }
 
 #[test]
-fn a_job_pushed_just_when_a_worker_goes_to_rest_is_seen() {
+fn a_job_pushed_when_a_worker_becomes_idle_is_not_lost() {
     one_after_the_other(&pool_of(1), 20_000);
     one_after_the_other(&pool_of(2), 20_000);
 }
 
 #[test]
-fn a_job_pushed_just_when_a_thread_ends_is_seen() {
+fn a_job_pushed_when_a_thread_ends_is_not_lost() {
     for workers in [1, 2] {
         let pool = Pool::new(Config {
             keep_alive: Duration::ZERO,
@@ -1112,8 +1117,8 @@ fn a_job_pushed_just_when_a_thread_ends_is_seen() {
     }
 }
 
-/// Runs jobs one by one, each pushed in the instant in which its predecessor ends, so that it meets
-/// the worker at any step between two jobs.
+/// Runs jobs one by one. Each is pushed when the previous one ends, so the pushes hit the worker in
+/// all steps between two jobs.
 fn one_after_the_other(pool: &Pool, jobs: usize) {
     let done = Arc::new(AtomicUsize::new(0));
     let begin = Instant::now();
@@ -1121,12 +1126,12 @@ fn one_after_the_other(pool: &Pool, jobs: usize) {
         if begin.elapsed() > ATTEMPTS_TIME_MAX {
             break;
         }
-        let theirs = Arc::clone(&done);
+        let shared = Arc::clone(&done);
         let job = submit(pool, move || {
-            theirs.fetch_add(1, Ordering::Relaxed);
+            shared.fetch_add(1, Ordering::Relaxed);
         });
         until(|| done.load(Ordering::Relaxed) > number);
-        // How far the worker comes until the next push.
+        // Varies the step that the worker has reached at the next push.
         for _ in 0..number % 64 {
             std::hint::spin_loop();
         }
@@ -1178,7 +1183,7 @@ fn submit_as<T: Send + 'static>(
     job
 }
 
-/// Waits for a job's result as a thread that parks.
+/// Parks the thread until the job ends, and returns its result.
 fn wait<T>(job: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError> {
     struct Unparker(Thread);
     impl Wake for Unparker {
@@ -1193,8 +1198,8 @@ fn wait<T>(job: impl Future<Output = Result<T, JobError>>) -> Result<T, JobError
         if let Poll::Ready(result) = job.as_mut().poll(&mut Context::from_waker(&waker)) {
             return result;
         }
-        assert!(begin.elapsed() < PATIENCE, "a job has no end");
-        thread::park_timeout(PATIENCE);
+        assert!(begin.elapsed() < TIMEOUT, "the job does not end");
+        thread::park_timeout(TIMEOUT);
     }
 }
 
@@ -1202,11 +1207,11 @@ fn poll_with<J: Future + Unpin>(job: &mut J, waker: &Waker) -> Poll<J::Output> {
     Pin::new(job).poll(&mut Context::from_waker(waker))
 }
 
-/// Waits for something that can only be looked at.
+/// Polls `condition` until it is true.
 fn until(condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < PATIENCE, "it does not come to pass");
+        assert!(begin.elapsed() < TIMEOUT, "the condition stays false");
         thread::yield_now();
     }
 }
@@ -1222,7 +1227,7 @@ fn panic_of<T>(result: Result<T, JobError>) -> Box<dyn Any + Send> {
     }
 }
 
-/// Checks that the one worker of a pool is the thread it was before.
+/// Checks that the only worker of `pool` still runs on the thread `worker`.
 fn assert_alive(pool: &Pool, worker: ThreadId) {
     assert_eq!(
         wait(submit(pool, || thread::current().id())).unwrap(),
@@ -1230,15 +1235,15 @@ fn assert_alive(pool: &Pool, worker: ThreadId) {
     );
 }
 
-/// A job that ends when all who are expected at `meeting` are there.
-fn meet(pool: &Pool, label: Label, meeting: &Arc<Barrier>) -> TestJob<()> {
-    let meeting = Arc::clone(meeting);
+/// Pushes a job that waits at `barrier`.
+fn wait_at(pool: &Pool, label: Label, barrier: &Arc<Barrier>) -> TestJob<()> {
+    let barrier = Arc::clone(barrier);
     submit_as(pool, label, move || {
-        meeting.wait();
+        barrier.wait();
     })
 }
 
-/// A job that keeps its worker until it is released, or its `HeldJob` is dropped.
+/// A job that blocks its worker until it is released, or its `HeldJob` is dropped.
 struct HeldJob {
     job: TestJob<()>,
     started: mpsc::Receiver<()>,
@@ -1253,7 +1258,7 @@ fn hold_as(pool: &Pool, label: Label) -> HeldJob {
     let (start, started) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let job = submit_as(pool, label, move || {
-        // Either end of the test may be gone already, which is a release as well.
+        // An error means that the test has dropped its end, which releases the job too.
         let _ = start.send(());
         let _ = released.recv();
     });
@@ -1266,54 +1271,52 @@ fn hold_as(pool: &Pool, label: Label) -> HeldJob {
 
 impl HeldJob {
     fn wait_for_start(&self) {
-        self.started
-            .recv_timeout(PATIENCE)
-            .expect("the job begins at last");
+        self.started.recv_timeout(TIMEOUT).expect("the job begins");
     }
 
     fn has_started(&self) -> bool {
         self.job.has_started()
     }
 
-    fn let_go(&mut self) {
+    fn unblock(&mut self) {
         self.release = None;
     }
 
-    /// Lets the job end, and leaves it: begun or not, it may run to its end.
+    /// Unblocks the job and waits for its end.
     fn release(mut self) {
-        self.let_go();
+        self.unblock();
         wait(self.job).unwrap();
     }
 }
 
-/// Panics when it is dropped, and tells where that was.
-struct Bomb(mpsc::Sender<ThreadId>);
+/// Panics when it is dropped, and sends the id of the thread that dropped it.
+struct PanicsOnDrop(mpsc::Sender<ThreadId>);
 
-impl Bomb {
-    fn new() -> (Bomb, mpsc::Receiver<ThreadId>) {
+impl PanicsOnDrop {
+    fn new() -> (PanicsOnDrop, mpsc::Receiver<ThreadId>) {
         let (sender, receiver) = mpsc::channel();
-        (Bomb(sender), receiver)
+        (PanicsOnDrop(sender), receiver)
     }
 }
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
-        // Whoever waits for it may be gone.
+        // The test may have dropped the receiver.
         let _ = self.0.send(thread::current().id());
         panic!("a destructor panics");
     }
 }
 
-/// Panics when it is dropped, with a payload that does so too.
-struct DoubleBomb(mpsc::Sender<ThreadId>);
+/// Panics when it is dropped, with a payload that panics when it is dropped.
+struct PanicsInPayload(mpsc::Sender<ThreadId>);
 
-impl Drop for DoubleBomb {
+impl Drop for PanicsInPayload {
     fn drop(&mut self) {
-        panic::panic_any(Bomb(self.0.clone()));
+        panic::panic_any(PanicsOnDrop(self.0.clone()));
     }
 }
 
-/// Makes both ends of a job that can be awaited with any waker, and cancelled.
+/// Makes both ends of a job that can be awaited with any waker, and can be cancelled.
 fn job<T: Send + 'static>(
     label: Label,
     f: impl FnOnce() -> T + Send + 'static,
@@ -1329,7 +1332,7 @@ struct TestJob<T> {
     ticket: Arc<Mutex<JobProgress>>,
 }
 
-/// How far a job has come, and who waits for its end.
+/// The progress of a job, and the waker of the task that waits for its end.
 enum JobProgress {
     Queued(Option<Waker>),
     Started(Option<Waker>),
@@ -1344,7 +1347,7 @@ enum JobError {
 }
 
 impl<T> TestJob<T> {
-    /// Keeps the job from beginning. False: it has begun.
+    /// Prevents the job from beginning. Returns false if it has begun.
     fn cancel(&self) -> bool {
         let mut progress = self.ticket.lock().unwrap();
         match &*progress {
@@ -1379,7 +1382,7 @@ impl<T> Future for TestJob<T> {
         let result = self.result.poll();
         assert!(
             result.is_ready(),
-            "the end is told of before the result is there"
+            "the ticket was woken before the result was ready"
         );
         result.map_err(|panic| panic.map_or(JobError::Cancelled, JobError::Panicked))
     }
@@ -1413,22 +1416,22 @@ impl JobTicket for Mutex<JobProgress> {
     }
 }
 
-/// A ticket that wakes a waker when it is told.
-struct Punched {
+/// A ticket that wakes a waker .
+struct WakerTicket {
     is_cancelled: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Punched {
+impl WakerTicket {
     fn of<W: Wake + Send + Sync + 'static>(wake: &Arc<W>) -> Arc<Self> {
-        Arc::new(Punched {
+        Arc::new(WakerTicket {
             is_cancelled: AtomicBool::new(false),
             waker: Mutex::new(Some(Waker::from(Arc::clone(wake)))),
         })
     }
 }
 
-impl JobTicket for Punched {
+impl JobTicket for WakerTicket {
     fn start(&self) -> bool {
         !self.is_cancelled.load(Ordering::Relaxed)
     }
@@ -1443,17 +1446,17 @@ impl JobTicket for Punched {
 
     fn wake(self: Arc<Self>) {
         let waker = self.waker.lock().unwrap().take();
-        waker.expect("it is told once").wake();
+        waker.expect("it is woken once").wake();
     }
 }
 
-/// A waker that notes which threads wake it.
+/// A waker that records which threads wake it.
 #[derive(Default)]
-struct Witness {
+struct WakeLog {
     woken_by: Mutex<Vec<ThreadId>>,
 }
 
-impl Wake for Witness {
+impl Wake for WakeLog {
     fn wake(self: Arc<Self>) {
         self.woken_by.lock().unwrap().push(thread::current().id());
     }
