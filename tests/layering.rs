@@ -364,7 +364,7 @@ impl SourceFile {
 
     /// Whether there are only tests in it: they may name what they like.
     fn is_of_tests(&self) -> bool {
-        self.path.ends_with("tests.rs")
+        self.path.ends_with("tests.rs") || self.module.iter().any(|name| name == "tests")
     }
 
     /// The text without comments and without the tests at its end.
