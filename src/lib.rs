@@ -1,28 +1,29 @@
 //! A single-threaded async runtime in the shape of Node's event loop.
 //!
-//! One thread runs every task. The loop goes round in *ticks* of five phases, always in the same
-//! order; what would block goes to a small pool of worker threads, and its result comes back as an
-//! event.
+//! One thread runs every task. Its event loop runs in *ticks* of five phases, always in the same
+//! order:
 //!
 //! ```text
 //!    ┌─> timers ── every timer whose deadline has passed
-//!    │   pending ─ what an earlier tick had to leave over
+//!    │   pending ─ work that an earlier phase had no budget for
 //!    │   poll ──── wait for the OS; sockets, worker results, other threads, signals
 //!    │   check ─── set_immediate and yield_now
-//!    └── close ─── what was closed is released, and those who wait for it are told
+//!    └── close ─── closed resources are released, and tasks that wait for this are woken
 //! ```
+//!
+//! Blocking work runs on a small pool of worker threads. Its results arrive in the poll phase.
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! #[quintet::main]
 //! async fn main() {
-//!     // Tasks need not be `Send`.
+//!     // A task. It need not be `Send`.
 //!     let task = quintet::spawn(async {
 //!         quintet::time::sleep(Duration::from_millis(1)).await;
 //!         "slept"
 //!     });
-//!     // What blocks goes to a worker thread.
+//!     // A blocking job, on a worker thread.
 //!     let job = quintet::spawn_blocking(|| (1..=20u64).product::<u64>());
 //!
 //!     assert_eq!(task.await.unwrap(), "slept");
@@ -32,42 +33,49 @@
 //!
 //! # The order of events
 //!
-//! What happens when is written down, and tested; the page [`order`] explains it with small programs.
-//! In short: each event of a phase wakes its task, which runs at once, and then the tasks which that
-//! has made ready run, first in first out, before the next event. A phase works on what was there
-//! when it began, and budgets see to it that nothing starves. What is cancelled or closed is not
-//! delivered any more. The example `tick_order` prints the phases as they pass.
+//! The order of events is documented and tested; [`order`] explains its rules with small programs.
+//! In brief:
 //!
-//! # Where things are
+//! - Each event of a phase wakes its task, which runs at once. Then all tasks that this made ready
+//!   run, in FIFO order, before the next event.
+//! - A phase handles what was there when it began. Later additions wait for the next tick.
+//! - Budgets prevent any task or phase from starving the others.
+//! - Events of what is cancelled or closed are no longer delivered.
 //!
-//! - [`order`]: what runs when. It is a page to read.
-//! - [`runtime`]: the [`Runtime`](runtime::Runtime) and the ways to run it, its builder, the handle for
-//!   other threads, what is alive and what it waits for.
+//! The example `tick_order` prints the phases of one tick.
+//!
+//! # Modules
+//!
+//! - [`order`]: the rules about the order of events.
+//! - [`runtime`]: the [`Runtime`](runtime::Runtime) and the ways to run it, its
+//!   [`Builder`](runtime::Builder), the [`Handle`](runtime::Handle) for other threads, dumps and
+//!   reports.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
-//! - [`time`]: sleeping, timeouts, intervals, and paused time for tests.
-//! - [`net`]: TCP. [`fs`]: files. [`signal`]: Ctrl-C and the like. [`io`]: the traits they share.
+//! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
+//! - [`net`]: TCP. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]: the traits that they
+//!   share.
+//! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): hyper's runtime traits.
 //!
 //! # Threads
 //!
-//! Futures stay on the thread of their loop, and are dropped there; so they may hold an `Rc`. The
-//! types of this crate (sockets, files, sleeps, join handles) are `Send` and `Sync` all the same,
-//! because they hold keys into the loop and not parts of it. Libraries that ask for `Send` take
-//! them.
+//! A future stays on the thread of its loop and is dropped there, so it may hold an `Rc`. The types
+//! of this crate (sockets, files, sleeps, join handles) are `Send` and `Sync`, because they hold
+//! keys into the loop and not parts of it. So they work with libraries that require `Send`.
 //!
 //! # Platforms
 //!
 //! Linux on 64-bit machines.
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("quintet runs on Linux so far");
+compile_error!("quintet supports only Linux so far");
 
 #[macro_use]
 mod assert_impl;
 
-// In reading order, from the door to the leaves.
+// In reading order: first what users call, then each layer below it.
 #[doc(hidden)]
 pub mod __private;
 pub mod order;
@@ -110,7 +118,7 @@ pub use quintet_macros::{main, test};
 pub use runtime::block_on;
 pub use task::{spawn, spawn as spawn_local};
 
-/// The README's program, compiled.
+/// Compiles the program in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,14 +1,17 @@
-//! Callbacks, checkpoints and budgets: what runs after what within a tick.
+//! Within a phase: callbacks, checkpoints, snapshots and budgets.
+//!
+//! The programs use `log` and `run` from the [overview](super).
 //!
 //! # Callbacks and checkpoints
 //!
-//! A *callback* is one event of a phase: one expired timer, one ready socket, one result of a
-//! worker, one immediate, one close. It wakes its task, and that task is polled at once.
+//! A *callback* is one event of a phase: one expired timer, one ready socket, one worker result,
+//! one immediate, or one close. It wakes the task that waits for the event, and the loop polls that
+//! task at once.
 //!
-//! The *ready queue* holds the tasks that were made ready by running code: they were spawned, or
-//! woken by a channel, or a task that they join has ended. First in, first out; there is just this
-//! one queue. It is drained after each callback, before the next callback of the same phase. That
-//! is the *checkpoint*.
+//! The *ready queue* holds the tasks that running code has made ready: they were spawned, were
+//! woken by a channel, or join a task that has ended. There is one such queue, and it is FIFO.
+//! After each callback the loop drains it, before the next callback of the same phase. This is the
+//! *checkpoint*.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -26,26 +29,28 @@
 //!     spawn(async {
 //!         sleep(Duration::from_millis(5)).await;
 //!         log("a");
-//!         spawn(async { log("made-by-a") });
+//!         spawn(async { log("spawned-by-a") });
 //!     });
 //!     spawn(async {
 //!         sleep(Duration::from_millis(5)).await;
 //!         log("b");
 //!     });
 //! });
-//! assert_eq!(order, "a made-by-a b");
+//! assert_eq!(order, "a spawned-by-a b");
 //! ```
 //!
-//! [`spawn`](crate::spawn) never polls the new task inside of the call, and a wake never polls
-//! anything: both put a task at the end of the queue. One event that wakes several tasks (a reader
-//! and a writer of one socket, say) is one callback: they run one after the other, readers first,
-//! and then comes the checkpoint.
+//! [`spawn`](crate::spawn) and wakes never poll a task inside the call. Both append the task to the
+//! ready queue.
 //!
-//! # The beginning
+//! If one event wakes several tasks, for example a reader and a writer of the same socket, this is
+//! one callback: the loop polls the tasks one after the other, readers first, and then makes the
+//! checkpoint.
 //!
-//! The root, which is the future of [`block_on`](crate::block_on) or the first task that you spawn,
-//! is a task like others. It and everything it makes ready runs before the first tick; and the
-//! first tick begins with timers. So these two are not a race:
+//! # The first tick
+//!
+//! The root task is the future of [`block_on`](crate::block_on), or the first task that you spawn.
+//! It is an ordinary task. The loop runs it, and everything that it makes ready, before the first
+//! tick; and the first tick begins with timers. So the order of a timer and an immediate is fixed:
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -71,14 +76,14 @@
 //! assert_eq!(order, "root timeout immediate");
 //! ```
 //!
-//! `block_on` returns as soon as its future is done. What else is ready then stays where it is, for
-//! the next `block_on` or [`run`](crate::runtime::Runtime::run).
+//! `block_on` returns as soon as its future is done. Tasks that are still ready then stay in the
+//! queue, for the next `block_on` or [`run`](crate::runtime::Runtime::run).
 //!
 //! # Snapshots
 //!
-//! A phase works on what was there when it began. What is added meanwhile waits for the next tick:
-//! a timer that a timer arms, an immediate that an immediate sets, a close that a close asks for.
-//! So no phase can keep the others waiting by feeding itself.
+//! A phase handles what was there when it began. What is added while it runs waits for the next
+//! tick: a timer that is armed by a timer, an immediate that is set by an immediate, a close that
+//! is asked for by a close. So no phase can starve the others by adding work to itself.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -109,19 +114,22 @@
 //!
 //! # Budgets
 //!
-//! No task can keep the loop to itself, as long as its polls come to an end:
+//! As long as each poll of a task returns, no task can starve the loop:
 //!
-//! - A phase polls at most [`phase_budget`](crate::runtime::Builder::phase_budget) tasks. Those
-//!   that are still ready go to the next tick's *pending* phase, oldest first. Due timers,
-//!   immediates and closes over the budget stay first in their own queues. Pending is the one phase
+//! - **Each phase has a budget.** A phase polls at most
+//!   [`phase_budget`](crate::runtime::Builder::phase_budget) tasks. Tasks that are still ready go
+//!   to the *pending* phase of the next tick, which runs them oldest first. Due timers, immediates
+//!   and closes over the budget stay at the front of their own queues. Pending is the only phase
 //!   with a single checkpoint, at its end.
-//! - A task does at most 128 operations in one poll, where 16 KiB count as one more; `read`,
-//!   `accept`, a join, the end of a sleep are operations. The next one says "not yet", and the task
-//!   goes on in the next pending phase.
-//! - Poll leaves for timers, by way of check and close, when one is due: it looks every 64
-//!   callbacks, and after each that was expensive.
+//! - **Each poll of a task has a budget.** In one poll, a task completes at most 128 operations,
+//!   such as a `read`, an `accept`, a join or the end of a sleep; each 16 KiB moved count as one
+//!   more. The next operation returns [`Pending`](std::task::Poll::Pending), and the task continues
+//!   in the next pending phase.
+//! - **Poll yields to timers.** Poll checks for due timers every 64 callbacks, and after each
+//!   expensive callback. If a timer is due, poll ends, and the timers phase follows after check and
+//!   close.
 //!
-//! So a task that wakes itself for ever holds up nobody:
+//! So a task that always wakes itself does not delay timers or immediates:
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());

@@ -1,10 +1,12 @@
-//! Cancelling, panics and the end: what happens when something ends.
+//! Cancellation, panics, the end of a run, and shutdown.
 //!
-//! # Cancelling
+//! The programs use `log` and `run` from the [overview](super).
 //!
-//! What one callback cancels, drops or closes is not delivered afterwards, not even in the same
-//! phase, and not even if the OS had already reported it. A file descriptor that is used again
-//! never sees the events of its former owner.
+//! # Cancellation
+//!
+//! What one callback cancels, drops or closes is not delivered afterwards: not in the same phase,
+//! and not even if the OS has already reported it. If the OS reuses a file descriptor, its new
+//! owner never sees the events of the old one.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -21,40 +23,41 @@
 //!
 //! let order = run(async {
 //!     let second = Duration::from_secs(1);
-//!     let later = spawn(sleep(2 * second));
-//!     let victim = later.abort_handle();
+//!     let sleeper = spawn(sleep(2 * second));
+//!     let abort_handle = sleeper.abort_handle();
 //!     spawn(async move {
 //!         sleep(second).await;
 //!         log("first");
-//!         victim.abort();
+//!         abort_handle.abort();
 //!     });
 //!     spawn(async move {
-//!         log(if later.await.is_err() { "cancelled" } else { "slept" });
+//!         log(if sleeper.await.is_err() { "cancelled" } else { "slept" });
 //!     });
 //!     yield_now().await;
-//!     // Both are due in the same phase.
+//!     // Both timers are due in the same phase.
 //!     drop(advance(3 * second));
 //! });
 //! assert_eq!(order, "first cancelled");
 //! ```
 //!
-//! [`abort`](crate::task::JoinHandle::abort) marks the task and wakes it. Where it next stands in
-//! the queue its future is dropped, never inside of the call; then those who join it are told. A
-//! task that ends in the very poll in which it is aborted has ended.
+//! [`abort`](crate::task::JoinHandle::abort) marks the task and wakes it. When the task's turn in
+//! the queue comes, the loop drops its future, never inside the call of `abort`; then it wakes the
+//! tasks that join it. A task that completes in the same poll in which it is aborted has completed.
 //!
-//! # Alive
+//! # The end of a run
 //!
-//! [`run`](crate::runtime::Runtime::run) goes round until nothing *referenced* is alive. Alive are
+//! [`run`](crate::runtime::Runtime::run) returns when nothing *referenced* keeps the loop alive.
+//! These keep it alive:
 //!
 //! - an armed timer, a socket or a signal stream on which a task waits;
-//! - a blocking job or a file operation that has not been delivered;
-//! - tasks that are ready, immediates and closes;
-//! - a [`KeepAlive`](crate::runtime::KeepAlive) guard, which another thread holds that is going to
-//!   send something.
+//! - a blocking job or a file operation whose result has not been delivered;
+//! - ready tasks, immediates and closes;
+//! - a [`KeepAlive`](crate::runtime::KeepAlive) guard, held by another thread that will send
+//!   something.
 //!
-//! `unref()` takes a timer, a socket, a job or a whole task out of that count, and `ref_()` puts it
-//! back. When nothing is alive the [`before_exit`](crate::runtime::before_exit) hooks are called;
-//! if they start something, the loop goes on.
+//! `unref()` excludes a timer, a socket, a job or a whole task from this, and `ref_()` includes it
+//! again. When nothing keeps the loop alive, it calls the
+//! [`before_exit`](crate::runtime::before_exit) hooks. If they start something, the loop continues.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -85,9 +88,10 @@
 //! assert_eq!(order, "beat beat slept before-exit");
 //! ```
 //!
-//! A task that waits for another task or for a channel keeps nothing alive by itself. If such a
-//! task is left at the end, and nothing could ever wake it, `run` does not hang and does not say
-//! that all is well. It answers with the tasks, where they were spawned and what they wait for:
+//! A task that waits for another task or for a channel does not keep the loop alive by itself. If
+//! such a task is left at the end, and nothing can wake it, `run` returns the error
+//! [`Stalled`](crate::runtime::Stalled), which lists the tasks, where they were spawned, and what
+//! they wait for:
 //!
 //! ```
 //! use futures::channel::oneshot;
@@ -101,15 +105,15 @@
 //! assert_eq!(stalled.tasks().len(), 1);
 //! ```
 //!
-//! `block_on` goes on waiting instead, for another thread may hold a waker. It uses no processor
-//! time then, and says so once, in a [`Report`](crate::runtime::Report).
+//! `block_on` continues to wait instead, because another thread may hold a waker. It uses no CPU
+//! time then, and sends one [`Report`](crate::runtime::Report) about it.
 //!
 //! # Panics
 //!
-//! A panic stays in its task. Whoever joins the task gets it; if nobody does, it is reported with
-//! the task's name and where it was spawned, or ends the runtime, as [you
-//! like](crate::runtime::UnhandledPanic). The checkpoint still comes, and nothing that was queued
-//! is lost.
+//! A panic stays in its task. The task's join handle returns it. If the handle is gone, the panic
+//! is reported with the task's name and where it was spawned, or it ends the runtime, as set by
+//! [`UnhandledPanic`](crate::runtime::UnhandledPanic). The checkpoint still follows, and nothing
+//! that was queued is lost.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -124,28 +128,33 @@
 //! use quintet::time::{Duration, sleep};
 //!
 //! let order = run(async {
-//!     let unlucky = spawn(async {
+//!     let panics = spawn(async {
 //!         sleep(Duration::ZERO).await;
 //!         log("a");
-//!         spawn(async { log("made-by-a") });
+//!         spawn(async { log("spawned-by-a") });
 //!         std::panic::resume_unwind(Box::new("oh"));
 //!     });
 //!     spawn(async {
 //!         sleep(Duration::ZERO).await;
 //!         log("b");
 //!     });
-//!     assert!(unlucky.await.unwrap_err().is_panic());
+//!     assert!(panics.await.unwrap_err().is_panic());
 //!     log("joined");
 //! });
-//! assert_eq!(order, "a made-by-a joined b");
+//! assert_eq!(order, "a spawned-by-a joined b");
 //! ```
 //!
-//! # The end
+//! # Shutdown
 //!
-//! When a runtime is dropped it refuses new tasks, drops all futures in the order in which they
-//! were spawned, runs the close phase, drops the jobs that wait for a worker, and gives those that
-//! are running a [grace](crate::runtime::Builder::shutdown_grace). Before all that it calls the
-//! [`on_exit`](crate::runtime::on_exit) hooks.
+//! When a runtime is dropped, it does this in order:
+//!
+//! 1. It calls the [`on_exit`](crate::runtime::on_exit) hooks.
+//! 2. It refuses new tasks.
+//! 3. It drops all futures, in the order in which their tasks were spawned.
+//! 4. It runs the close phase.
+//! 5. It drops the jobs that wait for a worker.
+//! 6. It waits for the running jobs, up to a [grace
+//!    period](crate::runtime::Builder::shutdown_grace).
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -161,9 +170,9 @@
 //! use quintet::runtime::{Builder, on_exit};
 //! use quintet::spawn;
 //!
-//! struct Logs(&'static str);
+//! struct LogOnDrop(&'static str);
 //!
-//! impl Drop for Logs {
+//! impl Drop for LogOnDrop {
 //!     fn drop(&mut self) {
 //!         log(self.0);
 //!     }
@@ -173,9 +182,9 @@
 //! runtime.block_on(async {
 //!     on_exit(|_code| log("on-exit"));
 //!     for name in ["first", "second"] {
-//!         let guard = Logs(name);
+//!         let guard = LogOnDrop(name);
 //!         spawn(async move {
-//!             let _held = guard;
+//!             let _guard = guard;
 //!             pending::<()>().await;
 //!         });
 //!     }

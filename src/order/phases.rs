@@ -1,12 +1,16 @@
-//! Timers, poll and close: what each phase does.
+//! The phases one by one: timers, poll and close.
+//!
+//! The programs use `log` and `run` from the [overview](super).
 //!
 //! # Timers
 //!
-//! Timers fire in the order of their deadlines, and those with the same deadline in the order in
-//! which they were armed; a timer is armed when it is first polled, or
-//! [reset](crate::time::Sleep::reset). A deadline that has passed already counts from its arming,
-//! so nobody overtakes those who wait. No timer fires early, and none is rounded:
-//! `sleep(Duration::ZERO)` is due in the next timers phase, and `Duration::MAX` never.
+//! Timers fire in the order of their deadlines. Timers with the same deadline fire in the order in
+//! which they were armed; a timer is armed when it is first polled, and when it is
+//! [reset](crate::time::Sleep::reset). A deadline that has already passed when the timer is armed
+//! counts as the time of arming, so that the timer does not overtake others that are due.
+//!
+//! No timer fires early, and no deadline is rounded: `sleep(Duration::ZERO)` is due in the next
+//! timers phase, and `sleep(Duration::MAX)` never completes.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -31,7 +35,7 @@
 //!     log_after(20, "twenty");
 //!     log_after(10, "ten");
 //!     log_after(10, "ten-again");
-//!     // By now all are overdue, however late that is.
+//!     // Let the tasks arm their timers. Then make all timers overdue.
 //!     quintet::task::yield_now().await;
 //!     drop(advance(Duration::from_secs(1)));
 //! });
@@ -39,18 +43,18 @@
 //! ```
 //!
 //! An [`interval`](crate::time::interval) is aligned to its start, and skips the ticks that it
-//! missed. A [`timeout`](crate::time::timeout) that expires lets its future try once more: data
-//! that came while the thread was busy is not lost.
+//! missed. A [`timeout`](crate::time::timeout) that expires polls its future once more, so that
+//! data which arrived while the thread was busy is not lost.
 //!
 //! # Poll
 //!
-//! Poll waits until something happens, but not at all if anything is ready, pending, in check or in
-//! close, and no longer than until the next deadline. The clock is read again for this, so the time
-//! that your tasks take is not added to anybody's sleep.
+//! Poll waits until something happens, but not longer than until the next deadline. It does not
+//! wait at all if something is ready, in pending, in check or in close. The clock is read again
+//! before the wait, so the time that tasks take is not added to any sleep.
 //!
-//! It delivers ready sockets first, in the kernel's order; then results of workers and what other
-//! threads have sent, in the order of their arrival; signals last. A worker's result is never there
-//! earlier, however fast the worker was. And a wake from another thread always comes this way:
+//! Poll first delivers ready sockets, in the kernel's order; then worker results and what other
+//! threads have sent, in the order of arrival; and signals last. A worker result is always
+//! delivered here, even if the worker was fast. So is a wake from another thread:
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -76,7 +80,7 @@
 //!     spawn(async {
 //!         sleep(Duration::ZERO).await;
 //!         log("timers");
-//!         // It has sent by the time it is joined, but poll comes later.
+//!         // The message has been sent when `join` returns, but poll comes later.
 //!         std::thread::spawn(|| send.send(())).join().unwrap().unwrap();
 //!         spawn(async { log("checkpoint") });
 //!     });
@@ -84,11 +88,11 @@
 //! assert_eq!(order, "timers checkpoint poll check");
 //! ```
 //!
-//! # Closing
+//! # Close
 //!
-//! A socket that is dropped is closed at once, on whatever thread. So it is by `close().await`,
-//! which then ends in the close phase, after check and before the next timers. An operation that
-//! still waits for the socket answers an error before that.
+//! A socket that is dropped is closed at once, on whichever thread it is dropped. `close().await`
+//! also closes it at once, and completes in the close phase, after check and before the next
+//! timers. An operation that still waits on the socket returns an error before that.
 //!
 //! ```
 //! # thread_local!(static LOG: std::cell::RefCell<Vec<&'static str>> = Default::default());
@@ -108,13 +112,13 @@
 //!     let addr = listener.local_addr().unwrap();
 //!     let closed = spawn(async {
 //!         listener.close().await;
-//!         log("told");
+//!         log("closed");
 //!     });
 //!     set_immediate(move || {
 //!         assert!(std::net::TcpStream::connect(addr).is_err());
-//!         log("refused-already");
+//!         log("refused");
 //!     });
 //!     closed.await.unwrap();
 //! });
-//! assert_eq!(order, "refused-already told");
+//! assert_eq!(order, "refused closed");
 //! ```
