@@ -181,6 +181,8 @@ pub(crate) struct EventLoop {
     phase_budget: u32,
     is_measuring: bool,
     rng: Option<Rc<Rng>>,
+    /// Chooses where a poll of `select!` begins, without a seed.
+    branches: Rng,
     /// Whether a paused clock jumps to the next deadline when there is nothing else to do.
     pub(crate) auto_advance: Cell<bool>,
     /// How often the loop has gone round.
@@ -251,6 +253,7 @@ impl EventLoop {
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,
             rng,
+            branches: Rng::new(0),
             auto_advance: Cell::new(settings.auto_advance),
             ticks: Cell::new(0),
             exit_code: Cell::new(None),
@@ -340,6 +343,11 @@ impl EventLoop {
 
     /// Runs jobs here, under a seed: some of those that wait, in any order. Their results come home
     /// as those of workers do.
+    /// Chooses one of `count` branches.
+    pub(crate) fn any_branch(&self, count: usize) -> usize {
+        self.rng.as_deref().unwrap_or(&self.branches).below(count)
+    }
+
     fn run_inline_jobs(&self, rng: &Rng) {
         let mut jobs = self.shared.pool.take_inline_jobs();
         if jobs.is_empty() {

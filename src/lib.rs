@@ -86,6 +86,7 @@ pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod io;
+mod macros;
 pub mod net;
 pub mod signal;
 pub mod sync;

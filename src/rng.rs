@@ -18,6 +18,11 @@ impl Rng {
         }
     }
 
+    /// A seed with which the sequence continues.
+    pub(crate) fn into_seed(self) -> u64 {
+        self.state.get()
+    }
+
     fn next(&self) -> u64 {
         let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.state.set(state);

@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "what users await",
         &[
-            "blocking", "fs", "hyper", "io", "net", "signal", "sync", "task", "time",
+            "blocking", "fs", "hyper", "io", "macros", "net", "signal", "sync", "task", "time",
         ],
     ),
     ("runtimes", &["runtime"]),

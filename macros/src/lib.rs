@@ -10,6 +10,7 @@
 mod args;
 mod expand;
 mod parse;
+mod pattern;
 
 use proc_macro::TokenStream;
 
@@ -181,4 +182,13 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Entry::Test, args, item)
+}
+
+/// Turns a pattern into one that matches a reference to the same value: takes away `ref`, `mut` and `&`.
+///
+/// For `select!`, which looks whether an output matches before it moves the output.
+#[doc(hidden)]
+#[proc_macro]
+pub fn borrowed_pattern(pattern: TokenStream) -> TokenStream {
+    pattern::borrowed(pattern)
 }
