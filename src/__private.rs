@@ -131,7 +131,7 @@ fn build_or_panic(build: impl FnOnce(&mut Builder) -> io::Result<Runtime>) -> Ru
 /// For `select!`, `join!` and `try_join!`.
 pub use crate::macros::{Start, in_order, poll_branches, rotate};
 pub use futures::future::maybe_done;
-pub use quintet_macros::borrowed_pattern;
+pub use quintet_macros::{borrowed_pattern, error_at, located_at};
 
 /// For `task_local!`: it is used in crates without std, too.
 pub use std::thread_local;

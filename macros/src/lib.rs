@@ -9,6 +9,7 @@
 
 mod args;
 mod expand;
+mod located;
 mod parse;
 mod pattern;
 
@@ -191,4 +192,19 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn borrowed_pattern(pattern: TokenStream) -> TokenStream {
     pattern::borrowed(pattern)
+}
+
+/// Places tokens where the user wrote something: `located_at!({ place } tokens…)`. What the compiler says about
+/// the tokens then points there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn located_at(input: TokenStream) -> TokenStream {
+    located::at(input)
+}
+
+/// An error where the user wrote something: `error_at!("message", place…)`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn error_at(input: TokenStream) -> TokenStream {
+    located::error(input)
 }

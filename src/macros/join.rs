@@ -38,7 +38,9 @@ macro_rules! join {
         $( let $name = $future; )+
         $(
             let mut $name = ::core::pin::pin!($crate::__private::maybe_done(
-                ::core::future::IntoFuture::into_future($name)
+                $crate::__private::located_at!(
+                { $future } ::core::future::IntoFuture::into_future($name)
+            )
             ));
         )+
         let mut next = 0;
@@ -120,7 +122,9 @@ macro_rules! try_join {
         let result = {
             $(
                 let mut $name = ::core::pin::pin!($crate::__private::maybe_done(
-                    ::core::future::IntoFuture::into_future($name)
+                    $crate::__private::located_at!(
+                { $future } ::core::future::IntoFuture::into_future($name)
+            )
                 ));
             )+
             let mut next = 0;

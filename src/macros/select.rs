@@ -143,7 +143,23 @@ thread_local! {
 /// ```
 #[macro_export]
 macro_rules! select {
-    // All branches are parsed: the names, `select!` in detail.
+    () => {
+        ::core::compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
+    };
+    (biased;) => {
+        ::core::compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
+    };
+    (biased; else => $else:expr $(,)?) => { $else };
+    (else => $else:expr $(,)?) => { $else };
+    (biased; $($input:tt)+) => { $crate::__select!(@names First $($input)+) };
+    ($($input:tt)+) => { $crate::__select!(@names Any $($input)+) };
+}
+
+/// The branches of [`select!`](crate::select), one by one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select {
+    // All branches are parsed: the names, the expansion.
     (@run $start:ident { $else:expr } $( ($name:ident) ($pattern:pat) ($future:expr) ($condition:expr) ($handler:expr) )+) => {{
         #[allow(non_camel_case_types, clippy::allow_attributes_without_reason)]
         enum Output<$($name),+> {
@@ -155,7 +171,9 @@ macro_rules! select {
             // First by itself, so that temporaries which it refers to live on.
             $( let $name = $future; )+
             $(
-                let mut $name = ::core::pin::pin!(::core::future::IntoFuture::into_future($name));
+                let mut $name = ::core::pin::pin!($crate::__private::located_at!(
+                    { $future } ::core::future::IntoFuture::into_future($name)
+                ));
             )+
             ::core::future::poll_fn(|cx| {
                 $crate::__private::poll_branches(cx, enabled.len(), $crate::__private::Start::$start, |cx, start| {
@@ -205,54 +223,61 @@ macro_rules! select {
 
     // The end of the input, without and with `else`.
     (@parse $start:ident { $($names:ident)* } { $($branches:tt)+ }) => {
-        $crate::select!(@run $start {
+        $crate::__select!(@run $start {
             ::core::panic!("all branches of `select!` are disabled, and there is no `else`")
         } $($branches)+)
     };
     (@parse $start:ident { $($names:ident)* } { $($branches:tt)+ } else => $else:expr $(,)?) => {
-        $crate::select!(@run $start { $else } $($branches)+)
+        $crate::__select!(@run $start { $else } $($branches)+)
     };
 
     // One branch, for which a name is left. Its handler is a block, or ends at a comma or at the end.
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr, if $condition:expr => $handler:block, $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) ($condition) ($handler) } $($rest)*)
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr => $handler:block, $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) (true) ($handler) } $($rest)*)
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr, if $condition:expr => $handler:block $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) ($condition) ($handler) } $($rest)*)
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr => $handler:block $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) (true) ($handler) } $($rest)*)
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr, if $condition:expr => $handler:expr) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) ($condition) ($handler) })
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr => $handler:expr) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) (true) ($handler) })
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr, if $condition:expr => $handler:expr, $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) ($condition) ($handler) } $($rest)*)
     };
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr => $handler:expr, $($rest:tt)*) => {
-        $crate::select!(@parse $start { $($names)* }
+        $crate::__select!(@parse $start { $($names)* }
             { $($branches)* ($name) ($pattern) ($future) (true) ($handler) } $($rest)*)
+    };
+    // What cannot be parsed.
+    (@parse $start:ident { $($names:ident)* } { $($branches:tt)* } else => $($rest:tt)*) => {
+        $crate::__private::error_at!("`else` is the last branch of `select!`", $($rest)*)
+    };
+    (@parse $start:ident { $($names:ident)+ } { $($branches:tt)* } $pattern:pat = $future:expr $(, $($rest:tt)*)?) => {
+        $crate::__private::error_at!("a branch of `select!` needs a handler: `pattern = future => handler`", $pattern)
     };
     // A branch, but no name is left.
     (@parse $start:ident { } { $($branches:tt)+ } $($rest:tt)+) => {
@@ -260,7 +285,7 @@ macro_rules! select {
     };
 
     (@names $start:ident $($input:tt)+) => {
-        $crate::select!(@parse $start {
+        $crate::__select!(@parse $start {
             __b0 __b1 __b2 __b3 __b4 __b5 __b6 __b7 __b8 __b9 __b10 __b11 __b12 __b13 __b14 __b15
             __b16 __b17 __b18 __b19 __b20 __b21 __b22 __b23 __b24 __b25 __b26 __b27 __b28 __b29 __b30
             __b31 __b32 __b33 __b34 __b35 __b36 __b37 __b38 __b39 __b40 __b41 __b42 __b43 __b44 __b45
@@ -268,17 +293,6 @@ macro_rules! select {
             __b61 __b62 __b63
         } { } $($input)+)
     };
-
-    () => {
-        ::core::compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
-    };
-    (biased;) => {
-        ::core::compile_error!("`select!` needs at least one branch: `pattern = future => handler`")
-    };
-    (biased; else => $else:expr $(,)?) => { $else };
-    (else => $else:expr $(,)?) => { $else };
-    (biased; $($input:tt)+) => { $crate::select!(@names First $($input)+) };
-    ($($input:tt)+) => { $crate::select!(@names Any $($input)+) };
 }
 
 /// The branch that a poll of `select!` begins with.

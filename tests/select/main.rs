@@ -1,7 +1,5 @@
 //! `select!`, `join!`, `try_join!` and `pin!`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod join;
 mod pin;
 mod select;

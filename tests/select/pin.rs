@@ -11,7 +11,7 @@ fn variables_and_values_are_pinned() {
         let first = ready(1);
         let second = async { 2 };
         pin!(first, second);
-        let _: Pin<&mut _> = first.as_mut();
+        let first: Pin<&mut _> = first.as_mut();
         assert_eq!((first.await, second.await), (1, 2));
 
         pin! {

@@ -1,0 +1,71 @@
+fn main() {
+    quintet::block_on(async {
+        quintet::select! {
+            () = std::future::ready(()) => {} // 0
+            () = std::future::ready(()) => {} // 1
+            () = std::future::ready(()) => {} // 2
+            () = std::future::ready(()) => {} // 3
+            () = std::future::ready(()) => {} // 4
+            () = std::future::ready(()) => {} // 5
+            () = std::future::ready(()) => {} // 6
+            () = std::future::ready(()) => {} // 7
+            () = std::future::ready(()) => {} // 8
+            () = std::future::ready(()) => {} // 9
+            () = std::future::ready(()) => {} // 10
+            () = std::future::ready(()) => {} // 11
+            () = std::future::ready(()) => {} // 12
+            () = std::future::ready(()) => {} // 13
+            () = std::future::ready(()) => {} // 14
+            () = std::future::ready(()) => {} // 15
+            () = std::future::ready(()) => {} // 16
+            () = std::future::ready(()) => {} // 17
+            () = std::future::ready(()) => {} // 18
+            () = std::future::ready(()) => {} // 19
+            () = std::future::ready(()) => {} // 20
+            () = std::future::ready(()) => {} // 21
+            () = std::future::ready(()) => {} // 22
+            () = std::future::ready(()) => {} // 23
+            () = std::future::ready(()) => {} // 24
+            () = std::future::ready(()) => {} // 25
+            () = std::future::ready(()) => {} // 26
+            () = std::future::ready(()) => {} // 27
+            () = std::future::ready(()) => {} // 28
+            () = std::future::ready(()) => {} // 29
+            () = std::future::ready(()) => {} // 30
+            () = std::future::ready(()) => {} // 31
+            () = std::future::ready(()) => {} // 32
+            () = std::future::ready(()) => {} // 33
+            () = std::future::ready(()) => {} // 34
+            () = std::future::ready(()) => {} // 35
+            () = std::future::ready(()) => {} // 36
+            () = std::future::ready(()) => {} // 37
+            () = std::future::ready(()) => {} // 38
+            () = std::future::ready(()) => {} // 39
+            () = std::future::ready(()) => {} // 40
+            () = std::future::ready(()) => {} // 41
+            () = std::future::ready(()) => {} // 42
+            () = std::future::ready(()) => {} // 43
+            () = std::future::ready(()) => {} // 44
+            () = std::future::ready(()) => {} // 45
+            () = std::future::ready(()) => {} // 46
+            () = std::future::ready(()) => {} // 47
+            () = std::future::ready(()) => {} // 48
+            () = std::future::ready(()) => {} // 49
+            () = std::future::ready(()) => {} // 50
+            () = std::future::ready(()) => {} // 51
+            () = std::future::ready(()) => {} // 52
+            () = std::future::ready(()) => {} // 53
+            () = std::future::ready(()) => {} // 54
+            () = std::future::ready(()) => {} // 55
+            () = std::future::ready(()) => {} // 56
+            () = std::future::ready(()) => {} // 57
+            () = std::future::ready(()) => {} // 58
+            () = std::future::ready(()) => {} // 59
+            () = std::future::ready(()) => {} // 60
+            () = std::future::ready(()) => {} // 61
+            () = std::future::ready(()) => {} // 62
+            () = std::future::ready(()) => {} // 63
+            () = std::future::ready(()) => {} // 64
+        }
+    });
+}

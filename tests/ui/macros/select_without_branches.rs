@@ -1,0 +1,6 @@
+fn main() {
+    quintet::block_on(async {
+        quintet::select! {}
+        quintet::select! { biased; }
+    });
+}
