@@ -12,6 +12,8 @@ Measures quintet beside its peers.
     --quick              smaller amounts and fewer rounds
     --rounds N           how often each workload runs on each runtime (5; 3 with --quick)
     --pin                server and load on a CPU each
+    --one-cpu            all processes on one CPU
+    --markdown           the rows and columns of the tables in README.md, as Markdown
     --json FILE          everything that was measured, for programs
     --svg FILE           a chart of some of it
   list                 the names of workloads and runtimes
@@ -33,6 +35,8 @@ pub(crate) struct Args {
     pub(crate) runtimes: Vec<String>,
     pub(crate) quick: bool,
     pub(crate) pin: bool,
+    pub(crate) one_cpu: bool,
+    pub(crate) markdown: bool,
     pub(crate) check: bool,
     pub(crate) write: bool,
     pub(crate) help: bool,
@@ -92,6 +96,8 @@ impl Args {
         Some(match name {
             "--quick" => &mut self.quick,
             "--pin" => &mut self.pin,
+            "--one-cpu" => &mut self.one_cpu,
+            "--markdown" => &mut self.markdown,
             "--check" => &mut self.check,
             "--write" => &mut self.write,
             "--cold" => &mut self.cold,

@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::child::{Outcome, Run};
 use crate::measure::{Percentiles, Sample};
 use crate::progress::Progress;
+use crate::run::pin;
 use crate::runtimes::{FLOOR, NAMES, NODE, QUINTET};
 use crate::workloads::{ALL, Metric, Workload};
 use crate::{machine, report};
@@ -32,6 +33,16 @@ impl Cell {
     /// The middle of all rounds.
     pub(crate) fn median(&self, metric: Metric) -> Option<f64> {
         median(self.values(metric))
+    }
+
+    /// How far the rounds lie apart: the largest value less the smallest, as a share of the
+    /// figure. `None` if there is no figure, or if it is zero.
+    pub(crate) fn spread(&self, metric: Metric) -> Option<f64> {
+        let figure = self.figure(metric).filter(|figure| *figure > 0.0)?;
+        let values = self.values(metric);
+        let smallest = values.iter().copied().reduce(f64::min)?;
+        let largest = values.into_iter().reduce(f64::max)?;
+        Some((largest - smallest) / figure)
     }
 
     fn values(&self, metric: Metric) -> Vec<f64> {
@@ -95,13 +106,26 @@ impl Results {
 
 /// The command `compare`.
 pub(crate) fn compare(args: &Args) -> Result<(), String> {
-    let runtimes = chosen_runtimes(args, NAMES)?;
-    let workloads: Vec<_> = ALL.iter().filter(|one| args.wants(one.id)).collect();
+    let default = if args.markdown {
+        report::README_RUNTIMES
+    } else {
+        NAMES
+    };
+    let runtimes = chosen_runtimes(args, default)?;
+    let wanted = |id: &str| args.wants(id) && (!args.markdown || report::is_in_readme(id));
+    let workloads: Vec<_> = ALL.iter().filter(|one| wanted(one.id)).collect();
     if workloads.is_empty() {
-        return Err(format!("no workload is called so\n{}", list()));
+        return Err(format!("no workload has such a name\n{}", list()));
+    }
+    if args.one_cpu {
+        pin(0)?;
     }
     let results = measure(args, runtimes, &workloads);
-    print!("{}", report::text(&results));
+    if args.markdown {
+        print!("{}", report::markdown(&results));
+    } else {
+        print!("{}", report::text(&results));
+    }
     write(args.json.as_deref(), || report::json(&results))?;
     write(args.svg.as_deref(), || report::chart(&results))
 }
@@ -228,6 +252,23 @@ mod tests {
         assert_eq!(cell.figure(Metric::Bytes), Some(25.0));
         assert_eq!(cell.latency(|latency| latency.max), Some(250.0));
         assert_eq!(Cell::default().figure(Metric::Cpu), None);
+    }
+
+    #[test]
+    fn the_spread_is_a_share_of_the_figure() {
+        let cell = cell(&[300, 100, 200, 900]);
+
+        // From 10 to 90 ns, of 10.
+        assert_eq!(cell.spread(Metric::Cpu), Some(8.0));
+        // From 10 to 90 bytes, of 25.
+        assert_eq!(cell.spread(Metric::Bytes), Some(3.2));
+        assert_eq!(Cell::default().spread(Metric::Cpu), None);
+    }
+
+    #[test]
+    fn one_round_has_no_spread_and_nothing_has_none() {
+        assert_eq!(cell(&[100]).spread(Metric::Cpu), Some(0.0));
+        assert_eq!(cell(&[0, 10]).spread(Metric::Cpu), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// Processors, kernel.
 pub(crate) fn describe() -> String {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let cores = cpus();
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo
         .lines()
@@ -19,6 +19,19 @@ pub(crate) fn describe() -> String {
         .map_or("an unknown processor", |(_, model)| model.trim());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{cores} × {model}, Linux {}", kernel.trim())
+}
+
+/// The number of processors, whether or not this process may run on each.
+pub(crate) fn cpus() -> usize {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let listed = cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    match listed {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        listed => listed,
+    }
 }
 
 /// What the first line of `program --version` says. `None` if there is no such program.

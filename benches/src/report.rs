@@ -3,6 +3,7 @@
 mod chart;
 mod json;
 mod plot;
+mod readme;
 mod svg;
 mod table;
 
@@ -14,6 +15,7 @@ use crate::runtimes::{QUINTET, TOKIO};
 pub(crate) use chart::chart;
 pub(crate) use json::{growth as growth_json, json};
 pub(crate) use plot::{Panel, Series, plot};
+pub(crate) use readme::{RUNTIMES as README_RUNTIMES, is_in_readme, markdown};
 pub(crate) use table::{Table, number};
 
 /// The tables, and what is to be known about them.
@@ -40,26 +42,43 @@ fn figures(results: &Results) -> Table {
             let mut row = vec![line.workload.title.to_owned(), metric.unit().to_owned()];
             for (cell, runtime) in line.cells.iter().zip(&results.runtimes) {
                 row.push(match cell.figure(*metric) {
-                    Some(value) if *runtime == TOKIO => number(value),
-                    Some(value) => number(value) + &ratio(Some(value), tokio),
+                    Some(value) => {
+                        let tokio = tokio.filter(|_| *runtime != TOKIO);
+                        let notes = [ratio(Some(value), tokio), percent(cell.spread(*metric))];
+                        number(value) + &in_parentheses(&notes)
+                    }
                     None if cell.failed.is_some() => "failed".to_owned(),
                     None => "–".to_owned(),
                 });
             }
             let ours = results.figure(line, QUINTET, *metric);
-            let best = ratio(ours, results.best_peer(line, *metric));
-            row.push(best.trim().trim_matches(['(', ')']).to_owned());
+            row.push(ratio(ours, results.best_peer(line, *metric)));
             table.row(row);
         }
     }
     table
 }
 
-/// ` (0.5)`, or nothing if there is nothing to compare.
+/// `0.50`, or nothing if there is nothing to compare.
 fn ratio(value: Option<f64>, base: Option<f64>) -> String {
     match (value, base) {
-        (Some(value), Some(base)) if base > 0.0 => format!(" ({:.2})", value / base),
+        (Some(value), Some(base)) if base > 0.0 => format!("{:.2}", value / base),
         _ => String::new(),
+    }
+}
+
+/// `5 %`, or nothing if there is no share.
+fn percent(share: Option<f64>) -> String {
+    share.map_or(String::new(), |share| format!("{:.0} %", share * 100.0))
+}
+
+/// ` (a, b)` without those that are empty, or nothing.
+fn in_parentheses(notes: &[String]) -> String {
+    let notes: Vec<_> = notes.iter().filter(|note| !note.is_empty()).collect();
+    match &*notes {
+        [] => String::new(),
+        [one] => format!(" ({one})"),
+        [one, other, ..] => format!(" ({one}, {other})"),
     }
 }
 
@@ -98,10 +117,10 @@ fn footer(results: &Results) -> String {
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
     let mut text = format!(
-        "In parentheses: the ratio to tokio; less is better everywhere. Times are the smallest of {}\n\
-         rounds, all else the median; runtimes took turns in each round. \"ns CPU\" is user and system\n\
-         time of the process with the runtime, worker threads included; with a server, of the server\n\
-         alone. \"–\": the runtime has nothing for it.\n\
+        "In parentheses: the ratio to tokio, and how far the rounds lie apart; less is better everywhere.\n\
+         Times are the smallest of {} rounds, all else the median; runtimes took turns in each round.\n\
+         \"ns CPU\" is user and system time of the process with the runtime, worker threads included;\n\
+         with a server, of the server alone. \"–\": the runtime has nothing for it.\n\
          {}; {}; release profile, default settings.\n\
          {}.\n",
         results.rounds,
@@ -121,7 +140,7 @@ fn footer(results: &Results) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ratio, text};
+    use super::{in_parentheses, percent, ratio, text};
     use crate::compare::{Cell, Line, Results};
     use crate::measure::{Percentiles, Sample};
     use crate::workloads::find;
@@ -160,8 +179,8 @@ mod tests {
     fn the_table_has_figures_ratios_and_reasons() {
         let text = text(&results());
 
-        assert!(text.contains("| 2000 (0.40) |"), "{text}");
-        assert!(text.contains(" 5000 |"), "{text}");
+        assert!(text.contains("| 2000 (0.40, 0 %) |"), "{text}");
+        assert!(text.contains(" 5000 (0 %) |"), "{text}");
         assert!(text.contains(" – |"), "{text}");
         assert!(text.contains(" failed |"), "{text}");
         assert!(text.contains("on glommio: no ring"), "{text}");
@@ -172,8 +191,21 @@ mod tests {
 
     #[test]
     fn a_ratio_needs_something_to_compare_with() {
-        assert_eq!(ratio(Some(3.0), Some(2.0)), " (1.50)");
+        assert_eq!(ratio(Some(3.0), Some(2.0)), "1.50");
         assert_eq!(ratio(Some(3.0), Some(0.0)), "");
         assert_eq!(ratio(None, Some(2.0)), "");
+    }
+
+    #[test]
+    fn notes_that_are_empty_take_no_room() {
+        let empty = String::new;
+
+        assert_eq!(percent(Some(0.046)), "5 %");
+        assert_eq!(in_parentheses(&[empty(), percent(Some(0.0))]), " (0 %)");
+        assert_eq!(
+            in_parentheses(&["0.40".to_owned(), "5 %".to_owned()]),
+            " (0.40, 5 %)"
+        );
+        assert_eq!(in_parentheses(&[empty(), percent(None)]), "");
     }
 }

@@ -6,6 +6,7 @@ use std::{io, process};
 use crate::args::Args;
 use crate::child::UNSUPPORTED;
 use crate::compare::list;
+use crate::machine;
 use crate::measure::Sample;
 use crate::runtimes;
 use crate::server::Service;
@@ -61,9 +62,9 @@ fn run_here(workload: &Workload, runtime: &str, args: &Args) -> io::Result<Optio
     }
 }
 
-/// Keeps this process to one CPU, if the machine has it.
-fn pin(cpu: usize) -> Result<(), String> {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+/// Restricts this process, and those that it starts, to one CPU.
+pub(crate) fn pin(cpu: usize) -> Result<(), String> {
+    let cpus = machine::cpus();
     let mut set = rustix::thread::CpuSet::new();
     set.set(cpu % cpus);
     rustix::thread::sched_setaffinity(None, &set).map_err(|error| error.to_string())

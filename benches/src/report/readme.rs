@@ -1,0 +1,272 @@
+//! The tables of README.md, as Markdown.
+
+use super::{in_parentheses, percent};
+use crate::compare::{Cell, Line, Results};
+use crate::machine;
+use crate::runtimes::{FLOOR, NODE, QUINTET, TOKIO, TOKIO_SYNC};
+use crate::workloads::Metric;
+
+/// The runtimes that the tables need, and the floor, for the chart.
+pub(crate) const RUNTIMES: &[&str] = &[
+    QUINTET, TOKIO_SYNC, TOKIO, "smol", "monoio", "compio", NODE, FLOOR,
+];
+
+/// A table: its columns and its rows.
+struct Part {
+    /// Each runtime, and how the table calls it.
+    columns: &'static [(&'static str, &'static str)],
+    /// Each workload, and how the table calls it. The row is the first metric of the workload.
+    rows: &'static [(&'static str, &'static str)],
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        columns: &[
+            (QUINTET, "quintet"),
+            (TOKIO, "tokio"),
+            ("smol", "smol"),
+            ("monoio", "monoio"),
+            ("compio", "compio"),
+            (NODE, "Node"),
+        ],
+        rows: &[
+            ("spawn-join", "spawn and join"),
+            ("spawn-join-1000", "the same, 1000 in flight"),
+            ("self-wake-100", "a task wakes itself, 100 tasks"),
+            ("ping-pong", "two tasks over a channel"),
+            ("timers-100k", "100 thousand sleeps in a second"),
+            ("timer-cancel", "a sleep set and dropped"),
+            ("sleep-100us", "a sleep of 100 µs: late by"),
+            ("blocking-1", "`spawn_blocking`, one by one"),
+            ("blocking-1000", "the same, 1000 in flight"),
+            ("read-4k", "a cached file of 4 KiB, read"),
+            ("read-4k-64", "the same, 64 in flight"),
+            ("thread-wake", "round trip with a thread"),
+            ("echo-1-64", "TCP echo of 64 bytes, 1 connection"),
+            ("echo-64-64", "the same, 64 connections"),
+            ("echo-1000-64", "the same, 1000 connections"),
+            ("churn", "connect, echo, close"),
+            ("http-64", "HTTP hello by hyper, 64 connections"),
+            ("idle-task", "memory of an idle task, bytes"),
+            ("idle-connection", "memory of an idle connection, bytes"),
+        ],
+    },
+    Part {
+        columns: &[
+            (QUINTET, "quintet"),
+            (TOKIO_SYNC, "tokio's `sync` on quintet"),
+            (TOKIO, "tokio"),
+            ("smol", "smol"),
+        ],
+        rows: &[
+            ("oneshot", "`oneshot`, waited for"),
+            ("mpsc", "`mpsc` of 16, a message"),
+            ("watch-8", "`watch`, 8 receivers"),
+            ("broadcast-8", "`broadcast`, 8 receivers"),
+            ("mutex", "`Mutex`, 1 task"),
+            ("mutex-8", "`Mutex`, 8 tasks"),
+            ("rwlock-read", "`RwLock`, 1 reader"),
+            ("semaphore", "`Semaphore`, 1 task"),
+            ("semaphore-8", "`Semaphore` of 4, 8 tasks"),
+            ("notify", "`Notify`, waited for"),
+            ("waiters-8", "8 tasks wait for one socket"),
+        ],
+    },
+];
+
+/// A figure that exceeds the smallest of its row by no more than this share is bold like it.
+const LEVEL: f64 = 0.02;
+
+/// Whether a table of README.md has a row for the workload.
+pub(crate) fn is_in_readme(id: &str) -> bool {
+    PARTS
+        .iter()
+        .flat_map(|part| part.rows)
+        .any(|(row, _)| *row == id)
+}
+
+/// The tables, and the machine that they were measured on.
+pub(crate) fn markdown(results: &Results) -> String {
+    let mut text = String::new();
+    for part in PARTS {
+        text += &table(results, part);
+    }
+    let versions: Vec<_> = machine::versions()
+        .into_iter()
+        .filter(|(name, _)| results.runtimes.contains(&&**name))
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    text + &format!(
+        "{} rounds on {}; {}; {}.\n",
+        results.rounds,
+        machine::describe(),
+        machine::version_of("rustc").unwrap_or_else(|| "rustc unknown".to_owned()),
+        versions.join(", "),
+    )
+}
+
+/// One table, and an empty line. Nothing if no row of it was measured.
+fn table(results: &Results, part: &Part) -> String {
+    let rows: Vec<_> = part
+        .rows
+        .iter()
+        .filter_map(|(id, title)| {
+            let line = results.lines.iter().find(|line| line.workload.id == *id)?;
+            Some(row(results, part, line, title))
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let titles: Vec<_> = part.columns.iter().map(|(_, title)| *title).collect();
+    let rule = "---|".repeat(part.columns.len() + 1);
+    format!("| | {} |\n|{rule}\n{}\n", titles.join(" | "), rows.concat())
+}
+
+fn row(results: &Results, part: &Part, line: &Line, title: &str) -> String {
+    let metric = line.workload.metrics[0];
+    let cells: Vec<Option<&Cell>> = part
+        .columns
+        .iter()
+        .map(|(runtime, _)| {
+            let column = results.runtimes.iter().position(|name| name == runtime)?;
+            Some(&line.cells[column])
+        })
+        .collect();
+    let figure = |cell: &Option<&Cell>| (*cell)?.figure(metric);
+    let smallest = cells.iter().filter_map(figure).reduce(f64::min);
+    let tokio = results.figure(line, TOKIO, metric);
+    let mut text = format!("| {title} |");
+    for ((runtime, _), cell) in part.columns.iter().zip(&cells) {
+        let value = figure(cell);
+        let shown = match value {
+            None => "–".to_owned(),
+            Some(value) => {
+                let base = tokio.filter(|_| *runtime != TOKIO);
+                let is_least = smallest.is_some_and(|least| value <= least * (1.0 + LEVEL));
+                let bold = if is_least { "**" } else { "" };
+                let spread = percent(cell.and_then(|cell| cell.spread(metric)));
+                format!(
+                    "{bold}{}{bold}{}",
+                    shown(metric, value, base),
+                    in_parentheses(&[spread])
+                )
+            }
+        };
+        text += &format!(" {shown} |");
+    }
+    text + "\n"
+}
+
+/// CPU time as a ratio to that of tokio, and in its unit if there is none; all else in its unit.
+fn shown(metric: Metric, value: f64, tokio: Option<f64>) -> String {
+    match (metric, tokio) {
+        (Metric::Cpu, Some(tokio)) => format!("{:.2}", value / tokio),
+        (Metric::Cpu | Metric::Wall, _) if value < 9999.5 => format!("{value:.0} ns"),
+        (Metric::Cpu | Metric::Wall, _) => format!("{:.0} µs", value / 1e3),
+        (Metric::Median, _) => format!("{value:.0} µs"),
+        (Metric::Bytes | Metric::Load, _) => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PARTS, RUNTIMES, is_in_readme, markdown};
+    use crate::compare::{Cell, Line, Results};
+    use crate::measure::{Percentiles, Sample};
+    use crate::runtimes::NAMES;
+    use crate::workloads::{ALL, Metric};
+
+    /// A row with one operation a round, on quintet, tokio and Node. Node has nothing for it.
+    fn line(id: &str, quintet: &[u64], tokio: &[u64]) -> Line {
+        let cell = |values: &[u64]| Cell {
+            samples: values
+                .iter()
+                .map(|value| Sample {
+                    operations: 1,
+                    cpu_ns: *value,
+                    bytes: *value,
+                    latency: Percentiles::of(&mut [*value * 1000]),
+                    ..Sample::default()
+                })
+                .collect(),
+            failed: None,
+        };
+        Line {
+            workload: ALL.iter().find(|workload| workload.id == id).unwrap(),
+            operations: 1,
+            cells: vec![cell(quintet), cell(tokio), Cell::default()],
+        }
+    }
+
+    fn results(lines: Vec<Line>) -> Results {
+        Results {
+            runtimes: vec!["quintet", "tokio", "node"],
+            rounds: 2,
+            lines,
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_ratio_with_its_spread() {
+        let text = markdown(&results(vec![
+            line("spawn-join", &[110, 100], &[500, 400]),
+            line("churn", &[101_000], &[100_000]),
+        ]));
+
+        assert!(
+            text.starts_with(
+                "| | quintet | tokio | smol | monoio | compio | Node |\n|---|---|---|---|---|---|---|\n"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("| spawn and join | **0.25** (10 %) | 400 ns (25 %) | – | – | – | – |\n"),
+            "{text}"
+        );
+        // One hundredth more is level.
+        assert!(
+            text.contains("| connect, echo, close | **1.01** (0 %) | **100 µs** (0 %) |"),
+            "{text}"
+        );
+        // No row of the other table was measured.
+        assert!(!text.contains("tokio's `sync`"), "{text}");
+        assert!(text.contains("2 rounds on "), "{text}");
+    }
+
+    #[test]
+    fn all_else_is_in_its_unit() {
+        let text = markdown(&results(vec![
+            line("sleep-100us", &[32, 34], &[990]),
+            line("idle-task", &[200], &[328]),
+        ]));
+
+        assert!(
+            text.contains("| **33 µs** (6 %) | 990 µs (0 %) |"),
+            "{text}"
+        );
+        assert!(text.contains("| **200** (0 %) | 328 (0 %) |"), "{text}");
+    }
+
+    #[test]
+    fn each_row_and_column_exists() {
+        for part in PARTS {
+            for (id, _) in part.rows {
+                let workload = ALL.iter().find(|workload| workload.id == *id);
+                let metric = workload.map(|workload| workload.metrics[0]);
+                assert!(
+                    metric.is_some_and(|metric| metric != Metric::Load),
+                    "{id}: {metric:?}"
+                );
+                assert!(is_in_readme(id));
+            }
+            for (runtime, _) in part.columns {
+                assert!(RUNTIMES.contains(runtime), "{runtime}");
+            }
+        }
+        assert!(!is_in_readme("idle-server"));
+        if cfg!(feature = "peers") {
+            assert!(RUNTIMES.iter().all(|runtime| NAMES.contains(runtime)));
+        }
+    }
+}
