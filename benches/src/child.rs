@@ -64,7 +64,7 @@ impl Run<'_> {
         let text = match output.recv_timeout(LIMIT) {
             Ok(text) => text,
             Err(RecvTimeoutError::Timeout) => {
-                end(&mut child);
+                kill(&mut child);
                 let seconds = LIMIT.as_secs();
                 return Ok(Outcome::Failed(format!("not done after {seconds} s")));
             }
@@ -83,13 +83,13 @@ impl Run<'_> {
             .recv_timeout(Duration::from_secs(1))
             .unwrap_or_default();
         Ok(Outcome::Failed(
-            complaint(&errors).unwrap_or_else(|| status.to_string()),
+            last_error(&errors).unwrap_or_else(|| status.to_string()),
         ))
     }
 
     /// The command line of the run.
     pub(crate) fn command(self) -> io::Result<Command> {
-        let mut command = if self.runtime == runtimes::NODE && self.workload.is_here() {
+        let mut command = if self.runtime == runtimes::NODE && self.workload.is_in_process() {
             let mut command = node("run.js");
             command.arg(self.workload.id);
             command
@@ -120,7 +120,7 @@ pub(crate) fn node(file: &str) -> Command {
 }
 
 /// What a runtime said last before it gave up: the message of a panic, if there was one.
-fn complaint(errors: &str) -> Option<String> {
+fn last_error(errors: &str) -> Option<String> {
     let mut lines = errors.lines().filter(|line| !line.trim().is_empty());
     let said = match errors.lines().position(|line| line.contains("panicked at")) {
         Some(at) => errors.lines().nth(at + 1),
@@ -145,7 +145,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
 }
 
 /// Ends a process that went on too long. A server that it started ends by itself: its input does.
-fn end(child: &mut Child) {
+fn kill(child: &mut Child) {
     // It may have ended meanwhile.
     let _ = child.kill();
     let _ = child.wait();
@@ -153,14 +153,14 @@ fn end(child: &mut Child) {
 
 #[cfg(test)]
 mod tests {
-    use super::complaint;
+    use super::last_error;
 
     #[test]
     fn a_panic_is_told_by_its_message() {
         let errors = "\nthread 'main' panicked at src/x.rs:1:2:\nno ring: EPERM\nnote: run with\n";
 
-        assert_eq!(complaint(errors).as_deref(), Some("no ring: EPERM"));
-        assert_eq!(complaint("first\nlast\n\n").as_deref(), Some("last"));
-        assert_eq!(complaint("\n"), None);
+        assert_eq!(last_error(errors).as_deref(), Some("no ring: EPERM"));
+        assert_eq!(last_error("first\nlast\n\n").as_deref(), Some("last"));
+        assert_eq!(last_error("\n"), None);
     }
 }

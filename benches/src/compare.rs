@@ -14,13 +14,13 @@ const ROUNDS_QUICK: u64 = 3;
 
 /// What all rounds of a workload on a runtime have measured.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cell {
+pub(crate) struct Rounds {
     pub(crate) samples: Vec<Sample>,
     /// Why there is none, if that is so for another reason than that the runtime lacks something.
     pub(crate) failed: Option<String>,
 }
 
-impl Cell {
+impl Rounds {
     /// The figure for the table. Of times it is the smallest of all rounds: what else the machine
     /// does only ever adds to them. Of all else it is the median.
     pub(crate) fn figure(&self, metric: Metric) -> Option<f64> {
@@ -71,10 +71,10 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 /// One workload on all runtimes, in their order.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct Row {
     pub(crate) workload: &'static Workload,
     pub(crate) operations: u64,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) cells: Vec<Rounds>,
 }
 
 /// Everything that was measured.
@@ -82,24 +82,24 @@ pub(crate) struct Line {
 pub(crate) struct Results {
     pub(crate) runtimes: Vec<&'static str>,
     pub(crate) rounds: u64,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Results {
-    /// What a runtime was measured at, in a line of the results.
-    pub(crate) fn figure(&self, line: &Line, runtime: &str, metric: Metric) -> Option<f64> {
+    /// What a runtime was measured at, in a row of the results.
+    pub(crate) fn figure(&self, row: &Row, runtime: &str, metric: Metric) -> Option<f64> {
         let column = self.runtimes.iter().position(|name| *name == runtime)?;
-        line.cells[column].figure(metric)
+        row.cells[column].figure(metric)
     }
 
     /// The smallest figure of all that are neither quintet nor the floor.
-    pub(crate) fn best_peer(&self, line: &Line, metric: Metric) -> Option<f64> {
+    pub(crate) fn best_peer(&self, row: &Row, metric: Metric) -> Option<f64> {
         let peers = self
             .runtimes
             .iter()
             .filter(|name| ![QUINTET, FLOOR].contains(name));
         peers
-            .filter_map(|name| self.figure(line, name, metric))
+            .filter_map(|name| self.figure(row, name, metric))
             .reduce(f64::min)
     }
 }
@@ -172,45 +172,45 @@ fn measure(args: &Args, runtimes: Vec<&'static str>, workloads: &[&'static Workl
     let rounds = args
         .rounds
         .unwrap_or(if args.quick { ROUNDS_QUICK } else { ROUNDS });
-    let mut lines: Vec<Line> = workloads
+    let mut rows: Vec<Row> = workloads
         .iter()
-        .map(|workload| Line {
+        .map(|workload| Row {
             workload,
             operations: args.operations.unwrap_or(if args.quick {
                 workload.quick
             } else {
                 workload.operations
             }),
-            cells: vec![Cell::default(); runtimes.len()],
+            cells: vec![Rounds::default(); runtimes.len()],
         })
         .collect();
-    let total = lines.len() * runtimes.len() * usize::try_from(rounds).unwrap_or(1);
+    let total = rows.len() * runtimes.len() * usize::try_from(rounds).unwrap_or(1);
     let mut progress = Progress::new(total);
     for round in 0..rounds {
-        for line in &mut lines {
+        for row in &mut rows {
             for place in 0..runtimes.len() {
                 let column = (place + usize::try_from(round).unwrap_or(0)) % runtimes.len();
                 let runtime = runtimes[column];
-                progress.next(&format!("{} on {runtime}", line.workload.title));
+                progress.next(&format!("{} on {runtime}", row.workload.title));
                 let run = Run {
                     runtime,
-                    workload: line.workload,
-                    operations: line.operations,
+                    workload: row.workload,
+                    operations: row.operations,
                     live: None,
                     pin: args.pin,
                 };
-                line.cells[column].take(round, run);
+                row.cells[column].take(round, run);
             }
         }
     }
     Results {
         runtimes,
         rounds,
-        lines,
+        rows,
     }
 }
 
-impl Cell {
+impl Rounds {
     /// Runs it once more, unless that cannot help.
     fn take(&mut self, round: u64, run: Run<'_>) {
         if round > 0 && self.samples.is_empty() {
@@ -226,10 +226,10 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Metric, median};
+    use super::{Metric, Rounds, median};
     use crate::measure::{Percentiles, Sample};
 
-    fn cell(cpu: &[u64]) -> Cell {
+    fn cell(cpu: &[u64]) -> Rounds {
         let sample = |cpu: &u64| Sample {
             operations: 10,
             cpu_ns: *cpu,
@@ -237,7 +237,7 @@ mod tests {
             latency: Percentiles::of(&mut [*cpu * 1000]),
             ..Sample::default()
         };
-        Cell {
+        Rounds {
             samples: cpu.iter().map(sample).collect(),
             failed: None,
         }
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(cell.median(Metric::Cpu), Some(25.0));
         assert_eq!(cell.figure(Metric::Bytes), Some(25.0));
         assert_eq!(cell.latency(|latency| latency.max), Some(250.0));
-        assert_eq!(Cell::default().figure(Metric::Cpu), None);
+        assert_eq!(Rounds::default().figure(Metric::Cpu), None);
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(cell.spread(Metric::Cpu), Some(8.0));
         // From 10 to 90 bytes, of 25.
         assert_eq!(cell.spread(Metric::Bytes), Some(3.2));
-        assert_eq!(Cell::default().spread(Metric::Cpu), None);
+        assert_eq!(Rounds::default().spread(Metric::Cpu), None);
     }
 
     #[test]

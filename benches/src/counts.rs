@@ -5,20 +5,20 @@
 //! A figure is the difference between a run of 3 n operations and one of n, divided by 2 n. So what
 //! it takes to start and end a process, and a runtime, does not count.
 
-mod kept;
+mod file;
 mod tools;
 
 use std::fs;
 use std::path::PathBuf;
 
-use self::kept::{Kept, Verdict};
+use self::file::{Counts, Verdict};
 use self::tools::Tool;
 use crate::args::Args;
 use crate::machine;
 use crate::progress::Progress;
 use crate::report::Table;
 use crate::runtimes::{QUINTET, TOKIO_SYNC};
-use crate::workloads::{Task, Work, find};
+use crate::workloads::{InProcess, Work, find};
 
 /// What is counted: the workload, how many operations n are (0 where that count means nothing), for
 /// instructions and for system calls.
@@ -55,9 +55,9 @@ const COUNTED: &[(&str, u64, u64)] = &[
     ("idle", 0, 50),
 ];
 
-/// What is shown and kept, but depends on the machine: on a file system that cannot answer from its
+/// What is shown and counts, but depends on the machine: on a file system that cannot answer from its
 /// cache at once, and so on how worker threads meet.
-const NOT_JUDGED: &[&str] = &["read-4k"];
+const NOT_CHECKED: &[&str] = &["read-4k"];
 
 /// Rows in which our `sync` takes at most as many instructions as tokio's on our loop.
 const AT_MOST_TOKIO: &[&str] = &["oneshot", "watch-8", "broadcast-8", "mutex"];
@@ -69,8 +69,8 @@ fn by_tokio_sync(id: &str) -> String {
 
 /// The rows of a workload: of quintet, and of tokio's `sync` where there is a primitive to compare.
 fn rows(id: &str) -> Vec<(String, &'static str)> {
-    let is_primitive =
-        find(id).is_some_and(|workload| matches!(workload.work, Work::Here(Task::Primitive(_))));
+    let is_primitive = find(id)
+        .is_some_and(|workload| matches!(workload.work, Work::InProcess(InProcess::Primitive(_))));
     let mut rows = vec![(id.to_owned(), QUINTET)];
     if is_primitive {
         rows.push((by_tokio_sync(id), TOKIO_SYNC));
@@ -82,8 +82,8 @@ fn rows(id: &str) -> Vec<(String, &'static str)> {
 pub(crate) fn counts(args: &Args) -> Result<(), String> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/counts.toml"));
     let stored = match fs::read_to_string(&path) {
-        Ok(text) => Kept::parse(&text)?,
-        Err(_) => Kept::default(),
+        Ok(text) => Counts::parse(&text)?,
+        Err(_) => Counts::default(),
     };
     let measured = measure(args)?;
     let table = table(&stored, &measured);
@@ -109,10 +109,10 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
 }
 
 /// Fails where something costs clearly more than it did.
-fn check(stored: &Kept, measured: &Kept) -> Result<(), String> {
-    let mut verdicts = kept::compare(stored, measured);
+fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
+    let mut verdicts = file::compare(stored, measured);
     let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
-    verdicts.retain(|(_, id, _)| !NOT_JUDGED.contains(&&**id) && !of_tokio.contains(id));
+    verdicts.retain(|(_, id, _)| !NOT_CHECKED.contains(&&**id) && !of_tokio.contains(id));
     let above = above_tokio(measured);
     if !above.is_empty() {
         println!(
@@ -121,8 +121,9 @@ fn check(stored: &Kept, measured: &Kept) -> Result<(), String> {
         );
     }
     let name = |(tool, id, _): &(Tool, String, Verdict)| {
-        let figure = |kept: &Kept| {
-            kept.get(*tool, id)
+        let figure = |counts: &Counts| {
+            counts
+                .get(*tool, id)
                 .map_or("–".to_owned(), |it| tool.shown(it))
         };
         let (before, now) = (figure(stored), figure(measured));
@@ -164,8 +165,8 @@ fn check(stored: &Kept, measured: &Kept) -> Result<(), String> {
     Err(complaint)
 }
 
-fn measure(args: &Args) -> Result<Kept, String> {
-    let mut measured = Kept::of(&machine::version_of("rustc").unwrap_or_default());
+fn measure(args: &Args) -> Result<Counts, String> {
+    let mut measured = Counts::of(&machine::version_of("rustc").unwrap_or_default());
     let wanted: Vec<_> = COUNTED.iter().filter(|(id, ..)| args.wants(id)).collect();
     if wanted.is_empty() {
         let names: Vec<_> = COUNTED.iter().map(|(id, ..)| *id).collect();
@@ -204,7 +205,7 @@ fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
 }
 
 /// The instructions of our `sync` and of tokio's on our loop.
-fn beside_tokio(measured: &Kept) -> Table {
+fn beside_tokio(measured: &Counts) -> Table {
     let mut table = Table::new(["instructions per operation"]);
     for column in ["quintet", "tokio's sync", "ratio"] {
         table.column(column);
@@ -223,7 +224,7 @@ fn beside_tokio(measured: &Kept) -> Table {
 }
 
 /// The rows of [`AT_MOST_TOKIO`] that do not hold, with both figures.
-fn above_tokio(measured: &Kept) -> Vec<String> {
+fn above_tokio(measured: &Counts) -> Vec<String> {
     let above = |id: &&str| {
         let (ours, theirs) = both(measured, id)?;
         (ours > theirs).then(|| format!("{id} ({ours:.0} : {theirs:.0})"))
@@ -232,13 +233,13 @@ fn above_tokio(measured: &Kept) -> Vec<String> {
 }
 
 /// The instructions of a primitive of ours and of tokio's, if both were counted.
-fn both(measured: &Kept, id: &str) -> Option<(f64, f64)> {
+fn both(measured: &Counts, id: &str) -> Option<(f64, f64)> {
     let ours = measured.get(Tool::Callgrind, id)?;
     let theirs = measured.get(Tool::Callgrind, &by_tokio_sync(id))?;
     Some((ours, theirs))
 }
 
-fn table(stored: &Kept, measured: &Kept) -> Table {
+fn table(stored: &Counts, measured: &Counts) -> Table {
     let mut table = Table::new(["per operation", "what"]);
     for column in ["counts.toml", "measured", "ratio"] {
         table.column(column);
@@ -262,14 +263,14 @@ fn table(stored: &Kept, measured: &Kept) -> Table {
 #[cfg(test)]
 mod tests {
     use super::{
-        AT_MOST_TOKIO, COUNTED, Kept, Tool, above_tokio, by_tokio_sync, check, find, per_operation,
-        rows,
+        AT_MOST_TOKIO, COUNTED, Counts, Tool, above_tokio, by_tokio_sync, check, find,
+        per_operation, rows,
     };
 
-    fn kept(rustc: &str, value: f64) -> Kept {
-        let mut kept = Kept::of(rustc);
-        kept.insert(Tool::Callgrind, "ring", value);
-        kept
+    fn counts_of(rustc: &str, value: f64) -> Counts {
+        let mut counts = Counts::of(rustc);
+        counts.insert(Tool::Callgrind, "ring", value);
+        counts
     }
 
     #[test]
@@ -286,17 +287,17 @@ mod tests {
 
     #[test]
     fn more_fails_and_is_named_but_not_with_another_compiler() {
-        let stored = kept("rustc 1", 100.0);
+        let stored = counts_of("rustc 1", 100.0);
 
-        let failure = check(&stored, &kept("rustc 1", 111.0)).unwrap_err();
+        let failure = check(&stored, &counts_of("rustc 1", 111.0)).unwrap_err();
 
         assert!(
             failure.contains("instructions of ring (100 before, 111 here)"),
             "{failure}"
         );
-        assert_eq!(check(&stored, &kept("rustc 1", 109.0)), Ok(()));
-        assert_eq!(check(&stored, &kept("rustc 2", 200.0)), Ok(()));
-        assert_eq!(check(&stored, &kept("rustc 1", 50.0)), Ok(()));
+        assert_eq!(check(&stored, &counts_of("rustc 1", 109.0)), Ok(()));
+        assert_eq!(check(&stored, &counts_of("rustc 2", 200.0)), Ok(()));
+        assert_eq!(check(&stored, &counts_of("rustc 1", 50.0)), Ok(()));
     }
 
     #[test]
@@ -312,10 +313,10 @@ mod tests {
     #[test]
     fn a_primitive_above_tokio_is_named() {
         let measured = |ours| {
-            let mut kept = Kept::of("rustc 1");
-            kept.insert(Tool::Callgrind, "oneshot", ours);
-            kept.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), 800.0);
-            kept
+            let mut counts = Counts::of("rustc 1");
+            counts.insert(Tool::Callgrind, "oneshot", ours);
+            counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), 800.0);
+            counts
         };
 
         assert!(above_tokio(&measured(800.0)).is_empty());
@@ -325,9 +326,9 @@ mod tests {
     #[test]
     fn tokio_is_not_judged() {
         let tokio = |value| {
-            let mut kept = Kept::of("rustc 1");
-            kept.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), value);
-            kept
+            let mut counts = Counts::of("rustc 1");
+            counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), value);
+            counts
         };
 
         assert_eq!(check(&tokio(800.0), &tokio(1600.0)), Ok(()));
@@ -336,9 +337,9 @@ mod tests {
     #[test]
     fn what_depends_on_the_machine_does_not_fail() {
         let reads = |value| {
-            let mut kept = Kept::of("rustc 1");
-            kept.insert(Tool::Strace, "read-4k", value);
-            kept
+            let mut counts = Counts::of("rustc 1");
+            counts.insert(Tool::Strace, "read-4k", value);
+            counts
         };
 
         assert_eq!(check(&reads(4.0), &reads(9.0)), Ok(()));

@@ -2,11 +2,11 @@
 
 use crate::args::Args;
 use crate::child::{Outcome, Run};
-use crate::compare::{Cell, chosen_runtimes, write};
+use crate::compare::{Rounds, chosen_runtimes, write};
 use crate::progress::Progress;
 use crate::report::{Panel, Series, Table, growth_json, number, plot};
 use crate::runtimes::{QUINTET, TOKIO};
-use crate::workloads::{Metric, Task, Traffic, Work, Workload};
+use crate::workloads::{InProcess, Metric, Traffic, Work, Workload};
 
 const ROUNDS: u64 = 5;
 const ROUNDS_QUICK: u64 = 2;
@@ -33,19 +33,19 @@ pub(crate) const ALL: &[Workload] = &[
     growing(
         "growth-tasks",
         "spawn and join, by live tasks",
-        Work::Here(Task::SpawnOne),
+        Work::InProcess(InProcess::SpawnOne),
         (200_000, 50_000),
     ),
     growing(
         "growth-timers",
         "timer set and cancelled, by live timers",
-        Work::Here(Task::Cancel),
+        Work::InProcess(InProcess::Cancel),
         (200_000, 50_000),
     ),
     growing(
         "growth-unref-timers",
         "echo within one loop, by unreferenced timers",
-        Work::Here(Task::UnreferencedTimers { timers: 0 }),
+        Work::InProcess(InProcess::UnreferencedTimers { timers: 0 }),
         (100_000, 20_000),
     ),
     growing(
@@ -57,7 +57,7 @@ pub(crate) const ALL: &[Workload] = &[
     growing(
         JOBS,
         "spawn_blocking, by queued jobs",
-        Work::Here(Task::BlockingQueued),
+        Work::InProcess(InProcess::BlockingQueued),
         (0, 0),
     ),
 ];
@@ -93,7 +93,7 @@ pub(crate) fn growth(args: &Args) -> Result<(), String> {
             series,
         };
         for live in steps(workload) {
-            let mut cells = vec![Cell::default(); runtimes.len()];
+            let mut cells = vec![Rounds::default(); runtimes.len()];
             for round in 0..rounds {
                 for (cell, runtime) in cells.iter_mut().zip(&runtimes) {
                     if round == 0 {
@@ -124,7 +124,7 @@ pub(crate) fn growth(args: &Args) -> Result<(), String> {
 fn steps(workload: &Workload) -> impl Iterator<Item = u64> {
     let limit = match workload.work {
         Work::Server(_) => CONNECTIONS_MAX,
-        Work::Here(_) => u64::MAX,
+        Work::InProcess(_) => u64::MAX,
     };
     STEPS.iter().copied().filter(move |live| *live <= limit)
 }

@@ -25,14 +25,14 @@ pub(crate) enum Reply {
 /// Connections to a server.
 pub(crate) struct Load {
     epoll: rustix::fd::OwnedFd,
-    connections: Vec<Connection>,
+    connections: Vec<Client>,
     request: Vec<u8>,
     reply: usize,
     buffer: Vec<u8>,
 }
 
 /// What one of them is at.
-struct Connection {
+struct Client {
     stream: TcpStream,
     sent: Instant,
     received: usize,
@@ -67,7 +67,7 @@ impl Load {
             };
             let data = epoll::EventData::new_u64(number);
             epoll::add(&load.epoll, &stream, data, epoll::EventFlags::IN)?;
-            load.connections.push(Connection {
+            load.connections.push(Client {
                 stream,
                 sent: Instant::now(),
                 received: 0,
@@ -108,7 +108,7 @@ impl Load {
     }
 }
 
-impl Connection {
+impl Client {
     /// Sends a request. The socket blocks: the server reads while it waits for nothing else.
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.sent = Instant::now();
@@ -179,7 +179,7 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
-    use super::{Connection, Load, Reply, churn, http_length};
+    use super::{Client, Load, Reply, churn, http_length};
 
     /// Echoes what comes on every connection.
     fn echo_server() -> std::net::SocketAddr {
@@ -215,7 +215,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
-        let mut connection = Connection {
+        let mut connection = Client {
             stream,
             sent: Instant::now(),
             received: 0,

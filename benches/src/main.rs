@@ -24,17 +24,17 @@ use std::process::ExitCode;
 use args::{Args, USAGE};
 
 fn main() -> ExitCode {
-    let outcome = Args::parse(env::args().skip(1)).and_then(obey);
+    let outcome = Args::parse(env::args().skip(1)).and_then(run_command);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(complaint) => {
-            eprintln!("{}", complaint.trim_end());
+        Err(error) => {
+            eprintln!("{}", error.trim_end());
             ExitCode::FAILURE
         }
     }
 }
 
-fn obey(mut args: Args) -> Result<(), String> {
+fn run_command(mut args: Args) -> Result<(), String> {
     measure::raise_open_files();
     let command = args.words.front().cloned().unwrap_or_default();
     match &*command {

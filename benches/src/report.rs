@@ -29,19 +29,19 @@ pub(crate) fn text(results: &Results) -> String {
     text + "\n" + &footer(results)
 }
 
-/// A line for each metric of each workload, a column for each runtime.
+/// A row for each metric of each workload, a column for each runtime.
 fn figures(results: &Results) -> Table {
     let mut table = Table::new(["workload", "unit"]);
     for runtime in &results.runtimes {
         table.column(runtime);
     }
     table.column("quintet : best peer");
-    for line in &results.lines {
-        for metric in line.workload.metrics {
-            let tokio = results.figure(line, TOKIO, *metric);
-            let mut row = vec![line.workload.title.to_owned(), metric.unit().to_owned()];
-            for (cell, runtime) in line.cells.iter().zip(&results.runtimes) {
-                row.push(match cell.figure(*metric) {
+    for row in &results.rows {
+        for metric in row.workload.metrics {
+            let tokio = results.figure(row, TOKIO, *metric);
+            let mut cells = vec![row.workload.title.to_owned(), metric.unit().to_owned()];
+            for (cell, runtime) in row.cells.iter().zip(&results.runtimes) {
+                cells.push(match cell.figure(*metric) {
                     Some(value) => {
                         let tokio = tokio.filter(|_| *runtime != TOKIO);
                         let notes = [ratio(Some(value), tokio), percent(cell.spread(*metric))];
@@ -51,9 +51,9 @@ fn figures(results: &Results) -> Table {
                     None => "–".to_owned(),
                 });
             }
-            let ours = results.figure(line, QUINTET, *metric);
-            row.push(ratio(ours, results.best_peer(line, *metric)));
-            table.row(row);
+            let ours = results.figure(row, QUINTET, *metric);
+            cells.push(ratio(ours, results.best_peer(row, *metric)));
+            table.row(cells);
         }
     }
     table
@@ -88,8 +88,8 @@ fn latencies(results: &Results) -> Table {
         table.column(runtime);
     }
     let percentiles: [fn(&Percentiles) -> u64; 3] = [|p| p.p50, |p| p.p99, |p| p.p999];
-    for line in &results.lines {
-        let cells: Vec<String> = line
+    for row in &results.rows {
+        let latencies: Vec<String> = row
             .cells
             .iter()
             .map(|cell| {
@@ -101,10 +101,10 @@ fn latencies(results: &Results) -> Table {
                 shown.join(" / ")
             })
             .collect();
-        if cells.iter().any(|cell| !cell.is_empty()) {
-            let mut row = vec![line.workload.title.to_owned()];
-            row.extend(cells);
-            table.row(row);
+        if latencies.iter().any(|cell| !cell.is_empty()) {
+            let mut cells = vec![row.workload.title.to_owned()];
+            cells.extend(latencies);
+            table.row(cells);
         }
     }
     table
@@ -128,10 +128,10 @@ fn footer(results: &Results) -> String {
         machine::version_of("rustc").unwrap_or_else(|| "rustc unknown".to_owned()),
         versions.join(", "),
     );
-    for line in &results.lines {
-        for (cell, runtime) in line.cells.iter().zip(&results.runtimes) {
+    for row in &results.rows {
+        for (cell, runtime) in row.cells.iter().zip(&results.runtimes) {
             if let Some(why) = &cell.failed {
-                text += &format!("failed: {} on {runtime}: {why}\n", line.workload.title);
+                text += &format!("failed: {} on {runtime}: {why}\n", row.workload.title);
             }
         }
     }
@@ -141,13 +141,13 @@ fn footer(results: &Results) -> String {
 #[cfg(test)]
 mod tests {
     use super::{in_parentheses, percent, ratio, text};
-    use crate::compare::{Cell, Line, Results};
+    use crate::compare::{Results, Rounds, Row};
     use crate::measure::{Percentiles, Sample};
     use crate::workloads::find;
 
     /// Two runtimes that did one workload, and one that did not.
     pub(crate) fn results() -> Results {
-        let cell = |cpu_ns| Cell {
+        let cell = |cpu_ns| Rounds {
             samples: vec![Sample {
                 operations: 10,
                 cpu_ns,
@@ -159,14 +159,14 @@ mod tests {
         Results {
             runtimes: vec!["quintet", "tokio", "monoio", "glommio"],
             rounds: 1,
-            lines: vec![Line {
+            rows: vec![Row {
                 workload: find("echo-64-64").unwrap(),
                 operations: 10,
                 cells: vec![
                     cell(20_000),
                     cell(50_000),
-                    Cell::default(),
-                    Cell {
+                    Rounds::default(),
+                    Rounds {
                         samples: Vec::new(),
                         failed: Some("no ring & no <hope>".to_owned()),
                     },

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &mut Args) -> Result<(), String> {
     }
     let workload =
         find(&name).ok_or_else(|| format!("no workload is called {name}\n{}", list()))?;
-    let sample = run_here(workload, &runtime, args).map_err(|error| error.to_string())?;
+    let sample = run_in_process(workload, &runtime, args).map_err(|error| error.to_string())?;
     match sample {
         Some(sample) => println!("{}", sample.to_line()),
         None => println!("{}", UNSUPPORTED),
@@ -45,14 +45,14 @@ pub(crate) fn run(args: &mut Args) -> Result<(), String> {
     process::exit(0);
 }
 
-fn run_here(workload: &Workload, runtime: &str, args: &Args) -> io::Result<Option<Sample>> {
+fn run_in_process(workload: &Workload, runtime: &str, args: &Args) -> io::Result<Option<Sample>> {
     let amount = Amount {
         operations: args.operations.unwrap_or(workload.operations),
         live: args.live,
         warm_up: !args.cold,
     };
     match workload.work {
-        Work::Here(task) => Ok(runtimes::run(runtime, task, amount)),
+        Work::InProcess(workload) => Ok(runtimes::run(runtime, workload, amount)),
         Work::Server(traffic) => {
             if args.pin {
                 pin(1).map_err(io::Error::other)?;

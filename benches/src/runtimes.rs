@@ -35,7 +35,7 @@ use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
 use crate::server::Service;
 use crate::workloads::primitives::{self, Primitive};
-use crate::workloads::{Amount, Task, many_waiters, one_loop, read_plainly, run_here};
+use crate::workloads::{Amount, InProcess, many_waiters, one_loop, read_blocking, run_in_process};
 
 pub(crate) use quintet::Quintet;
 
@@ -83,7 +83,7 @@ pub(crate) const PACKAGES: &[&str] = &["quintet", "tokio", "smol", "monoio", "co
 /// A runtime on one thread.
 pub(crate) trait Runtime: 'static {
     /// What it has nothing for.
-    const LACKS: &'static [Lack] = &[];
+    const MISSING: &'static [Feature] = &[];
 
     /// Runs `future`, as a spawned task, on a new runtime.
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T;
@@ -121,7 +121,7 @@ pub(crate) trait SharedSocket {
 
 /// What a runtime may not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum Feature {
     /// A function by which a task lets others run.
     #[cfg_attr(
         not(feature = "peers"),
@@ -132,27 +132,29 @@ pub(crate) enum Lack {
 
 /// Runs a workload on the runtime of that name, inside this process. `None` if it has nothing for
 /// it.
-pub(crate) fn run(name: &str, task: Task, amount: Amount) -> Option<Sample> {
-    match task {
-        Task::Primitive(primitive) => return run_primitive(name, primitive, amount),
-        Task::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
+pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sample> {
+    match workload {
+        InProcess::Primitive(primitive) => return run_primitive(name, primitive, amount),
+        InProcess::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
         _ => {}
     }
     match name {
-        QUINTET => one_loop::run(task, amount).or_else(|| run_here::<Quintet>(task, amount)),
-        FLOOR => read_plainly(task, amount),
+        QUINTET => {
+            one_loop::run(workload, amount).or_else(|| run_in_process::<Quintet>(workload, amount))
+        }
+        FLOOR => read_blocking(workload, amount),
         #[cfg(feature = "peers")]
-        TOKIO => run_here::<tokio::Tokio>(task, amount),
+        TOKIO => run_in_process::<tokio::Tokio>(workload, amount),
         #[cfg(feature = "peers")]
-        "smol" => run_here::<smol::Smol>(task, amount),
+        "smol" => run_in_process::<smol::Smol>(workload, amount),
         #[cfg(feature = "peers")]
-        "monoio" => run_here::<monoio::Monoio>(task, amount),
+        "monoio" => run_in_process::<monoio::Monoio>(workload, amount),
         #[cfg(feature = "peers")]
-        "monoio-uring" => run_here::<monoio::MonoioUring>(task, amount),
+        "monoio-uring" => run_in_process::<monoio::MonoioUring>(workload, amount),
         #[cfg(feature = "peers")]
-        "compio" => run_here::<compio::Compio>(task, amount),
+        "compio" => run_in_process::<compio::Compio>(workload, amount),
         #[cfg(feature = "glommio")]
-        "glommio" => run_here::<glommio::Glommio>(task, amount),
+        "glommio" => run_in_process::<glommio::Glommio>(workload, amount),
         _ => None,
     }
 }

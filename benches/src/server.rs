@@ -49,14 +49,14 @@ pub(crate) struct Usage {
 }
 
 /// A server's process. It ends when this is dropped.
-pub(crate) struct Process {
+pub(crate) struct ServerProcess {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     addr: SocketAddr,
 }
 
-impl Process {
+impl ServerProcess {
     /// Starts a server and waits until it listens. `None` if the runtime has no such server.
     pub(crate) fn start(runtime: &str, service: Service, pin: bool) -> io::Result<Option<Self>> {
         let mut command = if runtime == runtimes::NODE {
@@ -87,7 +87,7 @@ impl Process {
         let port = field(&line, "port")
             .and_then(|port| u16::try_from(port).ok())
             .ok_or_else(|| io::Error::other("the server did not start"))?;
-        Ok(Some(Process {
+        Ok(Some(ServerProcess {
             child,
             input,
             output,
@@ -115,7 +115,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();

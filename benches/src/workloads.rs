@@ -16,11 +16,11 @@ mod traffic;
 mod waiting;
 
 use crate::measure::Sample;
-use crate::runtimes::{Lack, Runtime};
+use crate::runtimes::{Feature, Runtime};
 
 use primitives::Primitive;
 
-pub(crate) use files::read_plainly;
+pub(crate) use files::read_blocking;
 pub(crate) use traffic::{Traffic, run as run_traffic};
 
 /// One workload.
@@ -44,7 +44,7 @@ pub(crate) struct Workload {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
     /// In the process that measures.
-    Here(Task),
+    InProcess(InProcess),
     /// In a server's process, under load from the one that measures.
     Server(Traffic),
 }
@@ -66,8 +66,8 @@ pub(crate) enum Metric {
 
 impl Workload {
     /// Whether it runs inside the process that measures.
-    pub(crate) fn is_here(&self) -> bool {
-        matches!(self.work, Work::Here(_))
+    pub(crate) fn is_in_process(&self) -> bool {
+        matches!(self.work, Work::InProcess(_))
     }
 }
 
@@ -109,7 +109,7 @@ impl Metric {
 
 /// A workload inside one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum InProcess {
     SpawnOne,
     SpawnMany,
     SelfWake {
@@ -173,14 +173,14 @@ const BYTES: &[Metric] = &[Metric::Bytes];
 const LOAD: &[Metric] = &[Metric::Load];
 
 /// A short form for the list below.
-const fn here(
+const fn in_process(
     id: &'static str,
     title: &'static str,
-    task: Task,
+    workload: InProcess,
     amounts: (u64, u64),
     metrics: &'static [Metric],
 ) -> Workload {
-    entry(id, title, Work::Here(task), amounts, metrics)
+    entry(id, title, Work::InProcess(workload), amounts, metrics)
 }
 
 /// A short form for the list below.
@@ -218,206 +218,206 @@ const fn echo(connections: u64, size: usize) -> Traffic {
 
 /// Everything that `compare` measures, in the order of the table.
 pub(crate) const ALL: &[Workload] = &[
-    here(
+    in_process(
         "spawn-join",
         "spawn and join, one by one",
-        Task::SpawnOne,
+        InProcess::SpawnOne,
         (400_000, 60_000),
         CPU,
     ),
-    here(
+    in_process(
         "spawn-join-1000",
         "spawn and join, 1000 in flight",
-        Task::SpawnMany,
+        InProcess::SpawnMany,
         (600_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "self-wake-1",
         "self-wake, 1 task",
-        Task::SelfWake { tasks: 1 },
+        InProcess::SelfWake { tasks: 1 },
         (2_000_000, 300_000),
         CPU,
     ),
-    here(
+    in_process(
         "self-wake-100",
         "self-wake, 100 tasks",
-        Task::SelfWake { tasks: 100 },
+        InProcess::SelfWake { tasks: 100 },
         (2_000_000, 300_000),
         CPU,
     ),
-    here(
+    in_process(
         "yield-1",
         "yield_now, 1 task",
-        Task::YieldNow { tasks: 1 },
+        InProcess::YieldNow { tasks: 1 },
         (1_000_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "yield-100",
         "yield_now, 100 tasks",
-        Task::YieldNow { tasks: 100 },
+        InProcess::YieldNow { tasks: 100 },
         (1_000_000, 200_000),
         CPU,
     ),
-    here(
+    in_process(
         "ping-pong",
         "ping-pong over a channel",
-        Task::PingPong,
+        InProcess::PingPong,
         (500_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "ring",
         "wake ring of 100 tasks",
-        Task::Ring,
+        InProcess::Ring,
         (1_000_000, 200_000),
         CPU,
     ),
-    here(
+    in_process(
         "oneshot",
         "oneshot, waited for",
-        Task::Primitive(Primitive::Oneshot),
+        InProcess::Primitive(Primitive::Oneshot),
         (500_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "mpsc",
         "mpsc of 16 messages",
-        Task::Primitive(Primitive::Mpsc),
+        InProcess::Primitive(Primitive::Mpsc),
         (2_000_000, 400_000),
         CPU,
     ),
-    here(
+    in_process(
         "watch-8",
         "watch, 8 receivers",
-        Task::Primitive(Primitive::Watch),
+        InProcess::Primitive(Primitive::Watch),
         (100_000, 20_000),
         CPU,
     ),
-    here(
+    in_process(
         "broadcast-8",
         "broadcast, 8 receivers",
-        Task::Primitive(Primitive::Broadcast),
+        InProcess::Primitive(Primitive::Broadcast),
         (100_000, 20_000),
         CPU,
     ),
-    here(
+    in_process(
         "mutex",
         "mutex, 1 task",
-        Task::Primitive(Primitive::Mutex),
+        InProcess::Primitive(Primitive::Mutex),
         (5_000_000, 1_000_000),
         CPU,
     ),
-    here(
+    in_process(
         "mutex-8",
         "mutex, 8 tasks",
-        Task::Primitive(Primitive::ContendedMutex),
+        InProcess::Primitive(Primitive::ContendedMutex),
         (500_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "rwlock-read",
         "rwlock, 1 reader",
-        Task::Primitive(Primitive::RwLockRead),
+        InProcess::Primitive(Primitive::RwLockRead),
         (5_000_000, 1_000_000),
         CPU,
     ),
-    here(
+    in_process(
         "semaphore",
         "semaphore, 1 task",
-        Task::Primitive(Primitive::Semaphore),
+        InProcess::Primitive(Primitive::Semaphore),
         (5_000_000, 1_000_000),
         CPU,
     ),
-    here(
+    in_process(
         "semaphore-8",
         "semaphore of 4, 8 tasks",
-        Task::Primitive(Primitive::ContendedSemaphore),
+        InProcess::Primitive(Primitive::ContendedSemaphore),
         (500_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "notify",
         "notify, waited for",
-        Task::Primitive(Primitive::Notify),
+        InProcess::Primitive(Primitive::Notify),
         (1_000_000, 200_000),
         CPU,
     ),
-    here(
+    in_process(
         "waiters-1",
         "1 task waiting for one socket",
-        Task::ManyWaiters { tasks: 1 },
+        InProcess::ManyWaiters { tasks: 1 },
         (100_000, 20_000),
         CPU,
     ),
-    here(
+    in_process(
         "waiters-8",
         "8 tasks waiting for one socket",
-        Task::ManyWaiters { tasks: 8 },
+        InProcess::ManyWaiters { tasks: 8 },
         (50_000, 10_000),
         CPU,
     ),
-    here(
+    in_process(
         "waiters-64",
         "64 tasks waiting for one socket",
-        Task::ManyWaiters { tasks: 64 },
+        InProcess::ManyWaiters { tasks: 64 },
         (10_000, 2_000),
         CPU,
     ),
-    here(
+    in_process(
         "timers-100k",
         "100 thousand timers firing",
-        Task::Fire,
+        InProcess::Fire,
         (100_000, 100_000),
         CPU,
     ),
-    here(
+    in_process(
         "timers-1m",
         "1 million timers firing",
-        Task::Fire,
+        InProcess::Fire,
         (1_000_000, 300_000),
         CPU,
     ),
-    here(
+    in_process(
         "timer-cancel",
         "timer set and cancelled, 10k live",
-        Task::Cancel,
+        InProcess::Cancel,
         (400_000, 60_000),
         CPU,
     ),
-    here(
+    in_process(
         "sleep-1ms",
         "sleep of 1 ms: late by",
-        Task::Sleep { micros: 1000 },
+        InProcess::Sleep { micros: 1000 },
         (300, 50),
         LATE,
     ),
-    here(
+    in_process(
         "sleep-100us",
         "sleep of 100 µs: late by",
-        Task::Sleep { micros: 100 },
+        InProcess::Sleep { micros: 100 },
         (1000, 200),
         LATE,
     ),
-    here(
+    in_process(
         "blocking-1",
         "spawn_blocking, one by one",
-        Task::BlockingOne,
+        InProcess::BlockingOne,
         (30_000, 5_000),
         BOTH,
     ),
-    here(
+    in_process(
         "blocking-1000",
         "spawn_blocking, 1000 in flight",
-        Task::BlockingMany,
+        InProcess::BlockingMany,
         (100_000, 20_000),
         BOTH,
     ),
-    here(
+    in_process(
         "thread-wake",
         "round trip with a thread",
-        Task::ThreadWake,
+        InProcess::ThreadWake,
         (30_000, 5_000),
         BOTH,
     ),
@@ -505,31 +505,31 @@ pub(crate) const ALL: &[Workload] = &[
         (50_000, 10_000),
         CPU,
     ),
-    here(
+    in_process(
         "read-4k",
         "read a cached file of 4 KiB",
-        Task::ReadSmall { tasks: 1 },
+        InProcess::ReadSmall { tasks: 1 },
         (20_000, 4_000),
         BOTH,
     ),
-    here(
+    in_process(
         "read-4k-64",
         "the same, 64 in flight",
-        Task::ReadSmall { tasks: 64 },
+        InProcess::ReadSmall { tasks: 64 },
         (40_000, 8_000),
         BOTH,
     ),
-    here(
+    in_process(
         "read-256m",
         "read a cached file of 256 MiB, per MiB",
-        Task::ReadLarge,
+        InProcess::ReadLarge,
         (256, 64),
         BOTH,
     ),
-    here(
+    in_process(
         "idle-task",
         "memory of an idle task",
-        Task::IdleTasks,
+        InProcess::IdleTasks,
         (500_000, 100_000),
         BYTES,
     ),
@@ -556,43 +556,43 @@ pub(crate) fn find(id: &str) -> Option<&'static Workload> {
 }
 
 /// Runs a workload inside this process. `None` if the runtime has nothing for it.
-pub(crate) fn run_here<R: Runtime>(task: Task, amount: Amount) -> Option<Sample> {
-    if R::LACKS.iter().any(|lack| lack.covers(task)) {
+pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) -> Option<Sample> {
+    if R::MISSING.iter().any(|feature| feature.covers(workload)) {
         return None;
     }
-    let sample = match task {
-        Task::SpawnOne => tasks::spawn_one::<R>(amount),
-        Task::SpawnMany => tasks::spawn_many::<R>(amount),
-        Task::SelfWake { tasks } => tasks::self_wake::<R>(tasks, amount),
-        Task::YieldNow { tasks } => tasks::yield_now::<R>(tasks, amount),
-        Task::PingPong => tasks::ping_pong::<R>(amount),
-        Task::Ring => tasks::ring::<R>(amount),
-        Task::IdleTasks => tasks::idle::<R>(amount),
-        Task::Fire => waiting::fire::<R>(amount),
-        Task::Cancel => waiting::cancel::<R>(amount),
-        Task::Sleep { micros } => waiting::late::<R>(micros, amount),
-        Task::SleepZero => waiting::sleep_zero::<R>(amount),
-        Task::BlockingOne => waiting::blocking_one::<R>(amount),
-        Task::BlockingMany => waiting::blocking_many::<R>(amount),
-        Task::BlockingQueued => waiting::blocking_queued::<R>(amount),
-        Task::ThreadWake => waiting::thread_wake::<R>(amount),
-        Task::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
-        Task::ReadLarge => files::read_large::<R>(amount),
-        Task::Primitive(_)
-        | Task::ManyWaiters { .. }
-        | Task::EchoLoop
-        | Task::UnreferencedTimers { .. }
-        | Task::ChurnLoop
-        | Task::Idle => return None,
+    let sample = match workload {
+        InProcess::SpawnOne => tasks::spawn_one::<R>(amount),
+        InProcess::SpawnMany => tasks::spawn_many::<R>(amount),
+        InProcess::SelfWake { tasks } => tasks::self_wake::<R>(tasks, amount),
+        InProcess::YieldNow { tasks } => tasks::yield_now::<R>(tasks, amount),
+        InProcess::PingPong => tasks::ping_pong::<R>(amount),
+        InProcess::Ring => tasks::ring::<R>(amount),
+        InProcess::IdleTasks => tasks::idle::<R>(amount),
+        InProcess::Fire => waiting::fire::<R>(amount),
+        InProcess::Cancel => waiting::cancel::<R>(amount),
+        InProcess::Sleep { micros } => waiting::late::<R>(micros, amount),
+        InProcess::SleepZero => waiting::sleep_zero::<R>(amount),
+        InProcess::BlockingOne => waiting::blocking_one::<R>(amount),
+        InProcess::BlockingMany => waiting::blocking_many::<R>(amount),
+        InProcess::BlockingQueued => waiting::blocking_queued::<R>(amount),
+        InProcess::ThreadWake => waiting::thread_wake::<R>(amount),
+        InProcess::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
+        InProcess::ReadLarge => files::read_large::<R>(amount),
+        InProcess::Primitive(_)
+        | InProcess::ManyWaiters { .. }
+        | InProcess::EchoLoop
+        | InProcess::UnreferencedTimers { .. }
+        | InProcess::ChurnLoop
+        | InProcess::Idle => return None,
     };
     Some(sample)
 }
 
-impl Lack {
+impl Feature {
     /// Whether a runtime with this lack cannot do `task`.
-    fn covers(self, task: Task) -> bool {
+    fn covers(self, workload: InProcess) -> bool {
         match self {
-            Lack::YieldNow => matches!(task, Task::YieldNow { .. }),
+            Feature::YieldNow => matches!(workload, InProcess::YieldNow { .. }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::svg::{ACCENT, Anchor, FAINT, Picture, Scale};
 use super::table::number;
-use crate::compare::{Line, Results};
+use crate::compare::{Results, Row};
 use crate::machine;
 use crate::runtimes::{FLOOR, QUINTET, TOKIO};
 use crate::workloads::Metric;
@@ -34,7 +34,7 @@ const FLOOR_BAR: &str = "#afb8c1";
 
 /// The chart, as SVG.
 pub(crate) fn chart(results: &Results) -> String {
-    let groups: Vec<Group<'_>> = SHOWN.iter().filter_map(|id| group(results, id)).collect();
+    let groups: Vec<BarGroup<'_>> = SHOWN.iter().filter_map(|id| group(results, id)).collect();
     let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
     let height = HEAD + FOOT + GROUP_HEAD * length(groups.len()) + BAR * length(bars);
     let title = "CPU time per operation, ns, logarithmic scale; shorter is better";
@@ -56,7 +56,7 @@ pub(crate) fn chart(results: &Results) -> String {
             (16.0, y + 17.0),
             Anchor::Start,
             true,
-            group.line.workload.title,
+            group.row.workload.title,
         );
         y += GROUP_HEAD;
         let bottom = y + BAR * length(group.bars.len());
@@ -87,21 +87,21 @@ pub(crate) fn chart(results: &Results) -> String {
     picture.to_string()
 }
 
-struct Group<'a> {
-    line: &'a Line,
+struct BarGroup<'a> {
+    row: &'a Row,
     bars: Vec<(&'static str, f64)>,
 }
 
 /// The bars of one workload. `None` if nobody has done it.
-fn group<'a>(results: &'a Results, id: &str) -> Option<Group<'a>> {
-    let line = results.lines.iter().find(|line| line.workload.id == id)?;
+fn group<'a>(results: &'a Results, id: &str) -> Option<BarGroup<'a>> {
+    let row = results.rows.iter().find(|row| row.workload.id == id)?;
     let bars: Vec<_> = results
         .runtimes
         .iter()
-        .zip(&line.cells)
+        .zip(&row.cells)
         .filter_map(|(runtime, cell)| Some((*runtime, cell.figure(Metric::Cpu)?)))
         .collect();
-    (!bars.is_empty()).then_some(Group { line, bars })
+    (!bars.is_empty()).then_some(BarGroup { row, bars })
 }
 
 fn length(count: usize) -> f64 {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_chart_of_nothing_is_a_chart() {
         let empty = Results {
-            lines: Vec::new(),
+            rows: Vec::new(),
             ..results()
         };
 
@@ -140,20 +140,20 @@ mod tests {
     #[test]
     fn what_is_shown_exists_and_stays_below_30_kib() {
         let mut full = results();
-        let mut line = full.lines[0].clone();
+        let mut row = full.rows[0].clone();
         full.runtimes = ["quintet"]
             .into_iter()
             .chain(NAMES.iter().copied())
             .cycle()
             .take(9)
             .collect();
-        line.cells = vec![line.cells[0].clone(); 9];
-        full.lines = SHOWN
+        row.cells = vec![row.cells[0].clone(); 9];
+        full.rows = SHOWN
             .iter()
             .map(|id| {
-                let mut line = line.clone();
-                line.workload = find(id).unwrap();
-                line
+                let mut row = row.clone();
+                row.workload = find(id).unwrap();
+                row
             })
             .collect();
 

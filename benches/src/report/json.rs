@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Panel;
-use crate::compare::{Cell, Line, Results};
+use crate::compare::{Results, Rounds, Row};
 use crate::machine;
 use crate::workloads::Metric;
 
@@ -75,10 +75,10 @@ fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 
 /// Everything that `compare` has measured.
 pub(crate) fn json(results: &Results) -> String {
-    let lines = results.lines.iter().map(|line| workload(results, line));
+    let rows = results.rows.iter().map(|row| workload(results, row));
     let mut members = about();
     members.push(("rounds".to_owned(), count(results.rounds)));
-    members.push(("workloads".to_owned(), Json::List(lines.collect())));
+    members.push(("workloads".to_owned(), Json::List(rows.collect())));
     format!("{}\n", Json::Object(members))
 }
 
@@ -113,26 +113,26 @@ fn about() -> Vec<(String, Json)> {
     ]
 }
 
-fn workload(results: &Results, line: &Line) -> Json {
-    let runtimes = line
+fn workload(results: &Results, row: &Row) -> Json {
+    let runtimes = row
         .cells
         .iter()
         .zip(&results.runtimes)
-        .filter_map(|(cell, runtime)| Some(((*runtime).to_owned(), measured(line, cell)?)));
+        .filter_map(|(cell, runtime)| Some(((*runtime).to_owned(), measured(row, cell)?)));
     Json::object([
-        ("id", Json::text(line.workload.id)),
-        ("title", Json::text(line.workload.title)),
-        ("operations", count(line.operations)),
+        ("id", Json::text(row.workload.id)),
+        ("title", Json::text(row.workload.title)),
+        ("operations", count(row.operations)),
         ("runtimes", Json::object(runtimes)),
     ])
 }
 
 /// One cell: each metric's smallest and middle value, and the latencies. `None` if the runtime has
 /// nothing for the workload.
-fn measured(line: &Line, cell: &Cell) -> Option<Json> {
+fn measured(row: &Row, cell: &Rounds) -> Option<Json> {
     let mut members = Vec::new();
     let mut metrics = vec![Metric::Cpu, Metric::Wall];
-    metrics.extend(line.workload.metrics);
+    metrics.extend(row.workload.metrics);
     metrics.dedup();
     for metric in metrics {
         if let (Some(figure), Some(median)) = (cell.figure(metric), cell.median(metric)) {

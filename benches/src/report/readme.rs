@@ -1,7 +1,7 @@
 //! The tables of README.md, as Markdown.
 
 use super::{in_parentheses, percent};
-use crate::compare::{Cell, Line, Results};
+use crate::compare::{Results, Rounds, Row};
 use crate::machine;
 use crate::runtimes::{FLOOR, NODE, QUINTET, TOKIO, TOKIO_SYNC};
 use crate::workloads::Metric;
@@ -12,15 +12,15 @@ pub(crate) const RUNTIMES: &[&str] = &[
 ];
 
 /// A table: its columns and its rows.
-struct Part {
+struct ReadmeTable {
     /// Each runtime, and how the table calls it.
     columns: &'static [(&'static str, &'static str)],
     /// Each workload, and how the table calls it. The row is the first metric of the workload.
     rows: &'static [(&'static str, &'static str)],
 }
 
-const PARTS: &[Part] = &[
-    Part {
+const TABLES: &[ReadmeTable] = &[
+    ReadmeTable {
         columns: &[
             (QUINTET, "quintet"),
             (TOKIO, "tokio"),
@@ -51,7 +51,7 @@ const PARTS: &[Part] = &[
             ("idle-connection", "memory of an idle connection, bytes"),
         ],
     },
-    Part {
+    ReadmeTable {
         columns: &[
             (QUINTET, "quintet"),
             (TOKIO_SYNC, "tokio's `sync` on quintet"),
@@ -79,17 +79,17 @@ const LEVEL: f64 = 0.02;
 
 /// Whether a table of README.md has a row for the workload.
 pub(crate) fn is_in_readme(id: &str) -> bool {
-    PARTS
+    TABLES
         .iter()
-        .flat_map(|part| part.rows)
+        .flat_map(|table| table.rows)
         .any(|(row, _)| *row == id)
 }
 
 /// The tables, and the machine that they were measured on.
 pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::new();
-    for part in PARTS {
-        text += &table(results, part);
+    for table in TABLES {
+        text += &render(results, table);
     }
     let versions: Vec<_> = machine::versions()
         .into_iter()
@@ -105,39 +105,42 @@ pub(crate) fn markdown(results: &Results) -> String {
     )
 }
 
-/// One table, and an empty line. Nothing if no row of it was measured.
-fn table(results: &Results, part: &Part) -> String {
-    let rows: Vec<_> = part
+/// One table, and an empty measured. Nothing if no row of it was measured.
+fn render(results: &Results, table: &ReadmeTable) -> String {
+    let rows: Vec<_> = table
         .rows
         .iter()
         .filter_map(|(id, title)| {
-            let line = results.lines.iter().find(|line| line.workload.id == *id)?;
-            Some(row(results, part, line, title))
+            let measured = results
+                .rows
+                .iter()
+                .find(|measured| measured.workload.id == *id)?;
+            Some(row(results, table, measured, title))
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
-    let titles: Vec<_> = part.columns.iter().map(|(_, title)| *title).collect();
-    let rule = "---|".repeat(part.columns.len() + 1);
+    let titles: Vec<_> = table.columns.iter().map(|(_, title)| *title).collect();
+    let rule = "---|".repeat(table.columns.len() + 1);
     format!("| | {} |\n|{rule}\n{}\n", titles.join(" | "), rows.concat())
 }
 
-fn row(results: &Results, part: &Part, line: &Line, title: &str) -> String {
-    let metric = line.workload.metrics[0];
-    let cells: Vec<Option<&Cell>> = part
+fn row(results: &Results, table: &ReadmeTable, measured: &Row, title: &str) -> String {
+    let metric = measured.workload.metrics[0];
+    let cells: Vec<Option<&Rounds>> = table
         .columns
         .iter()
         .map(|(runtime, _)| {
             let column = results.runtimes.iter().position(|name| name == runtime)?;
-            Some(&line.cells[column])
+            Some(&measured.cells[column])
         })
         .collect();
-    let figure = |cell: &Option<&Cell>| (*cell)?.figure(metric);
+    let figure = |cell: &Option<&Rounds>| (*cell)?.figure(metric);
     let smallest = cells.iter().filter_map(figure).reduce(f64::min);
-    let tokio = results.figure(line, TOKIO, metric);
+    let tokio = results.figure(measured, TOKIO, metric);
     let mut text = format!("| {title} |");
-    for ((runtime, _), cell) in part.columns.iter().zip(&cells) {
+    for ((runtime, _), cell) in table.columns.iter().zip(&cells) {
         let value = figure(cell);
         let shown = match value {
             None => "–".to_owned(),
@@ -171,15 +174,15 @@ fn shown(metric: Metric, value: f64, tokio: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARTS, RUNTIMES, is_in_readme, markdown};
-    use crate::compare::{Cell, Line, Results};
+    use super::{RUNTIMES, TABLES, is_in_readme, markdown};
+    use crate::compare::{Results, Rounds, Row};
     use crate::measure::{Percentiles, Sample};
     use crate::runtimes::NAMES;
     use crate::workloads::{ALL, Metric};
 
     /// A row with one operation a round, on quintet, tokio and Node. Node has nothing for it.
-    fn line(id: &str, quintet: &[u64], tokio: &[u64]) -> Line {
-        let cell = |values: &[u64]| Cell {
+    fn line(id: &str, quintet: &[u64], tokio: &[u64]) -> Row {
+        let cell = |values: &[u64]| Rounds {
             samples: values
                 .iter()
                 .map(|value| Sample {
@@ -192,18 +195,18 @@ mod tests {
                 .collect(),
             failed: None,
         };
-        Line {
+        Row {
             workload: ALL.iter().find(|workload| workload.id == id).unwrap(),
             operations: 1,
-            cells: vec![cell(quintet), cell(tokio), Cell::default()],
+            cells: vec![cell(quintet), cell(tokio), Rounds::default()],
         }
     }
 
-    fn results(lines: Vec<Line>) -> Results {
+    fn results(rows: Vec<Row>) -> Results {
         Results {
             runtimes: vec!["quintet", "tokio", "node"],
             rounds: 2,
-            lines,
+            rows,
         }
     }
 
@@ -250,8 +253,8 @@ mod tests {
 
     #[test]
     fn each_row_and_column_exists() {
-        for part in PARTS {
-            for (id, _) in part.rows {
+        for table in TABLES {
+            for (id, _) in table.rows {
                 let workload = ALL.iter().find(|workload| workload.id == *id);
                 let metric = workload.map(|workload| workload.metrics[0]);
                 assert!(
@@ -260,7 +263,7 @@ mod tests {
                 );
                 assert!(is_in_readme(id));
             }
-            for (runtime, _) in part.columns {
+            for (runtime, _) in table.columns {
                 assert!(RUNTIMES.contains(runtime), "{runtime}");
             }
         }

@@ -12,14 +12,14 @@ use compio::net::{TcpListener, TcpStream};
 use compio::runtime::{ResumeUnwind, RuntimeBuilder};
 use smol_hyper::rt::FuturesIo;
 
-use super::{BLOCKING_THREADS, Lack, Runtime, serve_http};
+use super::{BLOCKING_THREADS, Feature, Runtime, serve_http};
 use crate::server::{Service, listen};
 
 /// See the module.
 pub(crate) struct Compio;
 
 impl Runtime for Compio {
-    const LACKS: &'static [Lack] = &[Lack::YieldNow];
+    const MISSING: &'static [Feature] = &[Feature::YieldNow];
 
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
         let mut proactor = ProactorBuilder::new();

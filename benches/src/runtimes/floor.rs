@@ -26,7 +26,7 @@ fn echo(size: usize) -> io::Result<()> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let data = EventData::new_u64(LISTENER);
     epoll::add(&epoll, &listener, data, EventFlags::IN | EventFlags::ET)?;
-    let mut connections: Vec<Option<Connection>> = Vec::new();
+    let mut connections: Vec<Option<EchoConnection>> = Vec::new();
     let mut events = Vec::with_capacity(256);
     loop {
         events.clear();
@@ -39,7 +39,10 @@ fn echo(size: usize) -> io::Result<()> {
                 continue;
             }
             let index = usize::try_from(token).expect("an index fits");
-            if connections[index].as_mut().is_some_and(Connection::is_over) {
+            if connections[index]
+                .as_mut()
+                .is_some_and(EchoConnection::is_over)
+            {
                 // Closing takes it out of epoll.
                 connections[index] = None;
             }
@@ -47,13 +50,13 @@ fn echo(size: usize) -> io::Result<()> {
     }
 }
 
-struct Connection {
+struct EchoConnection {
     stream: TcpStream,
     /// Larger than a message.
     buffer: Vec<u8>,
 }
 
-impl Connection {
+impl EchoConnection {
     /// Echoes what is there. Whether nothing will come any more.
     fn is_over(&mut self) -> bool {
         loop {
@@ -81,7 +84,7 @@ impl Connection {
 fn accept(
     listener: &TcpListener,
     epoll: &rustix::fd::OwnedFd,
-    connections: &mut Vec<Option<Connection>>,
+    connections: &mut Vec<Option<EchoConnection>>,
     size: usize,
 ) -> io::Result<()> {
     loop {
@@ -98,7 +101,7 @@ fn accept(
             .unwrap_or(connections.len());
         let data = EventData::new_u64(index as u64);
         epoll::add(epoll, &stream, data, EventFlags::IN | EventFlags::ET)?;
-        let connection = Some(Connection {
+        let connection = Some(EchoConnection {
             stream,
             buffer: vec![0; size],
         });

@@ -11,7 +11,7 @@ use monoio::time::TimeDriver;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use monoio_compat::hyper::MonoioIo;
 
-use super::{BLOCKING_THREADS, Lack, Runtime, serve_http};
+use super::{BLOCKING_THREADS, Feature, Runtime, serve_http};
 use crate::server::{Service, listen};
 
 /// monoio by epoll.
@@ -23,7 +23,7 @@ pub(crate) struct MonoioUring;
 macro_rules! runtime {
     ($name:ty, $driver:ty, $nonblocking:literal) => {
         impl Runtime for $name {
-            const LACKS: &'static [Lack] = &[Lack::YieldNow];
+            const MISSING: &'static [Feature] = &[Feature::YieldNow];
 
             fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
                 let mut runtime = RuntimeBuilder::<TimeDriver<$driver>>::new()

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::tasks::{divided, timed};
-use super::{Amount, Task};
+use super::tasks::{split_among, timed};
+use super::{Amount, InProcess};
 use crate::measure::{Sample, Stopwatch};
 use crate::runtimes::Runtime;
 
@@ -20,12 +20,12 @@ pub(super) fn read_small<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     let path = file("4k", SMALL).expect("the file can be made");
     timed::<R, _>(amount, move |count| {
         let path = path.clone();
-        divided_reads::<R>(tasks, count, path)
+        split_reads::<R>(tasks, count, path)
     })
 }
 
-async fn divided_reads<R: Runtime>(tasks: u64, count: u64, path: PathBuf) {
-    divided::<R, _>(tasks, count, |count| {
+async fn split_reads<R: Runtime>(tasks: u64, count: u64, path: PathBuf) {
+    split_among::<R, _>(tasks, count, |count| {
         let path = path.clone();
         async move {
             for _ in 0..count {
@@ -58,9 +58,9 @@ pub(super) fn read_large<R: Runtime>(amount: Amount) -> Sample {
 }
 
 /// The same by plain calls that block, one file at a time. `None` for what reads no file.
-pub(crate) fn read_plainly(task: Task, amount: Amount) -> Option<Sample> {
-    match task {
-        Task::ReadSmall { tasks: 1 } => {
+pub(crate) fn read_blocking(workload: InProcess, amount: Amount) -> Option<Sample> {
+    match workload {
+        InProcess::ReadSmall { tasks: 1 } => {
             let path = file("4k", SMALL).expect("the file can be made");
             let watch = Stopwatch::start();
             for _ in 0..amount.operations {
@@ -69,7 +69,7 @@ pub(crate) fn read_plainly(task: Task, amount: Amount) -> Option<Sample> {
             }
             Some(watch.stop(amount.operations))
         }
-        Task::ReadLarge => {
+        InProcess::ReadLarge => {
             let size = usize::try_from(amount.operations).expect("it fits the memory") * MIB;
             let name = format!("{}m", amount.operations);
             let path = file(&name, size).expect("the file can be made");

@@ -25,7 +25,7 @@ async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
     let (mut peer, stream) = pair().expect("a connection within this process");
     let socket = R::socket(stream).expect("the runtime takes the socket");
     let (all, mut all_woken) = channel();
-    let round = Rc::new(Round {
+    let waiters = Rc::new(Waiters {
         socket,
         tasks,
         woken: Cell::new(0),
@@ -33,7 +33,7 @@ async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
         all,
     });
     let waiters: Vec<_> = (0..tasks)
-        .map(|_| R::spawn(Rc::clone(&round).wait::<R>(count)))
+        .map(|_| R::spawn(Rc::clone(&waiters).wait::<R>(count)))
         .collect();
     // Behind all of them in the queue: each waits when this has run.
     R::spawn(async {}).await;
@@ -47,7 +47,7 @@ async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
 }
 
 /// What the waiters share.
-struct Round<S> {
+struct Waiters<S> {
     socket: S,
     tasks: u64,
     /// How many tasks this byte has woken.
@@ -57,7 +57,7 @@ struct Round<S> {
     all: Sender,
 }
 
-impl<S> Round<S> {
+impl<S> Waiters<S> {
     async fn wait<R: SharedSocket<Socket = S>>(self: Rc<Self>, count: u64) {
         for number in 0..count {
             R::readable(&self.socket).await.expect("the socket is open");

@@ -7,39 +7,39 @@ use std::time::Duration;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Runtime;
 
-use super::{Amount, CPU, Task, Workload, here};
+use super::{Amount, CPU, InProcess, Workload, in_process};
 use crate::measure::{Sample, Stopwatch};
 
 /// What is there to count beside the workloads of the table.
 pub(crate) const ALL: &[Workload] = &[
-    here(
+    in_process(
         "sleep-0",
         "sleep of no time",
-        Task::SleepZero,
+        InProcess::SleepZero,
         (100_000, 10_000),
         CPU,
     ),
-    here(
+    in_process(
         "echo-loop",
         "echo within one loop",
-        Task::EchoLoop,
+        InProcess::EchoLoop,
         (10_000, 2_000),
         CPU,
     ),
     unreferenced("unref-timers-10", 10),
     unreferenced("unref-timers-1000", 1000),
     unreferenced("unref-timers-100k", 100_000),
-    here(
+    in_process(
         "churn-loop",
         "connections within one loop",
-        Task::ChurnLoop,
+        InProcess::ChurnLoop,
         (2_000, 500),
         CPU,
     ),
-    here(
+    in_process(
         "idle",
         "a loop with nothing to do, per ms",
-        Task::Idle,
+        InProcess::Idle,
         (100, 50),
         CPU,
     ),
@@ -47,27 +47,27 @@ pub(crate) const ALL: &[Workload] = &[
 
 /// A short form for the list above.
 const fn unreferenced(id: &'static str, timers: u64) -> Workload {
-    here(
+    in_process(
         id,
         "echo within one loop, beside unreferenced timers",
-        Task::UnreferencedTimers { timers },
+        InProcess::UnreferencedTimers { timers },
         (10_000, 2_000),
         CPU,
     )
 }
 
 /// Runs one of them. `None` if it is none of them.
-pub(crate) fn run(task: Task, amount: Amount) -> Option<Sample> {
+pub(crate) fn run(workload: InProcess, amount: Amount) -> Option<Sample> {
     let count = amount.operations;
-    if let Task::UnreferencedTimers { timers } = task {
+    if let InProcess::UnreferencedTimers { timers } = workload {
         return unreferenced_timers(count, amount.live.unwrap_or(timers));
     }
     quintet::block_on(async move {
         let watch = Stopwatch::start();
-        match task {
-            Task::EchoLoop => echo(count).await,
-            Task::ChurnLoop => churn(count).await,
-            Task::Idle => idle(count).await,
+        match workload {
+            InProcess::EchoLoop => echo(count).await,
+            InProcess::ChurnLoop => churn(count).await,
+            InProcess::Idle => idle(count).await,
             _ => return None,
         }
         Some(watch.stop(count))

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Amount;
 use super::local_channel::channel;
-use super::tasks::{divided, timed, wake_self};
+use super::tasks::{split_among, timed, wake_self};
 use crate::libraries::{Broadcasts, Primitives};
 use crate::measure::Sample;
 use crate::runtimes::Runtime;
@@ -66,18 +66,18 @@ pub(crate) fn run_all<R: Runtime, L: Broadcasts>(
 }
 
 /// A message that brings the channel for the reply.
-struct Turn<L: Primitives>(L::OneshotSender<Turn<L>>);
+struct Request<L: Primitives>(L::OneshotSender<Request<L>>);
 
 /// Two tasks send each other messages, each over a new channel. One operation is a channel: made,
 /// waited for, sent to, and received from.
 async fn oneshot<R: Runtime, L: Primitives>(count: u64) {
     let pairs = count.div_ceil(2);
-    let (first, receiver) = L::oneshot::<Turn<L>>();
+    let (first, receiver) = L::oneshot::<Request<L>>();
     let other = R::spawn(async move {
         drop(reply::<L>(receiver, pairs).await);
     });
     let (sender, receiver) = L::oneshot();
-    L::oneshot_send(first, Turn(sender));
+    L::oneshot_send(first, Request(sender));
     let last = reply::<L>(receiver, pairs - 1).await;
     drop(L::oneshot_receive(last).await);
     other.await;
@@ -85,13 +85,13 @@ async fn oneshot<R: Runtime, L: Primitives>(count: u64) {
 
 /// Receives a message and replies, `count` times. Returns where the next message arrives.
 async fn reply<L: Primitives>(
-    mut receiver: L::OneshotReceiver<Turn<L>>,
+    mut receiver: L::OneshotReceiver<Request<L>>,
     count: u64,
-) -> L::OneshotReceiver<Turn<L>> {
+) -> L::OneshotReceiver<Request<L>> {
     for _ in 0..count {
-        let Turn(sender) = L::oneshot_receive(receiver).await;
+        let Request(sender) = L::oneshot_receive(receiver).await;
         let (back, next) = L::oneshot();
-        L::oneshot_send(sender, Turn(back));
+        L::oneshot_send(sender, Request(back));
         receiver = next;
     }
     receiver
@@ -166,21 +166,21 @@ async fn broadcast<R: Runtime, L: Broadcasts>(count: u64) {
 
 /// Counts the receivers that have seen a value, and reports when all have.
 #[derive(Clone)]
-struct Seen {
+struct SeenCounter {
     readers: Rc<Cell<u64>>,
     all: Rc<super::local_channel::Sender>,
 }
 
-fn seen_by_all() -> (Seen, super::local_channel::Receiver) {
+fn seen_by_all() -> (SeenCounter, super::local_channel::Receiver) {
     let (all, all_seen) = channel();
-    let seen = Seen {
+    let seen = SeenCounter {
         readers: Rc::default(),
         all: Rc::new(all),
     };
     (seen, all_seen)
 }
 
-impl Seen {
+impl SeenCounter {
     fn note(&self, value: u64) {
         self.readers.set(self.readers.get() + 1);
         if self.readers.get() == READERS {
@@ -202,7 +202,7 @@ async fn mutex<L: Primitives>(count: u64) {
 /// Eight tasks lock, and each is polled once more while it holds the lock.
 async fn contended_mutex<R: Runtime, L: Primitives>(count: u64) {
     let mutex = Rc::new(L::mutex());
-    divided::<R, _>(CONTENDERS, count, |count| {
+    split_among::<R, _>(CONTENDERS, count, |count| {
         let mutex = Rc::clone(&mutex);
         async move {
             for _ in 0..count {
@@ -237,7 +237,7 @@ async fn semaphore<L: Primitives>(count: u64) {
 /// Eight tasks acquire one of four permits, and each is polled once more while it holds it.
 async fn contended_semaphore<R: Runtime, L: Primitives>(count: u64) {
     let semaphore = Rc::new(L::semaphore(PERMITS));
-    divided::<R, _>(CONTENDERS, count, |count| {
+    split_among::<R, _>(CONTENDERS, count, |count| {
         let semaphore = Rc::clone(&semaphore);
         async move {
             for _ in 0..count {

@@ -68,7 +68,7 @@ pub(super) fn spawn_many<R: Runtime>(amount: Amount) -> Sample {
 /// `tasks` tasks wake themselves, so often in all.
 pub(super) fn self_wake<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     timed::<R, _>(amount, move |count| {
-        divided::<R, _>(tasks, count, wake_self)
+        split_among::<R, _>(tasks, count, wake_self)
     })
 }
 
@@ -88,7 +88,7 @@ pub(super) fn wake_self(count: u64) -> impl Future<Output = ()> {
 /// The same by the runtime's own function, which may do more: let the OS be asked, for one.
 pub(super) fn yield_now<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     timed::<R, _>(amount, move |count| {
-        divided::<R, _>(tasks, count, async |count| {
+        split_among::<R, _>(tasks, count, async |count| {
             for _ in 0..count {
                 R::yield_now().await;
             }
@@ -97,7 +97,7 @@ pub(super) fn yield_now<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
 }
 
 /// Gives each of `tasks` tasks its share of `count`.
-pub(super) async fn divided<R, F>(tasks: u64, count: u64, work: impl Fn(u64) -> F)
+pub(super) async fn split_among<R, F>(tasks: u64, count: u64, work: impl Fn(u64) -> F)
 where
     R: Runtime,
     F: Future<Output = ()> + 'static,

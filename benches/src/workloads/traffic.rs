@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Amount;
 use crate::load::{Load, Reply, churn};
 use crate::measure::{Percentiles, Sample, nanos};
-use crate::server::{Process, Service};
+use crate::server::{ServerProcess, Service};
 
 /// What the server is asked.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub(crate) fn run(
         // know that. So it is where buffers are larger than messages.
         _ => Service::Echo { size: 2 * size },
     };
-    let Some(mut server) = Process::start(runtime, service, pin)? else {
+    let Some(mut server) = ServerProcess::start(runtime, service, pin)? else {
         return Ok(None);
     };
     let addr = server.addr();
@@ -107,7 +107,7 @@ pub(crate) fn run(
 
 /// Drives the server, the first twentieth unmeasured.
 fn under_load(
-    server: &mut Process,
+    server: &mut ServerProcess,
     amount: Amount,
     mut drive: impl FnMut(u64) -> io::Result<Vec<u64>>,
 ) -> io::Result<Sample> {

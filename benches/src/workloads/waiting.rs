@@ -21,17 +21,17 @@ const LIVE: u64 = 10_000;
 const IN_FLIGHT: u64 = 1000;
 
 /// Numbers that look random and are the same in every run (xorshift).
-struct Scattered(u64);
+struct RandomDurations(u64);
 
-impl Scattered {
+impl RandomDurations {
     fn new() -> Self {
-        Scattered(0x9E37_79B9_7F4A_7C15)
+        RandomDurations(0x9E37_79B9_7F4A_7C15)
     }
 
     /// So many durations below `limit`, made before the clock is started.
     fn durations(count: usize, limit: Duration) -> Vec<Duration> {
-        let mut scattered = Scattered::new();
-        (0..count).map(|_| scattered.below(limit)).collect()
+        let mut random = RandomDurations::new();
+        (0..count).map(|_| random.below(limit)).collect()
     }
 
     /// A duration below `limit`.
@@ -45,7 +45,7 @@ impl Scattered {
 
 /// Tasks that sleep for different times up to a second, all spawned at once. Counts the spawning.
 pub(super) fn fire<R: Runtime>(amount: Amount) -> Sample {
-    let durations = Scattered::durations(1 << 16, Duration::from_secs(1));
+    let durations = RandomDurations::durations(1 << 16, Duration::from_secs(1));
     R::block_on(async move {
         let watch = Stopwatch::start();
         let tasks: Vec<_> = (0..amount.operations)
@@ -62,15 +62,15 @@ pub(super) fn fire<R: Runtime>(amount: Amount) -> Sample {
 /// Sleeps are polled once and dropped, while others, within the same minute, go on.
 pub(super) fn cancel<R: Runtime>(amount: Amount) -> Sample {
     R::block_on(async move {
-        let mut scattered = Scattered::new();
+        let mut random = RandomDurations::new();
         let mut sleepers = Vec::new();
         for _ in 0..amount.live.unwrap_or(LIVE) {
-            let duration = Duration::from_secs(60) + scattered.below(Duration::from_secs(60));
+            let duration = Duration::from_secs(60) + random.below(Duration::from_secs(60));
             sleepers.push(R::spawn(async move { R::sleep(duration).await }));
         }
         // Behind all of them in the queue: so each is armed.
         R::spawn(async {}).await;
-        let durations = Scattered::durations(1024, Duration::from_secs(60));
+        let durations = RandomDurations::durations(1024, Duration::from_secs(60));
         let work = async |count: u64| {
             for (_, duration) in (0..count).zip(durations.iter().cycle()) {
                 let mut sleep = pin!(R::sleep(*duration));

@@ -18,18 +18,18 @@ const TOLERANCE: f64 = 0.10;
 
 /// What the file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Kept {
+pub(super) struct Counts {
     /// The compiler that they were counted with.
     pub(super) rustc: String,
     counts: BTreeMap<(Tool, String), f64>,
 }
 
-impl Kept {
+impl Counts {
     /// Nothing yet, counted with that compiler.
     pub(super) fn of(rustc: &str) -> Self {
-        Kept {
+        Counts {
             rustc: rustc.to_owned(),
-            ..Kept::default()
+            ..Counts::default()
         }
     }
 
@@ -50,7 +50,7 @@ impl Kept {
 
     /// Reads the file: the few forms of TOML that [`Display`](fmt::Display) writes.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut kept = Kept::default();
+        let mut counts = Counts::default();
         let mut tool = None;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -68,16 +68,16 @@ impl Kept {
             let (name, value) = line.split_once('=').ok_or_else(wrong)?;
             let (name, value) = (name.trim(), value.trim());
             match tool {
-                None if name == "rustc" => value.trim_matches('"').clone_into(&mut kept.rustc),
+                None if name == "rustc" => value.trim_matches('"').clone_into(&mut counts.rustc),
                 None => return Err(wrong()),
-                Some(tool) => kept.insert(tool, name, value.parse().map_err(|_| wrong())?),
+                Some(tool) => counts.insert(tool, name, value.parse().map_err(|_| wrong())?),
             }
         }
-        Ok(kept)
+        Ok(counts)
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{HEAD}\nrustc = \"{}\"\n", self.rustc)?;
         for tool in [Tool::Callgrind, Tool::Strace] {
@@ -90,7 +90,7 @@ impl fmt::Display for Kept {
     }
 }
 
-/// How a count stands to the one that was kept.
+/// How a count stands to the one that was counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Same,
@@ -100,8 +100,8 @@ pub(super) enum Verdict {
     New,
 }
 
-/// Each count that was measured beside the one that was kept.
-pub(super) fn compare(stored: &Kept, measured: &Kept) -> Vec<(Tool, String, Verdict)> {
+/// Each count that was measured beside the one that was counts.
+pub(super) fn compare(stored: &Counts, measured: &Counts) -> Vec<(Tool, String, Verdict)> {
     let verdict = |tool, id: &str, value: f64| match stored.get(tool, id) {
         None => Verdict::New,
         Some(before) => {
@@ -123,19 +123,19 @@ pub(super) fn compare(stored: &Kept, measured: &Kept) -> Vec<(Tool, String, Verd
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, Tool, Verdict, compare};
+    use super::{Counts, Tool, Verdict, compare};
 
-    fn kept(counts: &[(Tool, &str, f64)]) -> Kept {
-        let mut kept = Kept::of("rustc 1.0 (x)");
-        for (tool, id, value) in counts {
-            kept.insert(*tool, id, *value);
+    fn counts_of(figures: &[(Tool, &str, f64)]) -> Counts {
+        let mut counts = Counts::of("rustc 1.0 (x)");
+        for (tool, id, value) in figures {
+            counts.insert(*tool, id, *value);
         }
-        kept
+        counts
     }
 
     #[test]
     fn the_file_brings_the_counts_back() {
-        let counts = kept(&[
+        let counts = counts_of(&[
             (Tool::Strace, "echo-loop", 5.5),
             (Tool::Callgrind, "ring", 260.0),
             (Tool::Callgrind, "echo-loop", 1700.0),
@@ -143,7 +143,7 @@ mod tests {
 
         let text = counts.to_string();
 
-        assert_eq!(Kept::parse(&text), Ok(counts));
+        assert_eq!(Counts::parse(&text), Ok(counts));
         assert!(text.find("echo-loop = 1700").unwrap() < text.find("ring = 260").unwrap());
     }
 
@@ -156,19 +156,19 @@ mod tests {
             "nonsense",
         ];
         for text in cases {
-            let complaint = Kept::parse(text).unwrap_err();
+            let complaint = Counts::parse(text).unwrap_err();
             assert!(complaint.contains("counts.toml:"), "{complaint}");
         }
     }
 
     #[test]
     fn ten_per_cent_either_way_is_the_same() {
-        let stored = kept(&[
+        let stored = counts_of(&[
             (Tool::Callgrind, "ring", 1000.0),
             (Tool::Strace, "idle", 0.0),
         ]);
         let verdicts = |ring, idle| {
-            let measured = kept(&[
+            let measured = counts_of(&[
                 (Tool::Callgrind, "ring", ring),
                 (Tool::Strace, "idle", idle),
             ]);
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(verdicts(1099.0, 0.04), (Verdict::Same, Verdict::Same));
         assert_eq!(verdicts(1101.0, 0.06), (Verdict::More, Verdict::More));
         assert_eq!(verdicts(899.0, 0.0), (Verdict::Fewer, Verdict::Same));
-        let new = kept(&[(Tool::Callgrind, "other", 1.0)]);
+        let new = counts_of(&[(Tool::Callgrind, "other", 1.0)]);
         assert_eq!(compare(&stored, &new)[0].2, Verdict::New);
     }
 }
