@@ -1,4 +1,4 @@
-// The clocks, and the line that a run tells its parent.
+// The clocks, and the line that a run prints for its parent.
 
 'use strict';
 
@@ -7,7 +7,7 @@ function cpuNanos() {
   return (user + system) * 1000;
 }
 
-// Starts the clocks; `stop` gives the line.
+// Starts the clocks. `stop` returns the line.
 function monitor() {
   const cpu = cpuNanos();
   const wall = process.hrtime.bigint();

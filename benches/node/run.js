@@ -1,4 +1,4 @@
-// One workload on Node, as the other runtimes have it. Prints one line for the parent, or
+// Runs a workload on Node, as the other runtimes do. Prints one line for the parent, or
 // "unsupported".
 //
 //     node run.js <workload> --operations <number>
@@ -29,7 +29,7 @@ function scattered() {
   };
 }
 
-// How often `work` is done, `tasks` at a time.
+// Divides `count` operations among `tasks` concurrent calls of `work`.
 function divided(tasks, count, work) {
   const share = Math.floor(count / tasks);
   const rest = count % tasks;
@@ -46,7 +46,7 @@ async function immediates(count) {
   for (let n = 0; n < count; n += 1) await new Promise(setImmediate);
 }
 
-// A channel with room for one message.
+// A channel for one message.
 class Channel {
   send(message) {
     if (this.receiver) {
@@ -131,7 +131,7 @@ const workloads = {
   'read-4k-64': (count) => divided(64, count, reads),
 };
 
-// These measure by themselves, or start with something that does not count.
+// These have their own setup, or measure latencies.
 const special = {
   async 'timer-cancel'() {
     const below = scattered();
@@ -147,7 +147,7 @@ const special = {
     return watch.stop(operations);
   },
   'sleep-1ms': () => late(1),
-  // setTimeout knows milliseconds only.
+  // There is no `sleep-100us`: setTimeout has a resolution of one millisecond.
   async 'read-256m'() {
     const size = operations * MIB;
     const name = file(`${operations}m`, size);
@@ -161,12 +161,12 @@ const special = {
       total += bytesRead;
     }
     await handle.close();
-    if (total !== size) throw new Error('the file is short');
+    if (total !== size) throw new Error('the file is too short');
     return watch.stop(operations);
   },
 };
 
-// Made before the clock is started.
+// Filled before the clocks start.
 let scatter = [];
 
 async function fire(count) {
@@ -181,7 +181,7 @@ async function reads(count) {
   const name = file('4k', 4096);
   for (let n = 0; n < count; n += 1) {
     const contents = await fs.promises.readFile(name);
-    if (contents.length !== 4096) throw new Error('the file is short');
+    if (contents.length !== 4096) throw new Error('the file is too short');
   }
 }
 
@@ -217,7 +217,7 @@ async function main() {
     line = 'unsupported';
   }
   console.log(line);
-  // Timers that are left would be waited for.
+  // Do not wait for the timers that are left.
   process.exit(0);
 }
 

@@ -1,5 +1,5 @@
-// A server on Node. Prints its port, answers each line of input with what it has used, and ends
-// with its input.
+// A server on Node. Prints its port, prints its usage for each line of input, and exits at the end
+// of the input.
 //
 //     node serve.js echo <bytes>
 //     node serve.js http 0
@@ -13,7 +13,7 @@ const { cpuNanos } = require('./measure.js');
 function echo() {
   return net.createServer({ noDelay: true }, (socket) => {
     socket.on('data', (data) => socket.write(data));
-    // A client that goes away is no failure.
+    // A client that disconnects is not an error.
     socket.on('error', () => socket.destroy());
   });
 }

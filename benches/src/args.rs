@@ -4,32 +4,33 @@ use std::collections::VecDeque;
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
-Measures quintet beside its peers.
+Compares quintet with other runtimes.
 
-  compare              every workload on every runtime, in turn; prints a table
-    --only TEXT          only workloads whose name contains TEXT; may be repeated
-    --runtime NAME       only this runtime; may be repeated
-    --quick              smaller amounts and fewer rounds
-    --rounds N           how often each workload runs on each runtime (5; 3 with --quick)
-    --pin                server and load on a CPU each
-    --one-cpu            all processes on one CPU
-    --markdown           the rows and columns of the tables in README.md, as Markdown
-    --json FILE          everything that was measured, for programs
-    --svg FILE           a chart of some of it
-  list                 the names of workloads and runtimes
-  counts               instructions and system calls per operation of quintet
-    --check              compare with counts.toml; fail where one is 10 % higher
-    --write              write counts.toml
-    --only TEXT          only workloads whose name contains TEXT; may be repeated
-  growth               cost per operation as more tasks, timers, connections, jobs are there
+  compare              run each workload on each runtime and print a table
+    --only TEXT          run only workloads whose name contains TEXT (repeatable)
+    --runtime NAME       run only on this runtime (repeatable)
+    --quick              fewer operations and fewer rounds
+    --rounds N           run each workload N times on each runtime (default 5; 3 with --quick)
+    --pin                run the server and the load generator on different CPUs
+    --one-cpu            run all processes on one CPU
+    --markdown           measure and print the tables of README.md, as Markdown
+    --json FILE          write all results as JSON
+    --svg FILE           write a bar chart
+  list                 print the names of the workloads and runtimes
+  counts               count instructions and system calls per operation
+    --check              fail if a count is more than 10 % above counts.toml
+    --write              write the counts to counts.toml
+    --only TEXT          count only workloads whose name contains TEXT (repeatable)
+  growth               measure the cost of an operation with more and more live tasks,
+                       timers, connections and jobs
     --only TEXT, --runtime NAME, --quick, --rounds N, --json FILE, --svg FILE
-                         as above; quintet and tokio if no runtime is named
+                         as above (default runtimes: quintet and tokio)
 ";
 
-/// A command line, read.
+/// A parsed command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Args {
-    /// What stands there without a name, in order.
+    /// The arguments that are not options, in order.
     pub(crate) words: VecDeque<String>,
     pub(crate) only: Vec<String>,
     pub(crate) runtimes: Vec<String>,
@@ -49,11 +50,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads a command line, without the program's name.
+    /// Parses a command line without the program's name.
     ///
     /// # Errors
     ///
-    /// An unknown option, one without its value, or a value that is no number where it must be.
+    /// Returns a message if an option is unknown, lacks its value, has a value although it takes
+    /// none, or needs a number and has none.
     pub(crate) fn parse(line: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut args = Args::default();
         let mut line = line.into_iter();
@@ -62,7 +64,7 @@ impl Args {
                 args.words.push_back(word);
                 continue;
             }
-            // Both `--name value` and `--name=value`.
+            // Accepts both `--name value` and `--name=value`.
             let (name, given) = match word.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (&*word, None),
@@ -86,7 +88,7 @@ impl Args {
                 "--rounds" => args.rounds = Some(number(name, &value()?)?.max(1)),
                 "--operations" => args.operations = Some(number(name, &value()?)?.max(1)),
                 "--live" => args.live = Some(number(name, &value()?)?),
-                _ => return Err(format!("there is no option {name}")),
+                _ => return Err(format!("unknown option {name}")),
             }
         }
         Ok(args)
@@ -106,7 +108,7 @@ impl Args {
         })
     }
 
-    /// Whether a workload of this name was asked for.
+    /// Returns whether `--only` selects the workload `id`.
     pub(crate) fn wants(&self, id: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|text| id.contains(&**text))
     }
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_anywhere_and_in_both_forms() {
+    fn options_may_stand_anywhere_and_in_both_forms() {
         let args = parse("compare --only echo --rounds=3 --quick --only=http x").unwrap();
 
         assert_eq!(args.words, ["compare", "x"]);
@@ -142,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn without_only_everything_is_wanted() {
+    fn all_workloads_are_selected_without_only() {
         assert!(parse("compare").unwrap().wants("churn"));
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
-        assert_eq!(parse("--fast").unwrap_err(), "there is no option --fast");
+    fn errors_name_the_option() {
+        assert_eq!(parse("--fast").unwrap_err(), "unknown option --fast");
         assert_eq!(parse("--only").unwrap_err(), "--only needs a value");
         assert_eq!(parse("--quick=1").unwrap_err(), "--quick takes no value");
         assert!(parse("--rounds many").unwrap_err().contains("`many`"));

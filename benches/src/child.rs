@@ -1,7 +1,7 @@
-//! One run of a workload as a process of its own.
+//! Runs a workload in a separate process.
 //!
-//! Nothing that a runtime leaves behind, threads, memory, a cache that is warm, is there when the
-//! next one is measured; and one that does not start or does not end spoils one cell of the table.
+//! So no run is affected by the threads, the memory or the warm caches of an earlier one, and a
+//! runtime that does not start or hangs fails only one cell of the table.
 
 use std::env;
 use std::io::{self, Read};
@@ -15,36 +15,36 @@ use crate::measure::Sample;
 use crate::runtimes;
 use crate::workloads::Workload;
 
-/// What a process prints for what its runtime has nothing for.
+/// The line that a process prints if its runtime does not support the workload.
 pub(crate) const UNSUPPORTED: &str = "unsupported";
 
-/// The longest that a run may take.
+/// The time limit of a run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     Measured(Sample),
-    /// The runtime has nothing for it.
+    /// The runtime does not support the workload.
     Unsupported,
-    /// It did not start, or did not end in time. The text says more.
+    /// The process did not start, failed, or exceeded the time limit.
     Failed(String),
 }
 
-/// What to run.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) runtime: &'a str,
     pub(crate) workload: &'a Workload,
     pub(crate) operations: u64,
-    /// How many others are there meanwhile; the workload's own number otherwise.
+    /// The number of other live tasks, timers or connections. `None` means the workload's default.
     pub(crate) live: Option<u64>,
-    /// Whether server and load keep to a CPU each.
+    /// Whether the server and the load generator run on different CPUs.
     pub(crate) pin: bool,
 }
 
 impl Run<'_> {
-    /// Runs it and waits for what it says.
+    /// Runs the workload and waits for its outcome.
     pub(crate) fn outcome(self) -> Outcome {
         match self.attempt() {
             Ok(outcome) => outcome,
@@ -66,7 +66,7 @@ impl Run<'_> {
             Err(RecvTimeoutError::Timeout) => {
                 kill(&mut child);
                 let seconds = LIMIT.as_secs();
-                return Ok(Outcome::Failed(format!("not done after {seconds} s")));
+                return Ok(Outcome::Failed(format!("timed out after {seconds} s")));
             }
             Err(RecvTimeoutError::Disconnected) => String::new(),
         };
@@ -78,7 +78,7 @@ impl Run<'_> {
         if let Some(sample) = Sample::from_line(line) {
             return Ok(Outcome::Measured(sample));
         }
-        // A grandchild may hold the pipe open.
+        // A grandchild may keep the pipe open, so do not wait for its end forever.
         let errors = errors
             .recv_timeout(Duration::from_secs(1))
             .unwrap_or_default();
@@ -87,7 +87,7 @@ impl Run<'_> {
         ))
     }
 
-    /// The command line of the run.
+    /// Builds the command line of the run.
     pub(crate) fn command(self) -> io::Result<Command> {
         let mut command = if self.runtime == runtimes::NODE && self.workload.is_in_process() {
             let mut command = node("run.js");
@@ -105,13 +105,13 @@ impl Run<'_> {
         if self.pin {
             command.arg("--pin");
         }
-        // What smol reads its number of threads from.
+        // smol reads its maximum number of blocking threads from here.
         command.env("BLOCKING_MAX_THREADS", "4");
         Ok(command)
     }
 }
 
-/// `node` with one of our files.
+/// Returns a command that runs a file of the directory `node` with Node.
 pub(crate) fn node(file: &str) -> Command {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
     let mut command = Command::new(runtimes::NODE);
@@ -119,34 +119,35 @@ pub(crate) fn node(file: &str) -> Command {
     command
 }
 
-/// What a runtime said last before it gave up: the message of a panic, if there was one.
+/// Returns the message of a panic, if there is one, or else the last line.
 fn last_error(errors: &str) -> Option<String> {
     let mut lines = errors.lines().filter(|line| !line.trim().is_empty());
-    let said = match errors.lines().position(|line| line.contains("panicked at")) {
+    let message = match errors.lines().position(|line| line.contains("panicked at")) {
         Some(at) => errors.lines().nth(at + 1),
         None => lines.next_back(),
     };
-    said.map(|line| line.trim().to_owned())
+    message.map(|line| line.trim().to_owned())
 }
 
-/// Reads a pipe to its end, on a thread.
+/// Reads a pipe to its end on a new thread.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut text = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What came until then is all there is.
+            // On an error, return what was read before it.
             let _ = pipe.read_to_end(&mut text);
         }
-        // Nobody may be waiting any more.
+        // The receiver may have timed out.
         let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
     });
     receiver
 }
 
-/// Ends a process that went on too long. A server that it started ends by itself: its input does.
+/// Kills a process that exceeded the time limit. A server that it started exits when its standard
+/// input is closed.
 fn kill(child: &mut Child) {
-    // It may have ended meanwhile.
+    // The process may have exited already.
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -156,7 +157,7 @@ mod tests {
     use super::last_error;
 
     #[test]
-    fn a_panic_is_told_by_its_message() {
+    fn a_panic_is_reported_by_its_message() {
         let errors = "\nthread 'main' panicked at src/x.rs:1:2:\nno ring: EPERM\nnote: run with\n";
 
         assert_eq!(last_error(errors).as_deref(), Some("no ring: EPERM"));

@@ -1,4 +1,4 @@
-//! Every workload on every runtime, in turn.
+//! The command `compare`: runs each workload on each runtime.
 
 use crate::args::Args;
 use crate::child::{Outcome, Run};
@@ -12,17 +12,17 @@ use crate::{machine, report};
 const ROUNDS: u64 = 5;
 const ROUNDS_QUICK: u64 = 3;
 
-/// What all rounds of a workload on a runtime have measured.
+/// The samples of all rounds of one workload on one runtime.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rounds {
     pub(crate) samples: Vec<Sample>,
-    /// Why there is none, if that is so for another reason than that the runtime lacks something.
+    /// The error message of the last round that failed.
     pub(crate) failed: Option<String>,
 }
 
 impl Rounds {
-    /// The figure for the table. Of times it is the smallest of all rounds: what else the machine
-    /// does only ever adds to them. Of all else it is the median.
+    /// Returns the figure for the table. For times this is the minimum of all rounds, since other
+    /// load on the machine only adds to a time. For other metrics it is the median.
     pub(crate) fn figure(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::Cpu | Metric::Wall => self.values(metric).into_iter().reduce(f64::min),
@@ -30,13 +30,13 @@ impl Rounds {
         }
     }
 
-    /// The middle of all rounds.
+    /// Returns the median of all rounds.
     pub(crate) fn median(&self, metric: Metric) -> Option<f64> {
         median(self.values(metric))
     }
 
-    /// How far the rounds lie apart: the largest value less the smallest, as a share of the
-    /// figure. `None` if there is no figure, or if it is zero.
+    /// Returns the spread of the rounds: the maximum minus the minimum, divided by the figure.
+    /// Returns `None` if there is no figure or it is zero.
     pub(crate) fn spread(&self, metric: Metric) -> Option<f64> {
         let figure = self.figure(metric).filter(|figure| *figure > 0.0)?;
         let values = self.values(metric);
@@ -52,7 +52,7 @@ impl Rounds {
             .collect()
     }
 
-    /// The median over all rounds of a percentile, in microseconds.
+    /// Returns the median of a latency percentile over all rounds, in microseconds.
     pub(crate) fn latency(&self, percentile: impl Fn(&Percentiles) -> u64) -> Option<f64> {
         let of = |sample: &Sample| Some(percentile(sample.latency.as_ref()?) as f64 / 1e3);
         median(self.samples.iter().filter_map(of).collect())
@@ -69,7 +69,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(values[middle - 1], upper))
 }
 
-/// One workload on all runtimes, in their order.
+/// The results of one workload, one cell for each runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) workload: &'static Workload,
@@ -77,7 +77,7 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Rounds>,
 }
 
-/// Everything that was measured.
+/// All results of the command.
 #[derive(Clone, Debug)]
 pub(crate) struct Results {
     pub(crate) runtimes: Vec<&'static str>,
@@ -86,13 +86,13 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// What a runtime was measured at, in a row of the results.
+    /// Returns the figure of `runtime` in `row`.
     pub(crate) fn figure(&self, row: &Row, runtime: &str, metric: Metric) -> Option<f64> {
         let column = self.runtimes.iter().position(|name| *name == runtime)?;
         row.cells[column].figure(metric)
     }
 
-    /// The smallest figure of all that are neither quintet nor the floor.
+    /// Returns the smallest figure of `row`, quintet and the floor excepted.
     pub(crate) fn best_peer(&self, row: &Row, metric: Metric) -> Option<f64> {
         let peers = self
             .runtimes
@@ -104,7 +104,7 @@ impl Results {
     }
 }
 
-/// The command `compare`.
+/// Runs the command.
 pub(crate) fn compare(args: &Args) -> Result<(), String> {
     let default = if args.markdown {
         report::README_RUNTIMES
@@ -115,7 +115,7 @@ pub(crate) fn compare(args: &Args) -> Result<(), String> {
     let wanted = |id: &str| args.wants(id) && (!args.markdown || report::is_in_readme(id));
     let workloads: Vec<_> = ALL.iter().filter(|one| wanted(one.id)).collect();
     if workloads.is_empty() {
-        return Err(format!("no workload has such a name\n{}", list()));
+        return Err(format!("no workload matches\n{}", list()));
     }
     if args.one_cpu {
         pin(0)?;
@@ -130,20 +130,21 @@ pub(crate) fn compare(args: &Args) -> Result<(), String> {
     write(args.svg.as_deref(), || report::chart(&results))
 }
 
-/// Writes a report to its file, if one is named.
+/// Writes a report to `path`, if there is one.
 pub(crate) fn write(path: Option<&str>, text: impl FnOnce() -> String) -> Result<(), String> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, text()).map_err(|error| format!("cannot write {path}: {error}"))
 }
 
-/// The runtimes that were asked for, or all of `default` that are there.
+/// Returns the runtimes that `--runtime` selects, or those of `default`. Node is left out if it is
+/// not installed.
 pub(crate) fn chosen_runtimes(
     args: &Args,
     default: &[&'static str],
 ) -> Result<Vec<&'static str>, String> {
     for name in &args.runtimes {
         if !NAMES.contains(&&**name) {
-            return Err(format!("no runtime is called {name}\n{}", list()));
+            return Err(format!("unknown runtime {name}\n{}", list()));
         }
     }
     let wanted = |name: &&str| {
@@ -157,7 +158,7 @@ pub(crate) fn chosen_runtimes(
     Ok(NAMES.iter().copied().filter(wanted).filter(there).collect())
 }
 
-/// What `--only` and `--runtime` may name.
+/// Lists the names that `--only` and `--runtime` accept.
 pub(crate) fn list() -> String {
     let mut text = String::from("workloads:\n");
     for workload in ALL {
@@ -166,8 +167,8 @@ pub(crate) fn list() -> String {
     text + "runtimes:\n  " + &NAMES.join(" ") + "\n"
 }
 
-/// Runs everything: a round is every workload on every runtime once. What else the machine does
-/// during a round hits all of them, and none is always the first.
+/// Runs all rounds. In a round each workload runs once on each runtime, so that other load on the
+/// machine affects all runtimes alike. Each round starts with a different runtime.
 fn measure(args: &Args, runtimes: Vec<&'static str>, workloads: &[&'static Workload]) -> Results {
     let rounds = args
         .rounds
@@ -211,7 +212,7 @@ fn measure(args: &Args, runtimes: Vec<&'static str>, workloads: &[&'static Workl
 }
 
 impl Rounds {
-    /// Runs it once more, unless that cannot help.
+    /// Adds one more run, unless the first round has failed or is not supported.
     fn take(&mut self, round: u64, run: Run<'_>) {
         if round > 0 && self.samples.is_empty() {
             return;
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_the_smallest_and_all_else_is_in_the_middle() {
+    fn a_time_is_the_minimum_and_other_metrics_are_the_median() {
         let cell = cell(&[300, 100, 200, 900]);
 
         assert_eq!(cell.figure(Metric::Cpu), Some(10.0));
@@ -255,24 +256,24 @@ mod tests {
     }
 
     #[test]
-    fn the_spread_is_a_share_of_the_figure() {
+    fn the_spread_is_relative_to_the_figure() {
         let cell = cell(&[300, 100, 200, 900]);
 
-        // From 10 to 90 ns, of 10.
+        // 10 to 90 ns; the figure is 10.
         assert_eq!(cell.spread(Metric::Cpu), Some(8.0));
-        // From 10 to 90 bytes, of 25.
+        // 10 to 90 bytes; the figure is 25.
         assert_eq!(cell.spread(Metric::Bytes), Some(3.2));
         assert_eq!(Rounds::default().spread(Metric::Cpu), None);
     }
 
     #[test]
-    fn one_round_has_no_spread_and_nothing_has_none() {
+    fn one_round_has_a_spread_of_zero() {
         assert_eq!(cell(&[100]).spread(Metric::Cpu), Some(0.0));
         assert_eq!(cell(&[0, 10]).spread(Metric::Cpu), None);
     }
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_two() {
+    fn the_median_of_an_even_number_of_values_is_the_midpoint() {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(vec![]), None);

@@ -1,9 +1,10 @@
-//! Instructions and system calls per operation of quintet: figures that a second run repeats, on a
-//! busy machine as on an idle one. `counts.toml` keeps them, so that a change which costs more is
-//! seen.
+//! The command `counts`: instructions and system calls per operation.
 //!
-//! A figure is the difference between a run of 3 n operations and one of n, divided by 2 n. So what
-//! it takes to start and end a process, and a runtime, does not count.
+//! These counts repeat exactly, even on a busy machine. `counts.toml` stores them, and CI fails if
+//! a change increases one.
+//!
+//! A count is the difference between a run of 3 n operations and one of n, divided by 2 n. So
+//! starting and ending the process and the runtime is not included.
 
 mod file;
 mod tools;
@@ -20,10 +21,11 @@ use crate::report::Table;
 use crate::runtimes::{QUINTET, TOKIO_SYNC};
 use crate::workloads::{InProcess, Work, find};
 
-/// What is counted: the workload, how many operations n are (0 where that count means nothing), for
-/// instructions and for system calls.
+/// The workloads that are counted, with n for instructions and n for system calls; with n = 0 the
+/// count is left out.
 ///
-/// Whole batches where there are batches. Few, since under the tools everything is slow.
+/// n is a multiple of the batch size where the workload has batches, and small, since the tools are
+/// slow.
 const COUNTED: &[(&str, u64, u64)] = &[
     ("spawn-join", 2000, 500),
     ("spawn-join-1000", 2000, 1000),
@@ -55,19 +57,20 @@ const COUNTED: &[(&str, u64, u64)] = &[
     ("idle", 0, 50),
 ];
 
-/// What is shown and counts, but depends on the machine: on a file system that cannot answer from its
-/// cache at once, and so on how worker threads meet.
+/// Workloads that `--check` ignores. Their counts depend on the machine: where the file system
+/// cannot read from its cache without blocking, a worker thread reads.
 const NOT_CHECKED: &[&str] = &["read-4k"];
 
-/// Rows in which our `sync` takes at most as many instructions as tokio's on our loop.
+/// Primitives that are to take at most as many instructions as tokio's `sync` on quintet's loop.
 const AT_MOST_TOKIO: &[&str] = &["oneshot", "watch-8", "broadcast-8", "mutex"];
 
-/// The name of a row that is counted with tokio's `sync` on our loop.
+/// Returns the name of the row for tokio's `sync` on quintet's loop.
 fn by_tokio_sync(id: &str) -> String {
     format!("{id}-tokio-sync")
 }
 
-/// The rows of a workload: of quintet, and of tokio's `sync` where there is a primitive to compare.
+/// Returns the rows of a workload with the runtime of each: quintet, and for a primitive also
+/// tokio's `sync` on quintet's loop.
 fn rows(id: &str) -> Vec<(String, &'static str)> {
     let is_primitive = find(id)
         .is_some_and(|workload| matches!(workload.work, Work::InProcess(InProcess::Primitive(_))));
@@ -78,7 +81,7 @@ fn rows(id: &str) -> Vec<(String, &'static str)> {
     rows
 }
 
-/// The command `counts`.
+/// Runs the command.
 pub(crate) fn counts(args: &Args) -> Result<(), String> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/counts.toml"));
     let stored = match fs::read_to_string(&path) {
@@ -96,7 +99,7 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     }
     if args.write {
         if !args.only.is_empty() {
-            return Err("counts.toml holds all of them: --write goes without --only".to_owned());
+            return Err("--write replaces all counts, so it cannot be used with --only".to_owned());
         }
         let text = measured.to_string();
         return fs::write(&path, text)
@@ -108,7 +111,7 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Fails where something costs clearly more than it did.
+/// Returns an error that names the counts that exceed those of `counts.toml`.
 fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     let mut verdicts = file::compare(stored, measured);
     let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
@@ -127,7 +130,10 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
                 .map_or("–".to_owned(), |it| tool.shown(it))
         };
         let (before, now) = (figure(stored), figure(measured));
-        format!("{} of {id} ({before} before, {now} here)", tool.unit())
+        format!(
+            "{} of {id} ({before} in counts.toml, {now} now)",
+            tool.unit()
+        )
     };
     let named = |wanted: Verdict| -> Vec<String> {
         verdicts
@@ -139,14 +145,14 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     let fewer = named(Verdict::Fewer);
     if !fewer.is_empty() {
         println!(
-            "\nfewer than counts.toml says, renew it with `counts --write`: {}",
+            "\nlower than in counts.toml, update it with `counts --write`: {}",
             fewer.join(", ")
         );
     }
     let missing = named(Verdict::New);
     if !missing.is_empty() {
         println!(
-            "\nnot in counts.toml, renew it with `counts --write`: {}",
+            "\nnot in counts.toml, update it with `counts --write`: {}",
             missing.join(", ")
         );
     }
@@ -154,15 +160,15 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     if more.is_empty() {
         return Ok(());
     }
-    let complaint = format!("\n10 % more than counts.toml says: {}", more.join(", "));
+    let message = format!("\nmore than 10 % above counts.toml: {}", more.join(", "));
     if stored.rustc != measured.rustc {
         println!(
-            "{complaint}\nThis does not fail: it was counted with {}, and this is {}.",
+            "{message}\nThis is not an error: counts.toml was made with {}, and this is {}.",
             stored.rustc, measured.rustc
         );
         return Ok(());
     }
-    Err(complaint)
+    Err(message)
 }
 
 fn measure(args: &Args) -> Result<Counts, String> {
@@ -171,14 +177,14 @@ fn measure(args: &Args) -> Result<Counts, String> {
     if wanted.is_empty() {
         let names: Vec<_> = COUNTED.iter().map(|(id, ..)| *id).collect();
         return Err(format!(
-            "nothing that is counted is called so: {}",
+            "no counted workload matches; there are: {}",
             names.join(" ")
         ));
     }
     let mut progress = Progress::new(2 * wanted.len());
     for tool in [Tool::Callgrind, Tool::Strace] {
         if let Err(why) = tool.probe() {
-            println!("{} are LEFT OUT: {why}", tool.unit());
+            println!("{} are NOT COUNTED: {why}", tool.unit());
             continue;
         }
         for (id, instructions, system_calls) in &wanted {
@@ -204,7 +210,7 @@ fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
     many.saturating_sub(few) as f64 / (2 * operations) as f64
 }
 
-/// The instructions of our `sync` and of tokio's on our loop.
+/// Returns a table of the primitives: quintet's instructions beside those of tokio's `sync`.
 fn beside_tokio(measured: &Counts) -> Table {
     let mut table = Table::new(["instructions per operation"]);
     for column in ["quintet", "tokio's sync", "ratio"] {
@@ -223,7 +229,7 @@ fn beside_tokio(measured: &Counts) -> Table {
     table
 }
 
-/// The rows of [`AT_MOST_TOKIO`] that do not hold, with both figures.
+/// Returns the primitives of [`AT_MOST_TOKIO`] that take more than tokio's, with both counts.
 fn above_tokio(measured: &Counts) -> Vec<String> {
     let above = |id: &&str| {
         let (ours, theirs) = both(measured, id)?;
@@ -232,7 +238,7 @@ fn above_tokio(measured: &Counts) -> Vec<String> {
     AT_MOST_TOKIO.iter().filter_map(above).collect()
 }
 
-/// The instructions of a primitive of ours and of tokio's, if both were counted.
+/// Returns the instructions of quintet's primitive and of tokio's, if both were counted.
 fn both(measured: &Counts, id: &str) -> Option<(f64, f64)> {
     let ours = measured.get(Tool::Callgrind, id)?;
     let theirs = measured.get(Tool::Callgrind, &by_tokio_sync(id))?;
@@ -240,7 +246,7 @@ fn both(measured: &Counts, id: &str) -> Option<(f64, f64)> {
 }
 
 fn table(stored: &Counts, measured: &Counts) -> Table {
-    let mut table = Table::new(["per operation", "what"]);
+    let mut table = Table::new(["workload", "per operation"]);
     for column in ["counts.toml", "measured", "ratio"] {
         table.column(column);
     }
@@ -274,25 +280,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_exists() {
+    fn each_counted_workload_exists() {
         for (id, ..) in COUNTED {
             assert!(find(id).is_some(), "{id}");
         }
     }
 
     #[test]
-    fn the_start_does_not_count() {
+    fn starting_and_ending_are_not_included() {
         assert!((per_operation(1_000_100, 1_000_300, 10) - 10.0).abs() < 1e-9);
     }
 
     #[test]
-    fn more_fails_and_is_named_but_not_with_another_compiler() {
+    fn a_higher_count_fails_unless_the_compiler_differs() {
         let stored = counts_of("rustc 1", 100.0);
 
         let failure = check(&stored, &counts_of("rustc 1", 111.0)).unwrap_err();
 
         assert!(
-            failure.contains("instructions of ring (100 before, 111 here)"),
+            failure.contains("instructions of ring (100 in counts.toml, 111 now)"),
             "{failure}"
         );
         assert_eq!(check(&stored, &counts_of("rustc 1", 109.0)), Ok(()));
@@ -301,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn primitives_are_counted_with_both_libraries() {
+    fn each_primitive_is_counted_with_both_libraries() {
         assert_eq!(rows("oneshot").len(), 2);
         assert_eq!(rows("ring").len(), 1);
         for id in AT_MOST_TOKIO {
@@ -311,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_primitive_above_tokio_is_named() {
+    fn a_primitive_above_tokio_is_listed() {
         let measured = |ours| {
             let mut counts = Counts::of("rustc 1");
             counts.insert(Tool::Callgrind, "oneshot", ours);
@@ -324,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn tokio_is_not_judged() {
+    fn counts_of_tokio_do_not_fail() {
         let tokio = |value| {
             let mut counts = Counts::of("rustc 1");
             counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), value);
@@ -335,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_the_machine_does_not_fail() {
+    fn counts_that_depend_on_the_machine_do_not_fail() {
         let reads = |value| {
             let mut counts = Counts::of("rustc 1");
             counts.insert(Tool::Strace, "read-4k", value);

@@ -1,4 +1,5 @@
-//! What an operation costs as more and more is there that has nothing to do with it.
+//! The command `growth`: the cost of an operation with more and more unrelated tasks, timers,
+//! connections or jobs.
 
 use crate::args::Args;
 use crate::child::{Outcome, Run};
@@ -11,7 +12,7 @@ use crate::workloads::{InProcess, Metric, Traffic, Work, Workload};
 const ROUNDS: u64 = 5;
 const ROUNDS_QUICK: u64 = 2;
 
-/// What grows.
+/// Makes a workload for the list below.
 const fn growing(
     id: &'static str,
     title: &'static str,
@@ -28,7 +29,7 @@ const fn growing(
     }
 }
 
-/// The workloads of this command.
+/// The workloads of the command.
 pub(crate) const ALL: &[Workload] = &[
     growing(
         "growth-tasks",
@@ -62,15 +63,15 @@ pub(crate) const ALL: &[Workload] = &[
     ),
 ];
 
-/// The one in which what is there is what is done.
+/// The workload in which the operations themselves are what grows.
 const JOBS: &str = "growth-jobs";
 
-/// How much is there.
+/// The numbers of live tasks, timers, connections or jobs.
 const STEPS: &[u64] = &[10, 100, 1000, 10_000, 100_000, 1_000_000];
-/// Each is a file of the server's and one of ours.
+/// Each connection takes a file descriptor in the server and one in this process.
 const CONNECTIONS_MAX: u64 = 10_000;
 
-/// The command `growth`.
+/// Runs the command.
 pub(crate) fn growth(args: &Args) -> Result<(), String> {
     let runtimes = chosen_runtimes(args, &[QUINTET, TOKIO])?;
     let workloads: Vec<_> = ALL.iter().filter(|one| args.wants(one.id)).collect();
@@ -151,7 +152,7 @@ fn growing_run<'a>(args: &Args, workload: &'a Workload, runtime: &'a str, live: 
 
 fn table(panel: &Panel) -> Table {
     let mut table = Table::new([]);
-    table.column("there");
+    table.column("live");
     for series in &panel.series {
         table.column(&series.name);
     }
@@ -189,7 +190,7 @@ mod tests {
     use crate::workloads::find;
 
     #[test]
-    fn connections_end_where_files_do() {
+    fn connections_stop_at_their_maximum() {
         let last = |id: &str| steps(find(id).unwrap()).last();
 
         assert_eq!(last("growth-connections"), Some(10_000));
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn queued_jobs_are_the_operations_themselves() {
+    fn queued_jobs_are_the_operations() {
         let args = Args::default();
 
         let jobs = growing_run(&args, find(JOBS).unwrap(), "quintet", 100);
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_row_where_somebody_was_measured() {
+    fn the_table_has_a_row_for_each_measured_step() {
         let panel = Panel {
             title: String::new(),
             series: vec![
@@ -226,6 +227,6 @@ mod tests {
         let table = table(&panel).to_string();
 
         assert_eq!(table.lines().count(), 4);
-        assert!(table.contains("|   100 | 6.0 |   – |"), "{table}");
+        assert!(table.contains("|  100 | 6.0 |   – |"), "{table}");
     }
 }

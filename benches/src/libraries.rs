@@ -1,7 +1,7 @@
-//! The libraries of channels and locks that are compared: quintet's `sync`, tokio's `sync`, and
-//! those that users of smol take (async-channel, async-lock, event-listener).
+//! The channels and locks that are compared: quintet's `sync`, tokio's `sync`, and the crates that
+//! users of smol take (async-channel, async-lock, event-listener).
 //!
-//! None of them depends on a runtime, so each can run on each loop.
+//! They do not depend on a runtime, so each can run on any loop.
 
 #[cfg(feature = "peers")]
 mod smol;
@@ -11,9 +11,9 @@ use std::ops::{Deref, DerefMut};
 #[cfg(feature = "peers")]
 pub(crate) use self::smol::SmolLibraries;
 
-/// Channels and locks that every library has.
+/// The channels and locks that all libraries have.
 ///
-/// The functions return the future of the library itself where its type allows that.
+/// A function returns the future of the library itself where the output type allows it.
 pub(crate) trait Primitives: 'static {
     type OneshotSender<T: 'static>: 'static;
     type OneshotReceiver<T: 'static>: 'static;
@@ -49,13 +49,13 @@ pub(crate) trait Primitives: 'static {
     fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Sized>;
 
     fn notify() -> Self::Notify;
-    /// Waits for a notification. It is sent after this call.
+    /// Waits for a notification that is sent after this call.
     fn notified(notify: &Self::Notify) -> impl Future<Output = ()>;
     /// Wakes one task that waits.
     fn notify_one(notify: &Self::Notify);
 }
 
-/// Channels whose every receiver sees each value. smol's users have no such library.
+/// Channels in which each receiver sees each value. The crates of smol's users have none.
 pub(crate) trait Broadcasts: Primitives {
     type WatchSender: 'static;
     type WatchReceiver: 'static;
@@ -83,7 +83,7 @@ pub(crate) struct QuintetSync;
 /// tokio's `sync`.
 pub(crate) struct TokioSync;
 
-/// Implements both traits by a module with tokio's names.
+/// Implements both traits for a module that has tokio's names.
 macro_rules! primitives {
     ($library:ty, $sync:ident) => {
         impl Primitives for $library {

@@ -1,8 +1,8 @@
 //! The load generator: one thread, plain sockets and epoll, the same for every server.
 //!
-//! Each connection has one request under way: it sends, waits for the whole reply, and sends the
-//! next (a closed loop). So a server that is slow is asked less often, and the latencies are those
-//! of a server that is busy but not overrun.
+//! Each connection has one request in flight and sends the next once the whole reply has arrived (a
+//! closed loop). So a slow server gets fewer requests, and the latencies are those of a server that
+//! is busy but not overloaded.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,16 +13,16 @@ use rustix::event::epoll;
 
 use crate::measure::nanos;
 
-/// Where a reply ends.
+/// How the end of a reply is found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reply {
-    /// After so many bytes.
+    /// The reply has this number of bytes.
     Bytes(usize),
-    /// Where its header says so.
+    /// The header of the reply contains its length.
     Http,
 }
 
-/// Connections to a server.
+/// Open connections to a server.
 pub(crate) struct Load {
     epoll: rustix::fd::OwnedFd,
     connections: Vec<Client>,
@@ -31,7 +31,7 @@ pub(crate) struct Load {
     buffer: Vec<u8>,
 }
 
-/// What one of them is at.
+/// One connection and the state of its request.
 struct Client {
     stream: TcpStream,
     sent: Instant,
@@ -39,8 +39,8 @@ struct Client {
 }
 
 impl Load {
-    /// Connects, and sends one request on each connection, so that the server has accepted them
-    /// all.
+    /// Connects and exchanges one request and reply on each connection, so that the server has
+    /// accepted all of them.
     pub(crate) fn connect(
         addr: SocketAddr,
         connections: u64,
@@ -76,7 +76,7 @@ impl Load {
         Ok(load)
     }
 
-    /// Sends so many requests, and says how long each took, in nanoseconds.
+    /// Sends `requests` requests and returns the latency of each, in nanoseconds.
     pub(crate) fn drive(&mut self, requests: u64) -> io::Result<Vec<u64>> {
         let mut latencies = Vec::new();
         let mut to_send = requests;
@@ -109,14 +109,15 @@ impl Load {
 }
 
 impl Client {
-    /// Sends a request. The socket blocks: the server reads while it waits for nothing else.
+    /// Sends a request. The socket is blocking, which is safe: the server always reads.
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.sent = Instant::now();
         self.received = 0;
         self.stream.write_all(request)
     }
 
-    /// Reads once, which does not block, since there is something. Whether that was the rest.
+    /// Reads once and returns whether the reply is complete. The read does not block, since epoll
+    /// has reported the socket as readable.
     fn receive(&mut self, buffer: &mut [u8], reply: usize) -> io::Result<bool> {
         let count = self.stream.read(buffer)?;
         if count == 0 {
@@ -127,7 +128,8 @@ impl Client {
     }
 }
 
-/// Connects, sends one message, reads it back, closes: so often, one after the other.
+/// Connects, sends a message, reads it back and closes, `count` times in sequence. Returns the
+/// latency of each, in nanoseconds.
 pub(crate) fn churn(addr: SocketAddr, message: &[u8], count: u64) -> io::Result<Vec<u64>> {
     let mut latencies = Vec::new();
     let mut reply = vec![0; message.len()];
@@ -142,7 +144,7 @@ pub(crate) fn churn(addr: SocketAddr, message: &[u8], count: u64) -> io::Result<
     Ok(latencies)
 }
 
-/// Reads one HTTP reply and says how long it is. All others are of the same length.
+/// Reads one HTTP reply and returns its length. All replies have the same length.
 fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
     let mut reply = Vec::new();
     let mut chunk = [0; 4096];
@@ -160,7 +162,7 @@ fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
     }
 }
 
-/// The length of the reply that begins here, when its header is complete.
+/// Returns the length of the reply, or `None` if its header is not complete.
 fn http_length(reply: &[u8]) -> Option<usize> {
     let text = String::from_utf8_lossy(reply);
     let header = &text[..text.find("\r\n\r\n")? + 4];
@@ -181,7 +183,7 @@ mod tests {
 
     use super::{Client, Load, Reply, churn, http_length};
 
-    /// Echoes what comes on every connection.
+    /// Starts a server that echoes on each connection.
     fn echo_server() -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
@@ -200,18 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn every_request_has_its_latency() {
+    fn each_request_has_a_latency() {
         let addr = echo_server();
         let mut load = Load::connect(addr, 3, vec![7; 5000], Reply::Bytes(5000)).unwrap();
 
         assert_eq!(load.drive(10).unwrap().len(), 10);
-        // Fewer than there are connections.
+        // Fewer requests than connections.
         assert_eq!(load.drive(2).unwrap().len(), 2);
         assert_eq!(churn(addr, &[7; 64], 4).unwrap().len(), 4);
     }
 
     #[test]
-    fn a_reply_that_comes_in_parts_is_one() {
+    fn a_reply_may_arrive_in_parts() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, _) = listener.accept().unwrap();
@@ -225,14 +227,14 @@ mod tests {
         server.write_all(&[7]).unwrap();
         assert!(!receive());
         server.write_all(&[7; 2]).unwrap();
-        // Both at once, or one by one.
+        // The bytes arrive together or one by one.
         assert!(receive() || receive());
         drop(server);
         assert!(connection.receive(&mut [0; 16], 3).is_err());
     }
 
     #[test]
-    fn a_reply_is_as_long_as_its_header_says() {
+    fn the_header_contains_the_length() {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
 
         assert_eq!(http_length(head.as_bytes()), Some(head.len() + 5));

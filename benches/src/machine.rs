@@ -1,4 +1,4 @@
-//! What the figures are of: the machine, the compiler, the versions.
+//! Describes what was measured: the machine, the compiler and the versions.
 
 use std::fs;
 use std::process::Command;
@@ -6,22 +6,22 @@ use std::thread;
 
 use crate::runtimes::{NODE, PACKAGES};
 
-/// The lock file of the workspace, in which the peers' versions stand.
+/// The lock file of the workspace, which contains the versions of the runtimes.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// Processors, kernel.
+/// Describes the processors and the kernel.
 pub(crate) fn describe() -> String {
     let cores = cpus();
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or("an unknown processor", |(_, model)| model.trim());
+        .map_or("unknown processor", |(_, model)| model.trim());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{cores} × {model}, Linux {}", kernel.trim())
 }
 
-/// The number of processors, whether or not this process may run on each.
+/// Returns the number of processors, including those that this process may not run on.
 pub(crate) fn cpus() -> usize {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let listed = cpuinfo
@@ -34,14 +34,14 @@ pub(crate) fn cpus() -> usize {
     }
 }
 
-/// What the first line of `program --version` says. `None` if there is no such program.
+/// Returns the first line of `program --version`, or `None` if the program cannot be run.
 pub(crate) fn version_of(program: &str) -> Option<String> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
-/// The runtimes with their versions.
+/// Returns the runtimes with their versions.
 pub(crate) fn versions() -> Vec<(String, String)> {
     let mut versions: Vec<_> = PACKAGES
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn versions() -> Vec<(String, String)> {
     versions
 }
 
-/// The version of a package in a lock file.
+/// Returns the version of a package in a lock file.
 fn locked(lock: &str, name: &str) -> Option<String> {
     let mut lines = lock.lines();
     lines.find(|line| *line == format!("name = \"{name}\""))?;
@@ -66,7 +66,7 @@ mod tests {
     use super::{describe, locked};
 
     #[test]
-    fn versions_are_read_from_the_lock_file() {
+    fn a_version_is_found_in_the_lock_file() {
         let lock = "[[package]]\nname = \"smol-hyper\"\nversion = \"0.1\"\n\n\
                     [[package]]\nname = \"smol\"\nversion = \"2.0.2\"\n";
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_has_a_kernel() {
+    fn the_description_names_the_kernel() {
         assert!(describe().contains("Linux "));
     }
 }

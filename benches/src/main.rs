@@ -1,6 +1,6 @@
-//! Quintet beside its peers.
+//! Compares quintet with other runtimes.
 //!
-//! See the README beside this package's manifest.
+//! README.md in the directory of this package describes the commands and the workloads.
 
 mod args;
 mod child;

@@ -1,7 +1,7 @@
-//! What a run reports, and the clocks and counters it reads for that.
+//! The measurements of a run, and the clocks and counters behind them.
 //!
-//! A run is a process of its own, so its CPU time is that of the process: the loop, its worker
-//! threads, and in the workloads with a server the server's process alone.
+//! Each run is a separate process. Its CPU time is that of the process, worker threads included; in
+//! workloads with a server it is that of the server process alone.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What one run of a workload has measured.
+/// The measurements of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sample {
-    /// How many operations were done.
+    /// The number of operations.
     pub(crate) operations: u64,
-    /// Time that passed.
+    /// Elapsed time.
     pub(crate) wall_ns: u64,
-    /// Time that the CPUs spent, of users' and of system code.
+    /// CPU time, user and system.
     pub(crate) cpu_ns: u64,
-    /// Memory that came to be resident.
+    /// The increase in resident memory.
     pub(crate) bytes: u64,
-    /// How long single operations took, where that was measured.
+    /// The latencies of single operations, if the workload measures them.
     pub(crate) latency: Option<Percentiles>,
 }
 
-/// Latencies in nanoseconds.
+/// Percentiles of latencies, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Percentiles {
     pub(crate) p50: u64,
@@ -35,10 +35,10 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
-    /// Sorts `latencies` and reads the percentiles from them. `None` if there are none.
+    /// Sorts `latencies` and returns their percentiles, or `None` if there are none.
     pub(crate) fn of(latencies: &mut [u64]) -> Option<Self> {
         latencies.sort_unstable();
-        // The smallest value that at least this share of all values does not exceed.
+        // Nearest rank: the smallest value that this share of all values does not exceed.
         let at = |per_mille: usize| {
             let rank = (latencies.len() * per_mille).div_ceil(1000);
             latencies.get(rank.saturating_sub(1)).copied()
@@ -54,7 +54,7 @@ impl Percentiles {
 }
 
 impl Sample {
-    /// The line by which a run tells its parent.
+    /// Formats the sample as the line that a run prints for its parent.
     pub(crate) fn to_line(&self) -> String {
         let mut line = format!(
             "operations={} wall={} cpu={} bytes={}",
@@ -69,7 +69,7 @@ impl Sample {
         line
     }
 
-    /// Reads such a line. `None` if it is something else.
+    /// Parses such a line. Returns `None` if it is something else.
     pub(crate) fn from_line(line: &str) -> Option<Self> {
         let value = |name: &str| field(line, name);
         let latency = value("p50").and_then(|p50| {
@@ -91,7 +91,7 @@ impl Sample {
     }
 }
 
-/// The number behind `name=` in a line of such pairs.
+/// Returns the number after `name=` in a line of `name=value` pairs.
 pub(crate) fn field(line: &str, name: &str) -> Option<u64> {
     line.split_whitespace().find_map(|pair| {
         let (key, value) = pair.split_once('=')?;
@@ -99,7 +99,7 @@ pub(crate) fn field(line: &str, name: &str) -> Option<u64> {
     })
 }
 
-/// Both clocks, read at the start of what is measured.
+/// Measures elapsed time and CPU time.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     wall: Instant,
@@ -124,22 +124,22 @@ impl Stopwatch {
     }
 }
 
-/// CPU time of this process: all threads, users' and system code.
+/// Returns the CPU time of this process: all threads, user and system.
 pub(crate) fn process_cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// CPU time of the calling thread.
+/// Returns the CPU time of the calling thread.
 pub(crate) fn thread_cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
-/// A duration as the lines carry it. Good for 584 years.
+/// Converts a duration to nanoseconds.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Resident memory of this process in bytes.
+/// Returns the resident memory of this process, in bytes.
 pub(crate) fn resident_bytes() -> u64 {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -150,10 +150,10 @@ pub(crate) fn resident_bytes() -> u64 {
         * page
 }
 
-/// Allows this process and its children as many open files as it may.
+/// Raises the soft limit of open files to the hard limit, for this process and its children.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // A server with thousands of connections would say so itself if this did not help.
+    // If this fails, a workload with too many connections reports an error itself.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -168,7 +168,7 @@ mod tests {
     use super::{Percentiles, Sample, field};
 
     #[test]
-    fn percentiles_are_values_that_occurred() {
+    fn a_percentile_is_one_of_the_values() {
         let mut latencies: Vec<u64> = (1..=1000).rev().collect();
 
         let percentiles = Percentiles::of(&mut latencies);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_brings_a_sample_back() {
+    fn formatting_and_parsing_preserve_a_sample() {
         let sample = Sample {
             operations: 10,
             wall_ns: 200,
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sample_is_refused() {
+    fn other_lines_are_rejected() {
         assert_eq!(Sample::from_line("thread 'main' panicked"), None);
         assert_eq!(Sample::from_line("operations=3 wall=x cpu=1"), None);
         assert_eq!(field("p50=5 p5=1", "p5"), Some(1));

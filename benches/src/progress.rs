@@ -1,11 +1,11 @@
-//! A progress bar on standard error, if that is a terminal.
+//! A progress bar on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 const WIDTH: usize = 24;
 
-/// See the module.
+/// A progress bar. It is shown if standard error is a terminal.
 pub(crate) struct Progress {
     shown: bool,
     start: Instant,
@@ -23,11 +23,11 @@ impl Progress {
         }
     }
 
-    /// Says what runs next.
+    /// Advances the bar and shows what runs next.
     pub(crate) fn next(&mut self, what: &str) {
         if self.shown {
             let bar = line(self.done, self.total, self.start.elapsed(), what);
-            // To the start of the line, the bar, and away with what is left of the last one.
+            // Overwrite the line and erase the rest of the previous bar.
             let _ = write!(io::stderr(), "\r{bar}\x1b[K");
         }
         self.done += 1;
@@ -50,14 +50,14 @@ fn line(done: usize, total: usize, elapsed: Duration, what: &str) -> String {
     let left = match u32::try_from(done) {
         Ok(done @ 1..) => {
             let rest = u32::try_from(total).unwrap_or(u32::MAX) - done;
-            spoken(elapsed * rest / done)
+            remaining(elapsed * rest / done)
         }
         _ => String::new(),
     };
     format!("[{bar}] {percent:3} % {left}{what}")
 }
 
-fn spoken(left: Duration) -> String {
+fn remaining(left: Duration) -> String {
     match left.as_secs() {
         seconds @ 0..60 => format!("{seconds} s left, "),
         seconds => format!("{} min left, ", seconds.div_ceil(60)),
@@ -71,7 +71,7 @@ mod tests {
     use super::line;
 
     #[test]
-    fn the_bar_fills_and_the_rest_is_estimated() {
+    fn the_bar_shows_the_share_and_the_time_left() {
         let start = line(0, 8, Duration::ZERO, "echo");
         let half = line(4, 8, Duration::from_secs(30), "echo");
         let late = line(1, 8, Duration::from_secs(30), "echo");

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! Reports: tables, JSON and charts.
 
 mod chart;
 mod json;
@@ -18,7 +18,7 @@ pub(crate) use plot::{Panel, Series, plot};
 pub(crate) use readme::{RUNTIMES as README_RUNTIMES, is_in_readme, markdown};
 pub(crate) use table::{Table, number};
 
-/// The tables, and what is to be known about them.
+/// Formats the tables with a legend.
 pub(crate) fn text(results: &Results) -> String {
     let mut text = figures(results).to_string();
     let latencies = latencies(results);
@@ -29,7 +29,7 @@ pub(crate) fn text(results: &Results) -> String {
     text + "\n" + &footer(results)
 }
 
-/// A row for each metric of each workload, a column for each runtime.
+/// Makes a table with a row for each metric of each workload and a column for each runtime.
 fn figures(results: &Results) -> Table {
     let mut table = Table::new(["workload", "unit"]);
     for runtime in &results.runtimes {
@@ -59,7 +59,7 @@ fn figures(results: &Results) -> Table {
     table
 }
 
-/// `0.50`, or nothing if there is nothing to compare.
+/// Formats a ratio, such as `0.50`. Returns an empty string if there is nothing to compare.
 fn ratio(value: Option<f64>, base: Option<f64>) -> String {
     match (value, base) {
         (Some(value), Some(base)) if base > 0.0 => format!("{:.2}", value / base),
@@ -67,12 +67,12 @@ fn ratio(value: Option<f64>, base: Option<f64>) -> String {
     }
 }
 
-/// `5 %`, or nothing if there is no share.
+/// Formats a share, such as `5 %`. Returns an empty string if there is none.
 fn percent(share: Option<f64>) -> String {
     share.map_or(String::new(), |share| format!("{:.0} %", share * 100.0))
 }
 
-/// ` (a, b)` without those that are empty, or nothing.
+/// Formats the notes that are not empty, such as ` (0.50, 5 %)`.
 fn in_parentheses(notes: &[String]) -> String {
     let notes: Vec<_> = notes.iter().filter(|note| !note.is_empty()).collect();
     match &*notes {
@@ -117,10 +117,10 @@ fn footer(results: &Results) -> String {
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
     let mut text = format!(
-        "In parentheses: the ratio to tokio, and how far the rounds lie apart; less is better everywhere.\n\
-         Times are the smallest of {} rounds, all else the median; runtimes took turns in each round.\n\
-         \"ns CPU\" is user and system time of the process with the runtime, worker threads included;\n\
-         with a server, of the server alone. \"–\": the runtime has nothing for it.\n\
+        "In parentheses: the ratio to tokio, and the spread of the rounds. Less is better.\n\
+         Times are the minimum of {} rounds, other figures the median; in each round the\n\
+         runtimes take turns. \"ns CPU\" is the user and system time of the process, worker\n\
+         threads included; with a server, of the server process alone. \"–\": not supported.\n\
          {}; {}; release profile, default settings.\n\
          {}.\n",
         results.rounds,
@@ -145,7 +145,7 @@ mod tests {
     use crate::measure::{Percentiles, Sample};
     use crate::workloads::find;
 
-    /// Two runtimes that did one workload, and one that did not.
+    /// One workload on four runtimes: two have results, one does not support it, one failed.
     pub(crate) fn results() -> Results {
         let cell = |cpu_ns| Rounds {
             samples: vec![Sample {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_figures_ratios_and_reasons() {
+    fn the_table_has_figures_ratios_and_errors() {
         let text = text(&results());
 
         assert!(text.contains("| 2000 (0.40, 0 %) |"), "{text}");
@@ -185,19 +185,19 @@ mod tests {
         assert!(text.contains(" failed |"), "{text}");
         assert!(text.contains("on glommio: no ring"), "{text}");
         assert!(text.contains("1.5 / 1.5 / 1.5"), "{text}");
-        // Quintet to the best peer, alone in its cell.
+        // The ratio of quintet to the best peer.
         assert!(text.contains(" 0.40 |"), "{text}");
     }
 
     #[test]
-    fn a_ratio_needs_something_to_compare_with() {
+    fn a_ratio_needs_a_base() {
         assert_eq!(ratio(Some(3.0), Some(2.0)), "1.50");
         assert_eq!(ratio(Some(3.0), Some(0.0)), "");
         assert_eq!(ratio(None, Some(2.0)), "");
     }
 
     #[test]
-    fn notes_that_are_empty_take_no_room() {
+    fn empty_notes_are_left_out() {
         let empty = String::new;
 
         assert_eq!(percent(Some(0.046)), "5 %");

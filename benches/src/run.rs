@@ -1,5 +1,4 @@
-//! What a child process does: one run of a workload, or one server. What it prints is for its
-//! parent.
+//! The hidden commands `run` and `serve`, which child processes execute.
 
 use std::{io, process};
 
@@ -12,17 +11,17 @@ use crate::runtimes;
 use crate::server::Service;
 use crate::workloads::{Amount, Work, Workload, find, run_traffic};
 
-/// The hidden commands: one run, or one server. Their output is for the parent.
+/// Runs a workload or a server. The output is for the parent process.
 pub(crate) fn run(args: &mut Args) -> Result<(), String> {
     let mut word = |what: &str| {
         let word = args.words.pop_front();
-        word.ok_or_else(|| format!("which {what}?"))
+        word.ok_or_else(|| format!("missing {what}"))
     };
     let (command, runtime) = (word("command")?, word("runtime")?);
     let name = word("workload")?;
     if command == "serve" {
         let service = Service::parse(&name, &word("size")?)
-            .ok_or_else(|| format!("there is no service {name}"))?;
+            .ok_or_else(|| format!("unknown service {name}"))?;
         if args.pin {
             pin(0)?;
         }
@@ -34,14 +33,13 @@ pub(crate) fn run(args: &mut Args) -> Result<(), String> {
             }
         };
     }
-    let workload =
-        find(&name).ok_or_else(|| format!("no workload is called {name}\n{}", list()))?;
+    let workload = find(&name).ok_or_else(|| format!("unknown workload {name}\n{}", list()))?;
     let sample = run_in_process(workload, &runtime, args).map_err(|error| error.to_string())?;
     match sample {
         Some(sample) => println!("{}", sample.to_line()),
         None => println!("{}", UNSUPPORTED),
     }
-    // Without taking the runtime down: a million tasks take long to drop.
+    // Do not wait for destructors: dropping a million tasks takes long.
     process::exit(0);
 }
 
@@ -62,7 +60,7 @@ fn run_in_process(workload: &Workload, runtime: &str, args: &Args) -> io::Result
     }
 }
 
-/// Restricts this process, and those that it starts, to one CPU.
+/// Restricts this process and its children to one CPU.
 pub(crate) fn pin(cpu: usize) -> Result<(), String> {
     let cpus = machine::cpus();
     let mut set = rustix::thread::CpuSet::new();

@@ -1,7 +1,7 @@
-//! What the workloads need of a runtime, and each runtime's way to do it.
+//! The interface of the workloads to a runtime, and an adapter for each runtime.
 //!
-//! Each adapter is written as that runtime's documentation would have it: its own buffers, its own
-//! file API, no setting but the number of blocking threads, which is four for all.
+//! An adapter follows the documentation of its runtime: it uses the runtime's buffers and file API,
+//! and changes no setting but the number of blocking threads, which is four for all.
 
 #[cfg(feature = "peers")]
 mod compio;
@@ -39,25 +39,25 @@ use crate::workloads::{Amount, InProcess, many_waiters, one_loop, read_blocking,
 
 pub(crate) use quintet::Quintet;
 
-/// Threads that every runtime may have for what blocks.
+/// The maximum number of blocking threads of each runtime.
 #[cfg_attr(
     not(feature = "peers"),
-    expect(dead_code, reason = "quintet has four of itself")
+    expect(dead_code, reason = "four is quintet's default")
 )]
 const BLOCKING_THREADS: usize = 4;
 
-/// The one that is measured.
+/// The runtime of this repository.
 pub(crate) const QUINTET: &str = "quintet";
-/// The one that others are compared with.
+/// The runtime that the ratios refer to.
 pub(crate) const TOKIO: &str = "tokio";
-/// Quintet's loop with tokio's `sync`: for what compares channels and locks alone.
+/// tokio's `sync` on quintet's loop: compares channels and locks alone.
 pub(crate) const TOKIO_SYNC: &str = "quintet+tokio-sync";
-/// Plain system calls: what a runtime cannot go below.
+/// Plain system calls without a runtime: the minimum for the same calls.
 pub(crate) const FLOOR: &str = "floor";
-/// Not in this program: JavaScript files, run by `node`.
+/// Node runs the files in the directory `node`.
 pub(crate) const NODE: &str = "node";
 
-/// All of them, in the order of the columns.
+/// All runtimes, in the order of the columns.
 pub(crate) const NAMES: &[&str] = &[
     QUINTET,
     TOKIO_SYNC,
@@ -77,61 +77,61 @@ pub(crate) const NAMES: &[&str] = &[
     FLOOR,
 ];
 
-/// The packages behind the columns, for their versions.
+/// The packages whose versions are reported.
 pub(crate) const PACKAGES: &[&str] = &["quintet", "tokio", "smol", "monoio", "compio", "glommio"];
 
-/// A runtime on one thread.
+/// A single-threaded runtime.
 pub(crate) trait Runtime: 'static {
-    /// What it has nothing for.
+    /// The features that the runtime does not have.
     const MISSING: &'static [Feature] = &[];
 
-    /// Runs `future`, as a spawned task, on a new runtime.
+    /// Runs `future` as a spawned task on a new runtime.
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T;
-    /// Spawns a task; the result awaits its output.
+    /// Spawns a task. The returned future resolves to its output.
     fn spawn<T: 'static>(
         future: impl Future<Output = T> + 'static,
     ) -> impl Future<Output = T> + 'static;
-    /// Runs `f` on a worker thread.
+    /// Runs `f` on a worker thread. The returned future resolves to its result.
     fn spawn_blocking<T: Send + 'static>(
         f: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + 'static;
-    /// Waits for a time.
+    /// Sleeps for `duration`.
     fn sleep(duration: Duration) -> impl Future<Output = ()>;
-    /// Lets others run.
+    /// Yields to other tasks.
     fn yield_now() -> impl Future<Output = ()>;
-    /// Opens a file, reads all of it, closes it; says how long it was.
+    /// Opens a file, reads it to its end and closes it. Resolves to its length.
     fn read_file(path: &Path) -> impl Future<Output = io::Result<usize>>;
-    /// Reads a file from start to end, so many bytes at a time; says how many it were.
+    /// Reads a file to its end, `chunk` bytes at a time. Resolves to its length.
     fn read_large(path: &Path, chunk: usize) -> impl Future<Output = io::Result<usize>>;
-    /// Serves for ever, a task for each connection.
+    /// Serves forever, with a task for each connection.
     fn serve(service: Service) -> impl Future<Output = io::Result<()>> + 'static;
 }
 
-/// A socket on which many tasks can wait at a time.
+/// A runtime with sockets on which several tasks can wait at the same time.
 pub(crate) trait SharedSocket {
     type Socket: 'static;
 
-    /// Takes a socket that does not block.
+    /// Converts a nonblocking socket.
     fn socket(stream: TcpStream) -> io::Result<Self::Socket>;
     /// Waits until the socket is readable.
     fn readable(socket: &Self::Socket) -> impl Future<Output = io::Result<()>>;
-    /// Reads without waiting.
+    /// Reads, or returns `WouldBlock`.
     fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// What a runtime may not have.
+/// A feature that not every runtime has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
-    /// A function by which a task lets others run.
+    /// A function by which a task yields to others.
     #[cfg_attr(
         not(feature = "peers"),
-        expect(dead_code, reason = "some peers lack it")
+        expect(dead_code, reason = "only some peers do not have it")
     )]
     YieldNow,
 }
 
-/// Runs a workload on the runtime of that name, inside this process. `None` if it has nothing for
-/// it.
+/// Runs a workload on the runtime `name` in this process. Returns `None` if the runtime does not
+/// support it.
 pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sample> {
     match workload {
         InProcess::Primitive(primitive) => return run_primitive(name, primitive, amount),
@@ -159,7 +159,7 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
     }
 }
 
-/// Runs a workload of channels and locks: of the library that users of the runtime take.
+/// Runs a workload of channels or locks, with the library that users of the runtime take.
 fn run_primitive(name: &str, primitive: Primitive, amount: Amount) -> Option<Sample> {
     match name {
         QUINTET => primitives::run_all::<Quintet, QuintetSync>(primitive, amount),
@@ -172,7 +172,7 @@ fn run_primitive(name: &str, primitive: Primitive, amount: Amount) -> Option<Sam
     }
 }
 
-/// Runs the workload of many tasks that wait for one socket.
+/// Runs the workload in which several tasks wait for one socket.
 fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
     Some(match name {
         QUINTET => many_waiters::readable::<Quintet>(tasks, amount),
@@ -184,7 +184,7 @@ fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
     })
 }
 
-/// Serves for ever. `None` if the runtime has no such server.
+/// Serves forever. Returns `None` if the runtime does not support the service.
 pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
     Some(match name {
         QUINTET => serve_on::<Quintet>(service),
@@ -209,9 +209,10 @@ fn serve_on<R: Runtime>(service: Service) -> io::Result<()> {
     R::block_on(R::serve(service))
 }
 
-/// A connection by hyper until the client ends it. No timer: so there are no timeouts, for any.
+/// Serves a connection by hyper until the client closes it. There is no timer and so no timeout,
+/// on any runtime.
 async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
-    // A client that goes away is no failure.
+    // A client that disconnects is not an error.
     let _ = http1::Builder::new()
         .serve_connection(io, service_fn(hello))
         .await;

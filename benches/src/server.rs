@@ -1,7 +1,7 @@
-//! A server as a process of its own: how one is started and asked, and what it does.
+//! A server in a separate process: both sides of starting it and querying its usage.
 //!
-//! The server prints `port=` once it listens. For each line on its standard input it prints what
-//! CPU time it has used and how much memory it has; at the end of its input it ends.
+//! The server prints `port=` once it listens. For each line on its standard input it prints its CPU
+//! time and its resident memory. It exits when its standard input is closed.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,17 +12,17 @@ use std::thread;
 use crate::measure::{field, nanos, process_cpu, resident_bytes, thread_cpu};
 use crate::{child, runtimes};
 
-/// What a server offers.
+/// The service that a server provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// Sends back what comes, through a buffer of that size for each connection.
+    /// Echoes, with a buffer of `size` bytes for each connection.
     Echo { size: usize },
-    /// Answers every request with a greeting, by hyper where there is a way.
+    /// Responds to each request with a greeting. By hyper, Node excepted.
     Http,
 }
 
 impl Service {
-    /// As the command line has it.
+    /// Returns the arguments on the command line.
     pub(crate) fn arguments(self) -> [String; 2] {
         match self {
             Service::Echo { size } => ["echo".to_owned(), size.to_string()],
@@ -41,14 +41,14 @@ impl Service {
     }
 }
 
-/// What a server has used up to a moment.
+/// The CPU time that a server has used so far, and its resident memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) cpu_ns: u64,
     pub(crate) resident: u64,
 }
 
-/// A server's process. It ends when this is dropped.
+/// The process of a server. Dropping this kills it.
 pub(crate) struct ServerProcess {
     child: Child,
     input: ChildStdin,
@@ -57,7 +57,8 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts a server and waits until it listens. `None` if the runtime has no such server.
+    /// Starts a server and waits until it listens. Returns `None` if the runtime does not support
+    /// the service.
     pub(crate) fn start(runtime: &str, service: Service, pin: bool) -> io::Result<Option<Self>> {
         let mut command = if runtime == runtimes::NODE {
             child::node("serve.js")
@@ -75,7 +76,7 @@ impl ServerProcess {
             .stdout(Stdio::piped())
             .spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("the server has no pipes"));
+            return Err(io::Error::other("the pipes of the server are missing"));
         };
         let mut output = BufReader::new(output);
         let mut line = String::new();
@@ -95,12 +96,12 @@ impl ServerProcess {
         }))
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What it has used so far.
+    /// Queries what the server has used so far.
     pub(crate) fn usage(&mut self) -> io::Result<Usage> {
         self.input.write_all(b"\n")?;
         let mut line = String::new();
@@ -111,46 +112,46 @@ impl ServerProcess {
                 resident: field(&line, "resident")?,
             })
         };
-        usage().ok_or_else(|| io::Error::other("the server has ended"))
+        usage().ok_or_else(|| io::Error::other("the server has exited"))
     }
 }
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A listening socket on a free port, told to whoever started this process.
+/// Binds a listener to a free port and announces it.
 pub(crate) fn listen() -> io::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     announce(listener.local_addr()?)?;
     Ok(listener)
 }
 
-/// Tells whoever started this process where it listens, and answers from now on.
+/// Prints the port for the parent process and starts to report the usage on request.
 pub(crate) fn announce(addr: SocketAddr) -> io::Result<()> {
-    // A thread, since it is the same for all runtimes. It sleeps while there is load.
-    thread::Builder::new().spawn(answer)?;
+    // A thread, so that this is the same for all runtimes. It sleeps while there is load.
+    thread::Builder::new().spawn(report_usage)?;
     let mut output = io::stdout().lock();
     writeln!(output, "port={}", addr.port())?;
     output.flush()
 }
 
-/// Answers each line with what this process has used, and ends the process at the end.
-fn answer() {
+/// Prints the usage of this process for each line of input, and exits at the end of the input.
+fn report_usage() {
     for line in io::stdin().lines() {
-        // Without what this thread takes to answer.
+        // Excludes the CPU time of this thread.
         let cpu = nanos(process_cpu().saturating_sub(thread_cpu()));
         let resident = resident_bytes();
         let mut output = io::stdout().lock();
-        let told = line.and_then(|_| {
+        let written = line.and_then(|_| {
             writeln!(output, "cpu={cpu} resident={resident}")?;
             output.flush()
         });
-        if told.is_err() {
+        if written.is_err() {
             break;
         }
     }
@@ -162,7 +163,7 @@ mod tests {
     use super::Service;
 
     #[test]
-    fn arguments_bring_a_service_back() {
+    fn formatting_and_parsing_preserve_a_service() {
         for service in [Service::Echo { size: 64 }, Service::Http] {
             let [name, size] = service.arguments();
 

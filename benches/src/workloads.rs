@@ -1,8 +1,8 @@
-//! What is measured: the list of workloads.
+//! The list of workloads.
 //!
-//! Most run inside one process, the same generic code for each runtime (`tasks`, `waiting`,
-//! `files`). Those with a server start one as a process of its own and put load on it from this one
-//! (`traffic`).
+//! Most run in one process, with the same generic code for each runtime (`tasks`, `primitives`,
+//! `waiting`, `many_waiters`, `files`). Those of `traffic` start a server in another process and
+//! generate its load in this one. Those of `one_loop` run on quintet alone and are only counted.
 
 mod files;
 mod local_channel;
@@ -23,20 +23,20 @@ use primitives::Primitive;
 pub(crate) use files::read_blocking;
 pub(crate) use traffic::{Traffic, run as run_traffic};
 
-/// One workload.
+/// A workload.
 #[derive(Debug)]
 pub(crate) struct Workload {
-    /// How it is called on the command line and in files.
+    /// Its name on the command line and in files.
     pub(crate) id: &'static str,
-    /// How it is called in tables.
+    /// Its name in tables.
     pub(crate) title: &'static str,
     /// What it does.
     pub(crate) work: Work,
-    /// How many operations a run does.
+    /// The number of operations of a run.
     pub(crate) operations: u64,
-    /// How many with `--quick`.
+    /// The number of operations with `--quick`.
     pub(crate) quick: u64,
-    /// The rows it has in the table.
+    /// The metrics that tables show, each in a row.
     pub(crate) metrics: &'static [Metric],
 }
 
@@ -45,16 +45,16 @@ pub(crate) struct Workload {
 pub(crate) enum Work {
     /// In the process that measures.
     InProcess(InProcess),
-    /// In a server's process, under load from the one that measures.
+    /// In a server process. The process that measures generates the load.
     Server(Traffic),
 }
 
-/// What a row of the table shows.
+/// The figure that a row of a table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// CPU time per operation.
     Cpu,
-    /// Time that passes per operation.
+    /// Elapsed time per operation.
     Wall,
     /// The median of the latencies.
     Median,
@@ -65,14 +65,14 @@ pub(crate) enum Metric {
 }
 
 impl Workload {
-    /// Whether it runs inside the process that measures.
+    /// Returns whether the workload runs in the process that measures.
     pub(crate) fn is_in_process(&self) -> bool {
         matches!(self.work, Work::InProcess(_))
     }
 }
 
 impl Metric {
-    /// The unit of [`value`](Self::value), for the table.
+    /// Returns the unit of [`value`](Self::value), for tables.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Metric::Cpu => "ns CPU",
@@ -83,7 +83,7 @@ impl Metric {
         }
     }
 
-    /// How files call it.
+    /// Returns the name in files.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Metric::Cpu => "cpu_ns",
@@ -94,7 +94,7 @@ impl Metric {
         }
     }
 
-    /// What a sample says for this row. `None` if that was not measured.
+    /// Returns the value of the metric, or `None` if the sample does not contain it.
     pub(crate) fn value(self, sample: &Sample) -> Option<f64> {
         let operations = sample.operations.max(1) as f64;
         Some(match self {
@@ -107,7 +107,7 @@ impl Metric {
     }
 }
 
-/// A workload inside one process.
+/// A workload that runs in one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InProcess {
     SpawnOne,
@@ -137,32 +137,31 @@ pub(crate) enum InProcess {
     IdleTasks,
     /// Channels and locks.
     Primitive(Primitive),
-    /// So many tasks wait for one socket.
+    /// `tasks` tasks wait for one socket.
     ManyWaiters {
         tasks: u64,
     },
-    /// Server and client in one loop; only for the counts.
+    /// An echo with server and client on one loop. Only counted.
     EchoLoop,
-    /// Connections in one loop; only for the counts.
+    /// Connections with server and client on one loop. Only counted.
     ChurnLoop,
-    /// The first under `Runtime::run`, while so many unreferenced tasks sleep.
+    /// The same echo under `Runtime::run`, while `timers` unreferenced tasks sleep.
     UnreferencedTimers {
         timers: u64,
     },
-    /// A loop that has something to wait for and nothing to do; only for the counts.
+    /// A loop that waits and has nothing to do. Only counted.
     Idle,
 }
 
-/// How much of it.
+/// The amount of work of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amount {
-    /// How many operations.
+    /// The number of operations.
     pub(crate) operations: u64,
-    /// How many tasks, timers or connections are there meanwhile. Otherwise the workload's own
-    /// number.
+    /// The number of other live tasks, timers or connections. `None` means the workload's default.
     pub(crate) live: Option<u64>,
-    /// Whether a twentieth is done before the clocks are started. Not for counting: there the
-    /// difference of two runs is taken.
+    /// Whether a twentieth of the operations runs before the clocks start. `counts` does without,
+    /// since it takes the difference of two runs.
     pub(crate) warm_up: bool,
 }
 
@@ -172,7 +171,7 @@ const LATE: &[Metric] = &[Metric::Median];
 const BYTES: &[Metric] = &[Metric::Bytes];
 const LOAD: &[Metric] = &[Metric::Load];
 
-/// A short form for the list below.
+/// Makes an entry of the list below.
 const fn in_process(
     id: &'static str,
     title: &'static str,
@@ -183,7 +182,7 @@ const fn in_process(
     entry(id, title, Work::InProcess(workload), amounts, metrics)
 }
 
-/// A short form for the list below.
+/// Makes an entry of the list below.
 const fn server(
     id: &'static str,
     title: &'static str,
@@ -211,12 +210,12 @@ const fn entry(
     }
 }
 
-/// A short form for the list below.
+/// Makes an entry of the list below.
 const fn echo(connections: u64, size: usize) -> Traffic {
     Traffic::Echo { connections, size }
 }
 
-/// Everything that `compare` measures, in the order of the table.
+/// The workloads of `compare`, in the order of the table.
 pub(crate) const ALL: &[Workload] = &[
     in_process(
         "spawn-join",
@@ -549,15 +548,18 @@ pub(crate) const ALL: &[Workload] = &[
     ),
 ];
 
-/// The workload of that name, also those that only count or grow.
+/// Returns the workload `id`, including those of `counts` and `growth`.
 pub(crate) fn find(id: &str) -> Option<&'static Workload> {
     let more = one_loop::ALL.iter().chain(crate::growth::ALL);
     ALL.iter().chain(more).find(|workload| workload.id == id)
 }
 
-/// Runs a workload inside this process. `None` if the runtime has nothing for it.
+/// Runs a workload in this process. Returns `None` if the runtime does not support it.
 pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) -> Option<Sample> {
-    if R::MISSING.iter().any(|feature| feature.covers(workload)) {
+    if R::MISSING
+        .iter()
+        .any(|feature| feature.is_needed_by(workload))
+    {
         return None;
     }
     let sample = match workload {
@@ -589,8 +591,8 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
 }
 
 impl Feature {
-    /// Whether a runtime with this lack cannot do `task`.
-    fn covers(self, workload: InProcess) -> bool {
+    /// Returns whether `workload` needs this feature.
+    fn is_needed_by(self, workload: InProcess) -> bool {
         match self {
             Feature::YieldNow => matches!(workload, InProcess::YieldNow { .. }),
         }
@@ -605,7 +607,7 @@ mod tests {
     use crate::measure::{Percentiles, Sample};
 
     #[test]
-    fn every_name_is_found_and_stands_for_one_workload() {
+    fn each_name_is_unique_and_found() {
         let ids: BTreeSet<_> = ALL.iter().map(|workload| workload.id).collect();
 
         assert_eq!(ids.len(), ALL.len());

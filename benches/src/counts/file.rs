@@ -6,26 +6,27 @@ use std::fmt;
 use super::tools::Tool;
 
 const HEAD: &str = "\
-# What an operation costs in instructions (callgrind) and system calls (strace), per operation:
-# (count of 3 n operations - count of n operations) / 2 n. Quintet, release profile; rows that end in
-# `-tokio-sync` are tokio's `sync` on quintet's loop, and never fail.
-# Made by `cargo run --release -p quintet-benches --no-default-features -- counts --write`;
-# `counts --check` fails where one is more than 10 % higher. The figures depend on the compiler.
+# Instructions (callgrind) and system calls (strace) per operation of quintet, release profile:
+# (count of 3 n operations - count of n operations) / 2 n. Rows that end in `-tokio-sync` are
+# tokio's `sync` on quintet's loop. Made by
+#     cargo run --release -p quintet-benches --no-default-features -- counts --write
+# `counts --check` fails if a count of quintet is more than 10 % higher. The counts depend on the
+# compiler.
 ";
 
-/// How much more is too much, and how much less is worth a word.
+/// The relative difference from which a count is reported.
 const TOLERANCE: f64 = 0.10;
 
-/// What the file holds.
+/// The counts of the file, or of one run of the command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counts {
-    /// The compiler that they were counted with.
+    /// The compiler that the counted program was built with.
     pub(super) rustc: String,
     counts: BTreeMap<(Tool, String), f64>,
 }
 
 impl Counts {
-    /// Nothing yet, counted with that compiler.
+    /// Returns an empty set of counts for the compiler `rustc`.
     pub(super) fn of(rustc: &str) -> Self {
         Counts {
             rustc: rustc.to_owned(),
@@ -41,20 +42,20 @@ impl Counts {
         self.counts.get(&(tool, id.to_owned())).copied()
     }
 
-    /// All of them, sorted.
+    /// Returns all counts, sorted by tool and name.
     pub(super) fn all(&self) -> impl Iterator<Item = (Tool, &str, f64)> {
         self.counts
             .iter()
             .map(|((tool, id), value)| (*tool, &**id, *value))
     }
 
-    /// Reads the file: the few forms of TOML that [`Display`](fmt::Display) writes.
+    /// Parses the file. Only the subset of TOML that [`Display`](fmt::Display) writes is accepted.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut counts = Counts::default();
         let mut tool = None;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
-            let wrong = || format!("counts.toml:{number}: `{line}` is not understood");
+            let wrong = || format!("counts.toml:{number}: `{line}` is not valid");
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -90,17 +91,17 @@ impl fmt::Display for Counts {
     }
 }
 
-/// How a count stands to the one that was counts.
+/// How a measured count compares with the stored one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Same,
     More,
     Fewer,
-    /// There was none.
+    /// There is no stored count.
     New,
 }
 
-/// Each count that was measured beside the one that was counts.
+/// Compares each measured count with the stored one.
 pub(super) fn compare(stored: &Counts, measured: &Counts) -> Vec<(Tool, String, Verdict)> {
     let verdict = |tool, id: &str, value: f64| match stored.get(tool, id) {
         None => Verdict::New,
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_brings_the_counts_back() {
+    fn writing_and_parsing_preserve_the_counts() {
         let counts = counts_of(&[
             (Tool::Strace, "echo-loop", 5.5),
             (Tool::Callgrind, "ring", 260.0),
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_the_file_is_named_by_its_line() {
+    fn a_parse_error_names_the_line() {
         let cases = [
             "[cycles]",
             "ring = 3",
@@ -156,13 +157,13 @@ mod tests {
             "nonsense",
         ];
         for text in cases {
-            let complaint = Counts::parse(text).unwrap_err();
-            assert!(complaint.contains("counts.toml:"), "{complaint}");
+            let message = Counts::parse(text).unwrap_err();
+            assert!(message.contains("counts.toml:"), "{message}");
         }
     }
 
     #[test]
-    fn ten_per_cent_either_way_is_the_same() {
+    fn a_difference_of_less_than_ten_per_cent_is_tolerated() {
         let stored = counts_of(&[
             (Tool::Callgrind, "ring", 1000.0),
             (Tool::Strace, "idle", 0.0),

@@ -8,7 +8,7 @@ use std::process::{self, Command, Stdio};
 use crate::child::Run;
 use crate::workloads::find;
 
-/// See the module.
+/// A tool that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tool {
     Callgrind,
@@ -16,7 +16,7 @@ pub(super) enum Tool {
 }
 
 impl Tool {
-    /// What it counts.
+    /// Returns what the tool counts.
     pub(super) fn unit(self) -> &'static str {
         match self {
             Tool::Callgrind => "instructions",
@@ -24,7 +24,7 @@ impl Tool {
         }
     }
 
-    /// Its part of the file.
+    /// Returns the name of the tool's section in `counts.toml`.
     pub(super) fn section(self) -> &'static str {
         match self {
             Tool::Callgrind => "instructions",
@@ -38,7 +38,7 @@ impl Tool {
             .find(|tool| tool.section() == name)
     }
 
-    /// A count to as many places as it repeats.
+    /// Formats a count with the digits that repeat from run to run.
     pub(super) fn shown(self, value: f64) -> String {
         match self {
             Tool::Callgrind => format!("{value:.0}"),
@@ -46,7 +46,7 @@ impl Tool {
         }
     }
 
-    /// What does not matter even where it is more than ten per cent.
+    /// Returns the absolute difference that is tolerated even if it is more than ten per cent.
     pub(super) fn slack(self) -> f64 {
         match self {
             Tool::Callgrind => 5.0,
@@ -54,14 +54,14 @@ impl Tool {
         }
     }
 
-    /// Whether it works here.
+    /// Returns an error if the tool does not work on this machine.
     pub(super) fn probe(self) -> Result<(), String> {
         let mut command = match self {
             Tool::Callgrind => Command::new("valgrind"),
             Tool::Strace => Command::new("strace"),
         };
         if self == Tool::Strace {
-            // There may be a program and no permission.
+            // The program may be installed without the permission to trace.
             command.args(["-c", "-o", "/dev/null"]);
         }
         let output = command.arg("true").stdin(Stdio::null()).output();
@@ -75,11 +75,11 @@ impl Tool {
         }
     }
 
-    /// How much a run of so many operations takes, from the start of its process to the end.
+    /// Returns the count of a whole process that runs `operations` operations.
     pub(super) fn count(self, id: &str, runtime: &str, operations: u64) -> Result<u64, String> {
         let run = Run {
             runtime,
-            workload: find(id).ok_or_else(|| format!("no workload is called {id}"))?,
+            workload: find(id).ok_or_else(|| format!("unknown workload {id}"))?,
             operations,
             live: None,
             pin: false,
@@ -97,7 +97,7 @@ impl Tool {
             .map_err(|error| error.to_string())?;
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         let report = fs::read_to_string(&file).unwrap_or_default();
-        // Nobody needs it any more.
+        // A file that stays behind does no harm.
         let _ = fs::remove_file(&file);
         let count = match self {
             Tool::Callgrind => collected(&errors),
@@ -132,7 +132,7 @@ fn report_file() -> PathBuf {
     env::temp_dir().join(format!("quintet-counts-{}", process::id()))
 }
 
-/// The sum that callgrind prints at the end.
+/// Parses the total that callgrind prints at its end.
 fn collected(errors: &str) -> Option<u64> {
     let line = errors
         .lines()
@@ -141,7 +141,8 @@ fn collected(errors: &str) -> Option<u64> {
     line?.1.trim().parse().ok()
 }
 
-/// The sum in the table that strace writes: per cent, seconds, µs per call, calls, errors, "total".
+/// Parses the total number of calls from strace's table. The columns of its last row are per cent,
+/// seconds, µs per call, calls, errors (may be empty) and "total".
 fn calls(report: &str) -> Option<u64> {
     let line = report
         .lines()
@@ -155,7 +156,7 @@ mod tests {
     use super::{calls, collected};
 
     #[test]
-    fn the_sum_is_read_from_what_callgrind_prints() {
+    fn the_total_of_callgrind_is_parsed() {
         let errors = "==7== Events    : Ir\n==7== Collected : 2310187\n==7== \n";
 
         assert_eq!(collected(errors), Some(2_310_187));
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_is_read_from_what_strace_writes() {
+    fn the_total_of_strace_is_parsed() {
         let report = "\
 % time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------

@@ -1,4 +1,4 @@
-//! What users of smol take: async-channel and async-lock, which smol re-exports, and
+//! The crates that users of smol take: async-channel and async-lock, which smol re-exports, and
 //! event-listener.
 
 use std::ops::{Deref, DerefMut};
@@ -9,7 +9,7 @@ use smol::lock::{Mutex, RwLock, Semaphore};
 
 use super::Primitives;
 
-/// See the module. A channel for one message is one that holds one.
+/// These crates. A channel with a capacity of one serves as a oneshot channel.
 pub(crate) struct SmolLibraries;
 
 impl Primitives for SmolLibraries {

@@ -1,4 +1,4 @@
-//! A bar chart for the README: CPU time per operation, on a logarithmic scale.
+//! A bar chart for README.md: CPU time per operation, on a logarithmic scale.
 
 use super::svg::{ACCENT, Anchor, FAINT, Picture, Scale};
 use super::table::number;
@@ -7,7 +7,7 @@ use crate::machine;
 use crate::runtimes::{FLOOR, QUINTET, TOKIO};
 use crate::workloads::Metric;
 
-/// What is shown, in this order, if it was measured.
+/// The workloads of the chart, in this order. Those without results are left out.
 const SHOWN: &[&str] = &[
     "spawn-join",
     "self-wake-100",
@@ -32,7 +32,7 @@ const TOKIO_BAR: &str = "#57606a";
 const PEER_BAR: &str = "#8c959f";
 const FLOOR_BAR: &str = "#afb8c1";
 
-/// The chart, as SVG.
+/// Draws the chart as SVG.
 pub(crate) fn chart(results: &Results) -> String {
     let groups: Vec<BarGroup<'_>> = SHOWN.iter().filter_map(|id| group(results, id)).collect();
     let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
@@ -92,7 +92,7 @@ struct BarGroup<'a> {
     bars: Vec<(&'static str, f64)>,
 }
 
-/// The bars of one workload. `None` if nobody has done it.
+/// Returns the bars of one workload, or `None` if it has no results.
 fn group<'a>(results: &'a Results, id: &str) -> Option<BarGroup<'a>> {
     let row = results.rows.iter().find(|row| row.workload.id == id)?;
     let bars: Vec<_> = results
@@ -124,11 +124,14 @@ mod tests {
         assert!(well_formed(&chart), "{chart}");
         assert!(chart.contains(">quintet</text>"), "{chart}");
         assert!(chart.contains(">tokio</text>"), "{chart}");
-        assert!(!chart.contains(">monoio</text>"), "it did nothing: {chart}");
+        assert!(
+            !chart.contains(">monoio</text>"),
+            "it has no results: {chart}"
+        );
     }
 
     #[test]
-    fn a_chart_of_nothing_is_a_chart() {
+    fn a_chart_without_results_is_well_formed() {
         let empty = Results {
             rows: Vec::new(),
             ..results()
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_exists_and_stays_below_30_kib() {
+    fn each_workload_exists_and_the_chart_is_below_30_kib() {
         let mut full = results();
         let mut row = full.rows[0].clone();
         full.runtimes = ["quintet"]

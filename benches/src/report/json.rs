@@ -1,4 +1,4 @@
-//! JSON, written by hand: there is nothing to read back.
+//! A small JSON writer, and the results as JSON.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::compare::{Results, Rounds, Row};
 use crate::machine;
 use crate::workloads::Metric;
 
-/// A value.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
     Number(f64),
@@ -17,7 +17,7 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// An object with these members, in this order.
+    /// Makes an object with these members, in this order.
     pub(crate) fn object<K: Into<String>>(members: impl IntoIterator<Item = (K, Json)>) -> Self {
         Json::Object(
             members
@@ -73,7 +73,7 @@ fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_str("\"")
 }
 
-/// Everything that `compare` has measured.
+/// Formats the results of `compare`.
 pub(crate) fn json(results: &Results) -> String {
     let rows = results.rows.iter().map(|row| workload(results, row));
     let mut members = about();
@@ -82,7 +82,7 @@ pub(crate) fn json(results: &Results) -> String {
     format!("{}\n", Json::Object(members))
 }
 
-/// Everything that `growth` has measured.
+/// Formats the results of `growth`.
 pub(crate) fn growth(panels: &[Panel]) -> String {
     let point =
         |(x, y): &(f64, f64)| Json::object([("live", Json::Number(*x)), ("ns", Json::Number(*y))]);
@@ -127,8 +127,8 @@ fn workload(results: &Results, row: &Row) -> Json {
     ])
 }
 
-/// One cell: each metric's smallest and middle value, and the latencies. `None` if the runtime has
-/// nothing for the workload.
+/// Returns the figure and the median of each metric, and the latencies. Returns `None` if the
+/// runtime does not support the workload.
 fn measured(row: &Row, cell: &Rounds) -> Option<Json> {
     let mut members = Vec::new();
     let mut metrics = vec![Metric::Cpu, Metric::Wall];
@@ -175,7 +175,7 @@ mod tests {
     use crate::report::tests::results;
 
     #[test]
-    fn text_is_escaped() {
+    fn strings_are_escaped() {
         let json = Json::object([("a\"b", Json::text("c\\d\n"))]);
 
         assert_eq!(json.to_string(), r#"{"a\"b": "c\\d\u000a"}"#);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_runtime_lacks_is_left_out_and_what_failed_says_why() {
+    fn an_unsupported_workload_is_left_out_and_a_failed_one_has_its_error() {
         let json = json(&results());
 
         assert!(

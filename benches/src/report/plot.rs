@@ -1,17 +1,17 @@
-//! Lines over a logarithmic scale: how a cost grows.
+//! Line charts on logarithmic scales, for the growth of a cost.
 
 use super::svg::{ACCENT, Anchor, FAINT, INK, Picture, Scale};
 use super::table::number;
 use crate::runtimes::QUINTET;
 
-/// One diagram.
+/// One chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
     pub(crate) title: String,
     pub(crate) series: Vec<Series>,
 }
 
-/// One line of it.
+/// One line of a chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -26,14 +26,14 @@ const TOP: f64 = 44.0;
 const BOTTOM: f64 = 36.0;
 const LABEL: f64 = 13.0;
 
-/// Of those that are not quintet, in order.
+/// The colours of the lines, quintet's excepted, in order.
 const COLOURS: &[&str] = &["#0550ae", "#57606a", "#116329", "#6639ba", "#9a6700"];
 
-/// Two diagrams a row, as SVG.
+/// Draws the charts as SVG, two in a row.
 pub(crate) fn plot(panels: &[Panel]) -> String {
     let rows = u16::try_from(panels.len().div_ceil(2)).unwrap_or(u16::MAX);
     let height = HEIGHT * f64::from(rows.max(1));
-    let mut picture = Picture::new(2.0 * WIDTH, height, "Cost per operation as more is there");
+    let mut picture = Picture::new(2.0 * WIDTH, height, "Growth of the cost per operation");
     for (place, panel) in (0u16..).zip(panels) {
         let x = f64::from(place % 2) * WIDTH;
         let y = f64::from(place / 2) * HEIGHT;
@@ -82,7 +82,7 @@ fn draw(picture: &mut Picture, panel: &Panel, x: f64, y: f64) {
     labels.sort_by(|one, other| one.1.total_cmp(&other.1));
     let mut free = 0.0;
     for (x, y, name) in labels {
-        // Below the one before, where the lines end close together.
+        // Move the label below the previous one if they would overlap.
         let y = f64::max(y, free);
         picture.text((x + 8.0, y + 4.0), Anchor::Start, name == QUINTET, name);
         free = y + LABEL;
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(plot.matches("<polyline").count(), 2);
         assert!(plot.contains(">tokio</text>"), "{plot}");
         assert!(plot.contains("live &lt;tasks&gt;"), "{plot}");
-        // Both lines end at the same place, and their names are legible all the same.
+        // Both lines end at the same point, but their labels do not overlap.
         let heights = |name: &str| {
             let line = plot
                 .lines()

@@ -6,16 +6,16 @@ use crate::machine;
 use crate::runtimes::{FLOOR, NODE, QUINTET, TOKIO, TOKIO_SYNC};
 use crate::workloads::Metric;
 
-/// The runtimes that the tables need, and the floor, for the chart.
+/// The runtimes of the tables, and the floor for the chart.
 pub(crate) const RUNTIMES: &[&str] = &[
     QUINTET, TOKIO_SYNC, TOKIO, "smol", "monoio", "compio", NODE, FLOOR,
 ];
 
-/// A table: its columns and its rows.
+/// The columns and rows of a table.
 struct ReadmeTable {
-    /// Each runtime, and how the table calls it.
+    /// The runtimes, each with its title.
     columns: &'static [(&'static str, &'static str)],
-    /// Each workload, and how the table calls it. The row is the first metric of the workload.
+    /// The workloads, each with its title. A row shows the first metric of its workload.
     rows: &'static [(&'static str, &'static str)],
 }
 
@@ -74,10 +74,11 @@ const TABLES: &[ReadmeTable] = &[
     },
 ];
 
-/// A figure that exceeds the smallest of its row by no more than this share is bold like it.
+/// The figures of a row that exceed its smallest one by at most this share are printed in bold, as
+/// is the smallest.
 const LEVEL: f64 = 0.02;
 
-/// Whether a table of README.md has a row for the workload.
+/// Returns whether a table of README.md has a row for the workload.
 pub(crate) fn is_in_readme(id: &str) -> bool {
     TABLES
         .iter()
@@ -85,7 +86,7 @@ pub(crate) fn is_in_readme(id: &str) -> bool {
         .any(|(row, _)| *row == id)
 }
 
-/// The tables, and the machine that they were measured on.
+/// Formats the tables and the machine that they were measured on.
 pub(crate) fn markdown(results: &Results) -> String {
     let mut text = String::new();
     for table in TABLES {
@@ -105,7 +106,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     )
 }
 
-/// One table, and an empty measured. Nothing if no row of it was measured.
+/// Formats a table and an empty line. Returns an empty string if no row has results.
 fn render(results: &Results, table: &ReadmeTable) -> String {
     let rows: Vec<_> = table
         .rows
@@ -161,7 +162,7 @@ fn row(results: &Results, table: &ReadmeTable, measured: &Row, title: &str) -> S
     text + "\n"
 }
 
-/// CPU time as a ratio to that of tokio, and in its unit if there is none; all else in its unit.
+/// Formats CPU time as a ratio to `tokio`, if that is given. Other figures have their unit.
 fn shown(metric: Metric, value: f64, tokio: Option<f64>) -> String {
     match (metric, tokio) {
         (Metric::Cpu, Some(tokio)) => format!("{:.2}", value / tokio),
@@ -180,7 +181,8 @@ mod tests {
     use crate::runtimes::NAMES;
     use crate::workloads::{ALL, Metric};
 
-    /// A row with one operation a round, on quintet, tokio and Node. Node has nothing for it.
+    /// The results of one workload on quintet, tokio and Node, with one operation in each round.
+    /// Node does not support it.
     fn line(id: &str, quintet: &[u64], tokio: &[u64]) -> Row {
         let cell = |values: &[u64]| Rounds {
             samples: values
@@ -219,26 +221,27 @@ mod tests {
 
         assert!(
             text.starts_with(
-                "| | quintet | tokio | smol | monoio | compio | Node |\n|---|---|---|---|---|---|---|\n"
+                "| | quintet | tokio | smol | monoio | compio | Node |\n\
+                 |---|---|---|---|---|---|---|\n"
             ),
             "{text}"
         );
         assert!(
-            text.contains("| spawn and join | **0.25** (10 %) | 400 ns (25 %) | – | – | – | – |\n"),
+            text.contains("| spawn and join | **0.25** (10 %) | 400 ns (25 %) | – |"),
             "{text}"
         );
-        // One hundredth more is level.
+        // One per cent above the smallest is still bold.
         assert!(
             text.contains("| connect, echo, close | **1.01** (0 %) | **100 µs** (0 %) |"),
             "{text}"
         );
-        // No row of the other table was measured.
+        // The other table has no results.
         assert!(!text.contains("tokio's `sync`"), "{text}");
         assert!(text.contains("2 rounds on "), "{text}");
     }
 
     #[test]
-    fn all_else_is_in_its_unit() {
+    fn other_figures_have_their_unit() {
         let text = markdown(&results(vec![
             line("sleep-100us", &[32, 34], &[990]),
             line("idle-task", &[200], &[328]),

@@ -1,6 +1,6 @@
-//! The few shapes that the charts consist of.
+//! The SVG shapes and the scale that the charts are made of.
 //!
-//! A picture brings its own background, so it reads the same on a dark page.
+//! A picture has its own background, so that it is legible on a dark page too.
 
 use std::fmt::{self, Write};
 
@@ -9,7 +9,7 @@ pub(super) const INK: &str = "#1f2328";
 pub(super) const FAINT: &str = "#d1d9e0";
 pub(super) const ACCENT: &str = "#c2410c";
 
-/// Where a text stands to its point.
+/// The alignment of a text relative to its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anchor {
     Start,
@@ -17,7 +17,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A picture that grows downwards in the text.
+/// An SVG picture.
 #[derive(Debug)]
 pub(super) struct Picture {
     body: String,
@@ -26,7 +26,7 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// An empty picture. `title` is for those who do not see it.
+    /// Makes an empty picture. `title` is its text alternative.
     pub(super) fn new(width: f64, height: f64, title: &str) -> Self {
         let mut picture = Picture {
             body: format!("<title>{}</title>\n", escaped(title)),
@@ -39,7 +39,8 @@ impl Picture {
 
     pub(super) fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str) {
         self.add(format_args!(
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{fill}\"/>"
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             fill=\"{fill}\"/>"
         ));
     }
 
@@ -50,7 +51,7 @@ impl Picture {
         ));
     }
 
-    /// A line through these points, and a dot at each.
+    /// Draws a line through the points, and a dot at each.
     pub(super) fn path(&mut self, points: &[(f64, f64)], stroke: &str) {
         let list: Vec<_> = points
             .iter()
@@ -83,7 +84,7 @@ impl Picture {
     }
 
     fn add(&mut self, shape: fmt::Arguments<'_>) {
-        writeln!(self.body, "{shape}").expect("a string takes what is written");
+        writeln!(self.body, "{shape}").expect("writing to a string does not fail");
     }
 }
 
@@ -104,7 +105,7 @@ impl fmt::Display for Picture {
     }
 }
 
-/// Text for between tags.
+/// Escapes text for use between tags.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -119,7 +120,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A logarithmic scale from a range of values to a range of the picture.
+/// A logarithmic scale from a range of values to a range of coordinates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
     low: f64,
@@ -129,7 +130,8 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// Whole powers of ten around the positive ones of these values. `None` if there are none.
+    /// Makes a scale from a power of ten to a power of ten that covers the positive values. Returns
+    /// `None` if there are none.
     pub(super) fn around(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Option<Self> {
         let mut low = f64::INFINITY;
         let mut high = f64::NEG_INFINITY;
@@ -146,7 +148,7 @@ impl Scale {
         })
     }
 
-    /// Where a value lies. What is not positive lies at the low end.
+    /// Returns the coordinate of a value. A value that is not positive is at the low end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = (value.log10() - self.low) / (self.high - self.low);
         let share = if share.is_finite() {
@@ -157,7 +159,7 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
-    /// The powers of ten on it.
+    /// Returns the powers of ten on the scale.
     pub(super) fn marks(&self) -> impl Iterator<Item = f64> {
         let (low, high) = (self.low, self.high);
         (0..)
@@ -172,7 +174,7 @@ impl Scale {
 pub(super) mod tests {
     use super::{Anchor, Picture, Scale};
 
-    /// Whether every tag is closed, in order, and every `&` begins an entity.
+    /// Returns whether the tags are balanced and each `&` begins an entity.
     pub(crate) fn well_formed(text: &str) -> bool {
         let mut open = Vec::new();
         let mut rest = text;
@@ -210,7 +212,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn text_cannot_become_a_tag() {
+    fn text_is_escaped() {
         let mut picture = Picture::new(10.0, 10.0, "a < b & c");
         picture.text((1.0, 2.0), Anchor::End, true, "</svg><b>");
         picture.line((0.0, 0.0), (1.0, 1.0), "#000");
@@ -223,7 +225,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_check_itself_can_fail() {
+    fn the_check_finds_errors() {
         assert!(!well_formed("<a><b></a></b>"));
         assert!(!well_formed("<a>"));
         assert!(!well_formed("<a>&x</a>"));
@@ -232,7 +234,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_scale_is_logarithmic_and_begins_at_a_power_of_ten() {
+    fn a_scale_is_logarithmic_and_starts_at_a_power_of_ten() {
         let scale = Scale::around([30.0, 2000.0].into_iter(), 0.0, 300.0).unwrap();
 
         assert_eq!(

@@ -1,14 +1,14 @@
-//! A table in Markdown, aligned so that it reads well as it is.
+//! Markdown tables with aligned columns.
 
 use std::fmt;
 
-/// See the module.
+/// A table. The columns of text come first.
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// Columns of words; all further ones are of numbers.
-    words: usize,
+    /// The number of columns with text. The others contain numbers.
+    text_columns: usize,
 }
 
 impl Table {
@@ -16,11 +16,11 @@ impl Table {
         Table {
             head: head.map(str::to_owned).to_vec(),
             rows: Vec::new(),
-            words: N,
+            text_columns: N,
         }
     }
 
-    /// One more column, of numbers.
+    /// Adds a column of numbers.
     pub(crate) fn column(&mut self, name: &str) {
         self.head.push(name.to_owned());
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Table {
             .collect();
         let write_row = |f: &mut fmt::Formatter<'_>, row: &[String]| {
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                if column < self.words {
+                if column < self.text_columns {
                     write!(f, "| {cell:<width$} ")?;
                 } else {
                     write!(f, "| {cell:>width$} ")?;
@@ -58,7 +58,7 @@ impl fmt::Display for Table {
         write_row(f, &self.head)?;
         for (column, width) in widths.iter().enumerate() {
             let line = "-".repeat(width + 1);
-            let (left, right) = if column < self.words {
+            let (left, right) = if column < self.text_columns {
                 (":", "")
             } else {
                 ("", ":")
@@ -70,7 +70,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A number as short as it says something: two digits or more, thousands and millions by letter.
+/// Formats a number with at least two significant digits, and with `k` or `M` if it is large.
 pub(crate) fn number(value: f64) -> String {
     match value {
         ..0.05 => "0".to_owned(),

@@ -15,7 +15,7 @@ use smol_hyper::rt::FuturesIo;
 use super::{BLOCKING_THREADS, Feature, Runtime, serve_http};
 use crate::server::{Service, listen};
 
-/// See the module.
+/// The adapter of compio.
 pub(crate) struct Compio;
 
 impl Runtime for Compio {
@@ -28,7 +28,7 @@ impl Runtime for Compio {
             .with_proactor(proactor)
             .build()
             .expect("a runtime can be built");
-        // Not from within a task: there a join goes through the ring's eventfd, and costs 26 µs.
+        // Not in a spawned task: there a join goes through the ring's eventfd and takes 26 µs.
         runtime.block_on(future)
     }
 
@@ -55,7 +55,7 @@ impl Runtime for Compio {
     }
 
     async fn yield_now() {
-        unreachable!("it is listed as lacking");
+        unreachable!("`MISSING` contains it");
     }
 
     async fn read_file(path: &Path) -> io::Result<usize> {
@@ -88,7 +88,7 @@ impl Runtime for Compio {
             match service {
                 Service::Echo { size } => compio::runtime::spawn(echo(stream, size)).detach(),
                 Service::Http => {
-                    // hyper asks for `Unpin`.
+                    // hyper requires `Unpin`.
                     let stream = Box::pin(AsyncStream::new(stream));
                     compio::runtime::spawn(serve_http(FuturesIo::new(stream))).detach();
                 }

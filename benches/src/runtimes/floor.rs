@@ -1,5 +1,4 @@
-//! No runtime: the system calls that are needed, and nothing else. What stands in this column
-//! nobody can go below who makes the same calls.
+//! No runtime: only the necessary system calls. No runtime that makes the same calls can be faster.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +42,7 @@ fn echo(size: usize) -> io::Result<()> {
                 .as_mut()
                 .is_some_and(EchoConnection::is_over)
             {
-                // Closing takes it out of epoll.
+                // Closing removes the socket from epoll.
                 connections[index] = None;
             }
         }
@@ -52,12 +51,12 @@ fn echo(size: usize) -> io::Result<()> {
 
 struct EchoConnection {
     stream: TcpStream,
-    /// Larger than a message.
+    /// This is larger than a message.
     buffer: Vec<u8>,
 }
 
 impl EchoConnection {
-    /// Echoes what is there. Whether nothing will come any more.
+    /// Echoes what has arrived. Returns whether the connection has ended.
     fn is_over(&mut self) -> bool {
         loop {
             match self.stream.read(&mut self.buffer) {
@@ -66,7 +65,7 @@ impl EchoConnection {
                     if self.send(count).is_err() {
                         return true;
                     }
-                    // A short read has emptied the socket.
+                    // A read that does not fill the buffer has emptied the socket.
                     return false;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -75,7 +74,8 @@ impl EchoConnection {
         }
     }
 
-    /// Writes all of it. A client that does not read, and so fills the socket, is given up.
+    /// Sends the first `count` bytes of the buffer. Fails if the socket is full, which drops a
+    /// client that does not read.
     fn send(&mut self, count: usize) -> io::Result<()> {
         self.stream.write_all(&self.buffer[..count])
     }

@@ -13,7 +13,7 @@ use smol_hyper::rt::FuturesIo;
 use super::{BLOCKING_THREADS, Runtime, serve_http};
 use crate::server::{Service, announce};
 
-/// See the module.
+/// The adapter of glommio.
 pub(crate) struct Glommio;
 
 impl Runtime for Glommio {
@@ -34,7 +34,7 @@ impl Runtime for Glommio {
     fn spawn_blocking<T: Send + 'static>(
         f: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + 'static {
-        // A task, since nothing begins before the future is polled.
+        // In a task, since the job does not start before the future is polled.
         glommio::spawn_local(async move { glommio::executor().spawn_blocking(f).await })
     }
 
@@ -69,7 +69,7 @@ impl Runtime for Glommio {
     }
 
     async fn serve(service: Service) -> io::Result<()> {
-        // It takes no listener that was made elsewhere.
+        // glommio cannot take over a listener of std.
         let listener = TcpListener::bind("127.0.0.1:0")?;
         announce(listener.local_addr()?)?;
         loop {

@@ -51,7 +51,7 @@ macro_rules! runtime {
             }
 
             async fn yield_now() {
-                unreachable!("it is listed as lacking");
+                unreachable!("`MISSING` contains it");
             }
 
             async fn read_file(path: &Path) -> io::Result<usize> {
@@ -64,7 +64,7 @@ macro_rules! runtime {
 
             async fn serve(service: Service) -> io::Result<()> {
                 let listener = listen()?;
-                // The ring waits by itself, and would answer "would block" for such a socket.
+                // `io_uring` waits by itself; on a nonblocking socket it would return `WouldBlock`.
                 listener.set_nonblocking($nonblocking)?;
                 serve(TcpListener::from_std(listener)?, service).await
             }

@@ -1,4 +1,4 @@
-//! Quintet.
+//! Quintet's adapter.
 
 use std::io;
 use std::net;
@@ -10,7 +10,7 @@ use quintet::net::{TcpListener, TcpStream};
 use super::{Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
-/// See the module.
+/// The adapter of quintet.
 pub(crate) struct Quintet;
 
 impl Runtime for Quintet {

@@ -1,7 +1,7 @@
 //! smol: a `LocalExecutor` under async-io's `block_on`.
 //!
-//! Its threads for what blocks are set by `BLOCKING_MAX_THREADS`, which whoever starts this process
-//! has done.
+//! smol reads the number of its blocking threads from the environment variable
+//! `BLOCKING_MAX_THREADS`, which the parent process sets.
 
 use std::io::{self, Read};
 use std::net;
@@ -17,7 +17,7 @@ use smol_hyper::rt::FuturesIo;
 use super::{Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
-/// See the module.
+/// The adapter of smol.
 pub(crate) struct Smol;
 
 thread_local! {

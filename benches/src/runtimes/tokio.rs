@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{BLOCKING_THREADS, Runtime, SharedSocket, serve_http};
 use crate::server::{Service, listen};
 
-/// See the module.
+/// The adapter of tokio.
 pub(crate) struct Tokio;
 
 impl Runtime for Tokio {
@@ -22,7 +22,7 @@ impl Runtime for Tokio {
             .max_blocking_threads(BLOCKING_THREADS)
             .build_local(tokio::runtime::LocalOptions::default())
             .expect("a runtime can be built");
-        // From within a task: the future of `block_on` is treated differently there.
+        // In a spawned task, since tokio schedules the future of `block_on` differently.
         runtime.block_on(async { spawn(future).await })
     }
 

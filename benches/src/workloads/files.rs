@@ -1,4 +1,4 @@
-//! Files that the OS has in its cache.
+//! Reading files that are in the page cache.
 
 use std::env;
 use std::fs::{self, File};
@@ -12,12 +12,12 @@ use crate::runtimes::Runtime;
 
 const SMALL: usize = 4096;
 const MIB: usize = 1024 * 1024;
-/// How much is read at a time of the large file.
+/// The size of a read of the large file.
 const CHUNK: usize = 64 * 1024;
 
-/// A file is opened, read to its end, and closed. `tasks` tasks do so at the same time.
+/// Opens a small file, reads it to its end and closes it. `tasks` tasks do so concurrently.
 pub(super) fn read_small<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
-    let path = file("4k", SMALL).expect("the file can be made");
+    let path = file("4k", SMALL).expect("the file can be created");
     timed::<R, _>(amount, move |count| {
         let path = path.clone();
         split_reads::<R>(tasks, count, path)
@@ -37,12 +37,12 @@ async fn split_reads<R: Runtime>(tasks: u64, count: u64, path: PathBuf) {
     .await;
 }
 
-/// One file from its start to its end, 64 KiB at a time. One operation is one MiB.
+/// Reads a large file to its end, 64 KiB at a time. One operation is one MiB.
 pub(super) fn read_large<R: Runtime>(amount: Amount) -> Sample {
-    let size = usize::try_from(amount.operations).expect("it fits the memory") * MIB;
-    let path = file(&format!("{}m", amount.operations), size).expect("the file can be made");
+    let size = usize::try_from(amount.operations).expect("it fits in memory") * MIB;
+    let path = file(&format!("{}m", amount.operations), size).expect("the file can be created");
     let amount = Amount {
-        // Making or finding the file has read it once.
+        // `file` has brought it into the cache.
         warm_up: false,
         ..amount
     };
@@ -57,11 +57,11 @@ pub(super) fn read_large<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// The same by plain calls that block, one file at a time. `None` for what reads no file.
+/// Runs the same workloads with blocking calls of std. Returns `None` for other workloads.
 pub(crate) fn read_blocking(workload: InProcess, amount: Amount) -> Option<Sample> {
     match workload {
         InProcess::ReadSmall { tasks: 1 } => {
-            let path = file("4k", SMALL).expect("the file can be made");
+            let path = file("4k", SMALL).expect("the file can be created");
             let watch = Stopwatch::start();
             for _ in 0..amount.operations {
                 let contents = fs::read(&path).expect("the file can be read");
@@ -70,11 +70,11 @@ pub(crate) fn read_blocking(workload: InProcess, amount: Amount) -> Option<Sampl
             Some(watch.stop(amount.operations))
         }
         InProcess::ReadLarge => {
-            let size = usize::try_from(amount.operations).expect("it fits the memory") * MIB;
+            let size = usize::try_from(amount.operations).expect("it fits in memory") * MIB;
             let name = format!("{}m", amount.operations);
-            let path = file(&name, size).expect("the file can be made");
+            let path = file(&name, size).expect("the file can be created");
             let watch = Stopwatch::start();
-            let mut file = File::open(path).expect("the file is there");
+            let mut file = File::open(path).expect("the file exists");
             let mut buffer = vec![0; CHUNK];
             let mut total = 0;
             while total < size {
@@ -86,10 +86,10 @@ pub(crate) fn read_blocking(workload: InProcess, amount: Amount) -> Option<Sampl
     }
 }
 
-/// A file of that size, in the cache. It stays for the next run.
+/// Returns the path of a file of `size` bytes that is in the page cache. Later runs use it again.
 ///
-/// It lies beside the program and not where temporary files do: that is often memory, where some
-/// calls do not work as on a disk.
+/// It is stored beside the program and not with temporary files, which are often on a file system
+/// in memory, where some calls behave differently.
 fn file(name: &str, size: usize) -> io::Result<PathBuf> {
     let program = env::current_exe()?;
     let directory = program
@@ -101,7 +101,7 @@ fn file(name: &str, size: usize) -> io::Result<PathBuf> {
     if fs::read(&path).is_ok_and(|contents| contents.len() == size) {
         return Ok(path);
     }
-    // By rename, so that two runs at the same time do not see half a file.
+    // Renamed when complete, so that a concurrent run does not see a part of it.
     let part = directory.join(format!("{name}.{}", std::process::id()));
     fs::write(&part, vec![7; size])?;
     fs::rename(&part, &path)?;

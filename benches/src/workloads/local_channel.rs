@@ -1,8 +1,7 @@
 //! A channel between tasks of one thread, with room for one message.
 //!
-//! The same for every runtime: the ping-pong and the ring measure how a runtime wakes a task and
-//! polls it, and a runtime's own channel would be measured instead. It does as little as a channel
-//! can: no lock, no atomic, one waker that is kept while it stays the same.
+//! The same for all runtimes, so that the workloads measure the wake and the poll and not the
+//! channel of the runtime. It has no lock and no atomic, and clones a waker only if it has changed.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -27,7 +26,7 @@ pub(super) fn channel() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Leaves a message and wakes the receiver. The receiver has taken the one before.
+    /// Stores a message and wakes the receiver. The receiver has taken the previous message.
     pub(super) fn send(&self, message: u64) {
         let mut slot = self.0.borrow_mut();
         debug_assert!(slot.message.is_none(), "there is room for one message");
@@ -36,14 +35,14 @@ impl Sender {
         drop(slot);
         if let Some(receiver) = receiver {
             receiver.wake_by_ref();
-            // Back, so that the receiver need not clone its waker again.
+            // Keep the waker, so that the receiver need not clone it again.
             self.0.borrow_mut().receiver.get_or_insert(receiver);
         }
     }
 }
 
 impl Receiver {
-    /// Takes the next message.
+    /// Receives the next message.
     pub(super) async fn receive(&mut self) -> u64 {
         poll_fn(|cx| {
             let mut slot = self.0.borrow_mut();

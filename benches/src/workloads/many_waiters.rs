@@ -1,4 +1,4 @@
-//! Many tasks that wait until one socket is readable.
+//! Several tasks that wait until one socket is readable.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ use super::tasks::{timed, wake_self};
 use crate::measure::Sample;
 use crate::runtimes::{Runtime, SharedSocket};
 
-/// A byte arrives, and each of `tasks` tasks that wait for the socket is woken. One operation is a
-/// byte. The last task that is woken reads it; the others are polled once more in between, since
+/// A byte arrives and wakes each of the `tasks` tasks that wait for the socket. One operation is a
+/// byte. The last task that is polled reads it. The others wake themselves once in between, since
 /// the socket stays readable until then.
 pub(crate) fn readable<R>(tasks: u64, amount: Amount) -> Sample
 where
@@ -22,8 +22,8 @@ where
 }
 
 async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
-    let (mut peer, stream) = pair().expect("a connection within this process");
-    let socket = R::socket(stream).expect("the runtime takes the socket");
+    let (mut peer, stream) = pair().expect("the sockets connect");
+    let socket = R::socket(stream).expect("the socket can be registered");
     let (all, mut all_woken) = channel();
     let waiters = Rc::new(Waiters {
         socket,
@@ -35,10 +35,10 @@ async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
     let waiters: Vec<_> = (0..tasks)
         .map(|_| R::spawn(Rc::clone(&waiters).wait::<R>(count)))
         .collect();
-    // Behind all of them in the queue: each waits when this has run.
+    // This task is behind them in the queue: once it has run, all of them wait.
     R::spawn(async {}).await;
     for number in 1..=count {
-        peer.write_all(&[7]).expect("the socket takes a byte");
+        peer.write_all(&[7]).expect("the socket buffer has room");
         assert_eq!(all_woken.receive().await, number);
     }
     for waiter in waiters {
@@ -46,13 +46,13 @@ async fn bytes<R: Runtime + SharedSocket>(tasks: u64, count: u64) {
     }
 }
 
-/// What the waiters share.
+/// The state that the waiting tasks share.
 struct Waiters<S> {
     socket: S,
     tasks: u64,
-    /// How many tasks this byte has woken.
+    /// The number of tasks that the current byte has woken.
     woken: Cell<u64>,
-    /// How many bytes have been read.
+    /// The number of bytes that have been read.
     number: Cell<u64>,
     all: Sender,
 }
@@ -76,7 +76,7 @@ impl<S> Waiters<S> {
     }
 }
 
-/// Reads until the socket is empty, so that the next byte is an event. Returns the number of bytes.
+/// Reads until it would block, so that the next byte is an event. Returns the number of bytes.
 fn drain<R: SharedSocket>(socket: &R::Socket) -> io::Result<usize> {
     let mut buffer = [0; 64];
     let mut bytes = 0;

@@ -1,5 +1,5 @@
-//! Workloads that are only counted: server and client share one thread, so that every run takes
-//! the same way.
+//! Workloads that are only counted. Server and client share one loop, so that each run takes the
+//! same path.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use quintet::runtime::Runtime;
 use super::{Amount, CPU, InProcess, Workload, in_process};
 use crate::measure::{Sample, Stopwatch};
 
-/// What is there to count beside the workloads of the table.
+/// The workloads that `compare` does not measure.
 pub(crate) const ALL: &[Workload] = &[
     in_process(
         "sleep-0",
@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Workload] = &[
     ),
 ];
 
-/// A short form for the list above.
+/// Makes an entry of the list above.
 const fn unreferenced(id: &'static str, timers: u64) -> Workload {
     in_process(
         id,
@@ -56,7 +56,7 @@ const fn unreferenced(id: &'static str, timers: u64) -> Workload {
     )
 }
 
-/// Runs one of them. `None` if it is none of them.
+/// Runs one of these workloads. Returns `None` for others.
 pub(crate) fn run(workload: InProcess, amount: Amount) -> Option<Sample> {
     let count = amount.operations;
     if let InProcess::UnreferencedTimers { timers } = workload {
@@ -74,9 +74,9 @@ pub(crate) fn run(workload: InProcess, amount: Amount) -> Option<Sample> {
     })
 }
 
-/// Sends back what comes.
+/// Echoes until the client closes the connection.
 async fn serve(stream: TcpStream) {
-    // Larger than a message, so that a read is known to have emptied the socket.
+    // Larger than a message, so that a short read shows that the socket is empty.
     let mut buffer = [0; 128];
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {
         if stream.write_all(&buffer[..count]).await.is_err() {
@@ -94,7 +94,7 @@ async fn exchange(client: &TcpStream) {
     while left > 0 {
         match client.read(&mut buffer).await {
             Ok(count @ 1..) => left = left.saturating_sub(count),
-            ended => panic!("the server does not answer: {ended:?}"),
+            ended => panic!("the server does not reply: {ended:?}"),
         }
     }
 }
@@ -116,21 +116,21 @@ async fn echo(count: u64) {
     server.await.expect("the server does not panic");
 }
 
-/// The echo again, under [`Runtime::run`], while unreferenced tasks sleep for an hour. Each time
-/// the loop is to wait for the socket it looks for something that is referenced.
+/// Runs the echo under [`Runtime::run`] while `timers` unreferenced tasks sleep for an hour. Each
+/// time before the loop waits for the socket, it checks that something referenced is alive.
 fn unreferenced_timers(count: u64, timers: u64) -> Option<Sample> {
     let runtime = Runtime::new().expect("a runtime can be built");
     for _ in 0..timers {
         let sleeper = runtime.spawn(quintet::time::sleep(Duration::from_secs(3600)));
         sleeper.unref();
     }
-    // It is polled after the sleepers: their timers are set when the clock starts.
+    // This task is polled after the sleeping tasks: their timers are armed when the clock starts.
     let work = runtime.spawn(async move {
         let watch = Stopwatch::start();
         echo(count).await;
         watch.stop(count)
     });
-    runtime.run().expect("nothing stalls");
+    runtime.run().expect("no task stalls");
     runtime.block_on(work).ok()
 }
 
@@ -152,7 +152,7 @@ async fn churn(count: u64) {
     server.await.expect("the server does not panic");
 }
 
-/// A listener and a timer, for so many milliseconds.
+/// Waits for a listener and a timer of `count` milliseconds.
 async fn idle(count: u64) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await

@@ -1,4 +1,4 @@
-//! How often the workloads have their tasks polled: a test that they do what they say.
+//! Tests that the workloads do what their descriptions say, by the number of polls.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -18,7 +18,7 @@ thread_local! {
     static POLLS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Quintet, whose polls of spawned tasks are counted.
+/// Quintet, with the polls of its tasks counted.
 struct CountedPolls;
 
 async fn counted<T>(future: impl Future<Output = T>) -> T {
@@ -84,7 +84,7 @@ impl SharedSocket for CountedPolls {
     }
 }
 
-/// The polls that 100 operations take, without those that start and end the tasks.
+/// Returns the number of polls of 100 operations, without those that start and end the tasks.
 fn polls_of_100(workload: impl Fn(Amount)) -> u64 {
     let polls = |operations| {
         POLLS.set(0);
@@ -99,27 +99,27 @@ fn polls_of_100(workload: impl Fn(Amount)) -> u64 {
     (polls(2400) - few) / 16
 }
 
-/// The primitives and the polls that 100 operations take, at least and at most. A lone task yields
-/// after many operations, and so does one that never finds its channel empty.
+/// The minimum and maximum number of polls that 100 operations of a primitive take. A task that
+/// never waits yields after many operations, which is why the two differ.
 const PRIMITIVES: &[(Primitive, u64, u64)] = &[
-    // The task that receives.
+    // One poll of the task that receives.
     (Primitive::Oneshot, 100, 101),
     (Primitive::Notify, 100, 101),
-    // Both ends, once for each time the channel is full and empty.
+    // One poll of each end for each time the channel is full or empty.
     (Primitive::Mpsc, 2 * 100 / 16, 2 * 100 / 16 + 1),
-    // The receivers, and the task that waits for them.
+    // One poll of each receiver and of the task that waits for them.
     (Primitive::Watch, 900, 901),
     (Primitive::Broadcast, 900, 901),
     (Primitive::Mutex, 0, 2),
     (Primitive::RwLockRead, 0, 2),
     (Primitive::Semaphore, 0, 2),
-    // The task that waits and then, holding the lock, is polled once more.
+    // One poll that acquires, and one while the task holds the lock.
     (Primitive::ContendedMutex, 199, 200),
     (Primitive::ContendedSemaphore, 199, 200),
 ];
 
 #[test]
-fn a_primitive_takes_as_many_polls_as_it_says() {
+fn each_primitive_takes_the_expected_polls() {
     for &(primitive, least, most) in PRIMITIVES {
         let ours = polls_of_100(|amount| {
             run_all::<CountedPolls, QuintetSync>(primitive, amount);
@@ -135,15 +135,15 @@ fn a_primitive_takes_as_many_polls_as_it_says() {
 
 #[cfg(feature = "peers")]
 #[test]
-fn a_library_of_smol_takes_as_many_polls() {
+fn each_library_of_smol_takes_the_expected_polls() {
     use super::primitives::run;
     use crate::libraries::SmolLibraries;
 
     for &(primitive, least, most) in PRIMITIVES {
         let least = match primitive {
-            // It has none.
+            // smol's users have no such library.
             Primitive::Watch | Primitive::Broadcast => continue,
-            // Not fair: a task that releases may acquire again before one that waits.
+            // Not fair: a task that releases may acquire again before a task that waits.
             Primitive::ContendedMutex | Primitive::ContendedSemaphore => 100,
             _ => least,
         };
@@ -155,13 +155,13 @@ fn a_library_of_smol_takes_as_many_polls() {
 }
 
 #[test]
-fn each_byte_wakes_all_that_wait_for_the_socket() {
+fn each_byte_wakes_all_waiting_tasks() {
     for tasks in [1, 8, 64] {
         let polls = polls_of_100(|amount| {
             many_waiters::readable::<CountedPolls>(tasks, amount);
         });
 
-        // All are woken; all but the last are polled once more. And the task that writes.
+        // Each task is woken, all but the last once more by themselves, and the task that writes.
         assert_eq!(polls, 100 * (tasks + tasks - 1 + 1));
     }
 }

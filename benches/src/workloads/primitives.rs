@@ -1,4 +1,4 @@
-//! Channels and locks, of any library on any runtime.
+//! Channels and locks, for any library on any runtime.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ use crate::libraries::{Broadcasts, Primitives};
 use crate::measure::Sample;
 use crate::runtimes::Runtime;
 
-/// What is measured of a library.
+/// A primitive and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Primitive {
     Oneshot,
@@ -26,16 +26,16 @@ pub(crate) enum Primitive {
     Notify,
 }
 
-/// Messages that a channel holds.
+/// The capacity of a channel.
 const CAPACITY: usize = 16;
-/// Receivers of a value.
+/// The number of receivers of each value.
 const READERS: u64 = 8;
-/// Tasks that contend for a lock.
+/// The number of tasks that contend for a lock.
 const CONTENDERS: u64 = 8;
-/// Permits of a semaphore. Fewer than there are tasks that contend.
+/// The number of permits of a semaphore, fewer than the tasks that contend.
 const PERMITS: usize = 4;
 
-/// Runs one of the workloads. `None` if the library does not have the primitive.
+/// Runs a workload. Returns `None` if the library does not have the primitive.
 pub(crate) fn run<R: Runtime, L: Primitives>(
     primitive: Primitive,
     amount: Amount,
@@ -53,7 +53,7 @@ pub(crate) fn run<R: Runtime, L: Primitives>(
     })
 }
 
-/// Runs one of the workloads, also those with many receivers.
+/// Runs a workload, including those with several receivers.
 pub(crate) fn run_all<R: Runtime, L: Broadcasts>(
     primitive: Primitive,
     amount: Amount,
@@ -65,11 +65,11 @@ pub(crate) fn run_all<R: Runtime, L: Broadcasts>(
     }
 }
 
-/// A message that brings the channel for the reply.
+/// A message that contains the channel for the reply.
 struct Request<L: Primitives>(L::OneshotSender<Request<L>>);
 
-/// Two tasks send each other messages, each over a new channel. One operation is a channel: made,
-/// waited for, sent to, and received from.
+/// Two tasks send each other messages, each over a new channel. One operation is a message: a
+/// channel is made, waited for, sent to and received from.
 async fn oneshot<R: Runtime, L: Primitives>(count: u64) {
     let pairs = count.div_ceil(2);
     let (first, receiver) = L::oneshot::<Request<L>>();
@@ -83,7 +83,7 @@ async fn oneshot<R: Runtime, L: Primitives>(count: u64) {
     other.await;
 }
 
-/// Receives a message and replies, `count` times. Returns where the next message arrives.
+/// Receives a message and replies, `count` times. Returns the receiver of the next message.
 async fn reply<L: Primitives>(
     mut receiver: L::OneshotReceiver<Request<L>>,
     count: u64,
@@ -164,7 +164,7 @@ async fn broadcast<R: Runtime, L: Broadcasts>(count: u64) {
     }
 }
 
-/// Counts the receivers that have seen a value, and reports when all have.
+/// Counts the receivers that have seen a value, and sends a message once all have.
 #[derive(Clone)]
 struct SeenCounter {
     readers: Rc<Cell<u64>>,
@@ -264,7 +264,7 @@ async fn notify<R: Runtime, L: Primitives>(count: u64) {
             }
         })
     };
-    // Behind the other task in the queue: that one waits when this has run.
+    // This task is behind the other in the queue: once it has run, the other waits.
     R::spawn(async {}).await;
     for _ in 0..pairs {
         L::notify_one(&ping);

@@ -1,4 +1,4 @@
-//! Tasks: making them, waking them, keeping them.
+//! Spawning, waking and keeping tasks.
 
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -8,12 +8,13 @@ use super::local_channel::{Receiver, Sender, channel};
 use crate::measure::{Sample, Stopwatch, resident_bytes};
 use crate::runtimes::Runtime;
 
-/// Tasks that are there at a time.
+/// The number of tasks in flight.
 const IN_FLIGHT: u64 = 1000;
-/// Tasks of the ring.
+/// The number of tasks in the ring.
 const RING: usize = 100;
 
-/// Runs `work` on a new runtime: once with a twentieth of the operations, and then under the clock.
+/// Runs `work` on a new runtime, first with a twentieth of the operations to warm up, then
+/// measured.
 pub(super) fn timed<R, F>(amount: Amount, work: impl Fn(u64) -> F + 'static) -> Sample
 where
     R: Runtime,
@@ -29,7 +30,7 @@ where
     })
 }
 
-/// Each task ends before the next is spawned. With `live`, so many others are there, waiting.
+/// Spawns and joins one task after the other, while `live` others wait.
 pub(super) fn spawn_one<R: Runtime>(amount: Amount) -> Sample {
     R::block_on(async move {
         let mut idle = Vec::new();
@@ -50,7 +51,7 @@ pub(super) fn spawn_one<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// A thousand tasks are spawned, then joined in the same order.
+/// Spawns a thousand tasks, then joins them in the same order.
 pub(super) fn spawn_many<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         let mut left = count;
@@ -65,14 +66,14 @@ pub(super) fn spawn_many<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// `tasks` tasks wake themselves, so often in all.
+/// `tasks` tasks wake themselves. One operation is one wake and one poll.
 pub(super) fn self_wake<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     timed::<R, _>(amount, move |count| {
         split_among::<R, _>(tasks, count, wake_self)
     })
 }
 
-/// Wakes its own task and waits to be polled again, `count` times.
+/// Wakes its own task and waits for the next poll, `count` times.
 pub(super) fn wake_self(count: u64) -> impl Future<Output = ()> {
     let mut left = count;
     poll_fn(move |cx| {
@@ -85,7 +86,7 @@ pub(super) fn wake_self(count: u64) -> impl Future<Output = ()> {
     })
 }
 
-/// The same by the runtime's own function, which may do more: let the OS be asked, for one.
+/// `tasks` tasks yield by the runtime's function, which may do more, such as poll for I/O.
 pub(super) fn yield_now<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     timed::<R, _>(amount, move |count| {
         split_among::<R, _>(tasks, count, async |count| {
@@ -96,7 +97,7 @@ pub(super) fn yield_now<R: Runtime>(tasks: u64, amount: Amount) -> Sample {
     })
 }
 
-/// Gives each of `tasks` tasks its share of `count`.
+/// Divides `count` operations among `tasks` tasks and joins them.
 pub(super) async fn split_among<R, F>(tasks: u64, count: u64, work: impl Fn(u64) -> F)
 where
     R: Runtime,
@@ -110,7 +111,7 @@ where
     }
 }
 
-/// Two tasks send each other a message. One operation is there and back: two wakes, two polls.
+/// Two tasks send each other messages. One operation is a round trip: two wakes and two polls.
 pub(super) fn ping_pong<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         let (ping, mut pings) = channel();
@@ -128,11 +129,11 @@ pub(super) fn ping_pong<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// A message goes round a ring of tasks. One operation is one hop: one wake, one poll.
+/// A message passes around a ring of tasks. One operation is one hop: one wake and one poll.
 pub(super) fn ring<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..RING).map(|_| channel()).unzip();
-        // What a task sends, the one before it receives.
+        // Each task receives from the next one in the list.
         receivers.rotate_left(1);
         senders[RING - 1].send(count);
         let tasks: Vec<_> = senders
@@ -146,11 +147,11 @@ pub(super) fn ring<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// Receives from one neighbour how many hops are to go, and passes it on to the other.
+/// Receives the number of remaining hops from one neighbour and passes it on to the other.
 async fn hop(mut left: Receiver, right: Sender) {
     loop {
         let hops = left.receive().await;
-        // At the end everyone is told once.
+        // The zero passes around the ring once more and ends each task.
         right.send(hops.saturating_sub(1));
         if hops == 0 {
             return;
@@ -158,10 +159,10 @@ async fn hop(mut left: Receiver, right: Sender) {
     }
 }
 
-/// So many tasks that wait for ever: what each keeps in memory.
+/// Measures the memory of tasks that wait forever.
 pub(super) fn idle<R: Runtime>(amount: Amount) -> Sample {
     R::block_on(async move {
-        // The list of handles is there, touched, before the first look.
+        // Fill the list of handles before measuring, so that its pages are resident.
         let mut tasks = Vec::new();
         for _ in 0..amount.operations {
             tasks.push(None);
@@ -172,7 +173,7 @@ pub(super) fn idle<R: Runtime>(amount: Amount) -> Sample {
         for task in &mut tasks {
             *task = Some(R::spawn(pending::<()>()));
         }
-        // Behind all of them in the queue: so each was polled.
+        // This task is behind them in the queue: once it has run, each was polled.
         R::spawn(async {}).await;
         let bytes = resident_bytes().saturating_sub(before);
         Sample {

@@ -1,4 +1,4 @@
-//! Load on a server that is a process of its own.
+//! Load on a server in another process.
 
 use std::io;
 use std::thread;
@@ -9,33 +9,33 @@ use crate::load::{Load, Reply, churn};
 use crate::measure::{Percentiles, Sample, nanos};
 use crate::server::{ServerProcess, Service};
 
-/// What the server is asked.
+/// The kind of load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Traffic {
     Echo {
         connections: u64,
         size: usize,
     },
-    /// Echo on one connection, while others, `Amount::live`, are silent.
+    /// Echo on one connection, while `Amount::live` others are idle.
     EchoAmong,
     Churn,
     Http {
         connections: u64,
     },
-    /// So many connections as there are operations, and nothing on them.
+    /// As many idle connections as there are operations.
     IdleMemory,
-    /// A thousand connections, and nothing on them for so many milliseconds.
+    /// A thousand connections that are idle for as many milliseconds as there are operations.
     IdleCpu,
 }
 
-/// The message of the workloads that are not about its size.
+/// The size of a message where the workload does not set it.
 const MESSAGE: usize = 64;
-/// The connections of the idle server.
+/// The number of connections of the idle server.
 const IDLE: u64 = 1000;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Starts a server of `runtime`, loads it, and reads what CPU time and memory it took.
+/// Starts a server of `runtime`, puts load on it, and measures its CPU time and memory.
 pub(crate) fn run(
     runtime: &str,
     traffic: Traffic,
@@ -48,8 +48,8 @@ pub(crate) fn run(
     };
     let service = match traffic {
         Traffic::Http { .. } => Service::Http,
-        // A read that does not fill its buffer has emptied the socket: no second one is needed to
-        // know that. So it is where buffers are larger than messages.
+        // The buffer is larger than a message: a read that does not fill it shows that the socket
+        // is empty, without a second read.
         _ => Service::Echo { size: 2 * size },
     };
     let Some(mut server) = ServerProcess::start(runtime, service, pin)? else {
@@ -75,7 +75,7 @@ pub(crate) fn run(
         }
         Traffic::Churn => under_load(&mut server, amount, |count| churn(addr, &message(), count))?,
         Traffic::IdleMemory => {
-            // One, so that what the first connection brings with it does not count.
+            // Open one connection first, so that one-time allocations are not included.
             let _first = Load::connect(addr, 1, message(), reply)?;
             let before = server.usage()?;
             let _idle = Load::connect(addr, amount.operations, message(), reply)?;
@@ -89,7 +89,7 @@ pub(crate) fn run(
         Traffic::IdleCpu => {
             let _idle = Load::connect(addr, IDLE, message(), reply)?;
             let time = Duration::from_millis(amount.operations);
-            // What the connecting has left over.
+            // Let the server finish the work that connecting has caused.
             thread::sleep(time / 10);
             let before = server.usage()?;
             thread::sleep(time);
@@ -105,7 +105,7 @@ pub(crate) fn run(
     Ok(Some(sample))
 }
 
-/// Drives the server, the first twentieth unmeasured.
+/// Puts load on the server, first with a twentieth of the requests to warm up, then measured.
 fn under_load(
     server: &mut ServerProcess,
     amount: Amount,

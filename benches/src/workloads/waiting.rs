@@ -1,4 +1,4 @@
-//! Waiting for time, for worker threads, for other threads.
+//! Waiting for timers, worker threads and other threads.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,12 +15,12 @@ use super::tasks::timed;
 use crate::measure::{Percentiles, Sample, Stopwatch, nanos};
 use crate::runtimes::Runtime;
 
-/// Timers that are there while others are set and cancelled.
+/// The number of live timers while others are set and cancelled.
 const LIVE: u64 = 10_000;
-/// Jobs that are there at a time.
+/// The number of jobs in flight.
 const IN_FLIGHT: u64 = 1000;
 
-/// Numbers that look random and are the same in every run (xorshift).
+/// Pseudorandom durations, the same in each run (xorshift).
 struct RandomDurations(u64);
 
 impl RandomDurations {
@@ -28,13 +28,13 @@ impl RandomDurations {
         RandomDurations(0x9E37_79B9_7F4A_7C15)
     }
 
-    /// So many durations below `limit`, made before the clock is started.
+    /// Returns `count` durations below `limit`.
     fn durations(count: usize, limit: Duration) -> Vec<Duration> {
         let mut random = RandomDurations::new();
         (0..count).map(|_| random.below(limit)).collect()
     }
 
-    /// A duration below `limit`.
+    /// Returns a duration below `limit`.
     fn below(&mut self, limit: Duration) -> Duration {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -43,7 +43,8 @@ impl RandomDurations {
     }
 }
 
-/// Tasks that sleep for different times up to a second, all spawned at once. Counts the spawning.
+/// Spawns tasks that sleep for different times up to a second, and joins them. The figure includes
+/// the spawning.
 pub(super) fn fire<R: Runtime>(amount: Amount) -> Sample {
     let durations = RandomDurations::durations(1 << 16, Duration::from_secs(1));
     R::block_on(async move {
@@ -59,7 +60,8 @@ pub(super) fn fire<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// Sleeps are polled once and dropped, while others, within the same minute, go on.
+/// Polls sleeps once and drops them, while others are live whose deadlines are up to a minute
+/// apart.
 pub(super) fn cancel<R: Runtime>(amount: Amount) -> Sample {
     R::block_on(async move {
         let mut random = RandomDurations::new();
@@ -68,7 +70,7 @@ pub(super) fn cancel<R: Runtime>(amount: Amount) -> Sample {
             let duration = Duration::from_secs(60) + random.below(Duration::from_secs(60));
             sleepers.push(R::spawn(async move { R::sleep(duration).await }));
         }
-        // Behind all of them in the queue: so each is armed.
+        // This task is behind them in the queue: once it has run, each timer is armed.
         R::spawn(async {}).await;
         let durations = RandomDurations::durations(1024, Duration::from_secs(60));
         let work = async |count: u64| {
@@ -86,12 +88,12 @@ pub(super) fn cancel<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// One sleep after the other, nothing else to do: how late each ends.
+/// Sleeps repeatedly with nothing else to do, and measures how late each sleep ends.
 pub(super) fn late<R: Runtime>(micros: u64, amount: Amount) -> Sample {
     R::block_on(async move {
         let duration = Duration::from_micros(micros);
         let mut lateness = Vec::new();
-        // What the first ones meet, they alone do: pages, a ring's start.
+        // Warm up: the first sleeps fault in pages and start the ring.
         for _ in 0..10 {
             R::sleep(duration).await;
         }
@@ -108,7 +110,7 @@ pub(super) fn late<R: Runtime>(micros: u64, amount: Amount) -> Sample {
     })
 }
 
-/// A sleep of no time, again and again.
+/// Sleeps for zero time repeatedly.
 pub(super) fn sleep_zero<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         for _ in 0..count {
@@ -117,7 +119,7 @@ pub(super) fn sleep_zero<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// An empty job on a worker thread, and back.
+/// Runs an empty job on a worker thread and waits for it, repeatedly.
 pub(super) fn blocking_one<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         for _ in 0..count {
@@ -126,7 +128,7 @@ pub(super) fn blocking_one<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// A thousand empty jobs are handed over, then awaited in the same order.
+/// Starts a thousand empty jobs, then waits for them in the same order.
 pub(super) fn blocking_many<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         let mut left = count;
@@ -141,7 +143,7 @@ pub(super) fn blocking_many<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// All jobs are handed over at once.
+/// Starts all jobs, then waits for them.
 pub(super) fn blocking_queued<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
         let jobs: Vec<_> = (0..count).map(|_| R::spawn_blocking(|| ())).collect();
@@ -151,26 +153,26 @@ pub(super) fn blocking_queued<R: Runtime>(amount: Amount) -> Sample {
     })
 }
 
-/// A message to a thread and its answer. The thread sleeps when the message comes, and so does the
-/// loop when the answer does. The channels are the same for all runtimes.
+/// Sends a message to a thread and waits for its reply. The thread sleeps when the message arrives,
+/// and so does the loop when the reply arrives. The channels are the same for all runtimes.
 pub(super) fn thread_wake<R: Runtime>(amount: Amount) -> Sample {
     timed::<R, _>(amount, async |count| {
-        let (ask, asked) = mpsc::channel::<u64>();
-        let (answer, mut answers) = unbounded::<u64>();
+        let (request, requests) = mpsc::channel::<u64>();
+        let (reply, mut replies) = unbounded::<u64>();
         let thread = thread::spawn(move || {
-            for number in asked {
-                // The loop may be gone when the run is cut short.
-                if answer.unbounded_send(number).is_err() {
+            for number in requests {
+                // The loop may have ended early.
+                if reply.unbounded_send(number).is_err() {
                     return;
                 }
             }
         });
         for number in 0..count {
-            ask.send(number).expect("the thread listens");
-            let answer = answers.next().await;
-            assert_eq!(answer, Some(number));
+            request.send(number).expect("the thread listens");
+            let received = replies.next().await;
+            assert_eq!(received, Some(number));
         }
-        drop(ask);
+        drop(request);
         thread.join().expect("the thread does not panic");
     })
 }
