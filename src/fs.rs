@@ -68,11 +68,11 @@
 mod cached;
 mod contents;
 mod dir_builder;
-mod failure;
 mod file;
 mod in_flight;
 mod job;
 mod open_options;
+mod path_error;
 mod paths;
 mod read_dir;
 

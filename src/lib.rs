@@ -103,6 +103,7 @@ mod clock;
 mod coop;
 mod identity;
 mod inbox;
+mod io_error;
 mod page_cache;
 mod panics;
 mod pool;

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules, from the bottom up. A module may name those of the layers below it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("helpers", &["assert_impl", "primitive", "scope_guard"]),
+    (
+        "helpers",
+        &["assert_impl", "io_error", "primitive", "scope_guard"],
+    ),
     (
         "the leaves",
         &[

@@ -9,8 +9,8 @@ use std::path::Path;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags};
 
-use super::failure::{cannot, cannot_both};
 use super::job::{self, Wanted};
+use super::path_error::{cannot, cannot_both};
 use super::{cached, retry};
 use crate::blocking::called_here;
 use crate::page_cache::{Begun, Kernel, Linux, NotFound, Probe};

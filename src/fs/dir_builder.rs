@@ -4,8 +4,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::failure::cannot;
 use super::job;
+use super::path_error::cannot;
 use crate::blocking::called_here;
 
 /// Creates directories in other ways than [`create_dir`](super::create_dir) does; like

@@ -18,8 +18,8 @@ use std::time::SystemTime;
 
 use self::changes::Changes;
 use self::cursor::{CallId, Cursor};
-use super::failure::cannot;
 use super::in_flight::{self, InFlight, Operate};
+use super::path_error::cannot;
 use super::{OpenOptions, cached, job};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::failure::cannot;
+use super::path_error::cannot;
 use super::{File, job};
 use crate::blocking::called_here;
 

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::failure::{cannot, cannot_both};
+use super::path_error::{cannot, cannot_both};
 use super::{DirBuilder, cached, job};
 use crate::blocking::called_here;
 

@@ -14,9 +14,9 @@ use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 
-use super::failure::cannot;
 use super::in_flight::{self, InFlight, Operate};
 use super::job;
+use super::path_error::cannot;
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
 

@@ -1,7 +1,5 @@
 //! Addresses and host names.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6,
@@ -12,6 +10,7 @@ use std::vec;
 use crate::blocking::called_here;
 use crate::blocking::{self, Purpose};
 use crate::coop;
+use crate::io_error::cannot;
 
 /// What can be turned into socket addresses: an address, a pair of host and port, or a string
 /// `"host:port"`.
@@ -189,43 +188,8 @@ async fn on_any_of<R>(
     for addr in resolve(target).await? {
         match operation(addr).await {
             Ok(done) => return Ok(done),
-            Err(error) => last = Some(AddrError::new(what, addr, error)),
+            Err(error) => last = Some(cannot(format!("{what} {addr}"), error)),
         }
     }
     Err(last.expect("`resolve` returns at least one address"))
-}
-
-/// The OS's error, and what it prevented.
-struct AddrError {
-    /// "cannot …".
-    what: &'static str,
-    addr: SocketAddr,
-    error: io::Error,
-}
-
-impl AddrError {
-    /// Keeps the kind, as users match on it.
-    #[expect(clippy::new_ret_no_self, reason = "it is seen as an error only")]
-    fn new(what: &'static str, addr: SocketAddr, error: io::Error) -> io::Error {
-        io::Error::new(error.kind(), AddrError { what, addr, error })
-    }
-}
-
-impl fmt::Display for AddrError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}: {}", self.what, self.addr, self.error)
-    }
-}
-
-/// The text, for it is what a `main` prints that returns the error.
-impl fmt::Debug for AddrError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Error for AddrError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
-    }
 }
