@@ -61,6 +61,15 @@ mod primitive {
         pub(crate) use loom::thread::{Builder, ThreadId, current, spawn};
     }
 
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        ignore_poison(mutex.lock())
+    }
+
+    /// The checker stops at a panic, so no lock is poisoned.
+    pub(crate) fn ignore_poison<G>(result: LockResult<G>) -> G {
+        result.unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     /// Knows its lock, for a wait that is over at once.

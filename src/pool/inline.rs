@@ -5,9 +5,10 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::job::QueuedJob;
+use crate::primitive;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Inline {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<QueuedJob>>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.jobs)
     }
 
     pub(super) fn push(&self, job: QueuedJob) -> io::Result<()> {

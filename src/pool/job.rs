@@ -13,13 +13,14 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use async_task::{FallibleTask, Runnable};
 
 use super::contained::Contained;
 use crate::panics::{Payload, contain};
+use crate::primitive::lock;
 
 /// What kind of job it is, which decides how many workers such jobs can occupy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +70,7 @@ struct JobShared {
 
 impl JobShared {
     fn take(&self) -> Option<Runnable> {
-        // Poison can be ignored: no user code runs under this lock.
-        let mut runnable = self.runnable.lock().unwrap_or_else(PoisonError::into_inner);
-        runnable.take()
+        lock(&self.runnable).take()
     }
 }
 

@@ -4,12 +4,10 @@
 //! shows to a shutdown which job runs there. [`Workers`](super::workers::Workers) assigns slots to
 //! threads.
 
-use std::sync::PoisonError;
-
 use super::job::{JobTicket, Label, QueuedJob};
 use super::queue::LocalQueue;
 use crate::primitive::thread::{self, ThreadId};
-use crate::primitive::{Arc, Mutex, MutexGuard};
+use crate::primitive::{self, Arc, Mutex, MutexGuard};
 
 /// The state of one worker.
 pub(super) struct WorkerSlot {
@@ -51,10 +49,7 @@ impl WorkerSlot {
     /// Assigns the slot to the calling thread. If the previous thread of the slot is about to end,
     /// waits for it.
     pub(super) fn occupy(&self) -> MutexGuard<'_, LocalQueue> {
-        let local_queue = self
-            .local_queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let local_queue = primitive::lock(&self.local_queue);
         self.state().thread = Some(thread::current().id());
         local_queue
     }
@@ -103,8 +98,7 @@ impl WorkerSlot {
         self.state().thread == Some(thread)
     }
 
-    /// Locks the state. Poison can be ignored: no user code runs under this lock.
     fn state(&self) -> MutexGuard<'_, WorkerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.state)
     }
 }

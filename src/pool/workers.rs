@@ -39,7 +39,6 @@
 
 use std::io;
 use std::mem;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::class_limit::ClassLimit;
@@ -47,7 +46,9 @@ use super::job::{Class, Label, QueuedJob};
 use super::queue::JobQueue;
 use super::worker_slot::WorkerSlot;
 use super::{Config, Load, Starved, worker};
-use crate::primitive::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, thread};
+use crate::primitive::{
+    self, Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, ignore_poison, thread,
+};
 
 /// The state that the workers of a pool share.
 pub(super) struct Workers {
@@ -131,9 +132,8 @@ impl Workers {
         }
     }
 
-    /// Locks the state. Poison can be ignored: no user code runs under this lock.
     pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        primitive::lock(&self.state)
     }
 
     fn threads(&self, state: &PoolState) -> usize {
@@ -330,7 +330,7 @@ impl Workers {
             // clock.
             let waited = self.wake_up.wait_timeout(state, keep_alive);
             let timeout;
-            (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            (state, timeout) = ignore_poison(waited);
             // Looked at before the timeout: a pending notification means that a push relies on an
             // idle worker, and this may be the only one.
             if mem::take(&mut state.notified) {
@@ -474,12 +474,10 @@ fn wait_until<'a>(
     deadline: Option<Instant>,
 ) -> MutexGuard<'a, PoolState> {
     let Some(deadline) = deadline else {
-        return condvar.wait(state).unwrap_or_else(PoisonError::into_inner);
+        return ignore_poison(condvar.wait(state));
     };
     let remaining = deadline.saturating_duration_since(Instant::now());
-    let (state, _) = condvar
-        .wait_timeout(state, remaining)
-        .unwrap_or_else(PoisonError::into_inner);
+    let (state, _) = ignore_poison(condvar.wait_timeout(state, remaining));
     state
 }
 
