@@ -88,18 +88,6 @@ pub use paths::{
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 
-use std::io;
-
 /// The most that one job reads or writes of an open file, so that a large file does not keep a
 /// worker from others. Of this size and above, the trip to the worker no longer shows in the time.
 const CHUNK_MAX: usize = 1 << 20;
-
-/// Makes a system call again for as long as a signal interrupts it.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}

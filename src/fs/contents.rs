@@ -8,10 +8,11 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::retry_on_intr;
 
+use super::cached;
 use super::job::{self, Wanted};
 use super::path_error::{cannot, cannot_both};
-use super::{cached, retry};
 use crate::blocking::called_here;
 use crate::page_cache::{Begun, Kernel, Linux, NotFound, Probe};
 
@@ -123,10 +124,7 @@ fn go_on(begun: Begun<File>, wanted: &Wanted) -> io::Result<Vec<u8>> {
     if is_fifo {
         // Opening it would have waited for a writer. Until the first one has come it has neither data
         // nor an end to tell of.
-        retry(|| {
-            let mut end = [PollFd::new(&file, PollFlags::IN)];
-            Ok(rustix::event::poll(&mut end, None)?)
-        })?;
+        retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], None))?;
     }
     Linux.let_wait(&file)?;
     read_to_end(&file, begun.contents, begun.stated, wanted)
@@ -144,7 +142,7 @@ fn read_to_end(
         if contents.len() == contents.capacity() {
             contents.try_reserve_exact(room(contents.len(), stated))?;
         }
-        let n = retry(|| Ok(rustix::io::read(file, spare_capacity(&mut contents))?))?;
+        let n = retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut contents)))?;
         if n == 0 {
             return Ok(contents);
         }

@@ -5,13 +5,15 @@
 //! user's. Jobs work on this under the lock of its [`InFlight`](crate::fs::in_flight::InFlight). In
 //! between the file takes the outcome from here.
 
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
+use rustix::io::{read, retry_on_intr, write};
+
 use super::Open;
 use crate::fs::in_flight::Operate;
-use crate::fs::{CHUNK_MAX, cached, retry};
+use crate::fs::{CHUNK_MAX, cached};
 
 /// How much is read where less is asked for. A worker's reading it takes about as long as the trip
 /// there and back.
@@ -327,9 +329,9 @@ impl Cursor {
         self.make_room(len);
         let to = is_regular.then_some(call);
         let buf = &mut self.buf[..len];
-        match retry(|| (&self.open.file).read(buf)) {
+        match retry_on_intr(|| read(&self.open.file, &mut *buf)) {
             Ok(n) => self.note_read(to, n),
-            Err(error) => self.read_end = Some((to, Err(error))),
+            Err(error) => self.read_end = Some((to, Err(error.into()))),
         }
     }
 
@@ -338,7 +340,7 @@ impl Cursor {
         match self.give_back() {
             // The two directions of a terminal have nothing to do with each other.
             Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
-            _ => retry(|| (&self.open.file).write(&self.sent)),
+            _ => Ok(retry_on_intr(|| write(&self.open.file, &self.sent))?),
         }
     }
 

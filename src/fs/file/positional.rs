@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
+use rustix::io::{pread, pwrite, retry_on_intr};
 
 use super::{File, do_nothing};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
-use crate::fs::{CHUNK_MAX, cached, retry};
+use crate::fs::{CHUNK_MAX, cached};
 
 /// By offset. The cursor stays where it is.
 impl File {
@@ -219,7 +219,7 @@ impl File {
                 return do_nothing().await;
             }
             let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
-            self.change_contents(move |file| retry(|| file.write_at(&data, offset)))
+            self.change_contents(move |file| Ok(retry_on_intr(|| pwrite(file, &data, offset))?))
                 .await
         })
     }
@@ -278,11 +278,11 @@ fn fill_rest_at(
     buf.try_reserve_exact(len - front)?;
     if buf.capacity() == len {
         // The OS may use all that there is, so it need not be cleared first.
-        retry(|| Ok(rustix::io::pread(file, spare_capacity(buf), offset)?))?;
+        retry_on_intr(|| pread(file, spare_capacity(buf), offset))?;
     } else {
         buf.resize(len, 0);
-        let read = retry(|| file.read_at(&mut buf[front..], offset));
-        buf.truncate(front + read.as_ref().copied().unwrap_or(0));
+        let read = retry_on_intr(|| pread(file, &mut buf[front..], offset));
+        buf.truncate(front + read.unwrap_or(0));
         read?;
     }
     Ok(())
