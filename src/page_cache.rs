@@ -57,7 +57,7 @@ pub(crate) enum Probe<F> {
     Read(Vec<u8>),
     NotFound,
     /// It is open, and the rest may wait.
-    Begun(Begun<F>),
+    Partial(PartialRead<F>),
     /// Nothing was done.
     NotTried,
 }
@@ -75,12 +75,12 @@ impl From<NotFound> for io::Error {
 
 /// A file that is to be read on.
 #[derive(Debug)]
-pub(crate) struct Begun<F> {
+pub(crate) struct PartialRead<F> {
     pub(crate) file: F,
     /// Up to where the file's cursor is.
     pub(crate) contents: Vec<u8>,
     /// How long it says it is.
-    pub(crate) stated: u64,
+    pub(crate) stated_len: u64,
     /// Whether its other end must be opened first, if that is known.
     pub(crate) is_fifo: Option<bool>,
 }
@@ -109,7 +109,7 @@ impl Suitability {
     const SUITABLE: u8 = 1;
     const UNSUITABLE: u8 = 2;
 
-    fn is_given<K: Kernel>(&self, kernel: &K, file: &K::File) -> bool {
+    fn get_or_probe<K: Kernel>(&self, kernel: &K, file: &K::File) -> bool {
         // Relaxed: nothing else depends on it, and whoever asks twice gets the same answer.
         match self.0.load(Ordering::Relaxed) {
             Self::UNKNOWN => {
@@ -157,14 +157,14 @@ impl PageCache {
     }
 
     /// Whether to try at all.
-    fn may_try<K: Kernel>(&mut self, kernel: &K) -> bool {
-        self.is_on = self.is_on && kernel.is_able();
+    fn should_try<K: Kernel>(&mut self, kernel: &K) -> bool {
+        self.is_on = self.is_on && kernel.is_supported();
         self.is_on && self.left > 0
     }
 
     fn may_open<K: Kernel>(&mut self, kernel: &K, path: &Path) -> bool {
         let is_device = path.as_os_str().as_bytes().starts_with(DEVICES);
-        !is_device && self.may_try(kernel) && self.directories.may_try(path)
+        !is_device && self.should_try(kernel) && self.directories.should_try(path)
     }
 
     fn spend(&mut self, bytes: usize) {
@@ -176,52 +176,57 @@ impl PageCache {
         if !self.may_open(kernel, path) {
             return Probe::NotTried;
         }
-        let attempt = match self.judge(kernel, path, kernel.open(path)) {
+        let probe = match self.classify(kernel, path, kernel.open(path)) {
             Some(Ok(file)) => self.read_open(kernel, path, file),
             Some(Err(NotFound)) => Probe::NotFound,
             None => Probe::NotTried,
         };
-        if let Probe::Read(contents) | Probe::Begun(Begun { contents, .. }) = &attempt {
+        if let Probe::Read(contents) | Probe::Partial(PartialRead { contents, .. }) = &probe {
             self.spend(contents.len());
         }
-        attempt
+        probe
     }
 
     fn read_open<K: Kernel>(&mut self, kernel: &K, path: &Path, file: K::File) -> Probe<K::File> {
-        let mut begun = Begun {
+        let mut partial = PartialRead {
             file,
             contents: Vec::new(),
-            stated: 0,
+            stated_len: 0,
             is_fifo: None,
         };
-        let Some(stat) = self.stat(kernel, &begun.file) else {
-            return Probe::Begun(begun);
+        let Some(stat) = self.stat(kernel, &partial.file) else {
+            return Probe::Partial(partial);
         };
-        begun.stated = stat.len;
-        begun.is_fifo = Some(stat.kind == FileType::Fifo);
+        partial.stated_len = stat.len;
+        partial.is_fifo = Some(stat.kind == FileType::Fifo);
         // Whoever waits at the other end of a FIFO has seen that it was opened. So it is not closed, to
         // be opened again by the worker: the one at the other end would take that for the end.
         if stat.kind != FileType::RegularFile {
-            return Probe::Begun(begun);
+            return Probe::Partial(partial);
         }
         let len = usize::try_from(stat.len).unwrap_or(usize::MAX);
         if len > LEN_MAX {
-            self.learn(kernel, path, &begun.file);
-            return Probe::Begun(begun);
+            self.probe_file_system(kernel, path, &partial.file);
+            return Probe::Partial(partial);
         }
         // With one byte more a file that has grown shows.
-        if begun.contents.try_reserve_exact(len + 1).is_err() {
-            return Probe::Begun(begun);
+        if partial.contents.try_reserve_exact(len + 1).is_err() {
+            return Probe::Partial(partial);
         }
-        begun.contents.resize(len + 1, 0);
-        let part = fill(kernel, &begun.file, (&mut begun.contents, len.max(1)), None);
+        partial.contents.resize(len + 1, 0);
+        let part = fill(
+            kernel,
+            &partial.file,
+            (&mut partial.contents, len.max(1)),
+            None,
+        );
         self.note_read(path, part.error);
-        begun.contents.truncate(part.len);
+        partial.contents.truncate(part.len);
         // It has become shorter or longer, or the rest is not there.
         if part.len != len || part.error.is_some() {
-            return Probe::Begun(begun);
+            return Probe::Partial(partial);
         }
-        Probe::Read(begun.contents)
+        Probe::Read(partial.contents)
     }
 
     /// Whether an attempt to read from an open file would be made.
@@ -232,7 +237,7 @@ impl PageCache {
         len: usize,
     ) -> bool {
         let is_sensible = (1..=LEN_MAX).contains(&len);
-        is_sensible && self.may_try(kernel) && suitability.is_given(kernel, file)
+        is_sensible && self.should_try(kernel) && suitability.get_or_probe(kernel, file)
     }
 
     /// Fills `buf` with what an open file has at `offset`.
@@ -292,7 +297,7 @@ impl PageCache {
         if part.error == Some(Errno::OPNOTSUPP) {
             suitability.set(false);
         }
-        self.is_on &= !part.error.is_some_and(is_refusal);
+        self.is_on &= !part.error.is_some_and(may_be_seccomp);
         self.spend(part.len);
         part
     }
@@ -308,17 +313,17 @@ impl PageCache {
         }
         // Whoever opens a FIFO waits for its other end, which a worker must do; and to have opened it
         // before would look to the other end as if somebody had come and gone.
-        match self.judge(kernel, path, kernel.look_up(path))? {
+        match self.classify(kernel, path, kernel.look_up(path))? {
             Ok(found) if self.is_regular(kernel, &found) => {}
             Ok(_) => return None,
             Err(NotFound) => return Some(Err(NotFound)),
         }
-        match self.judge(kernel, path, kernel.open(path))? {
+        match self.classify(kernel, path, kernel.open(path))? {
             // The name may have come to mean something else.
             Ok(file) if self.is_regular(kernel, &file) => {
-                kernel.let_wait(&file).ok()?;
+                kernel.set_blocking(&file).ok()?;
                 let suitability = Suitability::default();
-                suitability.set(self.learn(kernel, path, &file));
+                suitability.set(self.probe_file_system(kernel, path, &file));
                 Some(Ok((file, suitability)))
             }
             Ok(_) => None,
@@ -331,14 +336,14 @@ impl PageCache {
         if !self.may_open(kernel, path) {
             return None;
         }
-        let found = self.judge(kernel, path, kernel.look_up(path))?;
+        let found = self.classify(kernel, path, kernel.look_up(path))?;
         Some(found.is_ok())
     }
 
     /// What is known of an open file.
     fn stat<K: Kernel>(&mut self, kernel: &K, file: &K::File) -> Option<Stat> {
         let stat = kernel.stat(file);
-        self.is_on &= !stat.is_err_and(is_refusal);
+        self.is_on &= !stat.is_err_and(may_be_seccomp);
         stat.ok()
     }
 
@@ -348,7 +353,7 @@ impl PageCache {
     }
 
     /// What the search for a name came to, if that is the answer. Learns from it.
-    fn judge<K: Kernel>(
+    fn classify<K: Kernel>(
         &mut self,
         kernel: &K,
         path: &Path,
@@ -360,20 +365,20 @@ impl PageCache {
             Err(error) => {
                 if error == Errno::AGAIN {
                     self.directories.note_uncached(path);
-                } else if is_refusal(error) {
+                } else if may_be_seccomp(error) {
                     // It may be the file system's, too.
-                    self.is_on = kernel.is_allowed();
+                    self.is_on = kernel.is_permitted();
                 }
                 return None;
             }
         };
-        self.directories.forget(path);
+        self.directories.remove(path);
         Some(answer)
     }
 
     /// Learns from a file that is not to be read here whether its file system can do that. If it
     /// cannot, opening may have asked a server; the next time a worker does.
-    fn learn<K: Kernel>(&mut self, kernel: &K, path: &Path, file: &K::File) -> bool {
+    fn probe_file_system<K: Kernel>(&mut self, kernel: &K, path: &Path, file: &K::File) -> bool {
         let error = kernel.try_read(file).err();
         self.note_read(path, error);
         error != Some(Errno::OPNOTSUPP)
@@ -382,14 +387,14 @@ impl PageCache {
     /// Learns from what reading came to.
     fn note_read(&mut self, path: &Path, error: Option<Errno>) {
         if error == Some(Errno::OPNOTSUPP) {
-            self.directories.note_unable(path);
+            self.directories.note_unsupported(path);
         }
-        self.is_on &= !error.is_some_and(is_refusal);
+        self.is_on &= !error.is_some_and(may_be_seccomp);
     }
 }
 
 /// Whether this may mean that the process must not make this call: then it is the filter's answer.
-fn is_refusal(error: Errno) -> bool {
+fn may_be_seccomp(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
 }
 

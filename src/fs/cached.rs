@@ -23,26 +23,26 @@ pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
 
 /// Reads a whole file, as far as possible; after [`poll_proceed`].
 pub(super) fn read(path: &Path) -> Probe<File> {
-    let attempt = ask(|cache| cache.read(&Linux, path)).unwrap_or(Probe::NotTried);
-    match &attempt {
+    let probe = with_cache(|cache| cache.read(&Linux, path)).unwrap_or(Probe::NotTried);
+    match &probe {
         Probe::Read(contents) => coop::charge(contents.len()),
         Probe::NotFound => coop::charge(0),
         // The job's end is what is charged.
-        Probe::Begun(_) | Probe::NotTried => {}
+        Probe::Partial(_) | Probe::NotTried => {}
     }
-    attempt
+    probe
 }
 
 /// Opens a file, if that is possible, or if it is known to be not there; after [`poll_proceed`].
 pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
-    let opened = ask(|cache| cache.open(&Linux, path)).flatten();
+    let opened = with_cache(|cache| cache.open(&Linux, path)).flatten();
     charge_if(opened.is_some());
     opened.map(|result| result.map_err(io::Error::from))
 }
 
 /// Whether there is something of this name, if that is known; after [`poll_proceed`].
 pub(super) fn exists(path: &Path) -> Option<bool> {
-    let exists = ask(|cache| cache.exists(&Linux, path)).flatten();
+    let exists = with_cache(|cache| cache.exists(&Linux, path)).flatten();
     charge_if(exists.is_some());
     exists
 }
@@ -50,7 +50,7 @@ pub(super) fn exists(path: &Path) -> Option<bool> {
 /// Fills `buf` with what an open file has at `offset`, as far as possible; after [`poll_proceed`].
 /// What this, and the functions below, have read is for the caller to charge.
 pub(super) fn read_at(file: (&File, &Suitability), buf: &mut [u8], offset: u64) -> Option<Part> {
-    ask(|cache| cache.read_at(&Linux, file, buf, offset)).flatten()
+    with_cache(|cache| cache.read_at(&Linux, file, buf, offset)).flatten()
 }
 
 /// The same for up to `len` bytes, of which there is nothing else in `buf` then.
@@ -60,33 +60,33 @@ pub(super) fn read_chunk(
     len: usize,
     offset: u64,
 ) -> Option<Part> {
-    ask(|cache| cache.read_chunk(&Linux, file, (buf, len), offset)).flatten()
+    with_cache(|cache| cache.read_chunk(&Linux, file, (buf, len), offset)).flatten()
 }
 
 /// Whether it is worth while to have a buffer of `len` bytes for [`read_at_cursor`].
 pub(super) fn may_read(file: (&File, &Suitability), len: usize) -> bool {
-    ask(|cache| cache.may_read(&Linux, file, len)) == Some(true)
+    with_cache(|cache| cache.may_read(&Linux, file, len)) == Some(true)
 }
 
 /// Reads at the cursor of an open file: at least a byte, or that the file ends there.
 pub(super) fn read_at_cursor(file: (&File, &Suitability), buf: &mut [u8]) -> Option<usize> {
-    ask(|cache| cache.read_at_cursor(&Linux, file, buf)).flatten()
+    with_cache(|cache| cache.read_at_cursor(&Linux, file, buf)).flatten()
 }
 
-fn charge_if(is_answered: bool) {
-    if is_answered {
+fn charge_if(is_ready: bool) {
+    if is_ready {
         coop::charge(0);
     }
 }
 
-fn ask<R>(question: impl FnOnce(&mut PageCache) -> R) -> Option<R> {
-    let ask = |event_loop: &EventLoop| {
+fn with_cache<R>(f: impl FnOnce(&mut PageCache) -> R) -> Option<R> {
+    let run = |event_loop: &EventLoop| {
         // Where the loop is at its end, operations on files are.
         let may_ask = !event_loop.is_closed();
         may_ask.then(|| {
             let mut cache = event_loop.page_cache.borrow_mut();
-            question(cache.at_tick(event_loop.ticks.get()))
+            f(cache.at_tick(event_loop.ticks.get()))
         })
     };
-    context::with(ask).flatten()
+    context::with(run).flatten()
 }

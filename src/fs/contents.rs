@@ -11,17 +11,17 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::retry_on_intr;
 
 use super::cached;
-use super::job::{self, Wanted};
+use super::job::{self, FutureRef};
 use super::path_error::{cannot, cannot_both};
 use crate::blocking::called_here;
-use crate::page_cache::{Begun, Kernel, Linux, NotFound, Probe};
+use crate::page_cache::{Kernel, Linux, NotFound, PartialRead, Probe};
 
 /// The most that is allocated on the mere word of a file's metadata. Some files say more than they
 /// have: those of `/proc`, or sparse ones.
-const TRUSTED_LEN: usize = 16 << 20;
+const TRUSTED_LEN_MAX: usize = 16 << 20;
 
 /// Room for what a file says nothing about: those of `/proc` have the length 0.
-const MIN_ROOM: usize = 8 << 10;
+const RESERVE_LEN_MIN: usize = 8 << 10;
 
 /// Reads a whole file: at once if the kernel has it in memory, see [cached
 /// files](super#cached-files), and on a worker otherwise.
@@ -91,33 +91,33 @@ async fn read_as<T: Send + 'static>(
     make: fn(&Path, Vec<u8>) -> io::Result<T>,
 ) -> io::Result<T> {
     poll_fn(cached::poll_proceed).await;
-    let begun = match cached::read(path.as_ref()) {
+    let partial = match cached::read(path.as_ref()) {
         Probe::Read(contents) => return make(path.as_ref(), contents),
         Probe::NotFound => return Err(cannot("open", path.as_ref())(NotFound.into())),
-        Probe::Begun(begun) => Some(begun),
+        Probe::Partial(partial) => Some(partial),
         Probe::NotTried => None,
     };
     let path = path.as_ref().to_owned();
-    let work = move |wanted: &Wanted| {
-        let contents = match begun {
-            Some(begun) => go_on(begun, wanted).map_err(cannot("read", &path))?,
-            None => read_now(&path, wanted)?,
+    let work = move |future_ref: &FutureRef| {
+        let contents = match partial {
+            Some(partial) => continue_read(partial, future_ref).map_err(cannot("read", &path))?,
+            None => read_blocking(&path, future_ref)?,
         };
         make(&path, contents)
     };
-    job::read_wanted(work).await
+    job::read_cancellable(work).await
 }
 
-fn read_now(path: &Path, wanted: &Wanted) -> io::Result<Vec<u8>> {
+fn read_blocking(path: &Path, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
     let file = File::open(path).map_err(cannot("open", path))?;
-    let stated = file.metadata().map_or(0, |metadata| metadata.len());
-    read_to_end(&file, Vec::new(), stated, wanted).map_err(cannot("read", path))
+    let stated_len = file.metadata().map_or(0, |metadata| metadata.len());
+    read_to_end(&file, Vec::new(), stated_len, future_ref).map_err(cannot("read", path))
 }
 
-/// Reads on what was begun without waiting. From here on it waits.
-fn go_on(begun: Begun<File>, wanted: &Wanted) -> io::Result<Vec<u8>> {
-    let file = begun.file;
-    let is_fifo = begun.is_fifo.unwrap_or_else(|| {
+/// Reads on what was partial without waiting. From here on it waits.
+fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
+    let file = partial.file;
+    let is_fifo = partial.is_fifo.unwrap_or_else(|| {
         let metadata = file.metadata();
         metadata.is_ok_and(|metadata| metadata.file_type().is_fifo())
     });
@@ -126,36 +126,36 @@ fn go_on(begun: Begun<File>, wanted: &Wanted) -> io::Result<Vec<u8>> {
         // nor an end to tell of.
         retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], None))?;
     }
-    Linux.let_wait(&file)?;
-    read_to_end(&file, begun.contents, begun.stated, wanted)
+    Linux.set_blocking(&file)?;
+    read_to_end(&file, partial.contents, partial.stated_len, future_ref)
 }
 
 /// Reads what follows `contents`, of a file that states a length.
 fn read_to_end(
     file: &File,
     mut contents: Vec<u8>,
-    stated: u64,
-    wanted: &Wanted,
+    stated_len: u64,
+    future_ref: &FutureRef,
 ) -> io::Result<Vec<u8>> {
-    let stated = usize::try_from(stated).unwrap_or(usize::MAX);
+    let stated_len = usize::try_from(stated_len).unwrap_or(usize::MAX);
     loop {
         if contents.len() == contents.capacity() {
-            contents.try_reserve_exact(room(contents.len(), stated))?;
+            contents.try_reserve_exact(reserve_len(contents.len(), stated_len))?;
         }
         let n = retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut contents)))?;
         if n == 0 {
             return Ok(contents);
         }
-        wanted.check()?;
+        future_ref.check_alive()?;
     }
 }
 
 /// How much room to make when `len` bytes are there, of a file that states a length.
-fn room(len: usize, stated: usize) -> usize {
+fn reserve_len(len: usize, stated_len: usize) -> usize {
     // With what is there the trust grows.
-    let trusted = len.max(TRUSTED_LEN);
-    match stated.saturating_sub(len) {
-        0 => len.max(MIN_ROOM),
+    let trusted = len.max(TRUSTED_LEN_MAX);
+    match stated_len.saturating_sub(len) {
+        0 => len.max(RESERVE_LEN_MIN),
         // With one byte more the end shows without another allocation.
         rest => rest.min(trusted) + 1,
     }
@@ -213,7 +213,7 @@ pub fn write(
 ///
 /// # Cancel safety
 ///
-/// None: a copy that has begun goes on to its end.
+/// None: a copy that has partial goes on to its end.
 ///
 /// # Examples
 ///
@@ -231,13 +231,13 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
     called_here(async move {
         let from = from.as_ref().to_owned();
         let to = to.as_ref().to_owned();
-        let work = move || copy_now(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
+        let work = move || copy_blocking(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
         job::run(work).await
     })
 }
 
 /// Does what the standard library does, but looks before it empties the target.
-fn copy_now(from: &Path, to: &Path) -> io::Result<u64> {
+fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
     let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
     let regular = |source: Metadata| match source.is_file() {
         true => Ok(source),
@@ -264,26 +264,26 @@ fn copy_now(from: &Path, to: &Path) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MIN_ROOM, TRUSTED_LEN, room};
+    use super::{RESERVE_LEN_MIN, TRUSTED_LEN_MAX, reserve_len};
 
     #[test]
     fn a_true_length_is_allocated_once() {
-        assert_eq!(room(0, 1), 2);
-        assert_eq!(room(0, TRUSTED_LEN), TRUSTED_LEN + 1);
+        assert_eq!(reserve_len(0, 1), 2);
+        assert_eq!(reserve_len(0, TRUSTED_LEN_MAX), TRUSTED_LEN_MAX + 1);
     }
 
     #[test]
     fn a_length_that_is_only_stated_is_not_allocated() {
-        assert_eq!(room(0, usize::MAX), TRUSTED_LEN + 1);
+        assert_eq!(reserve_len(0, usize::MAX), TRUSTED_LEN_MAX + 1);
         // Twice as much as was really there, at most.
-        assert_eq!(room(1 << 30, usize::MAX), (1 << 30) + 1);
-        assert_eq!(room(1 << 30, (1 << 30) + 5), 6);
+        assert_eq!(reserve_len(1 << 30, usize::MAX), (1 << 30) + 1);
+        assert_eq!(reserve_len(1 << 30, (1 << 30) + 5), 6);
     }
 
     #[test]
     fn a_file_that_goes_on_behind_its_length_is_read_in_ever_larger_pieces() {
-        assert_eq!(room(0, 0), MIN_ROOM);
-        assert_eq!(room(10, 10), MIN_ROOM);
-        assert_eq!(room(1 << 20, 10), 1 << 20);
+        assert_eq!(reserve_len(0, 0), RESERVE_LEN_MIN);
+        assert_eq!(reserve_len(10, 10), RESERVE_LEN_MIN);
+        assert_eq!(reserve_len(1 << 20, 10), 1 << 20);
     }
 }

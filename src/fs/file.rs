@@ -2,6 +2,7 @@
 
 mod changes;
 mod cursor;
+mod open_file;
 mod positional;
 mod run;
 mod stream;
@@ -12,18 +13,17 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use self::changes::Changes;
 use self::cursor::{CallId, Cursor};
-use super::in_flight::{self, InFlight, Operate};
+use self::open_file::OpenFile;
+use super::in_flight::{self, InFlight};
 use super::path_error::cannot;
 use super::{OpenOptions, cached, job};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
-use crate::page_cache::Suitability;
 
 /// An open file.
 ///
@@ -101,73 +101,12 @@ use crate::page_cache::Suitability;
 /// # }).unwrap();
 /// ```
 pub struct File {
-    open: Arc<Open>,
+    open: Arc<OpenFile>,
     cursor: InFlight<Cursor>,
     /// The last call of a method that uses the cursor.
     call: CallId,
     /// Whether what is under way, or was last, is a write whose result no call has had.
     is_writing: bool,
-}
-
-/// What the jobs of a file share. The last of them closes it.
-#[derive(Debug)]
-struct Open {
-    file: std::fs::File,
-    is_regular: OnceLock<bool>,
-    /// Whether it is worth an attempt to read it without a worker.
-    suitability: Suitability,
-    changes: Changes,
-}
-
-impl Open {
-    fn unknown(file: std::fs::File) -> Self {
-        Open {
-            file,
-            is_regular: OnceLock::new(),
-            suitability: Suitability::default(),
-            changes: Changes::default(),
-        }
-    }
-
-    /// One that was found to be a regular file.
-    fn regular(file: std::fs::File, suitability: Suitability) -> Self {
-        Open {
-            file,
-            is_regular: OnceLock::from(true),
-            suitability,
-            changes: Changes::default(),
-        }
-    }
-
-    /// What need not wait is read from it by this, on the loop.
-    fn as_cached(&self) -> (&std::fs::File, &Suitability) {
-        (&self.file, &self.suitability)
-    }
-
-    /// Whether it has contents of its own, which stay the same until somebody changes them, and a
-    /// cursor that goes back. For workers.
-    fn is_regular(&self) -> bool {
-        *self.is_regular.get_or_init(|| {
-            let metadata = self.file.metadata();
-            metadata.is_ok_and(|metadata| metadata.is_file())
-        })
-    }
-
-    /// Ends what dropped futures have left under way, before something else begins. For workers.
-    fn settle(&self, cursor: Option<&Mutex<Cursor>>) {
-        if let Some(cursor) = cursor {
-            // Streams may have a read that waits long for data.
-            let cursor = if self.is_regular() {
-                Some(in_flight::lock(cursor))
-            } else {
-                in_flight::try_lock(cursor)
-            };
-            if let Some(mut cursor) = cursor {
-                cursor.operate();
-            }
-        }
-        self.changes.settle();
-    }
 }
 
 impl File {
@@ -195,9 +134,10 @@ impl File {
             poll_fn(cached::poll_proceed).await;
             if let Some(opened) = cached::open(path.as_ref()) {
                 return match opened {
-                    Ok((file, suitability)) => {
-                        Ok(File::new(Open::regular(file, suitability), Cursor::new))
-                    }
+                    Ok((file, suitability)) => Ok(File::new(
+                        OpenFile::new_regular(file, suitability),
+                        Cursor::new,
+                    )),
                     Err(error) => Err(cannot("open", path.as_ref())(error)),
                 };
             }
@@ -243,11 +183,11 @@ impl File {
     /// Takes over a file of the standard library, with its cursor where it is.
     #[track_caller]
     pub fn from_std(file: std::fs::File) -> Self {
-        File::new(Open::unknown(file), Cursor::new)
+        File::new(OpenFile::new(file), Cursor::new)
     }
 
     #[track_caller]
-    fn new(open: Open, cursor: fn(Arc<Open>) -> Cursor) -> Self {
+    fn new(open: OpenFile, cursor: fn(Arc<OpenFile>) -> Cursor) -> Self {
         let open = Arc::new(open);
         File {
             cursor: InFlight::new(cursor(Arc::clone(&open))),
@@ -269,7 +209,7 @@ impl File {
     pub fn into_std(mut self) -> impl Future<Output = io::Result<std::fs::File>> {
         called_here(async move {
             let call = self.call.next();
-            poll_fn(|cx| self.poll_let_go(cx, call)).await?;
+            poll_fn(|cx| self.poll_release(cx, call)).await?;
             let File { open, cursor, .. } = self;
             drop(cursor);
             match Arc::try_unwrap(open) {
@@ -379,7 +319,7 @@ impl File {
     pub fn try_clone(&self) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
             let cursor = self.cursor.share();
-            let work = move |open: &Open| {
+            let work = move |open: &OpenFile| {
                 // Others have no reading in advance, and a read that may wait long for data.
                 if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
                     in_flight::lock(&cursor).stop_reading_ahead();
@@ -387,7 +327,7 @@ impl File {
                 open.file.try_clone()
             };
             let file = self.run(Purpose::Change, work).await?;
-            Ok(File::new(Open::unknown(file), Cursor::without_read_ahead))
+            Ok(File::new(OpenFile::new(file), Cursor::without_read_ahead))
         })
     }
 
@@ -403,14 +343,14 @@ impl File {
 }
 
 /// Resolves a read or write of nothing, which asks no worker.
-fn poll_nothing(cx: &Context<'_>) -> Poll<io::Result<usize>> {
+fn poll_empty(cx: &Context<'_>) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx));
     coop::charge(0);
     Poll::Ready(Ok(0))
 }
 
 /// The same as a future.
-async fn do_nothing() -> io::Result<usize> {
+async fn run_empty() -> io::Result<usize> {
     coop::operate().await;
     Ok(0)
 }
@@ -444,84 +384,4 @@ impl fmt::Debug for File {
 assert_impl!(File: Send + Sync + Unpin);
 
 #[cfg(test)]
-mod tests {
-    use std::io::SeekFrom;
-    use std::os::unix::fs::FileExt;
-    use std::pin::pin;
-    use std::sync::mpsc;
-
-    use futures::poll;
-
-    use super::File;
-
-    /// Begins a change by offset on a worker, and drops its future. It ends when the other end is
-    /// dropped.
-    async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<()> {
-        let (begun, has_begun) = futures::channel::oneshot::channel();
-        let (release, held) = mpsc::channel::<()>();
-        let mut change = Box::pin(file.change_contents(move |file| {
-            begun.send(()).expect("it is awaited");
-            let _released = held.recv();
-            file.write_at(data, offset)
-        }));
-        assert!(poll!(change.as_mut()).is_pending());
-        has_begun.await.expect("a worker begins it");
-        release
-    }
-
-    #[test]
-    fn what_is_called_after_an_abandoned_change_begins_after_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("file");
-        std::fs::write(&path, "0123456789").unwrap();
-        crate::block_on(async {
-            let mut options = File::options();
-            let mut file = options.read(true).write(true).open(&path).await.unwrap();
-            // What was read ahead is not what is read after it.
-            file.read_exact(&mut [0; 2]).await.unwrap();
-            let release = abandon(&file, b"ab", 2).await;
-            let mut buf = [0; 2];
-            {
-                let mut read = pin!(file.read_exact(&mut buf));
-                assert!(poll!(read.as_mut()).is_pending());
-                drop(release);
-                read.await.unwrap();
-            }
-            assert_eq!(&buf, b"ab");
-
-            macro_rules! waits {
-                ($data:literal, $operation:expr) => {{
-                    let release = abandon(&file, $data, 0).await;
-                    let mut operation = pin!($operation);
-                    for _ in 0..3 {
-                        assert!(poll!(operation.as_mut()).is_pending());
-                        crate::spawn_blocking(|| ()).await.unwrap();
-                    }
-                    drop(release);
-                    operation.await.unwrap()
-                }};
-            }
-            let contents = || std::fs::read(&path).unwrap();
-            waits!(b"c", file.read_at(&mut buf, 0));
-            assert_eq!(&buf, b"c1");
-            let chunk = waits!(b"d", file.read_chunk_at(Vec::new(), 2, 0));
-            assert_eq!(chunk, b"d1");
-            waits!(b"e", file.write_at(b"f", 0));
-            assert_eq!(contents(), b"f1ab456789");
-            waits!(b"0123456789ten", file.set_len(11));
-            assert_eq!(contents(), b"0123456789t");
-            let metadata = waits!(b"0123456789ten", file.metadata());
-            assert_eq!(metadata.len(), 13);
-            waits!(b"0123456789tentwo", file.seek(SeekFrom::End(-3)));
-            waits!(b"0123456789tenand", file.write_all(b"the end"));
-            assert_eq!(contents(), b"0123456789tenthe end");
-            waits!(b"0123456789, and the very end", file.sync_all());
-            let release = abandon(&file, b"last", 0).await;
-            let mut into_std = pin!(file.into_std());
-            assert!(poll!(into_std.as_mut()).is_pending());
-            drop(release);
-            into_std.await.unwrap();
-            assert!(contents().starts_with(b"last"));
-        });
-    }
-}
+mod tests;

@@ -42,14 +42,14 @@ pub(super) struct InFlight<S> {
 
 /// A job in flight. Only its end matters here.
 struct RequestJob {
-    end: JoinHandle<()>,
-    home: LoopId,
+    handle: JoinHandle<()>,
+    loop_id: LoopId,
 }
 
 impl Drop for RequestJob {
     fn drop(&mut self) {
         // Its loop need not wait for it.
-        self.end.abort();
+        self.handle.abort();
     }
 }
 
@@ -107,7 +107,7 @@ impl<S: Operate> InFlight<S> {
     }
 
     fn spawn(&self, purpose: Purpose) -> RequestJob {
-        let home = context::expect_current().id();
+        let loop_id = context::expect_current().id();
         // Once the owner is dropped, what has not begun does not begin. The abort is not enough: it
         // happens where the job's task next stands in its loop's queue.
         let state = Arc::downgrade(&self.state);
@@ -118,8 +118,8 @@ impl<S: Operate> InFlight<S> {
         };
         let location = blocking::call_site(self.location);
         RequestJob {
-            end: blocking::spawn_helper(job, purpose, location),
-            home,
+            handle: blocking::spawn_helper(job, purpose, location),
+            loop_id,
         }
     }
 
@@ -136,13 +136,13 @@ impl<S: Operate> InFlight<S> {
                 None => ready!(coop::poll_proceed(cx)),
                 Some(job) => {
                     let here = current()?;
-                    if job.home != here {
-                        // A handle can be awaited only at home. A job of this loop finds the
+                    if job.loop_id != here {
+                        // A handle can be awaited only on its loop. A job of this loop finds the
                         // request, or waits for the lock until it has been carried out.
                         self.job = Some(self.spawn(Purpose::Change));
                         continue;
                     }
-                    let end = ready!(Pin::new(&mut job.end).poll(cx));
+                    let end = ready!(Pin::new(&mut job.handle).poll(cx));
                     self.job = None;
                     failure = end.err();
                 }

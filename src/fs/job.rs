@@ -11,18 +11,18 @@ use crate::context;
 use crate::ready::LoopId;
 
 /// Says to a job whether its future is still there.
-pub(super) struct Wanted(Weak<()>);
+pub(super) struct FutureRef(Weak<()>);
 
-impl Wanted {
+impl FutureRef {
     /// The future's part, which it holds as long as it wants the result, and the job's.
     pub(super) fn new() -> (Arc<()>, Self) {
         let future = Arc::new(());
-        let job = Wanted(Arc::downgrade(&future));
+        let job = FutureRef(Arc::downgrade(&future));
         (future, job)
     }
 
     /// An error to end the job with if it is not. No caller gets to see it then.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(super) fn check_alive(&self) -> io::Result<()> {
         if self.0.strong_count() > 0 {
             return Ok(());
         }
@@ -39,7 +39,7 @@ where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    run_wanted(|_| f()).await
+    run_cancellable(|_| f()).await
 }
 
 /// The same for a job that only reads: a shutdown does not wait for it.
@@ -48,22 +48,22 @@ where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    read_wanted(|_| f()).await
+    read_cancellable(|_| f()).await
 }
 
 /// The same for a long one, which looks at times whether it is still wanted.
-pub(super) async fn read_wanted<F, T>(f: F) -> io::Result<T>
+pub(super) async fn read_cancellable<F, T>(f: F) -> io::Result<T>
 where
-    F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
+    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
     run_for(Purpose::Read, f).await
 }
 
 /// As [`run`] for a long job, which looks at times whether it is still wanted.
-pub(super) async fn run_wanted<F, T>(f: F) -> io::Result<T>
+pub(super) async fn run_cancellable<F, T>(f: F) -> io::Result<T>
 where
-    F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
+    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
     run_for(Purpose::Change, f).await
@@ -71,19 +71,19 @@ where
 
 async fn run_for<F, T>(purpose: Purpose, f: F) -> io::Result<T>
 where
-    F: FnOnce(&Wanted) -> io::Result<T> + Send + 'static,
+    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    let (future, wanted) = Wanted::new();
+    let (future, future_ref) = FutureRef::new();
     let job = move || {
-        wanted.check()?;
-        f(&wanted)
+        future_ref.check_alive()?;
+        f(&future_ref)
     };
-    let home = context::with(|event_loop| event_loop.id());
+    let loop_id = context::with(|event_loop| event_loop.id());
     let mut result = pin!(blocking::run_io(purpose, job));
-    let result = poll_fn(|cx| match home {
-        Some(home) if context::with(|event_loop| event_loop.id()) != Some(home) => {
-            Poll::Ready(Err(wrong_loop(home)))
+    let result = poll_fn(|cx| match loop_id {
+        Some(loop_id) if context::with(|event_loop| event_loop.id()) != Some(loop_id) => {
+            Poll::Ready(Err(wrong_loop(loop_id)))
         }
         _ => result.as_mut().poll(cx),
     });
@@ -92,10 +92,10 @@ where
     result
 }
 
-fn wrong_loop(home: LoopId) -> io::Error {
+fn wrong_loop(loop_id: LoopId) -> io::Error {
     io::Error::other(format!(
         "this operation on a file was begun on {}, but {}; await it there",
-        context::describe(home),
+        context::describe(loop_id),
         context::describe_current()
     ))
 }

@@ -10,7 +10,7 @@ use super::{DirBuilder, cached, job};
 use crate::blocking::called_here;
 
 /// Runs `f` on a worker with a copy of the path.
-async fn on_path<T: Send + 'static>(
+async fn run_on_path<T: Send + 'static>(
     path: &Path,
     what: &'static str,
     f: fn(&Path) -> io::Result<T>,
@@ -20,7 +20,7 @@ async fn on_path<T: Send + 'static>(
 }
 
 /// The same for `f` that only reads.
-async fn look_at<T: Send + 'static>(
+async fn read_on_path<T: Send + 'static>(
     path: &Path,
     what: &'static str,
     f: fn(&Path) -> io::Result<T>,
@@ -51,7 +51,7 @@ async fn look_at<T: Send + 'static>(
 pub fn remove_file(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
     called_here(async move {
         let remove = |path: &Path| std::fs::remove_file(path);
-        on_path(path.as_ref(), "remove the file", remove).await
+        run_on_path(path.as_ref(), "remove the file", remove).await
     })
 }
 
@@ -76,7 +76,7 @@ pub fn remove_file(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()
 pub fn remove_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
     called_here(async move {
         let remove = |path: &Path| std::fs::remove_dir(path);
-        on_path(path.as_ref(), "remove the directory", remove).await
+        run_on_path(path.as_ref(), "remove the directory", remove).await
     })
 }
 
@@ -106,7 +106,7 @@ pub fn remove_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>
 pub fn remove_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
     called_here(async move {
         let remove = |path: &Path| std::fs::remove_dir_all(path);
-        on_path(path.as_ref(), "remove all of the directory", remove).await
+        run_on_path(path.as_ref(), "remove all of the directory", remove).await
     })
 }
 
@@ -278,7 +278,7 @@ pub fn symlink(
 pub fn read_link(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
     called_here(async move {
         let read = |path: &Path| std::fs::read_link(path);
-        look_at(path.as_ref(), "read the link", read).await
+        read_on_path(path.as_ref(), "read the link", read).await
     })
 }
 
@@ -301,7 +301,7 @@ pub fn read_link(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Path
 pub fn canonicalize(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
     called_here(async move {
         let resolve = |path: &Path| std::fs::canonicalize(path);
-        look_at(path.as_ref(), "resolve", resolve).await
+        read_on_path(path.as_ref(), "resolve", resolve).await
     })
 }
 
@@ -327,7 +327,7 @@ pub fn canonicalize(path: impl AsRef<Path>) -> impl Future<Output = io::Result<P
 pub fn metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
     called_here(async move {
         let stat = |path: &Path| std::fs::metadata(path);
-        look_at(path.as_ref(), "read the metadata of", stat).await
+        read_on_path(path.as_ref(), "read the metadata of", stat).await
     })
 }
 
@@ -350,7 +350,7 @@ pub fn metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metad
 pub fn symlink_metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
     called_here(async move {
         let stat = |path: &Path| std::fs::symlink_metadata(path);
-        look_at(path.as_ref(), "read the metadata of", stat).await
+        read_on_path(path.as_ref(), "read the metadata of", stat).await
     })
 }
 
@@ -379,7 +379,7 @@ pub fn try_exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<boo
         if let Some(exists) = cached::exists(path.as_ref()) {
             return Ok(exists);
         }
-        look_at(path.as_ref(), "look for", Path::try_exists).await
+        read_on_path(path.as_ref(), "look for", Path::try_exists).await
     })
 }
 

@@ -71,7 +71,7 @@ struct Listing {
     batch: VecDeque<io::Result<DirEntry>>,
     has_ended: bool,
     /// Whether the next entries are to be fetched.
-    is_wanted: bool,
+    is_requested: bool,
 }
 
 impl Listing {
@@ -83,7 +83,7 @@ impl Listing {
             entries,
             batch: VecDeque::with_capacity(BATCH),
             has_ended: false,
-            is_wanted: false,
+            is_requested: false,
         };
         listing.fetch();
         Ok(listing)
@@ -103,19 +103,19 @@ impl Listing {
 
 impl Operate for Listing {
     fn operate(&mut self) {
-        if self.is_wanted {
+        if self.is_requested {
             self.fetch();
-            self.is_wanted = false;
+            self.is_requested = false;
         }
     }
 
     fn has_request(&self) -> bool {
-        self.is_wanted
+        self.is_requested
     }
 
     fn fail(&mut self, error: io::Error) {
-        if self.is_wanted {
-            self.is_wanted = false;
+        if self.is_requested {
+            self.is_requested = false;
             self.batch.push_back(Err(error));
         }
     }
@@ -153,7 +153,7 @@ impl ReadDir {
                 return Poll::Ready(Ok(None));
             }
             in_flight::check_loop()?;
-            listing.is_wanted = true;
+            listing.is_requested = true;
             drop(listing);
             self.listing.start(Purpose::Read);
         }

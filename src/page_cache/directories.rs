@@ -12,14 +12,14 @@ use std::path::Path;
 
 /// Directories remembered. Each has one place where it can be, and the later one takes it. The number
 /// is arbitrary: more than a program uses at a time, and small enough to be in every loop.
-const PLACES: usize = 32;
+const SLOTS: usize = 32;
 
 /// Where names are not in the cache, at least every 64th attempt is made.
 const SKIPS_LOG_MAX: u32 = 6;
 
 #[derive(Debug)]
 pub(super) struct Directories {
-    places: [Option<DirectoryRecord>; PLACES],
+    slots: [Option<DirectoryRecord>; SLOTS],
     /// How many are in use: mostly none.
     len: usize,
 }
@@ -27,13 +27,13 @@ pub(super) struct Directories {
 #[derive(Clone, Copy, Debug)]
 struct DirectoryRecord {
     directory: u64,
-    trouble: Trouble,
+    reason: SkipReason,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
+enum SkipReason {
     /// The file system cannot do it.
-    Unable,
+    Unsupported,
     /// The name was not in the cache, so many times in a row, and so many attempts are to be skipped.
     Uncached { times: u32, skips: u32 },
 }
@@ -41,18 +41,18 @@ enum Trouble {
 impl Directories {
     pub(super) fn new() -> Self {
         Directories {
-            places: [None; PLACES],
+            slots: [None; SLOTS],
             len: 0,
         }
     }
 
     /// Whether a file is worth an attempt. Each call counts as one.
-    pub(super) fn may_try(&mut self, path: &Path) -> bool {
+    pub(super) fn should_try(&mut self, path: &Path) -> bool {
         match self.find(path) {
             None => true,
-            Some(Trouble::Unable) => false,
-            Some(Trouble::Uncached { skips: 0, .. }) => true,
-            Some(Trouble::Uncached { skips, .. }) => {
+            Some(SkipReason::Unsupported) => false,
+            Some(SkipReason::Uncached { skips: 0, .. }) => true,
+            Some(SkipReason::Uncached { skips, .. }) => {
                 *skips -= 1;
                 false
             }
@@ -60,42 +60,42 @@ impl Directories {
     }
 
     /// The file system of this file cannot read from the cache.
-    pub(super) fn note_unable(&mut self, path: &Path) {
-        self.put(path, Trouble::Unable);
+    pub(super) fn note_unsupported(&mut self, path: &Path) {
+        self.put(path, SkipReason::Unsupported);
     }
 
     /// This name was not in the cache. A worker will have put it there, so the first time does not
     /// count; but on some file systems it is there never.
     pub(super) fn note_uncached(&mut self, path: &Path) {
         let times = match self.find(path) {
-            Some(Trouble::Uncached { times, .. }) => *times + 1,
+            Some(SkipReason::Uncached { times, .. }) => *times + 1,
             _ => 0,
         };
         let skips = (1 << times.min(SKIPS_LOG_MAX)) - 1;
-        self.put(path, Trouble::Uncached { times, skips });
+        self.put(path, SkipReason::Uncached { times, skips });
     }
 
     /// It went well.
-    pub(super) fn forget(&mut self, path: &Path) {
+    pub(super) fn remove(&mut self, path: &Path) {
         if self.find(path).is_some() {
-            self.places[place(directory(path))] = None;
+            self.slots[slot_of(directory(path))] = None;
             self.len -= 1;
         }
     }
 
-    fn find(&mut self, path: &Path) -> Option<&mut Trouble> {
+    fn find(&mut self, path: &Path) -> Option<&mut SkipReason> {
         if self.len == 0 {
             return None;
         }
         let directory = directory(path);
-        let entry = self.places[place(directory)].as_mut()?;
-        (entry.directory == directory).then_some(&mut entry.trouble)
+        let entry = self.slots[slot_of(directory)].as_mut()?;
+        (entry.directory == directory).then_some(&mut entry.reason)
     }
 
-    fn put(&mut self, path: &Path, trouble: Trouble) {
+    fn put(&mut self, path: &Path, reason: SkipReason) {
         let directory = directory(path);
-        let entry = DirectoryRecord { directory, trouble };
-        if self.places[place(directory)].replace(entry).is_none() {
+        let entry = DirectoryRecord { directory, reason };
+        if self.slots[slot_of(directory)].replace(entry).is_none() {
             self.len += 1;
         }
     }
@@ -109,25 +109,27 @@ fn directory(path: &Path) -> u64 {
     BuildHasherDefault::<DefaultHasher>::new().hash_one(OsStr::from_bytes(&path[..end]))
 }
 
-fn place(directory: u64) -> usize {
-    usize::try_from(directory % PLACES as u64).expect("it is less than a usize")
+fn slot_of(directory: u64) -> usize {
+    usize::try_from(directory % SLOTS as u64).expect("it is less than a usize")
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{Directories, PLACES};
+    use super::{Directories, SLOTS};
 
     /// How many of the next attempts are not made.
     fn skips(directories: &mut Directories, path: &Path) -> usize {
-        (0..1000).take_while(|_| !directories.may_try(path)).count()
+        (0..1000)
+            .take_while(|_| !directories.should_try(path))
+            .count()
     }
 
     #[test]
     fn a_directory_that_cannot_is_not_tried_again_and_others_are() {
         let mut directories = Directories::new();
-        directories.note_unable(Path::new("/a/b/c"));
+        directories.note_unsupported(Path::new("/a/b/c"));
 
         assert_eq!(skips(&mut directories, Path::new("/a/b/d")), 1000);
         for other in ["/a/b", "/a/b/c/d", "c", "/c", "/a/bb/c"] {
@@ -155,10 +157,10 @@ mod tests {
         for _ in 0..5 {
             directories.note_uncached(path);
         }
-        directories.forget(path);
-        directories.forget(path);
+        directories.remove(path);
+        directories.remove(path);
         assert_eq!(directories.len, 0);
-        assert!(directories.may_try(path));
+        assert!(directories.should_try(path));
         directories.note_uncached(path);
         assert_eq!(skips(&mut directories, path), 0);
     }
@@ -168,7 +170,7 @@ mod tests {
         let mut directories = Directories::new();
         let path = Path::new("a/b");
         directories.note_uncached(path);
-        directories.note_unable(path);
+        directories.note_unsupported(path);
         assert_eq!(directories.len, 1);
         assert_eq!(skips(&mut directories, path), 1000);
     }
@@ -178,14 +180,14 @@ mod tests {
         let mut directories = Directories::new();
         let path = |n: usize| PathBuf::from(format!("/{n}/file"));
         for n in 0..1000 {
-            directories.note_unable(&path(n));
-            assert!(!directories.may_try(&path(n)));
+            directories.note_unsupported(&path(n));
+            assert!(!directories.should_try(&path(n)));
         }
-        assert!(directories.len <= PLACES);
+        assert!(directories.len <= SLOTS);
         let known = (0..1000)
-            .filter(|&n| !directories.may_try(&path(n)))
+            .filter(|&n| !directories.should_try(&path(n)))
             .count();
         assert_eq!(known, directories.len);
-        assert!(known > PLACES / 2, "{known}");
+        assert!(known > SLOTS / 2, "{known}");
     }
 }

@@ -22,10 +22,10 @@ pub(crate) trait Kernel {
     type File;
 
     /// Whether the calls below are there, and say the truth. Asked once for each process.
-    fn is_able(&self) -> bool;
+    fn is_supported(&self) -> bool;
 
     /// Whether opening from the cache, and asking what was opened, is still allowed.
-    fn is_allowed(&self) -> bool;
+    fn is_permitted(&self) -> bool;
 
     /// Opens a file for reading if its name is in the cache. What is not a regular file does not
     /// wait either.
@@ -47,7 +47,7 @@ pub(crate) trait Kernel {
     fn is_buffered(&self, file: &Self::File) -> bool;
 
     /// Makes a file as if it had been opened in the usual way.
-    fn let_wait(&self, file: &Self::File) -> Result<(), Errno>;
+    fn set_blocking(&self, file: &Self::File) -> Result<(), Errno>;
 }
 
 /// What is known of a file.
@@ -64,16 +64,16 @@ pub(crate) struct Linux;
 impl Kernel for Linux {
     type File = File;
 
-    fn is_able(&self) -> bool {
+    fn is_supported(&self) -> bool {
         // The kernel is the same for all loops of the process.
-        static IS_ABLE: OnceLock<bool> = OnceLock::new();
-        *IS_ABLE.get_or_init(|| {
+        static IS_SUPPORTED: OnceLock<bool> = OnceLock::new();
+        *IS_SUPPORTED.get_or_init(|| {
             let release = std::fs::read_to_string(RELEASE_FILE);
-            release.is_ok_and(|release| is_right(&release)) && self.is_allowed()
+            release.is_ok_and(|release| is_correct(&release)) && self.is_permitted()
         })
     }
 
-    fn is_allowed(&self) -> bool {
+    fn is_permitted(&self) -> bool {
         // The root has no name that could be missing. `EINVAL` is of a kernel that knows no
         // `RESOLVE_CACHED`.
         let refused = [Errno::NOSYS, Errno::PERM, Errno::INVAL];
@@ -119,7 +119,7 @@ impl Kernel for Linux {
         fs::fcntl_getfl(file).is_ok_and(|flags| !flags.intersects(OFlags::DIRECT | OFlags::PATH))
     }
 
-    fn let_wait(&self, file: &File) -> Result<(), Errno> {
+    fn set_blocking(&self, file: &File) -> Result<(), Errno> {
         // Of what can be set here `O_NONBLOCK` is the only one that it was opened with.
         fs::fcntl_setfl(file, OFlags::empty())
     }
@@ -141,7 +141,7 @@ fn openat2(path: &Path, flags: OFlags) -> Result<File, Errno> {
 /// In 5.9 and 5.10 a read that comes to a page which is not in the cache may answer 0, which is to
 /// say that the file ends there (preadv2(2), "BUGS"). Later patches of 5.10 still do, and have
 /// opening from the cache, which is of 5.12.
-fn is_right(release: &str) -> bool {
+fn is_correct(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next()?.parse::<u32>().ok();
     match (next(), next()) {
@@ -152,7 +152,7 @@ fn is_right(release: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_right;
+    use super::is_correct;
 
     #[test]
     fn the_versions_that_take_a_gap_for_the_end_are_known() {
@@ -163,7 +163,7 @@ mod tests {
             "5.10",
             "5.10.200\n",
         ] {
-            assert!(!is_right(wrong), "{wrong}");
+            assert!(!is_correct(wrong), "{wrong}");
         }
         for right in [
             "5.8.18",
@@ -174,10 +174,10 @@ mod tests {
             "6.10.2",
             "15.9.1",
         ] {
-            assert!(is_right(right), "{right}");
+            assert!(is_correct(right), "{right}");
         }
         for unknown in ["", "linux", "5", "x5.12", "99999999999.1"] {
-            assert!(!is_right(unknown), "{unknown}");
+            assert!(!is_correct(unknown), "{unknown}");
         }
     }
 }

@@ -23,12 +23,12 @@ struct Fake {
     tries: RefCell<VecDeque<Result<(), Errno>>>,
     /// Where reads began.
     offsets: RefCell<Vec<Option<u64>>>,
-    is_unable: bool,
+    is_unsupported: bool,
     is_forbidden: bool,
     is_direct: bool,
-    refuses_to_let_wait: bool,
+    set_blocking_fails: bool,
     permissions_asked: Cell<u32>,
-    made_waiting: Cell<u32>,
+    set_blocking_calls: Cell<u32>,
 }
 
 impl Fake {
@@ -63,7 +63,7 @@ impl Fake {
     }
 
     #[track_caller]
-    fn is_through(&self) {
+    fn assert_all_used(&self) {
         let left = self.opens.borrow().len()
             + self.look_ups.borrow().len()
             + self.stats.borrow().len()
@@ -81,11 +81,11 @@ fn next<T>(answers: &RefCell<VecDeque<Result<T, Errno>>>) -> Result<T, Errno> {
 impl Kernel for Fake {
     type File = ();
 
-    fn is_able(&self) -> bool {
-        !self.is_unable
+    fn is_supported(&self) -> bool {
+        !self.is_unsupported
     }
 
-    fn is_allowed(&self) -> bool {
+    fn is_permitted(&self) -> bool {
         self.permissions_asked.set(self.permissions_asked.get() + 1);
         !self.is_forbidden
     }
@@ -118,9 +118,10 @@ impl Kernel for Fake {
         !self.is_direct
     }
 
-    fn let_wait(&self, _file: &()) -> Result<(), Errno> {
-        self.made_waiting.set(self.made_waiting.get() + 1);
-        if self.refuses_to_let_wait {
+    fn set_blocking(&self, _file: &()) -> Result<(), Errno> {
+        self.set_blocking_calls
+            .set(self.set_blocking_calls.get() + 1);
+        if self.set_blocking_fails {
             return Err(Errno::IO);
         }
         Ok(())
@@ -148,30 +149,30 @@ fn on() -> PageCache {
 /// Reads a whole file from a kernel that gives all its answers.
 #[track_caller]
 fn read(cache: &mut PageCache, kernel: &Fake) -> Probe<()> {
-    let attempt = cache.read(kernel, Path::new(PATH));
-    kernel.is_through();
-    attempt
+    let probe = cache.read(kernel, Path::new(PATH));
+    kernel.assert_all_used();
+    probe
 }
 
 #[track_caller]
-fn assert_read(attempt: &Probe<()>, len: usize) {
-    match attempt {
-        Probe::Read(contents) => assert!(*contents == vec![b'x'; len], "{attempt:?}"),
-        _ => panic!("{attempt:?}"),
+fn assert_read(probe: &Probe<()>, len: usize) {
+    match probe {
+        Probe::Read(contents) => assert!(*contents == vec![b'x'; len], "{probe:?}"),
+        _ => panic!("{probe:?}"),
     }
 }
 
 #[track_caller]
-fn assert_begun(attempt: &Probe<()>, front: usize) {
-    match attempt {
-        Probe::Begun(begun) => assert!(begun.contents == vec![b'x'; front], "{attempt:?}"),
-        _ => panic!("{attempt:?}"),
+fn assert_partial(probe: &Probe<()>, front: usize) {
+    match probe {
+        Probe::Partial(partial) => assert!(partial.contents == vec![b'x'; front], "{probe:?}"),
+        _ => panic!("{probe:?}"),
     }
 }
 
 #[track_caller]
-fn assert_not_tried(attempt: &Probe<()>) {
-    assert!(matches!(attempt, Probe::NotTried), "{attempt:?}");
+fn assert_not_tried(probe: &Probe<()>) {
+    assert!(matches!(probe, Probe::NotTried), "{probe:?}");
 }
 
 // ---- Whole files -------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ fn a_cached_file_is_read_by_one_call_for_each_step() {
 fn an_empty_file_is_found_to_be_empty() {
     assert_read(&read(&mut on(), &Fake::file(0).reading([Ok(0)])), 0);
     // It states no length, and has contents.
-    assert_begun(&read(&mut on(), &Fake::file(0).reading([Ok(1)])), 1);
+    assert_partial(&read(&mut on(), &Fake::file(0).reading([Ok(1)])), 1);
 }
 
 #[test]
@@ -206,9 +207,9 @@ fn a_short_read_is_followed_by_another_one() {
 fn what_is_not_in_the_cache_is_left_to_a_worker_with_what_there_is() {
     for error in [Errno::AGAIN, Errno::INTR, Errno::IO] {
         let kernel = Fake::file(10).reading([Ok(4), Err(error)]);
-        assert_begun(&read(&mut on(), &kernel), 4);
+        assert_partial(&read(&mut on(), &kernel), 4);
         let mut cache = on();
-        assert_begun(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
+        assert_partial(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
         // That says nothing of the next file.
         assert_read(&read(&mut cache, &Fake::file(1).reading([Ok(1)])), 1);
     }
@@ -217,11 +218,11 @@ fn what_is_not_in_the_cache_is_left_to_a_worker_with_what_there_is() {
 #[test]
 fn a_file_that_has_changed_its_length_is_left_to_a_worker() {
     // Longer, shorter, and gone.
-    assert_begun(&read(&mut on(), &Fake::file(10).reading([Ok(11)])), 11);
-    assert_begun(&read(&mut on(), &Fake::file(10).reading([Ok(9), Ok(0)])), 9);
-    assert_begun(&read(&mut on(), &Fake::file(10).reading([Ok(0)])), 0);
+    assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(11)])), 11);
+    assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(9), Ok(0)])), 9);
+    assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(0)])), 0);
     // Longer, found in two steps.
-    assert_begun(
+    assert_partial(
         &read(&mut on(), &Fake::file(10).reading([Ok(4), Ok(7)])),
         11,
     );
@@ -231,11 +232,11 @@ fn a_file_that_has_changed_its_length_is_left_to_a_worker() {
 fn a_large_file_is_left_to_a_worker_as_a_whole() {
     for len in [LEN_MAX as u64 + 1, u64::MAX] {
         let kernel = Fake::file(len).trying([Ok(())]);
-        let Probe::Begun(begun) = read(&mut on(), &kernel) else {
+        let Probe::Partial(partial) = read(&mut on(), &kernel) else {
             panic!("it is open");
         };
-        assert_eq!(begun.stated, len);
-        assert_eq!(begun.contents.capacity(), 0);
+        assert_eq!(partial.stated_len, len);
+        assert_eq!(partial.contents.capacity(), 0);
     }
 }
 
@@ -249,17 +250,17 @@ fn what_is_no_file_is_not_read_but_not_opened_twice_either() {
         FileType::Unknown,
     ] {
         let kernel = Fake::default().opening([Ok(())]).stating([stat(kind, 1)]);
-        let Probe::Begun(begun) = read(&mut on(), &kernel) else {
+        let Probe::Partial(partial) = read(&mut on(), &kernel) else {
             panic!("it is open");
         };
-        assert_eq!(begun.is_fifo, Some(kind == FileType::Fifo));
-        assert!(begun.contents.is_empty());
+        assert_eq!(partial.is_fifo, Some(kind == FileType::Fifo));
+        assert!(partial.contents.is_empty());
     }
     let kernel = Fake::default().opening([Ok(())]).stating([Err(Errno::IO)]);
-    let Probe::Begun(begun) = read(&mut on(), &kernel) else {
+    let Probe::Partial(partial) = read(&mut on(), &kernel) else {
         panic!("it is open");
     };
-    assert_eq!(begun.is_fifo, None, "the worker finds out");
+    assert_eq!(partial.is_fifo, None, "the worker finds out");
 }
 
 #[test]
@@ -267,8 +268,8 @@ fn where_nothing_is_said_of_an_open_file_nothing_more_is_tried() {
     for error in [Errno::NOSYS, Errno::PERM] {
         let mut cache = on();
         let kernel = Fake::default().opening([Ok(())]).stating([Err(error)]);
-        assert_begun(&read(&mut cache, &kernel), 0);
-        kernel.is_through();
+        assert_partial(&read(&mut cache, &kernel), 0);
+        kernel.assert_all_used();
         assert!(!cache.is_on());
 
         let mut cache = on();
@@ -316,7 +317,7 @@ fn devices_are_not_even_opened() {
 fn a_file_system_that_cannot_is_remembered_by_its_directory() {
     let mut cache = on();
     let kernel = Fake::file(10).reading([Err(Errno::OPNOTSUPP)]);
-    assert_begun(&read(&mut cache, &kernel), 0);
+    assert_partial(&read(&mut cache, &kernel), 0);
     for _ in 0..100 {
         assert_not_tried(&read(&mut cache, &Fake::default()));
     }
@@ -329,7 +330,7 @@ fn it_is_remembered_of_files_that_are_not_read_too() {
     let unable = [Err(Errno::OPNOTSUPP)];
     let mut cache = on();
     let kernel = Fake::file(LEN_MAX as u64 + 1).trying(unable);
-    assert_begun(&read(&mut cache, &kernel), 0);
+    assert_partial(&read(&mut cache, &kernel), 0);
     assert_not_tried(&read(&mut cache, &Fake::default()));
 
     let mut cache = on();
@@ -355,7 +356,7 @@ fn names_that_are_not_cached_are_tried_less_often_until_one_is() {
 #[test]
 fn any_name_that_is_cached_ends_it() {
     let ends: [&dyn Fn(&mut PageCache); 5] = [
-        &|cache| assert_begun(&read(cache, &Fake::file(1).reading([Err(Errno::AGAIN)])), 0),
+        &|cache| assert_partial(&read(cache, &Fake::file(1).reading([Err(Errno::AGAIN)])), 0),
         &|cache| {
             let kernel = Fake::default().opening([Err(Errno::NOENT)]);
             assert!(matches!(read(cache, &kernel), Probe::NotFound));
@@ -392,7 +393,7 @@ fn any_name_that_is_cached_ends_it() {
 fn what_the_kernel_cannot_is_never_tried() {
     let mut cache = on();
     let kernel = Fake {
-        is_unable: true,
+        is_unsupported: true,
         ..Fake::default()
     };
     assert_not_tried(&read(&mut cache, &kernel));
@@ -415,7 +416,7 @@ fn a_filter_of_system_calls_switches_it_off_and_a_file_system_does_not() {
         }
         // Reading asks no file system for leave.
         let mut cache = on();
-        assert_begun(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
+        assert_partial(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
         assert!(!cache.is_on());
         let mut cache = on();
         let kernel = Fake::default().reading([Err(error)]);
@@ -459,7 +460,7 @@ fn all_that_is_read_counts() {
         // What a worker goes on with.
         &|cache| {
             let kernel = Fake::file(LEN_MAX as u64).reading([Ok(LEN_MAX + 1)]);
-            assert_begun(&read(cache, &kernel), LEN_MAX + 1);
+            assert_partial(&read(cache, &kernel), LEN_MAX + 1);
         },
         &|cache| {
             let kernel = Fake::default().reading([Ok(LEN_MAX)]);
@@ -493,7 +494,7 @@ fn all_that_is_read_counts() {
 
 fn read_at(cache: &mut PageCache, kernel: &Fake, file: &Suitability) -> Option<(usize, bool)> {
     let part = cache.read_at(kernel, (&(), file), &mut [0; 10], 7);
-    kernel.is_through();
+    kernel.assert_all_used();
     part.map(|part| (part.len, part.is_whole()))
 }
 
@@ -599,7 +600,7 @@ fn at_the_cursor_a_byte_is_enough() {
         let kernel = Fake::default().reading([answer]);
         let n = on().read_at_cursor(&kernel, (&(), &file), &mut [0; 10]);
         assert_eq!(*kernel.offsets.borrow(), [None]);
-        kernel.is_through();
+        kernel.assert_all_used();
         n
     };
     assert_eq!(read(Ok(1)), Some(1));
@@ -619,7 +620,7 @@ fn found_and_opened() -> Fake {
 #[track_caller]
 fn open(cache: &mut PageCache, kernel: &Fake) -> Option<Result<((), Suitability), NotFound>> {
     let opened = cache.open(kernel, Path::new(PATH));
-    kernel.is_through();
+    kernel.assert_all_used();
     opened
 }
 
@@ -628,7 +629,7 @@ fn a_regular_file_is_opened_and_may_wait_afterwards() {
     for answer in [Ok(()), Err(Errno::AGAIN)] {
         let kernel = found_and_opened().trying([answer]);
         let (_, file) = open(&mut on(), &kernel).unwrap().unwrap();
-        assert_eq!(kernel.made_waiting.get(), 1);
+        assert_eq!(kernel.set_blocking_calls.get(), 1);
         // It is not looked at again.
         let kernel = Fake::default().reading([Ok(10)]);
         assert_eq!(read_at(&mut on(), &kernel, &file), Some((10, true)));
@@ -649,7 +650,7 @@ fn what_is_no_regular_file_is_opened_by_a_worker_alone() {
         assert!(open(&mut on(), &kernel).is_none());
     }
     let kernel = Fake {
-        refuses_to_let_wait: true,
+        set_blocking_fails: true,
         ..found_and_opened()
     };
     assert!(open(&mut on(), &kernel).is_none());
@@ -674,7 +675,7 @@ fn a_name_is_there_or_not_or_a_worker_must_look() {
     let exists = |answer| {
         let kernel = Fake::default().looking_up([answer]);
         let exists = on().exists(&kernel, Path::new(PATH));
-        kernel.is_through();
+        kernel.assert_all_used();
         exists
     };
     assert_eq!(exists(Ok(())), Some(true));

@@ -7,8 +7,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
-use super::Open;
-use crate::fs::job::Wanted;
+use super::open_file::OpenFile;
+use crate::fs::job::FutureRef;
 use crate::primitive::{ignore_poison, lock};
 
 /// In the stamp: a change may still run whose future was dropped.
@@ -31,22 +31,22 @@ impl Changes {
     /// Runs `change`. The outer error says that it has not begun, because its future is gone.
     pub(super) fn run<T>(
         &self,
-        wanted: &Wanted,
+        future_ref: &FutureRef,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
         let _running = ignore_poison(self.running.read());
         // Under the lock: when `settle` has had it, no change begins whose future is gone by then.
-        wanted.check()?;
+        future_ref.check_alive()?;
         Ok(change())
     }
 
     /// The same for a change of the contents.
     pub(super) fn run_on_contents<T>(
         &self,
-        wanted: &Wanted,
+        future_ref: &FutureRef,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
-        self.run(wanted, || {
+        self.run(future_ref, || {
             let result = change();
             // Also after an error, for some of it may have been done.
             self.stamp.fetch_add(CHANGE, Ordering::Release);
@@ -85,7 +85,7 @@ impl Changes {
 
     /// Keeps the error of a write whose future was dropped. The first one is kept, as it says best
     /// where the contents begin to be wrong.
-    pub(super) fn keep_write_error(&self, error: io::Error) {
+    pub(super) fn store_write_error(&self, error: io::Error) {
         self.write_error().get_or_insert(error);
     }
 
@@ -130,11 +130,11 @@ impl Drop for AbandonOnDrop<'_> {
 /// error is kept.
 pub(super) struct WriteResult<T> {
     result: Option<io::Result<T>>,
-    open: Weak<Open>,
+    open: Weak<OpenFile>,
 }
 
 impl<T> WriteResult<T> {
-    pub(super) fn new(result: io::Result<T>, open: &Arc<Open>) -> Self {
+    pub(super) fn new(result: io::Result<T>, open: &Arc<OpenFile>) -> Self {
         WriteResult {
             result: Some(result),
             open: Arc::downgrade(open),
@@ -151,7 +151,7 @@ impl<T> Drop for WriteResult<T> {
         if let Some(Err(error)) = self.result.take()
             && let Some(open) = self.open.upgrade()
         {
-            open.changes.keep_write_error(error);
+            open.changes.store_write_error(error);
         }
     }
 }
@@ -162,18 +162,18 @@ mod tests {
     use std::thread;
 
     use super::Changes;
-    use crate::fs::job::Wanted;
+    use crate::fs::job::FutureRef;
 
     #[test]
     fn changes_run_at_once_and_one_that_is_abandoned_is_waited_for() {
         let changes = Arc::new(Changes::default());
-        let (future, wanted) = Wanted::new();
+        let (future, future_ref) = FutureRef::new();
         let (begun, has_begun) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let abandoned = thread::spawn({
             let changes = Arc::clone(&changes);
             move || {
-                changes.run_on_contents(&wanted, || {
+                changes.run_on_contents(&future_ref, || {
                     begun.send(()).unwrap();
                     let _released = held.recv();
                     Ok(())
@@ -184,9 +184,9 @@ mod tests {
 
         // Another one does not wait for it, and neither does `settle` while it is awaited.
         let stamp = changes.stamp();
-        let (_future, wanted) = Wanted::new();
+        let (_future, future_ref) = FutureRef::new();
         changes
-            .run_on_contents(&wanted, || Ok(()))
+            .run_on_contents(&future_ref, || Ok(()))
             .unwrap()
             .unwrap();
         assert_ne!(changes.stamp(), stamp);
@@ -212,10 +212,10 @@ mod tests {
     #[test]
     fn a_change_that_is_abandoned_before_it_begins_does_not_begin() {
         let changes = Changes::default();
-        let (future, wanted) = Wanted::new();
+        let (future, future_ref) = FutureRef::new();
         drop(future);
         changes
-            .run::<()>(&wanted, || panic!("it is not to run"))
+            .run::<()>(&future_ref, || panic!("it is not to run"))
             .unwrap_err();
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::io::{read, retry_on_intr, write};
 
-use super::Open;
+use super::open_file::OpenFile;
 use crate::fs::in_flight::Operate;
 use crate::fs::{CHUNK_MAX, cached};
 
@@ -42,7 +42,7 @@ impl CallId {
 }
 
 pub(super) struct Cursor {
-    open: Arc<Open>,
+    open: Arc<OpenFile>,
     /// Memory for reading. All of it is initialised, once.
     buf: Vec<u8>,
     /// Where in `buf` there is something that was read and no call has had.
@@ -51,7 +51,7 @@ pub(super) struct Cursor {
     /// for any, because the stream does not tell it twice.
     read_end: Option<(Option<CallId>, io::Result<()>)>,
     /// What the last write was to write.
-    sent: Vec<u8>,
+    write_buf: Vec<u8>,
     request: Option<(CallId, Request)>,
     outcome: Option<(CallId, CallOutcome)>,
     reads_ahead: bool,
@@ -67,7 +67,7 @@ pub(super) enum Request {
     Write,
     Seek(SeekFrom),
     /// To put the OS's cursor where the user's is, for others.
-    LetGo,
+    Release,
 }
 
 /// The outcome of the last write or seek, until its call takes it.
@@ -77,14 +77,14 @@ enum CallOutcome {
 }
 
 impl Cursor {
-    pub(super) fn new(open: Arc<Open>) -> Self {
+    pub(super) fn new(open: Arc<OpenFile>) -> Self {
         Cursor {
             stamp: open.changes.stamp(),
             open,
             buf: Vec::new(),
             unread: 0..0,
             read_end: None,
-            sent: Vec::new(),
+            write_buf: Vec::new(),
             request: None,
             outcome: None,
             reads_ahead: true,
@@ -92,7 +92,7 @@ impl Cursor {
     }
 
     /// For one that others move too.
-    pub(super) fn without_read_ahead(open: Arc<Open>) -> Self {
+    pub(super) fn without_read_ahead(open: Arc<OpenFile>) -> Self {
         Cursor {
             reads_ahead: false,
             ..Cursor::new(open)
@@ -120,7 +120,7 @@ impl Cursor {
             _ => self.discard_outcome(),
         }
         if !matches!(request, Request::Read(_)) {
-            self.forget_end();
+            self.clear_read_end();
         }
         self.request = Some((call, request));
     }
@@ -128,10 +128,11 @@ impl Cursor {
     /// Puts down what the next job is to write, up to its limit.
     pub(super) fn request_write(&mut self, call: CallId, bufs: &[IoSlice<'_>]) {
         self.request(call, Request::Write);
-        self.sent.clear();
+        self.write_buf.clear();
         for buf in bufs {
-            let room = CHUNK_MAX - self.sent.len();
-            self.sent.extend_from_slice(&buf[..buf.len().min(room)]);
+            let room = CHUNK_MAX - self.write_buf.len();
+            self.write_buf
+                .extend_from_slice(&buf[..buf.len().min(room)]);
         }
     }
 
@@ -165,7 +166,7 @@ impl Cursor {
         if !cached::may_read(file, READ_AHEAD_CACHED) {
             return None;
         }
-        self.make_room(READ_AHEAD_CACHED);
+        self.reserve_buf(READ_AHEAD_CACHED);
         let buf = &mut self.buf[..READ_AHEAD_CACHED];
         // Before it is read: what is changed meanwhile counts as not seen.
         self.stamp = self.open.changes.stamp();
@@ -186,8 +187,8 @@ impl Cursor {
     ) -> Option<io::Result<usize>> {
         if let Some((by, CallOutcome::Written(result))) = &self.outcome {
             let same = match result {
-                Ok(n) if *n > 0 => &self.sent[..*n],
-                _ => &self.sent[..],
+                Ok(n) if *n > 0 => &self.write_buf[..*n],
+                _ => &self.write_buf[..],
             };
             if *by == call && (call != CallId::TRAITS || starts_with(bufs, same)) {
                 return match self.outcome.take() {
@@ -222,7 +223,7 @@ impl Cursor {
     }
 
     /// Keeps the error of the last write for the next flush, if its call has not had it.
-    pub(super) fn keep_write_error(&mut self) {
+    pub(super) fn store_write_error(&mut self) {
         if matches!(self.outcome, Some((_, CallOutcome::Written(Err(_))))) {
             self.discard_outcome();
         }
@@ -232,16 +233,16 @@ impl Cursor {
     /// for the next flush.
     pub(super) fn discard_outcome(&mut self) {
         if let Some((_, CallOutcome::Written(Err(error)))) = self.outcome.take() {
-            self.open.changes.keep_write_error(error);
+            self.open.changes.store_write_error(error);
         }
     }
 
     /// The end of a file, and its error, are looked for again; those of a stream were its last word.
-    fn forget_end(&mut self) {
+    fn clear_read_end(&mut self) {
         self.read_end.take_if(|(to, _)| to.is_some());
     }
 
-    fn make_room(&mut self, len: usize) {
+    fn reserve_buf(&mut self, len: usize) {
         if self.buf.len() < len {
             // In two steps, so that there are never two buffers.
             self.buf = Vec::new();
@@ -276,7 +277,7 @@ impl Operate for Cursor {
                 let result = self.seek(position);
                 self.outcome = Some((call, CallOutcome::Sought(position, result)));
             }
-            Request::LetGo => self.let_go(),
+            Request::Release => self.release(),
         }
         self.request = None;
     }
@@ -287,7 +288,7 @@ impl Operate for Cursor {
 
     fn fail(&mut self, error: io::Error) {
         match self.request.take() {
-            Some((call, Request::Read(_) | Request::LetGo)) => {
+            Some((call, Request::Read(_) | Request::Release)) => {
                 self.read_end = Some((Some(call), Err(error)));
             }
             Some((call, Request::Write)) => {
@@ -309,8 +310,8 @@ impl Cursor {
         if stamp != self.stamp {
             self.stamp = stamp;
             // What cannot be given back came from a stream, and is as good as ever.
-            let _not_seekable = self.give_back();
-            self.forget_end();
+            let _not_seekable = self.discard_read_ahead();
+            self.clear_read_end();
         }
     }
 
@@ -326,7 +327,7 @@ impl Cursor {
             len
         };
         let len = len.min(CHUNK_MAX);
-        self.make_room(len);
+        self.reserve_buf(len);
         let to = is_regular.then_some(call);
         let buf = &mut self.buf[..len];
         match retry_on_intr(|| read(&self.open.file, &mut *buf)) {
@@ -337,20 +338,20 @@ impl Cursor {
 
     /// Writes what was put down.
     fn write(&mut self) -> io::Result<usize> {
-        match self.give_back() {
+        match self.discard_read_ahead() {
             // The two directions of a terminal have nothing to do with each other.
             Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
-            _ => Ok(retry_on_intr(|| write(&self.open.file, &self.sent))?),
+            _ => Ok(retry_on_intr(|| write(&self.open.file, &self.write_buf))?),
         }
     }
 
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.give_back()?;
+        self.discard_read_ahead()?;
         (&self.open.file).seek(position)
     }
 
     /// Puts the OS's cursor back to where the user is. The next read reads anew.
-    fn give_back(&mut self) -> io::Result<()> {
+    fn discard_read_ahead(&mut self) -> io::Result<()> {
         if self.unread.is_empty() {
             return Ok(());
         }
@@ -361,14 +362,14 @@ impl Cursor {
     }
 
     /// Another owner is to have the OS's cursor, and no more of this one.
-    fn let_go(&mut self) {
-        let _not_seekable = self.give_back();
+    fn release(&mut self) {
+        let _not_seekable = self.discard_read_ahead();
         self.unread = 0..0;
     }
 
     /// Another owner is to have the OS's cursor too.
     pub(super) fn stop_reading_ahead(&mut self) {
-        let _not_seekable = self.give_back();
+        let _not_seekable = self.discard_read_ahead();
         self.reads_ahead = false;
     }
 }

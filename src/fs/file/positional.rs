@@ -6,7 +6,7 @@ use std::io;
 use rustix::buffer::spare_capacity;
 use rustix::io::{pread, pwrite, retry_on_intr};
 
-use super::{File, do_nothing};
+use super::{File, run_empty};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::{CHUNK_MAX, cached};
@@ -44,7 +44,7 @@ impl File {
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> impl Future<Output = io::Result<usize>> {
         called_here(async move {
             if buf.is_empty() {
-                return do_nothing().await;
+                return run_empty().await;
             }
             poll_fn(cached::poll_proceed).await;
             let mut n = 0;
@@ -89,7 +89,7 @@ impl File {
     ) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
             if buf.is_empty() {
-                do_nothing().await?;
+                run_empty().await?;
             }
             while !buf.is_empty() {
                 let n = self.read_at(buf, offset).await?;
@@ -148,7 +148,7 @@ impl File {
     ) -> impl Future<Output = io::Result<Vec<u8>>> {
         called_here(async move {
             if len == 0 {
-                do_nothing().await?;
+                run_empty().await?;
                 buf.clear();
                 return Ok(buf);
             }
@@ -216,7 +216,7 @@ impl File {
     pub fn write_at(&self, buf: &[u8], offset: u64) -> impl Future<Output = io::Result<usize>> {
         called_here(async move {
             if buf.is_empty() {
-                return do_nothing().await;
+                return run_empty().await;
             }
             let data = buf[..buf.len().min(CHUNK_MAX)].to_vec();
             self.change_contents(move |file| Ok(retry_on_intr(|| pwrite(file, &data, offset))?))
@@ -242,7 +242,7 @@ impl File {
     ) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
             if buf.is_empty() {
-                do_nothing().await?;
+                run_empty().await?;
             }
             while !buf.is_empty() {
                 let n = self.write_at(buf, offset).await?;

@@ -3,18 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
+use super::File;
 use super::changes::{AbandonOnDrop, WriteResult};
-use super::{File, Open};
+use super::open_file::OpenFile;
 use crate::blocking::Purpose;
 use crate::fs::in_flight;
-use crate::fs::job::{self, Wanted};
+use crate::fs::job::{self, FutureRef};
 
 impl File {
     /// Runs `f` on a worker, after what dropped futures have left under way.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         purpose: Purpose,
-        f: impl FnOnce(&Open) -> io::Result<T> + Send + 'static,
+        f: impl FnOnce(&OpenFile) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let open = Arc::clone(&self.open);
         let busy = self.busy_cursor();
@@ -39,7 +40,7 @@ impl File {
             if let Some(cursor) = cursor.upgrade()
                 && let Some(mut cursor) = in_flight::try_lock(&cursor)
             {
-                cursor.keep_write_error();
+                cursor.store_write_error();
             }
             result
         })
@@ -50,17 +51,17 @@ impl File {
     /// Runs `f`, which changes something, on a worker. Other changes may run at the same time.
     async fn change<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&Arc<Open>, &Wanted) -> io::Result<T> + Send + 'static,
+        f: impl FnOnce(&Arc<OpenFile>, &FutureRef) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let open = Arc::clone(&self.open);
         let busy = self.busy_cursor();
         let dropped = AbandonOnDrop::new(&self.open.changes);
-        let work = move |wanted: &Wanted| {
+        let work = move |future_ref: &FutureRef| {
             let cursor = busy.and_then(|cursor| cursor.upgrade());
             open.settle(cursor.as_deref());
-            f(&open, wanted)
+            f(&open, future_ref)
         };
-        let result = job::run_wanted(work).await?;
+        let result = job::run_cancellable(work).await?;
         dropped.end();
         Ok(result)
     }
@@ -70,8 +71,8 @@ impl File {
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let change = |open: &Arc<Open>, wanted: &Wanted| {
-            let result = open.changes.run_on_contents(wanted, || f(&open.file))?;
+        let change = |open: &Arc<OpenFile>, future_ref: &FutureRef| {
+            let result = open.changes.run_on_contents(future_ref, || f(&open.file))?;
             Ok(WriteResult::new(result, open))
         };
         self.change(change).await?.take()
@@ -82,7 +83,7 @@ impl File {
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        self.change(|open, wanted| open.changes.run(wanted, || f(&open.file))?)
+        self.change(|open, future_ref| open.changes.run(future_ref, || f(&open.file))?)
             .await
     }
 }

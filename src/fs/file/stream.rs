@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures::io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::cursor::{CallId, Request};
-use super::{File, do_nothing, poll_nothing};
+use super::{File, poll_empty, run_empty};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::in_flight;
@@ -61,7 +61,7 @@ impl File {
     pub fn read_exact(&mut self, mut buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
             if buf.is_empty() {
-                do_nothing().await?;
+                run_empty().await?;
             }
             while !buf.is_empty() {
                 let n = self.read(buf).await?;
@@ -107,7 +107,7 @@ impl File {
     pub fn write_all(&mut self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
             if buf.is_empty() {
-                do_nothing().await?;
+                run_empty().await?;
             }
             while !buf.is_empty() {
                 let n = self.write(buf).await?;
@@ -182,7 +182,7 @@ impl File {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return poll_nothing(cx);
+            return poll_empty(cx);
         }
         let len = buf.len();
         loop {
@@ -210,7 +210,7 @@ impl File {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return poll_nothing(cx);
+            return poll_empty(cx);
         }
         loop {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
@@ -263,7 +263,7 @@ impl File {
     }
 
     /// Puts the OS's cursor where the user's is.
-    pub(super) fn poll_let_go(
+    pub(super) fn poll_release(
         &mut self,
         cx: &mut Context<'_>,
         call: CallId,
@@ -275,7 +275,7 @@ impl File {
                 return Poll::Ready(Ok(()));
             }
             in_flight::check_loop()?;
-            cursor.request(call, Request::LetGo);
+            cursor.request(call, Request::Release);
             drop(cursor);
             self.cursor.start(Purpose::Change);
         }

@@ -1,0 +1,81 @@
+//! Operations by offset whose future was dropped.
+
+use std::io::SeekFrom;
+use std::os::unix::fs::FileExt;
+use std::pin::pin;
+use std::sync::mpsc;
+
+use futures::poll;
+
+use super::File;
+
+/// Begins a change by offset on a worker, and drops its future. It ends when the other end is
+/// dropped.
+async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<()> {
+    let (begun, has_begun) = futures::channel::oneshot::channel();
+    let (release, held) = mpsc::channel::<()>();
+    let mut change = Box::pin(file.change_contents(move |file| {
+        begun.send(()).expect("it is awaited");
+        let _released = held.recv();
+        file.write_at(data, offset)
+    }));
+    assert!(poll!(change.as_mut()).is_pending());
+    has_begun.await.expect("a worker begins it");
+    release
+}
+
+#[test]
+fn what_is_called_after_an_abandoned_change_begins_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, "0123456789").unwrap();
+    crate::block_on(async {
+        let mut options = File::options();
+        let mut file = options.read(true).write(true).open(&path).await.unwrap();
+        // What was read ahead is not what is read after it.
+        file.read_exact(&mut [0; 2]).await.unwrap();
+        let release = abandon(&file, b"ab", 2).await;
+        let mut buf = [0; 2];
+        {
+            let mut read = pin!(file.read_exact(&mut buf));
+            assert!(poll!(read.as_mut()).is_pending());
+            drop(release);
+            read.await.unwrap();
+        }
+        assert_eq!(&buf, b"ab");
+
+        macro_rules! waits {
+            ($data:literal, $operation:expr) => {{
+                let release = abandon(&file, $data, 0).await;
+                let mut operation = pin!($operation);
+                for _ in 0..3 {
+                    assert!(poll!(operation.as_mut()).is_pending());
+                    crate::spawn_blocking(|| ()).await.unwrap();
+                }
+                drop(release);
+                operation.await.unwrap()
+            }};
+        }
+        let contents = || std::fs::read(&path).unwrap();
+        waits!(b"c", file.read_at(&mut buf, 0));
+        assert_eq!(&buf, b"c1");
+        let chunk = waits!(b"d", file.read_chunk_at(Vec::new(), 2, 0));
+        assert_eq!(chunk, b"d1");
+        waits!(b"e", file.write_at(b"f", 0));
+        assert_eq!(contents(), b"f1ab456789");
+        waits!(b"0123456789ten", file.set_len(11));
+        assert_eq!(contents(), b"0123456789t");
+        let metadata = waits!(b"0123456789ten", file.metadata());
+        assert_eq!(metadata.len(), 13);
+        waits!(b"0123456789tentwo", file.seek(SeekFrom::End(-3)));
+        waits!(b"0123456789tenand", file.write_all(b"the end"));
+        assert_eq!(contents(), b"0123456789tenthe end");
+        waits!(b"0123456789, and the very end", file.sync_all());
+        let release = abandon(&file, b"last", 0).await;
+        let mut into_std = pin!(file.into_std());
+        assert!(poll!(into_std.as_mut()).is_pending());
+        drop(release);
+        into_std.await.unwrap();
+        assert!(contents().starts_with(b"last"));
+    });
+}
