@@ -1,5 +1,7 @@
 //! Aborting tasks: when their futures are dropped, where, and who is told.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
@@ -16,26 +18,11 @@ use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/tcp.rs"]
-mod tcp;
-#[path = "support/turns.rs"]
-mod turns;
-
-use drops::{OnDrop, TellsWhereItIsDropped};
-use log::Log;
-use patience::in_time;
-use tcp::connection;
-use turns::{on_a_loop, reach_poll_phase, settle};
+use crate::support::drops::{OnDrop, TellsWhereItIsDropped};
+use crate::support::log::Log;
+use crate::support::patience::in_time;
+use crate::support::tcp::connection;
+use crate::support::turns::{on_a_loop, reach_poll_phase, settle};
 
 #[test]
 fn a_task_that_is_aborted_before_its_first_poll_is_never_polled() {

@@ -18,7 +18,7 @@ use quintet::time::{Duration, Instant, interval, sleep, timeout};
 use quintet::{block_on, spawn, spawn_blocking};
 use socket2::SockRef;
 
-use support::{
+use crate::support::cases::{
     arm, arrived, backlog_is, connection, deliver, in_check, in_order, in_pending, in_poll,
     in_timers, jobs_are_done, listen, log, log_after, spend, take_log, units_left, wake_elsewhere,
     watched,

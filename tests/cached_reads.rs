@@ -7,6 +7,8 @@
     reason = "the helpers are parts of tests, and say where they fail"
 )]
 
+mod support;
+
 use std::fmt::Debug;
 use std::io::{ErrorKind, IoSliceMut, Write};
 use std::os::fd::AsFd;
@@ -31,16 +33,9 @@ use rustix::fs::{
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tempfile::TempDir;
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/skipped.rs"]
-mod skipped;
-
-use child::{in_a_child, is_child};
-use patience::in_time;
-use skipped::skip;
+use crate::support::child::{child, in_a_child, is_child};
+use crate::support::patience::in_time;
+use crate::support::skipped::skip;
 
 /// The most that is read at once.
 const LEN_MAX: usize = 256 << 10;
@@ -156,7 +151,7 @@ async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 #[test]
 fn what_is_cached_takes_no_thread() {
     let test = "what_is_cached_takes_no_thread";
-    in_a_child(child::child(test), || {
+    in_a_child(child(test), || {
         let dir = on_disk();
         if !can_read_cached(&dir) {
             return;

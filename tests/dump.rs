@@ -1,5 +1,7 @@
 //! Who is alive, and what everybody waits for.
 
+mod support;
+
 use std::future::pending;
 use std::sync::mpsc;
 use std::thread;
@@ -11,9 +13,7 @@ use quintet::spawn;
 use quintet::task::{self, set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep};
 
-#[path = "support/patience.rs"]
-mod patience;
-use patience::in_time;
+use crate::support::patience::in_time;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -5,6 +5,8 @@
 //! `cargo test` builds the examples before it runs this; `cargo test --test embedding` alone does
 //! not.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::{pending, poll_fn};
@@ -29,12 +31,8 @@ use quintet::{spawn, spawn_blocking};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-#[path = "support/alarm.rs"]
-mod alarm;
-#[path = "support/patience.rs"]
-mod patience;
-use alarm::can_set_alarm;
-use patience::in_time;
+use crate::support::alarm::can_set_alarm;
+use crate::support::patience::in_time;
 
 const LONG: Duration = Duration::from_secs(3600);
 

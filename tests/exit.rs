@@ -1,6 +1,8 @@
 //! `exit`: the end of the process, in order. Each case runs in a process of its own: this program,
 //! started again with the case's name.
 
+mod support;
+
 use std::env;
 use std::future::pending;
 use std::process::{Command, Output};
@@ -10,9 +12,7 @@ use quintet::runtime::{Runtime, exit, on_exit};
 use quintet::task::{set_immediate, yield_now};
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/patience.rs"]
-mod patience;
-use patience::in_time;
+use crate::support::patience::in_time;
 
 const CASE: &str = "QUINTET_TEST_CASE";
 

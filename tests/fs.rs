@@ -5,6 +5,8 @@
     reason = "the helpers are parts of tests, and say where they fail"
 )]
 
+mod support;
+
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::future::poll_fn;
@@ -32,11 +34,7 @@ use quintet::time::timeout;
 use quintet::{spawn, spawn_blocking};
 use tempfile::TempDir;
 
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-use strict::block_on;
+use crate::support::strict::block_on;
 
 // ------------------------------------------------------------------------------------ support
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, SeekFrom};
@@ -19,10 +21,7 @@ use quintet::task::{unconstrained, yield_now};
 use quintet::time::{Duration, sleep};
 use quintet::{block_on, spawn};
 
-#[path = "support/tcp.rs"]
-mod tcp;
-
-use tcp::connection;
+use crate::support::tcp::connection;
 
 /// What one poll of a task may spend.
 const UNITS: usize = 128;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::io::{self, Read as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -19,16 +21,9 @@ use quintet::{spawn, spawn_blocking};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use drops::PanicsWhenDropped;
-use patience::in_time;
-use wakers::block_on_by_parking;
+use crate::support::drops::PanicsWhenDropped;
+use crate::support::patience::in_time;
+use crate::support::wakers::block_on_by_parking;
 
 static NUMBER: ContextVar<usize> = ContextVar::new();
 

@@ -1,5 +1,7 @@
 //! Join handles: what they answer, to whom, and what happens without them.
 
+mod support;
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
@@ -26,26 +28,11 @@ use quintet::task::{
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use drops::{OnDrop, TellsWhereItIsDropped};
-use panics::panic_message;
-use patience::in_time;
-use turns::{on_a_loop, settle};
-use wakers::{CountingWaker, block_on_by_parking, hooked_waker, poll_with};
+use crate::support::drops::{OnDrop, TellsWhereItIsDropped};
+use crate::support::panics::panic_message;
+use crate::support::patience::in_time;
+use crate::support::turns::{on_a_loop, settle};
+use crate::support::wakers::{CountingWaker, block_on_by_parking, hooked_waker, poll_with};
 
 #[test]
 fn a_handle_answers_with_the_output_however_late_it_is_asked() {

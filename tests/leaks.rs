@@ -1,5 +1,7 @@
 //! What a test leaves behind: it is found, named, and nothing else is.
 
+mod support;
+
 use std::cell::RefCell;
 use std::env;
 use std::future::pending;
@@ -21,16 +23,9 @@ use quintet::testing::{Leak, Leaks, assert_no_leaks, leaks};
 use quintet::time::{Instant, Sleep, sleep};
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use panics::panic_message;
-use patience::in_time;
-use wakers::poll_with;
+use crate::support::panics::panic_message;
+use crate::support::patience::in_time;
+use crate::support::wakers::poll_with;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

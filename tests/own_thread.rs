@@ -3,6 +3,8 @@
 //!
 //! A table of calls is gone through at each [`Place`] on that thread.
 
+mod support;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -19,19 +21,10 @@ use quintet::sync::{Mutex, RwLock, Semaphore, broadcast, mpsc, oneshot};
 use quintet::task::JoinHandle;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use drops::OnDrop;
-use panics::text;
-use patience::in_time;
-use wakers::{hooked_waker, poll_with};
+use crate::support::drops::OnDrop;
+use crate::support::panics::text;
+use crate::support::patience::in_time;
+use crate::support::wakers::{hooked_waker, poll_with};
 
 /// Where a call is made, on the thread of its loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Panics of users' code, wherever it is called: they stay where they happened.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io;
@@ -21,37 +23,16 @@ use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/tcp.rs"]
-mod tcp;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use child::{child, in_a_child, is_child};
-use drops::{OnDrop, PanicsWhenDropped};
-use log::Log;
-use panics::{panic_message, text};
-use patience::in_time;
-use reports::Reports;
-use strict::{assert_reported, take_reports};
-use tcp::connection;
-use turns::{on_a_loop, reach_poll_phase, settle};
-use wakers::{hooked_waker, poll_with};
+use crate::support::child::{child, in_a_child, is_child};
+use crate::support::drops::{OnDrop, PanicsWhenDropped};
+use crate::support::log::Log;
+use crate::support::panics::{panic_message, text};
+use crate::support::patience::in_time;
+use crate::support::reports::Reports;
+use crate::support::strict::{assert_reported, take_reports};
+use crate::support::tcp::connection;
+use crate::support::turns::{on_a_loop, reach_poll_phase, settle};
+use crate::support::wakers::{hooked_waker, poll_with};
 
 #[test]
 fn a_panic_that_its_handle_was_not_asked_for_is_reported_at_the_end() {

@@ -1,5 +1,7 @@
 //! Time under the program's control.
 
+mod support;
+
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,12 +18,8 @@ use quintet::time::{
 };
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-use panics::panic_message as panic_of;
-use patience::in_time;
+use crate::support::panics::panic_message as panic_of;
+use crate::support::patience::in_time;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);

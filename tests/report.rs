@@ -1,5 +1,7 @@
 //! Reports: what a runtime has to say that no result carries, and where it goes.
 
+mod support;
+
 use std::fs::OpenOptions;
 use std::future::{pending, poll_fn};
 use std::panic::Location;
@@ -14,27 +16,12 @@ use quintet::sync::{self, Notify, Semaphore, oneshot, watch};
 use quintet::task::{self, CancellationToken, JoinHandle};
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use child::{child, in_a_child};
-use drops::{OnDrop, PanicsWhenDropped};
-use patience::in_time;
-use reports::Reports;
-use turns::settle;
-use wakers::{hooked_waker, poll_with};
+use crate::support::child::{child, in_a_child, is_child};
+use crate::support::drops::{OnDrop, PanicsWhenDropped};
+use crate::support::patience::in_time;
+use crate::support::reports::{Reports, reports};
+use crate::support::turns::settle;
+use crate::support::wakers::{hooked_waker, poll_with};
 
 /// Runs `test` on a runtime, and returns what was reported until that has ended.
 fn reported(test: impl AsyncFnOnce()) -> Vec<Report> {
@@ -448,7 +435,7 @@ fn written(test: &str, variable: Option<&str>, body: impl FnOnce()) -> Option<Ve
         Some(value) => child.env("QUINTET_REPORTS", value),
         None => child.env_remove("QUINTET_REPORTS"),
     };
-    in_a_child(child, body).map(|output| reports::reports(&output))
+    in_a_child(child, body).map(|output| reports(&output))
 }
 
 #[test]
@@ -532,7 +519,7 @@ fn where_standard_error_takes_nothing_reports_are_lost_and_nothing_else() {
     let mut child = child(test);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     child.stderr(Stdio::from(full));
-    if child::is_child() {
+    if is_child() {
         // The usual hook ignores errors, too.
         in_time(|| {
             panic_in_a_task(&mut Builder::new());

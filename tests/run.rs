@@ -1,5 +1,7 @@
 //! The ways to run a runtime: until nothing is alive, once, until it stalls; and what is alive.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::os::fd::AsFd;
@@ -18,15 +20,9 @@ use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, interval, sleep, sleep_until};
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/alarm.rs"]
-mod alarm;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/skipped.rs"]
-mod skipped;
-use alarm::can_set_alarm;
-use patience::in_time;
-use skipped::skip;
+use crate::support::alarm::can_set_alarm;
+use crate::support::patience::in_time;
+use crate::support::skipped::skip;
 
 const LONG: Duration = Duration::from_secs(3600);
 

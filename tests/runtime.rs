@@ -1,5 +1,7 @@
 //! Runtimes: making, entering and running them.
 
+mod support;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::env;
@@ -21,29 +23,12 @@ use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use child::{child, in_a_child};
-use log::Log;
-use panics::panic_message;
-use patience::in_time;
-use turns::settle;
-use wakers::{CountingWaker, poll_with};
+use crate::support::child::{child, in_a_child};
+use crate::support::log::Log;
+use crate::support::panics::panic_message;
+use crate::support::patience::in_time;
+use crate::support::turns::settle;
+use crate::support::wakers::{CountingWaker, poll_with};
 
 #[test]
 fn block_on_takes_futures_that_borrow_and_returns_their_output() {

@@ -1,5 +1,7 @@
 //! Scopes: children that borrow, whose turn it is, and how a scope ends.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
@@ -22,29 +24,12 @@ use quintet::task::{
 };
 use quintet::time::{Duration, sleep, timeout};
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use drops::{OnDrop, PanicsWhenDropped};
-use log::Log;
-use panics::panic_message;
-use strict::assert_reported;
-use turns::on_a_loop;
-use wakers::{CountingWaker, hooked_waker, poll_with};
+use crate::support::drops::{OnDrop, PanicsWhenDropped};
+use crate::support::log::Log;
+use crate::support::panics::panic_message;
+use crate::support::strict::assert_reported;
+use crate::support::turns::on_a_loop;
+use crate::support::wakers::{CountingWaker, hooked_waker, poll_with};
 
 // ---- Borrowing -------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@
 //! `QUINTET_SEEDS=20000 cargo test --test seeds` tries more seeds than the usual thousand, and
 //! `QUINTET_SEED=17` only that one, and prints its log.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::env;
@@ -27,9 +29,7 @@ use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::{Duration, Instant, interval, sleep, timeout};
 use quintet::{fs, spawn, spawn_blocking};
 
-#[path = "support/patience.rs"]
-mod patience;
-use patience::in_time;
+use crate::support::patience::in_time;
 
 const SEEDS_DEFAULT: u64 = 1000;
 

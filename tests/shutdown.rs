@@ -1,5 +1,7 @@
 //! The end of a runtime: what is dropped, in which order, and what destructors may do meanwhile.
 
+mod support;
+
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
@@ -19,35 +21,14 @@ use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/panics.rs"]
-mod panics;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/tcp.rs"]
-mod tcp;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use child::{child, in_a_child};
-use drops::OnDrop;
-use log::Log;
-use panics::panic_message;
-use patience::in_time;
-use tcp::connection;
-use turns::settle;
-use wakers::{CountingWaker, poll_with};
+use crate::support::child::{child, in_a_child};
+use crate::support::drops::OnDrop;
+use crate::support::log::Log;
+use crate::support::panics::panic_message;
+use crate::support::patience::in_time;
+use crate::support::tcp::connection;
+use crate::support::turns::settle;
+use crate::support::wakers::{CountingWaker, poll_with};
 
 #[test]
 fn futures_are_dropped_in_the_order_of_spawning_whatever_they_wait_for() {

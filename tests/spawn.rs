@@ -1,5 +1,7 @@
 //! Tasks: how they begin, take turns and end.
 
+mod support;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::future::{pending, poll_fn};
@@ -16,23 +18,10 @@ use quintet::task::{Builder, JoinHandle, YieldNow, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use log::Log;
-use patience::in_time;
-use turns::{on_a_loop, reach_poll_phase, settle};
-use wakers::{CountingWaker, poll_with};
+use crate::support::log::Log;
+use crate::support::patience::in_time;
+use crate::support::turns::{on_a_loop, reach_poll_phase, settle};
+use crate::support::wakers::{CountingWaker, poll_with};
 
 #[test]
 fn a_task_is_first_polled_from_the_queue_and_never_inside_spawn() {

@@ -1,5 +1,7 @@
 //! Blocking jobs: who runs them, when their results come, and how they end.
 
+mod support;
+
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -19,31 +21,14 @@ use quintet::task::{AbortHandle, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/log.rs"]
-mod log;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use child::{child, in_a_child};
-use drops::{OnDrop, PanicsWhenDropped, TellsWhereItIsDropped};
-use log::Log;
-use patience::in_time;
-use reports::Reports;
-use strict::take_reports;
-use turns::{on_a_loop, settle};
-use wakers::block_on_by_parking;
+use crate::support::child::{child, in_a_child};
+use crate::support::drops::{OnDrop, PanicsWhenDropped, TellsWhereItIsDropped};
+use crate::support::log::Log;
+use crate::support::patience::in_time;
+use crate::support::reports::Reports;
+use crate::support::strict::{block_on_built_by, take_reports};
+use crate::support::turns::{on_a_loop, settle};
+use crate::support::wakers::block_on_by_parking;
 
 /// No machine has so much address space for a stack.
 const ABSURD_STACK_SIZE: usize = 1 << 60;
@@ -858,6 +843,6 @@ fn block_until_workers_are_through() {
 fn on_one_worker(builder: &mut Builder, test: impl AsyncFnOnce() + Send + 'static) {
     let mut builder = builder.clone();
     in_time(move || {
-        strict::block_on_built_by(builder.worker_threads(1), test());
+        block_on_built_by(builder.worker_threads(1), test());
     });
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -21,10 +23,7 @@ use quintet::net::{TcpListener, TcpStream, lookup_host};
 use quintet::runtime::Runtime;
 use quintet::time::timeout;
 
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
+use crate::support::strict;
 
 /// A wait that only a hang makes longer.
 const LONG: Duration = Duration::from_secs(60);

@@ -1,5 +1,7 @@
 //! Other threads: wakes, handles, and what may be dropped where.
 
+mod support;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::hint;
@@ -17,23 +19,10 @@ use quintet::spawn;
 use quintet::task::{AbortHandle, JoinHandle, yield_now};
 use quintet::time::sleep;
 
-#[path = "support/drops.rs"]
-mod drops;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/strict.rs"]
-mod strict;
-#[path = "support/turns.rs"]
-mod turns;
-#[path = "support/wakers.rs"]
-mod wakers;
-
-use drops::{OnDrop, TellsWhereItIsDropped};
-use patience::in_time;
-use turns::{on_a_loop, settle};
-use wakers::{CountingWaker, block_on_by_parking, poll_with};
+use crate::support::drops::{OnDrop, TellsWhereItIsDropped};
+use crate::support::patience::in_time;
+use crate::support::turns::{on_a_loop, settle};
+use crate::support::wakers::{CountingWaker, block_on_by_parking, poll_with};
 
 #[test]
 fn no_wake_is_lost_and_each_leads_to_a_poll_that_sees_what_came_before_it() {

@@ -27,7 +27,7 @@ use quintet::time::{Duration, Instant, advance, sleep};
 use quintet::{spawn, spawn_blocking};
 use rustix::event::{PollFd, PollFlags};
 
-use support::{
+use crate::support::cases::{
     BY_BLOCK_ON, BY_RUN, ON_PAUSED_TIME, arm, arrived, assert_order, block, block_until,
     connection, count_ticks, deliver, in_check, in_close, in_order, in_order_by, in_order_on,
     in_pending, in_poll, in_time, in_timers, jobs_are_done, journal, keep_alive, line_count, lines,

@@ -2,18 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
-#[path = "support/alarm.rs"]
-mod alarm;
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/patience.rs"]
-mod patience;
-#[path = "support/reports.rs"]
-mod reports;
-#[path = "support/skipped.rs"]
-mod skipped;
-#[path = "support/strict.rs"]
-mod strict;
 mod support;
 
 use std::cell::Cell;
@@ -42,15 +30,15 @@ use quintet::time::{
 use rustix::event::{PollFd, PollFlags, poll as poll_fds};
 use rustix::time::{ClockId, clock_gettime};
 
-use alarm::can_set_alarm;
-use child::{child, in_a_child};
-use skipped::skip;
-use strict::block_on;
-use support::{
+use crate::support::alarm::can_set_alarm;
+use crate::support::cases::{
     Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
     in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, margin, numbered,
     panic_of, spend, time_passes, watched,
 };
+use crate::support::child::{child, in_a_child};
+use crate::support::skipped::skip;
+use crate::support::strict::block_on;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -22,7 +22,7 @@ use std::rc::Rc;
 use futures::poll;
 use quintet::{block_on, spawn};
 
-use support::{in_check, log, watched};
+use crate::support::cases::{in_check, log, watched};
 
 /// What one poll of a task may spend.
 const UNITS: u32 = 128;

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use quintet::net::{TcpListener, TcpStream, lookup_host};
 
-use super::support::{backlog_is, connection, deliver, listen};
 use super::{TIMES, Table, check};
+use crate::support::cases::{backlog_is, connection, deliver, listen};
 
 /// A connection from which a byte can be read as often as a row does.
 fn filled() -> (TcpStream, std::net::TcpStream) {

@@ -14,8 +14,8 @@ use quintet::task::{
 use quintet::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout};
 use quintet::{spawn, spawn_blocking};
 
-use super::support::{arm, in_check, in_poll, in_timers, jobs_are_done, wake_elsewhere};
 use super::{TIMES, check};
+use crate::support::cases::{arm, in_check, in_poll, in_timers, jobs_are_done, wake_elsewhere};
 
 /// As many as a row takes.
 fn many<T>(make: impl Fn() -> T) -> Vec<T> {

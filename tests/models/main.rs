@@ -5,8 +5,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
-#[path = "../support/programs.rs"]
-mod programs;
-
 mod files;
+mod programs;
 mod timers;

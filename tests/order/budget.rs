@@ -9,7 +9,7 @@ use quintet::spawn;
 use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep_until};
 
-use crate::support::{
+use crate::support::cases::{
     arm, block_until, connection, count_ticks, deliver, in_check, in_close, in_order, in_order_on,
     in_pending, in_poll, in_time, in_timers, listen, log, log_after, margin, numbered, one_worker,
 };
@@ -88,10 +88,10 @@ fn case_q19_two_tasks_that_wake_each_other_hold_nobody_up() {
                 async move { while pongs.recv().await.is_ok() && ping.unbounded_send(()).is_ok() {} },
             );
             deliver(&peer, &*own, b"x");
-            crate::support::block(1);
+            crate::support::cases::block(1);
             spawn(async { log("third") });
             let before = ticks.get();
-            while crate::support::line_count() < 2 {
+            while crate::support::cases::line_count() < 2 {
                 yield_now().await;
             }
             let took = ticks.get() - before;

@@ -9,7 +9,7 @@ use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::{
+use crate::support::cases::{
     arm, in_order, jobs_are_done, listen, log, log_after, log_after_job, log_after_stat,
     time_passes,
 };

@@ -16,7 +16,7 @@ use quintet::time::{Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::support::{
+use crate::support::cases::{
     arm, in_check, in_order_to_exit, in_timers, journal, listen, log, log_after, log_after_job,
     log_after_stat, one_worker, take_log, watched,
 };

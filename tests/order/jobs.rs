@@ -11,7 +11,7 @@ use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::{
+use crate::support::cases::{
     ON_REAL_TIME, arm, assert_order, block_until, connection, hold_worker, in_order, in_order_on,
     in_time, jobs_are_done, journal, log, log_after, margin, one_worker, record_by, watched,
 };

@@ -12,7 +12,7 @@ use quintet::task::set_immediate;
 use quintet::time::Duration;
 use signal_hook::low_level::raise;
 
-use crate::support::{connection, deliver, in_order, log, wake_elsewhere, watched};
+use crate::support::cases::{connection, deliver, in_order, log, wake_elsewhere, watched};
 
 #[test]
 fn case_67_a_signal_is_delivered_last_in_poll() {
@@ -31,7 +31,7 @@ fn case_67_a_signal_is_delivered_last_in_poll() {
             log("data");
         });
         let handle = quintet::runtime::Handle::current();
-        let journal = crate::support::journal();
+        let journal = crate::support::cases::journal();
         spawn(async move {
             raise(kind.as_raw_value()).unwrap();
             wake_elsewhere(move || drop(handle.spawn(async move { journal.log("message") })));

@@ -17,7 +17,7 @@ use quintet::spawn;
 use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, sleep, timeout};
 
-use crate::support::{
+use crate::support::cases::{
     arm, arrived, assert_order, backlog_is, block, connection, deliver, in_check, in_order,
     in_poll, keep_alive, listen, log, log_after, one_worker, record, time_passes,
 };

@@ -14,7 +14,7 @@ use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, sleep};
 use quintet::{block_on, spawn};
 
-use crate::support::{
+use crate::support::cases::{
     EVERY_WAY, Way, arm, assert_order, block_until, in_check, in_order, in_timers, keep_alive,
     line_count, log, log_after, one_worker, panic_message, record, take_log, time_passes,
     wake_elsewhere, watched,
@@ -435,7 +435,7 @@ fn case_q07_a_task_spawned_from_elsewhere_arrives_in_poll() {
         set_immediate(|| log("check"));
         log_after(arm(Instant::now()).await, "timers");
         let handle = quintet::runtime::Handle::current();
-        let journal = crate::support::journal();
+        let journal = crate::support::cases::journal();
         wake_elsewhere(move || drop(handle.spawn(async move { journal.log("poll") })));
     });
 }

@@ -9,7 +9,7 @@ use quintet::spawn;
 use quintet::task::set_immediate;
 use quintet::time::{Duration, Instant, Sleep, interval_at, sleep, sleep_until};
 
-use crate::support::{
+use crate::support::cases::{
     ON_PAUSED_TIME, ON_REAL_TIME, arm, assert_order, block, block_until, hold, in_check, in_order,
     in_order_by, in_time, in_timers, jobs_are_done, log, log_after, log_after_stat, margin,
     numbered, one_worker, record, record_by,

@@ -3,6 +3,9 @@
 //! Each probe is about another combination of panics, destructors, threads and ways to run. Under
 //! `AddressSanitizer` they are a test of leaks, too: what a probe forgets it drops in the end.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod destructors;
 mod modes;
 mod panics;
@@ -11,27 +14,16 @@ mod starvation;
 mod threads;
 mod time;
 
-#[path = "../support/drops.rs"]
-mod drops;
-#[path = "../support/panics.rs"]
-mod messages;
-#[path = "../support/patience.rs"]
-mod patience;
-#[path = "../support/reports.rs"]
-mod reports;
-#[path = "../support/wakers.rs"]
-mod wakers;
-
 use std::task::{Poll, Waker};
 
 use quintet::runtime::{Builder, Report, Runtime};
 use quintet::time::Duration;
 
-pub(crate) use drops::OnDrop;
-pub(crate) use messages::panic_message as panic_of;
-pub(crate) use patience::in_time;
-pub(crate) use reports::Reports;
-pub(crate) use wakers::{CountingWaker, poll_with};
+pub(crate) use crate::support::drops::OnDrop;
+pub(crate) use crate::support::panics::panic_message as panic_of;
+pub(crate) use crate::support::patience::in_time;
+pub(crate) use crate::support::reports::Reports;
+pub(crate) use crate::support::wakers::{CountingWaker, poll_with};
 
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 

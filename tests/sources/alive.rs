@@ -16,7 +16,7 @@ use quintet::runtime::Runtime;
 use quintet::task::yield_now;
 use quintet::time::{Duration, sleep, timeout};
 
-use crate::support::{connection, deliver, watched};
+use crate::support::cases::{connection, deliver, watched};
 
 /// Runs `root`, which uses a socket and then waits for nothing of the loop.
 fn is_stalled<F: Future<Output = ()> + 'static>(root: impl FnOnce(TcpStream) -> F) -> bool {

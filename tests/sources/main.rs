@@ -14,7 +14,7 @@ use std::task::{Context, Waker};
 
 use quintet::net::TcpStream;
 
-use support::{connection, deliver};
+use crate::support::cases::{connection, deliver};
 
 /// A connection whose own end is registered with the poller: an operation has waited for it.
 async fn registered() -> (TcpStream, std::net::TcpStream) {

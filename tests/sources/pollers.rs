@@ -14,7 +14,7 @@ use quintet::runtime::Builder;
 use quintet::time::{Duration, sleep};
 
 use crate::registered;
-use crate::support::{deliver, watched};
+use crate::support::cases::{deliver, watched};
 
 fn listener() -> (Rc<TcpListener>, std::net::SocketAddr) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

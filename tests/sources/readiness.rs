@@ -7,7 +7,7 @@ use quintet::net::TcpStream;
 use socket2::SockRef;
 
 use crate::registered;
-use crate::support::{connection, deliver, watched};
+use crate::support::cases::{connection, deliver, watched};
 
 /// Resets the connection, so that `own` finds an error.
 fn reset(peer: std::net::TcpStream) {

@@ -10,7 +10,7 @@ use quintet::time::sleep;
 use socket2::SockRef;
 
 use crate::registered;
-use crate::support::{deliver, watched};
+use crate::support::cases::{deliver, watched};
 
 /// More slices than the kernel takes in one call.
 const SLICES: usize = 3000;
@@ -144,7 +144,7 @@ fn an_urgent_byte_in_line_is_read_with_the_rest() {
 fn an_urgent_byte_before_the_first_wait_is_no_obstacle() {
     watched(|| {
         quintet::block_on(async {
-            let (own, mut peer) = crate::support::connection();
+            let (own, mut peer) = crate::support::cases::connection();
             SockRef::from(&peer).send_out_of_band(b"!").unwrap();
             let other = thread::spawn(move || {
                 // The other end has begun to wait, or is about to: both are to end well.

@@ -4,7 +4,7 @@ use std::env;
 use std::panic;
 use std::process::{Command, Output};
 
-use crate::patience::in_time;
+use crate::support::patience::in_time;
 
 /// Set where a single test runs.
 const CHILD: &str = "QUINTET_TEST_CHILD";

@@ -1,7 +1,5 @@
 //! Things that make themselves heard when they are dropped.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::sync::mpsc;
 use std::thread::{self, ThreadId};
 

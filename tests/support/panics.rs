@@ -1,7 +1,5 @@
 //! What panics say.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,7 +1,5 @@
 //! What a runtime reports.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::mem;
 use std::process::Output;
 use std::sync::{Arc, Mutex, PoisonError};

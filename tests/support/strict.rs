@@ -1,13 +1,11 @@
 //! A runtime for a test that leaves nothing behind, and of which nothing is reported.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::cell::{Cell, RefCell};
 
 use quintet::runtime::{Builder, Report};
 use quintet::testing::assert_no_leaks;
 
-use crate::reports::Reports;
+use crate::support::reports::Reports;
 
 thread_local! {
     static REPORTS: RefCell<Reports> = RefCell::default();

@@ -1,14 +1,12 @@
 //! A loop for a test, and its turns.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::future::poll_fn;
 use std::task::Poll;
 
 use quintet::task::yield_now;
 
-use crate::patience::in_time;
-use crate::strict::block_on;
+use crate::support::patience::in_time;
+use crate::support::strict::block_on;
 
 /// Runs `test` on a runtime of its own, in time. Nothing must be left there.
 pub(crate) fn on_a_loop(test: impl AsyncFnOnce()) {

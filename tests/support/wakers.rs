@@ -1,7 +1,5 @@
 //! Wakers that are not ours, and polls by hand.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -42,7 +42,7 @@ fn threads_meet() {
             .map(|_| {
                 let barrier = Arc::clone(&barrier);
                 std::thread::spawn(move || {
-                    crate::strict::block_on(async {
+                    crate::support::strict::block_on(async {
                         let mut led = 0;
                         for _ in 0..100 {
                             led += u32::from(barrier.wait().await.is_leader());

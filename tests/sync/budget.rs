@@ -16,7 +16,7 @@ use quintet::sync::{
 };
 use quintet::time::Duration;
 
-use crate::strict::block_on;
+use crate::support::strict::block_on;
 
 use super::watched;
 

@@ -12,7 +12,7 @@ use quintet::sync::{
 use quintet::task::coop::{consume_budget, has_budget_remaining};
 use quintet::task::{unconstrained, yield_now};
 
-use crate::strict::block_on;
+use crate::support::strict::block_on;
 
 use super::watched;
 

@@ -6,10 +6,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
-#[path = "../support/reports.rs"]
-mod reports;
-#[path = "../support/strict.rs"]
-mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -33,7 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use support::watched;
+use crate::support::cases::watched;
+use crate::support::strict::block_on;
 
 /// Counts wakes.
 #[derive(Default)]
@@ -104,7 +101,7 @@ fn now<R>(future: impl Future<Output = R>) -> R {
 
 /// Calls `block` on a thread where a loop runs, and returns what it panics with.
 fn panic_in_loop(block: impl FnOnce()) -> String {
-    let caught = strict::block_on(async {
+    let caught = block_on(async {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(block)).unwrap_err()
     });
     *caught.downcast::<String>().unwrap()

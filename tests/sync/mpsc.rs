@@ -250,7 +250,7 @@ fn many_received_messages_make_room_for_many_senders() {
 #[test]
 fn a_message_that_finds_no_room_in_time_comes_back() {
     watched(|| {
-        crate::strict::block_on(async {
+        crate::support::strict::block_on(async {
             let (sender, mut receiver) = channel(1);
             sender
                 .send_timeout(1, Duration::from_secs(3600))
@@ -314,7 +314,7 @@ fn threads_send_to_a_loop() {
             })
             .collect();
         drop(sender);
-        let received = crate::strict::block_on(async {
+        let received = crate::support::strict::block_on(async {
             let mut received = vec![Vec::new(); 3];
             while let Some((name, i)) = receiver.recv().await {
                 let name: usize = name;

@@ -128,7 +128,7 @@ fn threads_and_tasks_count_together() {
                 }
             })
         });
-        crate::strict::block_on(async {
+        crate::support::strict::block_on(async {
             for _ in 0..ROUNDS {
                 *mutex.lock().await += 1;
             }

@@ -129,7 +129,7 @@ fn who_is_enabled_stands_in_line_unpolled() {
 #[test]
 fn tasks_run_in_the_order_in_which_they_stood_in_line() {
     watched(|| {
-        crate::strict::block_on(async {
+        crate::support::strict::block_on(async {
             let notify = Rc::new(Notify::new());
             let order = Rc::new(RefCell::new(Vec::new()));
             let tasks: Vec<_> = (0..10)

@@ -13,8 +13,8 @@ use quintet::sync::{
     RwLockWriteGuard, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch,
 };
 
-use super::support::{Panicked, panic_of};
 use super::{Polled, now};
+use crate::support::cases::{Panicked, panic_of};
 
 /// How long a case may take that does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -174,7 +174,7 @@ fn threads_read_and_write() {
                     }
                 });
             }
-            crate::strict::block_on(async {
+            crate::support::strict::block_on(async {
                 for _ in 0..ROUNDS {
                     let value = LOCK.read().await;
                     assert_eq!(value.0, value.1);

@@ -9,7 +9,7 @@ use std::thread;
 use proptest::prelude::*;
 use quintet::sync::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
-use crate::strict::reported_in;
+use crate::support::strict::reported_in;
 
 use super::{Bell, Polled, now, panic_in_loop, watched};
 
@@ -276,7 +276,7 @@ fn threads_and_tasks_share_permits() {
                     }
                 });
             }
-            crate::strict::block_on(async {
+            crate::support::strict::block_on(async {
                 for round in 0..ROUNDS {
                     let count = 1 + round as u32 % 3;
                     // Some give up.

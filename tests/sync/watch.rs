@@ -146,7 +146,7 @@ fn threads_see_values_in_order_and_the_last() {
         let watchers = [(); 3].map(|()| {
             let mut receiver = receiver.clone();
             thread::spawn(move || {
-                crate::strict::block_on(async {
+                crate::support::strict::block_on(async {
                     let mut seen = 0;
                     while receiver.changed().await.is_ok() {
                         let value = *receiver.borrow_and_update();

@@ -5,7 +5,7 @@ use std::future::pending;
 use quintet::spawn;
 use quintet::task::AbortOnDropHandle;
 
-use crate::support::{log, take_log};
+use crate::support::cases::{log, take_log};
 use crate::{Dropped, on_a_loop, settle};
 
 #[test]

@@ -9,7 +9,7 @@ use quintet::runtime::{Handle, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, JoinSet, scope, yield_now};
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::watched;
+use crate::support::cases::watched;
 use crate::{on_a_loop, settle, without_runtime};
 
 /// Part of a future or closure: notes whether its handle says that it is over.

@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
 
-#[path = "../support/reports.rs"]
-mod reports;
-#[path = "../support/strict.rs"]
-mod strict;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -27,11 +23,12 @@ use std::thread::{self, Thread};
 
 use quintet::task::yield_now;
 
-use support::{log, watched};
+use crate::support::cases::{log, watched};
+use crate::support::strict::block_on;
 
 /// Runs a test on a runtime of its own.
 fn on_a_loop(test: impl AsyncFnOnce()) {
-    watched(|| strict::block_on(test()));
+    watched(|| block_on(test()));
 }
 
 /// Lets all tasks that are ready run until they wait.

@@ -11,8 +11,10 @@ use quintet::runtime::Handle;
 use quintet::task::{TaskTracker, yield_now};
 use quintet::{spawn, spawn_blocking};
 
-use crate::strict::reported_in;
-use crate::support::{in_check, log, numbered, one_worker, spend, take_log, units_left, watched};
+use crate::support::cases::{
+    in_check, log, numbered, one_worker, spend, take_log, units_left, watched,
+};
+use crate::support::strict::reported_in;
 use crate::{Count, Dropped, Hooks, on_a_loop, settle};
 
 #[test]

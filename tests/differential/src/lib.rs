@@ -10,7 +10,7 @@
 //! case out, or expects the difference.
 
 #[cfg(test)]
-#[path = "../../support/programs.rs"]
+#[path = "../../models/programs.rs"]
 mod programs;
 
 #[cfg(test)]
