@@ -23,7 +23,7 @@ use quintet::task::{self, JoinHandle, set_immediate, yield_now};
 use quintet::time::sleep;
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::child::{child, in_a_child, is_child};
+use crate::support::child::{assert_ran, child, in_a_child, is_child};
 use crate::support::drops::{OnDrop, PanicsWhenDropped};
 use crate::support::log::Log;
 use crate::support::panics::{panic_message, text};
@@ -686,13 +686,13 @@ fn a_report_that_cannot_be_written_hurts_nobody() {
         return;
     }
     let mut command = child(test);
-    command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
 
     drop(child.stderr.take());
     drop(child.stdin.take());
 
-    assert!(child.wait().unwrap().success());
+    assert_ran(&child.wait_with_output().unwrap());
 }
 
 #[test]

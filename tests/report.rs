@@ -16,7 +16,7 @@ use quintet::sync::{self, Notify, Semaphore, oneshot, watch};
 use quintet::task::{self, CancellationToken, JoinHandle};
 use quintet::{spawn, spawn_blocking};
 
-use crate::support::child::{child, in_a_child, is_child};
+use crate::support::child::{assert_ran, child, in_a_child, is_child};
 use crate::support::drops::{OnDrop, PanicsWhenDropped};
 use crate::support::patience::in_time;
 use crate::support::reports::{Reports, reports};
@@ -527,8 +527,7 @@ fn where_standard_error_takes_nothing_reports_are_lost_and_nothing_else() {
         });
         return;
     }
-    let output = child.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    assert_ran(&child.output().unwrap());
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
-/// A process that runs `test` only.
+/// A process that runs `test` only, which is named as the harness does: with its modules.
 pub(crate) fn child(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("a test knows its file"));
     command
@@ -34,6 +34,15 @@ pub(crate) fn in_a_child(mut child: Command, body: impl FnOnce()) -> Option<Outp
         return None;
     }
     let output = child.output().expect("the process starts");
-    assert!(output.status.success(), "{child:?}: {output:?}");
+    assert_ran(&output);
     Some(output)
+}
+
+/// Asserts that a process of [`child`] ran its test, and that the test passed. The harness reports a
+/// success where no test has the name.
+#[track_caller]
+pub(crate) fn assert_ran(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let has_run = text.contains("running 1 test\n") && output.status.success();
+    assert!(has_run, "{output:?}");
 }
