@@ -2,15 +2,15 @@
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use quintet::{spawn, spawn_blocking};
 use crate::support::child::{assert_ran, child, in_a_child, is_child};
 use crate::support::drops::{OnDrop, PanicsWhenDropped};
 use crate::support::log::Log;
-use crate::support::panics::{panic_message, text};
+use crate::support::panics::{panic_message, panic_of, text};
 use crate::support::patience::in_time;
 use crate::support::reports::Reports;
 use crate::support::strict::{assert_reported, take_reports};
@@ -697,7 +697,6 @@ fn a_report_that_cannot_be_written_hurts_nobody() {
 
 #[test]
 fn users_mistakes_are_reported_at_the_callers_line() {
-    record_panics();
     let runtime = Runtime::new().unwrap();
     let mut answered = runtime.spawn(async {});
     runtime.block_on(&mut answered).unwrap();
@@ -747,13 +746,9 @@ fn users_mistakes_are_reported_at_the_callers_line() {
 
     let mut elsewhere = Vec::new();
     for (name, mistake) in mistakes {
-        assert!(
-            catch_unwind(AssertUnwindSafe(mistake)).is_err(),
-            "{name} must panic"
-        );
-        let location = LAST_PANIC.take();
-        if !location.starts_with("tests/panics.rs") {
-            elsewhere.push((name, location));
+        let panicked = panic_of(mistake);
+        if panicked.file != file!() {
+            elsewhere.push((name, panicked));
         }
     }
 
@@ -765,24 +760,6 @@ type Mistake<'a> = (&'static str, Box<dyn FnOnce() + 'a>);
 
 fn mistake<'a, R>(name: &'static str, f: impl FnOnce() -> R + 'a) -> Mistake<'a> {
     (name, Box::new(|| drop(f())))
-}
-
-thread_local! {
-    /// Where the last panic of this thread was.
-    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// Lets panics leave their location in `LAST_PANIC`.
-fn record_panics() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        let default = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let location = info.location().map(ToString::to_string);
-            LAST_PANIC.set(location.unwrap_or_default());
-            default(info);
-        }));
-    });
 }
 
 fn poll_read(stream: &mut TcpStream, waker: &Waker) -> Poll<io::Result<usize>> {

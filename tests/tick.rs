@@ -31,9 +31,10 @@ use crate::support::cases::{
     BY_BLOCK_ON, BY_RUN, ON_PAUSED_TIME, arm, arrived, assert_order, block, block_until,
     connection, count_ticks, deliver, in_check, in_close, in_order, in_order_by, in_order_on,
     in_pending, in_poll, in_time, in_timers, jobs_are_done, journal, keep_alive, line_count, lines,
-    log, log_after, log_after_job, margin, numbered, one_worker, panic_of, record, spend, take_log,
+    log, log_after, log_after_job, margin, numbered, one_worker, record, spend, take_log,
     void_unless, wake_elsewhere, watched,
 };
+use crate::support::panics::panic_of;
 
 /// The phases, in the order of the ring.
 const PHASES: [&str; 5] = ["timers", "pending", "poll", "check", "close"];

@@ -32,11 +32,12 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::alarm::can_set_alarm;
 use crate::support::cases::{
-    Panicked, arm, arrived, backlog_is, block, block_until, connection, deliver, in_check,
-    in_order, in_poll, in_time, in_timers, keep_alive, listen, log, log_after, margin, numbered,
-    panic_of, spend, time_passes, watched,
+    arm, arrived, backlog_is, block, block_until, connection, deliver, in_check, in_order, in_poll,
+    in_time, in_timers, keep_alive, listen, log, log_after, margin, numbered, spend, time_passes,
+    watched,
 };
 use crate::support::child::{child, in_a_child};
+use crate::support::panics::{Panicked, panic_of};
 use crate::support::skipped::skip;
 use crate::support::strict::block_on;
 

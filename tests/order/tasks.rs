@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
@@ -16,9 +16,9 @@ use quintet::{block_on, spawn};
 
 use crate::support::cases::{
     EVERY_WAY, Way, arm, assert_order, block_until, in_check, in_order, in_timers, keep_alive,
-    line_count, log, log_after, one_worker, panic_message, record, take_log, time_passes,
-    wake_elsewhere, watched,
+    line_count, log, log_after, one_worker, record, take_log, time_passes, wake_elsewhere, watched,
 };
+use crate::support::panics::on_panic;
 
 #[test]
 fn case_17_there_is_one_ready_queue_first_in_first_out() {
@@ -97,24 +97,9 @@ fn case_20_a_chain_of_spawns_starves_nobody() {
     });
 }
 
-thread_local! {
-    static LOGS_PANICS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Lets panics of this thread be logged as `caught-…`, and those of others be reported as ever.
+/// Logs panics of this thread as `caught-…`.
 fn log_panics() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if LOGS_PANICS.get() {
-                log(format!("caught-{}", panic_message(info)));
-            } else {
-                before(info);
-            }
-        }));
-    });
-    LOGS_PANICS.set(true);
+    on_panic(|panic| log(format!("caught-{}", panic.message)));
 }
 
 #[test]

@@ -26,12 +26,11 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::os::fd::AsFd;
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::pin::Pin;
 use std::process;
 use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -377,53 +376,6 @@ pub(crate) fn assert_order(lines: &Lines, order: &[&str]) {
 pub(crate) fn numbered(name: &str, range: impl Iterator<Item = usize>) -> String {
     let words: Vec<String> = range.map(|n| format!("{name}{n}")).collect();
     words.join(" ")
-}
-
-// ---- Panics ----------------------------------------------------------------------------------
-
-/// A panic that was to be.
-#[derive(Debug)]
-pub(crate) struct Panicked {
-    pub(crate) message: String,
-    pub(crate) file: String,
-    pub(crate) line: u32,
-}
-
-thread_local! {
-    static EXPECTS_PANIC: Cell<bool> = const { Cell::new(false) };
-    static PANICKED: RefCell<Option<Panicked>> = const { RefCell::new(None) };
-}
-
-/// What a panic says.
-pub(crate) fn panic_message(info: &PanicHookInfo<'_>) -> String {
-    let payload = info.payload();
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("?").to_owned()
-}
-
-/// Runs `f`, which is to panic, and answers how.
-pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Panicked {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if EXPECTS_PANIC.get() {
-                PANICKED.set(info.location().map(|location| Panicked {
-                    message: panic_message(info),
-                    file: location.file().to_owned(),
-                    line: location.line(),
-                }));
-            } else {
-                before(info);
-            }
-        }));
-    });
-    EXPECTS_PANIC.set(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(f));
-    EXPECTS_PANIC.set(false);
-    assert!(result.is_err(), "this was to panic");
-    PANICKED.take().expect("the hook was called")
 }
 
 // ---- Holding the thread ----------------------------------------------------------------------

@@ -14,7 +14,7 @@ use quintet::sync::{
 };
 
 use super::{Polled, now};
-use crate::support::cases::{Panicked, panic_of};
+use crate::support::panics::{Panicked, panic_of};
 
 /// How long a case may take that does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -10,7 +10,8 @@ use quintet::task::coop::consume_budget;
 use quintet::task::{Id, id, try_id};
 use quintet::{block_on, spawn, spawn_blocking};
 
-use crate::support::cases::{panic_of, watched};
+use crate::support::cases::watched;
+use crate::support::panics::panic_of;
 use crate::{Hooks, on_a_loop, settle};
 
 #[test]

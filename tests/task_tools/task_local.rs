@@ -10,7 +10,8 @@ use futures::{FutureExt, poll};
 use quintet::spawn;
 use quintet::task::{LocalKey, yield_now};
 
-use crate::support::cases::{log, panic_of, take_log};
+use crate::support::cases::{log, take_log};
+use crate::support::panics::panic_of;
 use crate::{on_a_loop, settle};
 
 quintet::task_local! {
