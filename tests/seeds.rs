@@ -4,6 +4,8 @@
 //! hands bytes, ends and resets over within the sender's system call. What it does by timers of its
 //! own is kept out: all streams are set to `nodelay`, and acknowledgements concern nobody.
 //!
+//! Other traffic can delay what the kernel hands over, so these tests have a binary of their own.
+//!
 //! `QUINTET_SEEDS=20000 cargo test --test seeds` tries more seeds than the usual thousand, and
 //! `QUINTET_SEED=17` only that one, and prints its log.
 

@@ -1,9 +1,5 @@
 //! A task's own budget: rule 9 of the tick's contract.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-mod support;
-
 use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut, Write};
 use std::pin::pin;

@@ -1,9 +1,5 @@
 //! The tick: what its contract promises beyond the cases of ORDER, rule by rule.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs::File;

@@ -252,7 +252,7 @@ const WAITS: &str = "QUINTET_TEST_WAITS";
 /// A process that runs one test of this file and is spoken to.
 fn child(name: &str, what: &str) -> Child {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "--nocapture", &format!("exit::{name}")]);
+    command.args(["--exact", "--nocapture", &format!("order::exit::{name}")]);
     command.env(WAITS, what).stdin(Stdio::piped());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().unwrap()

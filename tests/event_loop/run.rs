@@ -1,7 +1,5 @@
 //! The ways to run a runtime: until nothing is alive, once, until it stalls; and what is alive.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::os::fd::AsFd;
@@ -319,7 +317,10 @@ fn a_task_that_waits_for_nothing_of_the_loop_stalls_it_and_is_named() {
         assert_eq!(error.tasks().len(), 1);
         assert_eq!(error.tasks()[0].location().line(), line);
         let text = error.to_string();
-        assert!(text.contains(&format!("tests/run.rs:{line}:")), "{text}");
+        assert!(
+            text.contains(&format!("tests/event_loop/run.rs:{line}:")),
+            "{text}"
+        );
         assert!(
             text.contains("nothing is left that could wake a task"),
             "{text}"

@@ -1,9 +1,5 @@
 //! Timers: sleeps, intervals, timeouts.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-mod support;
-
 use std::cell::Cell;
 use std::error::Error;
 use std::fs;
@@ -602,7 +598,7 @@ fn resident_bytes() -> u64 {
 #[test]
 fn cancelled_sleeps_take_no_memory() {
     // Other tests of this process take memory too.
-    in_a_child(child("cancelled_sleeps_take_no_memory"), || {
+    in_a_child(child("timers::cancelled_sleeps_take_no_memory"), || {
         block_on(async {
             let cancel = async |millis: u64| {
                 for n in 0..100_000 {

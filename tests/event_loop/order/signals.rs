@@ -86,7 +86,7 @@ fn case_q24_the_default_action_is_back_when_the_last_stream_is_dropped() {
         victim
             .args(["--default-signal", "--"])
             .arg(env::current_exe().unwrap());
-        let name = format!("signals::{NAME}");
+        let name = format!("order::signals::{NAME}");
         victim.args(["--exact", &name]).env(VICTIM, "");
         victim.output().unwrap().status
     });

@@ -1,7 +1,5 @@
 //! Time under the program's control.
 
-mod support;
-
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;

@@ -5,11 +5,6 @@
 //! often a poll of the task may make it: as its price allows. An operation that is not charged goes on
 //! for as long as it is asked.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod files;
 mod net;
 mod sync;

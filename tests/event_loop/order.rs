@@ -4,13 +4,8 @@
 //! `block_on`, by `Runtime::run`, and by that on paused time; `support` says how. Where only some of
 //! the order is promised, just that is asserted.
 //!
-//! Case 55 is in `tests/context_var.rs`. Left out, for there are no child processes yet: 70, and the
+//! Case 55 is in `tests/tasks/context_var.rs`. Left out, for there are no child processes yet: 70, and the
 //! child in 82.
-
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-#[path = "../support/mod.rs"]
-mod support;
 
 mod budget;
 mod check;

@@ -5,8 +5,6 @@
 //! `cargo test` builds the examples before it runs this; `cargo test --test embedding` alone does
 //! not.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::{pending, poll_fn};
