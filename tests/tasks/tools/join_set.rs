@@ -16,10 +16,10 @@ use quintet::spawn;
 use quintet::task::coop::has_budget_remaining;
 use quintet::task::{JoinSet, yield_now};
 
+use super::{Count, Dropped, Hooks, on_a_loop, settle, without_runtime};
 use crate::support::cases::{in_check, in_order, log, spend, take_log, units_left};
 use crate::support::panics::panic_of;
 use crate::support::strict::{assert_reported, may_leak};
-use crate::{Count, Dropped, Hooks, on_a_loop, settle, without_runtime};
 
 const UNITS: usize = 128;
 

@@ -11,9 +11,9 @@ use futures::poll;
 use quintet::spawn;
 use quintet::task::CancellationToken;
 
+use super::{Count, Dropped, Hooks, on_a_loop, settle};
 use crate::support::cases::{in_check, log, numbered, spend, take_log, units_left, watched};
 use crate::support::strict::reported_in;
-use crate::{Count, Dropped, Hooks, on_a_loop, settle};
 
 /// Deeper than any stack could be if something here called itself.
 const DEEP: usize = 100_000;

@@ -11,11 +11,11 @@ use quintet::runtime::Handle;
 use quintet::task::{TaskTracker, yield_now};
 use quintet::{spawn, spawn_blocking};
 
+use super::{Count, Dropped, Hooks, on_a_loop, settle};
 use crate::support::cases::{
     in_check, log, numbered, one_worker, spend, take_log, units_left, watched,
 };
 use crate::support::strict::reported_in;
-use crate::{Count, Dropped, Hooks, on_a_loop, settle};
 
 #[test]
 fn a_wait_ends_when_the_tracker_is_closed_and_empty() {

@@ -10,9 +10,9 @@ use futures::{FutureExt, poll};
 use quintet::spawn;
 use quintet::task::{LocalKey, yield_now};
 
+use super::{on_a_loop, settle};
 use crate::support::cases::{log, take_log};
 use crate::support::panics::panic_of;
-use crate::{on_a_loop, settle};
 
 quintet::task_local! {
     static NUMBER: u32;

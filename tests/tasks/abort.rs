@@ -1,7 +1,5 @@
 //! Aborting tasks: when their futures are dropped, where, and who is told.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::rc::Rc;

@@ -13,10 +13,10 @@ use quintet::task::coop::{consume_budget, cooperative, has_budget_remaining};
 use quintet::task::{CancellationToken, JoinSet, TaskTracker, unconstrained, yield_now};
 use quintet::time::{Duration, Instant, sleep, timeout};
 
+use super::{on_a_loop, without_runtime};
 use crate::support::cases::{
     arm, in_check, in_order, in_timers, log, log_after, spend, take_log, units_left,
 };
-use crate::{on_a_loop, without_runtime};
 
 const UNITS: u32 = 128;
 

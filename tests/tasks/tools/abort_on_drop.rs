@@ -5,8 +5,8 @@ use std::future::pending;
 use quintet::spawn;
 use quintet::task::AbortOnDropHandle;
 
+use super::{Dropped, on_a_loop, settle};
 use crate::support::cases::{log, take_log};
-use crate::{Dropped, on_a_loop, settle};
 
 #[test]
 fn dropping_the_handle_aborts_the_task() {

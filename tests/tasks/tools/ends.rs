@@ -9,8 +9,8 @@ use quintet::runtime::{Handle, Runtime};
 use quintet::task::{AbortHandle, JoinHandle, JoinSet, scope, yield_now};
 use quintet::{spawn, spawn_blocking};
 
+use super::{on_a_loop, settle, without_runtime};
 use crate::support::cases::watched;
-use crate::{on_a_loop, settle, without_runtime};
 
 /// Part of a future or closure: notes whether its handle says that it is over.
 struct Part {

@@ -10,9 +10,9 @@ use quintet::task::coop::consume_budget;
 use quintet::task::{Id, id, try_id};
 use quintet::{block_on, spawn, spawn_blocking};
 
+use super::{Hooks, on_a_loop, settle};
 use crate::support::cases::watched;
 use crate::support::panics::panic_of;
-use crate::{Hooks, on_a_loop, settle};
 
 #[test]
 fn a_task_knows_its_id() {

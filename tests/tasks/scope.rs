@@ -1,7 +1,5 @@
 //! Scopes: children that borrow, whose turn it is, and how a scope ends.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};

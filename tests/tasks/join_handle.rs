@@ -1,7 +1,5 @@
 //! Join handles: what they answer, to whom, and what happens without them.
 
-mod support;
-
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;

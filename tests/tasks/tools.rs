@@ -1,10 +1,5 @@
 //! What the library offers beside spawning: sets, trackers, tokens, locals, the budget, ids.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod abort_on_drop;
 mod cancellation_token;
 mod coop;

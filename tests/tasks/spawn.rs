@@ -1,7 +1,5 @@
 //! Tasks: how they begin, take turns and end.
 
-mod support;
-
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::future::{pending, poll_fn};
