@@ -1,7 +1,5 @@
 //! Blocking jobs: who runs them, when their results come, and how they end.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -477,7 +475,7 @@ fn a_job_that_finds_no_thread_fails_with_the_systems_error() {
 
 #[test]
 fn the_destructor_of_a_job_that_finds_no_thread_may_use_runtimes() {
-    let test = "the_destructor_of_a_job_that_finds_no_thread_may_use_runtimes";
+    let test = "spawn_blocking::the_destructor_of_a_job_that_finds_no_thread_may_use_runtimes";
     in_a_child(child(test), || {
         let mut builder = Runtime::builder();
         let runtime = builder

@@ -3,8 +3,6 @@
 //!
 //! A table of calls is gone through at each [`Place`] on that thread.
 
-mod support;
-
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;

@@ -1,7 +1,5 @@
 //! Other threads: wakes, handles, and what may be dropped where.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::hint;

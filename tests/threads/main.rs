@@ -1,0 +1,12 @@
+//! What crosses threads: blocking jobs, wakes and handles on other threads, and calls that would
+//! deadlock on the thread of the loop.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod jobs;
+mod other_threads;
+mod own_thread;
+mod spawn_blocking;
