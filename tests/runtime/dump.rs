@@ -1,7 +1,5 @@
 //! Who is alive, and what everybody waits for.
 
-mod support;
-
 use std::future::pending;
 use std::sync::mpsc;
 use std::thread;

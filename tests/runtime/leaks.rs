@@ -1,7 +1,5 @@
 //! What a test leaves behind: it is found, named, and nothing else is.
 
-mod support;
-
 use std::cell::RefCell;
 use std::env;
 use std::future::pending;
@@ -457,7 +455,7 @@ fn a_test_that_errs_and_leaves_a_task_says_why_it_fails() {
     command.args([
         "--ignored",
         "--exact",
-        "errs_and_leaves_a_task",
+        "leaks::errs_and_leaves_a_task",
         "--nocapture",
     ]);
     let output = command.output().unwrap();

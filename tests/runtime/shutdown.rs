@@ -1,7 +1,5 @@
 //! The end of a runtime: what is dropped, in which order, and what destructors may do meanwhile.
 
-mod support;
-
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
@@ -449,7 +447,7 @@ fn a_runtime_may_stand_in_a_thread_local() {
         static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
     }
 
-    let test = "a_runtime_may_stand_in_a_thread_local";
+    let test = "shutdown::a_runtime_may_stand_in_a_thread_local";
     // In a process of its own: a panic in the destructor of a thread-local aborts the process.
     in_a_child(child(test), || {
         for is_first in [true, false] {
@@ -489,7 +487,7 @@ fn what_stands_in_a_thread_local_may_outlive_the_runtime() {
         static HELD: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
     }
 
-    let test = "what_stands_in_a_thread_local_may_outlive_the_runtime";
+    let test = "shutdown::what_stands_in_a_thread_local_may_outlive_the_runtime";
     in_a_child(child(test), || {
         thread::spawn(|| {
             HELD.with(|held| held.borrow_mut().clear());
@@ -526,7 +524,7 @@ fn a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind() {
         fs::read_dir(of).expect("proc is mounted").count()
     }
 
-    let test = "a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind";
+    let test = "shutdown::a_hundred_runtimes_leave_no_descriptors_and_no_threads_behind";
     in_a_child(child(test), || {
         let make = || {
             quintet::block_on(async {

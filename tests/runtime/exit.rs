@@ -1,8 +1,6 @@
 //! `exit`: the end of the process, in order. Each case runs in a process of its own: this program,
 //! started again with the case's name.
 
-mod support;
-
 use std::env;
 use std::future::pending;
 use std::process::{Command, Output};
@@ -60,7 +58,7 @@ fn set_up() {
 
 #[test]
 fn a_task_ends_the_process_and_everything_is_dropped_in_order() {
-    let name = "a_task_ends_the_process_and_everything_is_dropped_in_order";
+    let name = "exit::a_task_ends_the_process_and_everything_is_dropped_in_order";
     let (code, lines) = outcome(name, || {
         let runtime = Runtime::new().expect("a runtime");
         runtime.block_on(async {
@@ -89,7 +87,7 @@ fn a_task_ends_the_process_and_everything_is_dropped_in_order() {
 
 #[test]
 fn a_closure_ends_a_run_and_the_first_code_counts() {
-    let name = "a_closure_ends_a_run_and_the_first_code_counts";
+    let name = "exit::a_closure_ends_a_run_and_the_first_code_counts";
     let (code, lines) = outcome(name, || {
         let runtime = Runtime::new().expect("a runtime");
         runtime.spawn(async {
@@ -117,7 +115,7 @@ fn a_closure_ends_a_run_and_the_first_code_counts() {
 
 #[test]
 fn a_root_that_is_done_in_the_same_poll_does_not_keep_the_process() {
-    let name = "a_root_that_is_done_in_the_same_poll_does_not_keep_the_process";
+    let name = "exit::a_root_that_is_done_in_the_same_poll_does_not_keep_the_process";
     let (code, _) = outcome(name, || {
         quintet::block_on(async {
             let _never = exit(5);

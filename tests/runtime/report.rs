@@ -1,7 +1,5 @@
 //! Reports: what a runtime has to say that no result carries, and where it goes.
 
-mod support;
-
 use std::fs::OpenOptions;
 use std::future::{pending, poll_fn};
 use std::panic::Location;
@@ -440,7 +438,7 @@ fn written(test: &str, variable: Option<&str>, body: impl FnOnce()) -> Option<Ve
 
 #[test]
 fn without_a_function_reports_are_lines_on_standard_error() {
-    let test = "without_a_function_reports_are_lines_on_standard_error";
+    let test = "report::without_a_function_reports_are_lines_on_standard_error";
     let lines = written(test, None, || {
         panic_in_a_task(&mut Builder::new());
         // Of no loop.
@@ -455,7 +453,7 @@ fn without_a_function_reports_are_lines_on_standard_error() {
 
 #[test]
 fn a_quiet_runtime_writes_nothing() {
-    let test = "a_quiet_runtime_writes_nothing";
+    let test = "report::a_quiet_runtime_writes_nothing";
     let lines = written(test, None, || panic_in_a_task(Builder::new().quiet()));
     let Some(lines) = lines else { return };
     assert!(lines.is_empty(), "{lines:?}");
@@ -463,7 +461,7 @@ fn a_quiet_runtime_writes_nothing() {
 
 #[test]
 fn the_environment_can_keep_reports_from_standard_error() {
-    let test = "the_environment_can_keep_reports_from_standard_error";
+    let test = "report::the_environment_can_keep_reports_from_standard_error";
     let lines = written(test, Some("off"), || {
         panic_in_a_task(&mut Builder::new());
         panic_in_a_waker();
@@ -479,7 +477,7 @@ fn the_environment_can_keep_reports_from_standard_error() {
 
 #[test]
 fn a_function_that_panics_loses_no_report() {
-    let test = "a_function_that_panics_loses_no_report";
+    let test = "report::a_function_that_panics_loses_no_report";
     let lines = written(test, None, || {
         let mut builder = Builder::new();
         builder.on_report(|_| panic!("of the function"));
@@ -496,7 +494,7 @@ fn a_function_that_panics_loses_no_report() {
 
 #[test]
 fn a_report_that_the_function_causes_does_not_call_it_again() {
-    let test = "a_report_that_the_function_causes_does_not_call_it_again";
+    let test = "report::a_report_that_the_function_causes_does_not_call_it_again";
     let lines = written(test, None, || {
         let mut builder = Builder::new();
         let (calls, called) = mpsc::channel();
@@ -515,7 +513,7 @@ fn a_report_that_the_function_causes_does_not_call_it_again() {
 
 #[test]
 fn where_standard_error_takes_nothing_reports_are_lost_and_nothing_else() {
-    let test = "where_standard_error_takes_nothing_reports_are_lost_and_nothing_else";
+    let test = "report::where_standard_error_takes_nothing_reports_are_lost_and_nothing_else";
     let mut child = child(test);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     child.stderr(Stdio::from(full));

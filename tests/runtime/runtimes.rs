@@ -1,7 +1,5 @@
 //! Runtimes: making, entering and running them.
 
-mod support;
-
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::env;
@@ -547,7 +545,7 @@ fn runs_and_tasks_leave_no_memory_behind() {
         let more = memory().saturating_sub(before);
         assert!(more < TASKS * 50 / 1024, "{more} KiB more");
     };
-    let test = "runs_and_tasks_leave_no_memory_behind";
+    let test = "runtimes::runs_and_tasks_leave_no_memory_behind";
     with_workers(test, &[OsString::from("1")], body);
 }
 
@@ -581,7 +579,11 @@ fn the_environment_sets_the_number_of_workers() {
     };
     let values = ["1", "3", "1024"].map(OsString::from);
 
-    with_workers("the_environment_sets_the_number_of_workers", &values, body);
+    with_workers(
+        "runtimes::the_environment_sets_the_number_of_workers",
+        &values,
+        body,
+    );
 }
 
 #[test]
@@ -610,7 +612,7 @@ fn the_environment_must_set_a_number_that_makes_sense() {
     let mut values = values.map(OsString::from).to_vec();
     values.push(OsStr::from_bytes(b"4\xff").to_owned());
 
-    let test = "the_environment_must_set_a_number_that_makes_sense";
+    let test = "runtimes::the_environment_must_set_a_number_that_makes_sense";
     for (value, output) in with_workers(test, &values, body) {
         let text = String::from_utf8_lossy(&output.stdout);
         for beginning in ["error: ", "panic: "] {

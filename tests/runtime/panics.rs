@@ -1,7 +1,5 @@
 //! Panics of users' code, wherever it is called: they stay where they happened.
 
-mod support;
-
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
@@ -469,7 +467,7 @@ fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
 #[test]
 fn wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped() {
     in_a_child(
-        child("wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped"),
+        child("panics::wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped"),
         || {
             let runtime = Runtime::new().unwrap();
             let dropped = Arc::new(AtomicUsize::new(0));
@@ -507,7 +505,7 @@ fn wakers_that_a_runtime_still_holds_at_its_end_may_panic_when_dropped() {
 #[test]
 fn wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped() {
     in_a_child(
-        child("wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped"),
+        child("panics::wakers_that_a_runtime_still_holds_at_its_end_may_use_the_loop_when_dropped"),
         || {
             let runtime = Runtime::new().unwrap();
             let refused = Arc::new(AtomicUsize::new(0));
@@ -669,7 +667,7 @@ fn a_panic_in_a_destructor_is_reported() {
 
 #[test]
 fn a_report_that_cannot_be_written_hurts_nobody() {
-    let test = "a_report_that_cannot_be_written_hurts_nobody";
+    let test = "panics::a_report_that_cannot_be_written_hurts_nobody";
     if is_child() {
         // Standard error is a pipe that nobody reads from when standard input ends.
         io::read_to_string(io::stdin()).unwrap();

@@ -1,0 +1,12 @@
+//! Runtimes: making, entering and running them, how they end, and what they report.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dump;
+mod exit;
+mod leaks;
+mod panics;
+mod report;
+mod runtimes;
+mod shutdown;
