@@ -1,9 +1,5 @@
 //! What `quintet::io` has of its own: copying, and readers and writers that need no system call.
 
-#![allow(clippy::unwrap_used, reason = "what is unwrapped is what is tested")]
-
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, SeekFrom};

@@ -1,7 +1,5 @@
 //! hyper on quintet: a server and a client over real sockets.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;

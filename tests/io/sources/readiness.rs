@@ -6,7 +6,7 @@ use std::time::Duration;
 use quintet::net::TcpStream;
 use socket2::SockRef;
 
-use crate::registered;
+use super::registered;
 use crate::support::cases::{connection, deliver, watched};
 
 /// Resets the connection, so that `own` finds an error.

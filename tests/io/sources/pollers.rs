@@ -13,7 +13,7 @@ use quintet::net::TcpListener;
 use quintet::runtime::Builder;
 use quintet::time::{Duration, sleep};
 
-use crate::registered;
+use super::registered;
 use crate::support::cases::{deliver, watched};
 
 fn listener() -> (Rc<TcpListener>, std::net::SocketAddr) {

@@ -1,10 +1,5 @@
 //! Sockets and what waits for them: when an operation is tried again, and what is woken.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod alive;
 mod pollers;
 mod readiness;

@@ -9,7 +9,7 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use quintet::time::sleep;
 use socket2::SockRef;
 
-use crate::registered;
+use super::registered;
 use crate::support::cases::{deliver, watched};
 
 /// More slices than the kernel takes in one call.

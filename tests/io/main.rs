@@ -1,0 +1,11 @@
+//! Sockets, and what reads and writes: TCP, when operations are tried again, copying, hyper.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod copy;
+mod hyper;
+mod sources;
+mod tcp;
