@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
 
-use crate::client::Client;
-use crate::site::{SMALL, Server, Site, pattern};
+use super::client::Client;
+use super::site::{SMALL, Server, Site, pattern};
 
 /// More than all buffers on the way hold together.
 const LONG: usize = 32 * 1024 * 1024;

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::client::Client;
-use crate::site::{SMALL, Site};
+use super::client::Client;
+use super::site::{SMALL, Site};
 
 const SECRET: &str = "nobody is to see this";
 

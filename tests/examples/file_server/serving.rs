@@ -5,7 +5,7 @@ use std::fs;
 use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::site::{CHUNK, SMALL, Site, pattern, set_modified};
+use super::site::{CHUNK, SMALL, Site, pattern, set_modified};
 
 /// By an independent client.
 fn fetch(url: &str) -> Vec<u8> {

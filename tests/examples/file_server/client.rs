@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::site::HANG;
+use super::site::HANG;
 
 #[derive(Debug)]
 pub(crate) struct Response {

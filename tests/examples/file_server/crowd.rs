@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::client::Client;
-use crate::site::{CHUNK, SMALL, Server, Site, binary, pattern};
+use super::client::Client;
+use super::site::{CHUNK, SMALL, Server, Site, binary, pattern};
 
 /// Asks for a gibibyte and reads a little of it.
 fn begin_big(server: &Server) -> Client {

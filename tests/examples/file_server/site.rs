@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
-use crate::client::{Client, Response};
+use super::client::{Client, Response};
 
 /// Only hangs are to meet this.
 pub(crate) const HANG: Duration = Duration::from_secs(60);

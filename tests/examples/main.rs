@@ -1,19 +1,15 @@
-//! The example `file_server`, end to end: the built binary as a child process, and clients that
-//! know nothing of this crate.
+//! The examples, end to end, as child processes.
 //!
-//! `cargo test` builds the examples before it runs this; `cargo test --test file_server` alone does
-//! not.
+//! `cargo test` builds the examples before it runs this; `cargo test --test examples` alone does not.
 
-mod client;
-mod command_line;
-mod crowd;
-mod paths;
-mod ranges;
-mod serving;
-mod shutdown;
-mod site;
+#[path = "../support/mod.rs"]
+mod support;
 
-// The example's own unit tests, which `cargo test` would leave out.
+mod embedding;
+mod file_server;
+
+// The unit tests of an example, which `cargo test` would leave out. The example's own paths begin at
+// the root of its crate, so its files are modules of the root here.
 macro_rules! unit_tests_of {
     ($($name:ident at $path:literal;)*) => {$(
         #[path = $path]

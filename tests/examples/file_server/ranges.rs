@@ -1,6 +1,6 @@
 //! Parts of files.
 
-use crate::site::{CHUNK, Site, pattern, set_modified};
+use super::site::{CHUNK, Site, pattern, set_modified};
 
 #[test]
 fn parts_arrive_byte_for_byte() {

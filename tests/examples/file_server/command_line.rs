@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use crate::site::{Site, binary};
+use super::site::{Site, binary};
 
 fn run(args: &[&str]) -> Output {
     let mut command = Command::new(binary());
@@ -86,7 +86,7 @@ fn help_is_no_mistake() {
 fn without_arguments_it_serves_the_demo_site() {
     let mut command = Command::new(binary());
     command.arg("--port=0");
-    let server = crate::site::Server::start(command);
+    let server = super::site::Server::start(command);
     let index = server.get("/");
     assert_eq!(index.status, 200);
     // Whatever the page refers to is there.
