@@ -1,69 +1,85 @@
-//! Files and directories.
+//! Asynchronous files and directories.
 //!
-//! The names and the meaning are those of [`std::fs`]. What may wait for a disk runs on a worker
-//! thread, so the loop goes on meanwhile. A function of this module is *one* job there, however
-//! many system calls it takes: [`read`] opens, reads and closes in one go. What the kernel has in
-//! memory is [read without a worker](#cached-files).
+//! This module mirrors [`std::fs`]. Linux has no non-blocking calls for most file operations, so
+//! they run on a worker thread, and the event loop is not blocked. Each function is *one* job on
+//! a worker, however many system calls it makes: [`read`] opens, reads and closes a file in one
+//! job. Files that the kernel has in its caches are [read on the loop](#cached-files), without a
+//! worker.
 //!
-//! # Which to use
+//! # Which operation to use
 //!
-//! - A whole file of reasonable size: [`read`], [`read_to_string`], [`write()`].
-//! - A large file, or parts of one: [`File::read_chunk_at`], [`File::read_at`] and their
-//!   counterparts. They take `&self`, and any number of them may be under way at once.
-//! - Code that knows the traits of [`io`](crate::io): [`File`] implements
+//! - To read or write a whole file of moderate size: [`read`], [`read_to_string`] and [`write()`].
+//! - To read or write parts of a file, or a large file: [`File::read_chunk_at`], [`File::read_at`],
+//!   [`File::write_at`] and similar methods. They take `&self`, and several operations can run
+//!   concurrently.
+//! - For code that uses the traits of [`io`](crate::io): [`File`] implements
 //!   [`AsyncRead`](crate::io::AsyncRead), [`AsyncWrite`](crate::io::AsyncWrite) and
 //!   [`AsyncSeek`](crate::io::AsyncSeek).
-//! - Many small operations in a row: write them with [`std::fs`] into one
-//!   [`spawn_blocking`](crate::spawn_blocking). That is one trip to a worker and not many.
+//! - For many small operations in a row: call [`std::fs`] in one
+//!   [`spawn_blocking`](crate::spawn_blocking). This sends one job to a worker instead of many.
 //!
 //! # Errors
 //!
-//! Where a path was given, errors name it:
+//! The errors of functions that take a path contain the operation and the path:
 //!
 //! ```text
 //! cannot open "x": No such file or directory (os error 2)
 //! ```
 //!
-//! Their [`kind`](std::io::Error::kind) is that of the OS's error, which is their
-//! [`source`](std::error::Error::source). Where no runtime is current, and on another loop than the
-//! one it was begun on, a future answers an error too, and does not panic.
+//! Their [`kind`](std::io::Error::kind) is that of the error of the system call, which is their
+//! [`source`](std::error::Error::source). The following kinds occur with every function that takes
+//! a path, and the documentation of the functions lists only the others:
 //!
-//! # Dropped futures
+//! - [`NotFound`](std::io::ErrorKind::NotFound): a component of the path does not exist.
+//! - [`NotADirectory`](std::io::ErrorKind::NotADirectory): a component of the path other than the
+//!   last one is not a directory.
+//! - [`PermissionDenied`](std::io::ErrorKind::PermissionDenied): the process has no permission for
+//!   the operation, or no search permission for a directory of the path.
+//! - [`InvalidInput`](std::io::ErrorKind::InvalidInput): the path contains a NUL byte.
+//! - [`InvalidFilename`](std::io::ErrorKind::InvalidFilename): the path or a component is too long.
 //!
-//! Dropping the future of an operation that no worker has begun keeps it from beginning. One that
-//! has begun goes on to its end, unseen: a file may be there after all, or half a copy.
-//! ([`read`] and [`read_to_string`] stop early.) The operations on the cursor of a [`File`] go on
-//! even if no worker has begun them. On one `File`, what is called next begins after what was
-//! dropped has ended; see [there](File#cancel-safety).
+//! A future of this module also resolves to an error, and does not panic, if it is polled outside
+//! of a runtime, or on another runtime than the one on which it was first polled.
+//!
+//! # Cancel safety
+//!
+//! If a future is dropped before a worker has begun the operation, the operation is not carried
+//! out. If a worker has begun it, it continues to its end and the result is discarded: the file
+//! may have been created, written or removed, completely or in part. [`read`] and
+//! [`read_to_string`] stop early.
+//!
+//! The operations that use the cursor of a [`File`] are carried out even if no worker has begun
+//! them. The next operation on the same `File` begins after the end of an operation whose future
+//! was dropped; see [`File`](File#cancel-safety).
 //!
 //! # Cached files
 //!
-//! [`read`], [`read_to_string`], [`try_exists`], [`File::open`] and the reading of an open [`File`] first
-//! ask the kernel for what it has in its caches, which it tells without waiting. Then they answer
-//! at once, several times as fast, and need no worker. Where it is not all there, a worker goes on
-//! from where they came to. The results are the same, and so are the errors.
+//! [`read`], [`read_to_string`], [`try_exists`], [`File::open`] and reads of an open [`File`]
+//! first try to use the kernel's caches, with system calls that do not block. If everything is
+//! cached, the future completes on the loop, several times as fast as with a worker. Otherwise a
+//! worker continues with what is left. The results and the errors are the same.
 //!
-//! - One read takes up to 256 KiB in this way, and all reads of a tick together 4 MiB; what is more is
-//!   done by workers. Like every operation that is ready, they are charged to the task's
-//!   [budget](crate::task::coop).
-//! - The file system must be able to do it. Ext4, XFS, Btrfs and others are; tmpfs, overlayfs (so the
-//!   files of most containers) and network file systems are not. That is remembered for each
-//!   directory, and costs next to nothing.
-//! - The kernel must have `openat2` with `RESOLVE_CACHED`, which is of Linux 5.12, and must be allowed
-//!   to be asked: some filters of system calls do not know it. In Linux 5.10 it is not used, as reads
-//!   from the cache take gaps for the end of the file there.
-//! - A file system may still do something in the moment in which a file is opened. The first one in a
-//!   directory of FUSE or NFS asks its server, on the loop.
+//! - One read takes up to 256 KiB in this way, and all reads of a tick together 4 MiB. Workers do
+//!   the rest. Such reads are charged to the task's [budget](crate::task::coop), like every
+//!   operation that is ready.
+//! - The file system must support it. Ext4, XFS, Btrfs and others do. tmpfs, overlayfs (and so the
+//!   files of most containers) and network file systems do not; this is remembered for each
+//!   directory, so that further attempts cost almost nothing.
+//! - The kernel must support `openat2` with `RESOLVE_CACHED` (Linux 5.12 or later), and a seccomp
+//!   filter must allow it. Linux 5.10 is excluded, because there such a read can report the end of
+//!   the file at a page that is not cached.
+//! - Opening a file may still block if the file system does I/O when a file is opened. The first
+//!   file of a FUSE or NFS directory that is opened sends a request to the server, on the loop.
 //!
-//! [`Builder::cached_reads`](crate::runtime::Builder::cached_reads) switches it off.
+//! [`Builder::cached_reads`](crate::runtime::Builder::cached_reads) turns this off.
 //!
-//! # What blocks a worker
+//! # Blocked workers
 //!
-//! There are few workers (4, unless set otherwise), and an operation has one for as long as the OS
-//! takes. Opening a FIFO waits for somebody to open its other end, and reading one waits for data;
-//! a network file system that hangs, hangs for ever. Before paths that strangers have named are
-//! opened, look at their [`metadata`], or open them with the `O_NONBLOCK` flag
-//! ([`custom_flags`](OpenOptions::custom_flags)).
+//! The number of workers is small (4 by default), and an operation occupies one for as long as its
+//! system calls take. Opening a FIFO blocks until another process opens the other end, and reading
+//! one blocks until there is data. A network file system whose server does not respond can block
+//! for ever. Before you open paths from an untrusted source, check their [`metadata`], or open them
+//! with the `O_NONBLOCK` flag ([`custom_flags`](OpenOptions::custom_flags)).
 
 mod cached;
 mod contents;
@@ -88,6 +104,6 @@ pub use paths::{
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 
-/// The most that one job reads or writes of an open file, so that a large file does not keep a
-/// worker from others. Of this size and above, the trip to the worker no longer shows in the time.
+/// The maximum number of bytes that one job reads from or writes to an open file, so that a large
+/// file does not occupy a worker for long. At this size the cost of the job itself no longer shows.
 const CHUNK_MAX: usize = 1 << 20;

@@ -1,6 +1,7 @@
-//! What needs no worker, for the kernel has it in memory.
+//! Operations that need no worker because the kernel has the file in memory.
 //!
-//! [`PageCache`] says what that is; here it is asked in a task's name.
+//! [`PageCache`] decides when that is so. This module calls it for the current task, and charges
+//! the task's budget.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +13,7 @@ use crate::coop;
 use crate::event_loop::EventLoop;
 use crate::page_cache::{Linux, PageCache, Part, Probe, Suitability};
 
-/// `Ready` if the task may ask, or if there is nobody to be asked.
+/// Waits until the task has budget for an attempt. Ready at once if no attempt would be made.
 pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     let is_on = context::with(|event_loop| event_loop.page_cache.borrow().is_on());
     if is_on == Some(true) {
@@ -21,39 +22,41 @@ pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
-/// Reads a whole file, as far as possible; after [`poll_proceed`].
+/// Reads a whole file, as far as it is cached. Must follow [`poll_proceed`].
 pub(super) fn read(path: &Path) -> Probe<File> {
     let probe = with_cache(|cache| cache.read(&Linux, path)).unwrap_or(Probe::NotTried);
     match &probe {
         Probe::Read(contents) => coop::charge(contents.len()),
         Probe::NotFound => coop::charge(0),
-        // The job's end is what is charged.
+        // The end of the job is charged.
         Probe::Partial(_) | Probe::NotTried => {}
     }
     probe
 }
 
-/// Opens a file, if that is possible, or if it is known to be not there; after [`poll_proceed`].
+/// Opens a file. Returns `None` if a worker must do it. Must follow [`poll_proceed`].
 pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
     let opened = with_cache(|cache| cache.open(&Linux, path)).flatten();
     charge_if(opened.is_some());
     opened.map(|result| result.map_err(io::Error::from))
 }
 
-/// Whether there is something of this name, if that is known; after [`poll_proceed`].
+/// Returns whether the path exists, or `None` if a worker must find out. Must follow
+/// [`poll_proceed`].
 pub(super) fn exists(path: &Path) -> Option<bool> {
     let exists = with_cache(|cache| cache.exists(&Linux, path)).flatten();
     charge_if(exists.is_some());
     exists
 }
 
-/// Fills `buf` with what an open file has at `offset`, as far as possible; after [`poll_proceed`].
-/// What this, and the functions below, have read is for the caller to charge.
+/// Fills `buf` from an open file at `offset`, as far as it is cached. Must follow [`poll_proceed`].
+///
+/// The caller charges the budget for what this, and the functions below, have read.
 pub(super) fn read_at(file: (&File, &Suitability), buf: &mut [u8], offset: u64) -> Option<Part> {
     with_cache(|cache| cache.read_at(&Linux, file, buf, offset)).flatten()
 }
 
-/// The same for up to `len` bytes, of which there is nothing else in `buf` then.
+/// As [`read_at`] for up to `len` bytes, which replace the contents of `buf`.
 pub(super) fn read_chunk(
     file: (&File, &Suitability),
     buf: &mut Vec<u8>,
@@ -63,12 +66,14 @@ pub(super) fn read_chunk(
     with_cache(|cache| cache.read_chunk(&Linux, file, (buf, len), offset)).flatten()
 }
 
-/// Whether it is worth while to have a buffer of `len` bytes for [`read_at_cursor`].
+/// Returns whether [`read_at_cursor`] would try to read `len` bytes. The caller then allocates the
+/// buffer.
 pub(super) fn may_read(file: (&File, &Suitability), len: usize) -> bool {
     with_cache(|cache| cache.may_read(&Linux, file, len)) == Some(true)
 }
 
-/// Reads at the cursor of an open file: at least a byte, or that the file ends there.
+/// Reads at the cursor of an open file. Returns 0 at the end of the file, and `None` if no byte is
+/// cached.
 pub(super) fn read_at_cursor(file: (&File, &Suitability), buf: &mut [u8]) -> Option<usize> {
     with_cache(|cache| cache.read_at_cursor(&Linux, file, buf)).flatten()
 }
@@ -81,9 +86,9 @@ fn charge_if(is_ready: bool) {
 
 fn with_cache<R>(f: impl FnOnce(&mut PageCache) -> R) -> Option<R> {
     let run = |event_loop: &EventLoop| {
-        // Where the loop is at its end, operations on files are.
-        let may_ask = !event_loop.is_closed();
-        may_ask.then(|| {
+        // A loop that is shut down starts no operation.
+        let is_open = !event_loop.is_closed();
+        is_open.then(|| {
             let mut cache = event_loop.page_cache.borrow_mut();
             f(cache.at_tick(event_loop.ticks.get()))
         })

@@ -1,4 +1,4 @@
-//! Whole files.
+//! Operations on whole files: read, write, copy.
 
 use std::fs::{File, Metadata};
 use std::future::poll_fn;
@@ -16,26 +16,33 @@ use super::path_error::{cannot, cannot_both};
 use crate::blocking::called_here;
 use crate::page_cache::{Kernel, Linux, NotFound, PartialRead, Probe};
 
-/// The most that is allocated on the mere word of a file's metadata. Some files say more than they
-/// have: those of `/proc`, or sparse ones.
+/// The maximum capacity that is reserved because of the length in a file's metadata. The stated
+/// length of some files is more than they contain, for example of sparse files.
 const TRUSTED_LEN_MAX: usize = 16 << 20;
 
-/// Room for what a file says nothing about: those of `/proc` have the length 0.
+/// The capacity that is reserved for contents beyond the stated length. Files of `/proc` state the
+/// length 0.
 const RESERVE_LEN_MIN: usize = 8 << 10;
 
-/// Reads a whole file: at once if the kernel has it in memory, see [cached
-/// files](super#cached-files), and on a worker otherwise.
+/// Reads the entire contents of a file into a byte vector.
 ///
-/// A file without end, `/dev/zero` say, is read until memory runs out; for files that strangers
-/// have named use [`File`](super::File), and read as much as you are willing to.
+/// Reads on the loop if the kernel has the file in memory, see [cached files](super#cached-files),
+/// and otherwise on a worker.
+///
+/// Reading a file without an end, such as `/dev/zero`, fails only when there is no more memory. For
+/// paths from an untrusted source use [`File`](super::File) and limit the number of bytes.
 ///
 /// # Errors
 ///
-/// The OS's; [`OutOfMemory`](io::ErrorKind::OutOfMemory) if the file is too large.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`IsADirectory`](io::ErrorKind::IsADirectory): `path` is a directory;
+/// - [`OutOfMemory`](io::ErrorKind::OutOfMemory): there is not enough memory for the contents.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future stops the reading soon.
+/// Cancel safe: no data is changed. A worker stops after its current system call.
 ///
 /// # Examples
 ///
@@ -53,15 +60,18 @@ pub fn read(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Vec<u8>>>
     called_here(async move { read_as(path, |_, contents| Ok(contents)).await })
 }
 
-/// Reads a whole file of UTF-8 text; see [`read`].
+/// Reads the entire contents of a file into a string.
+///
+/// Runs on the loop or on a worker, as [`read`] does.
 ///
 /// # Errors
 ///
-/// Those of [`read`]; [`InvalidData`](io::ErrorKind::InvalidData) if it is not UTF-8.
+/// Returns the errors of [`read`], and [`InvalidData`](io::ErrorKind::InvalidData) if the contents
+/// are not valid UTF-8.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future stops the reading soon.
+/// Cancel safe, as [`read`] is.
 ///
 /// # Examples
 ///
@@ -85,7 +95,7 @@ pub fn read_to_string(path: impl AsRef<Path>) -> impl Future<Output = io::Result
     })
 }
 
-/// Reads a whole file and makes something of it: here, if it is in memory, or else on a worker.
+/// Reads a whole file and converts its contents, on the loop if it is cached, or else on a worker.
 async fn read_as<T: Send + 'static>(
     path: impl AsRef<Path>,
     make: fn(&Path, Vec<u8>) -> io::Result<T>,
@@ -114,7 +124,7 @@ fn read_blocking(path: &Path, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
     read_to_end(&file, Vec::new(), stated_len, future_ref).map_err(cannot("read", path))
 }
 
-/// Reads on what was partial without waiting. From here on it waits.
+/// Continues a read that was begun on the loop. This may block.
 fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
     let file = partial.file;
     let is_fifo = partial.is_fifo.unwrap_or_else(|| {
@@ -122,15 +132,15 @@ fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Resu
         metadata.is_ok_and(|metadata| metadata.file_type().is_fifo())
     });
     if is_fifo {
-        // Opening it would have waited for a writer. Until the first one has come it has neither data
-        // nor an end to tell of.
+        // A blocking open would have waited for a writer. Before the first writer opens the FIFO, a
+        // read would report the end.
         retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], None))?;
     }
     Linux.set_blocking(&file)?;
     read_to_end(&file, partial.contents, partial.stated_len, future_ref)
 }
 
-/// Reads what follows `contents`, of a file that states a length.
+/// Appends to `contents` the rest of a file whose metadata states the length `stated_len`.
 fn read_to_end(
     file: &File,
     mut contents: Vec<u8>,
@@ -150,28 +160,37 @@ fn read_to_end(
     }
 }
 
-/// How much room to make when `len` bytes are there, of a file that states a length.
+/// Returns how many bytes to reserve when `len` bytes have been read of a file whose metadata
+/// states the length `stated_len`.
 fn reserve_len(len: usize, stated_len: usize) -> usize {
-    // With what is there the trust grows.
+    // At most doubles what was really there.
     let trusted = len.max(TRUSTED_LEN_MAX);
     match stated_len.saturating_sub(len) {
         0 => len.max(RESERVE_LEN_MIN),
-        // With one byte more the end shows without another allocation.
+        // One byte more, so that the read that finds the end needs no further allocation.
         rest => rest.min(trusted) + 1,
     }
 }
 
-/// Writes a whole file. Creates it, or replaces what was in it.
+/// Writes `contents` to a file. Creates the file if it does not exist, and replaces its contents if
+/// it does.
 ///
-/// `contents` are copied once, as the worker must own them.
+/// Runs on a worker. `contents` is copied once, because the worker must own it.
 ///
 /// # Errors
 ///
-/// The OS's.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`IsADirectory`](io::ErrorKind::IsADirectory): `path` is a directory;
+/// - [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded):
+///   there is no space left; some of `contents` may have been written;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
 ///
 /// # Cancel safety
 ///
-/// None: the file may or may not have been written, or in part.
+/// Not cancel safe: if the future is dropped, the file may have been written, completely or in
+/// part.
 ///
 /// # Examples
 ///
@@ -199,21 +218,29 @@ pub fn write(
     })
 }
 
-/// Copies a file with its permission bits, and returns its length. What was in `to` is replaced.
+/// Copies the contents and the permission bits of a file to another one. Returns the number of
+/// bytes copied.
 ///
-/// Where the file system can, the copy shares the blocks of the original.
+/// The contents of `to` are replaced. On file systems that support it, the copy shares the blocks
+/// of the original. Runs on a worker.
 ///
 /// # Errors
 ///
-/// Returns the error of the system call that failed: [`NotFound`](io::ErrorKind::NotFound),
-/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others;
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) if `from` is not a regular file, or if both paths
-/// lead to the same file: the same path, or by links. The file stays as it is then.
-/// ([`std::fs::copy`] empties it and returns `Ok(0)`.)
+/// Returns the error of the system call that failed, with both paths:
+///
+/// - the kinds of [every function with a path](super#errors), for either path;
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `from` is not a regular file, or both paths
+///   refer to the same file. The file is not changed. ([`std::fs::copy`] truncates it and returns
+///   `Ok(0)`.)
+/// - [`IsADirectory`](io::ErrorKind::IsADirectory): `to` is a directory;
+/// - [`StorageFull`](io::ErrorKind::StorageFull), [`QuotaExceeded`](io::ErrorKind::QuotaExceeded):
+///   there is no space left; some bytes may have been copied;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system of `to` is
+///   read-only.
 ///
 /// # Cancel safety
 ///
-/// None: a copy that has partial goes on to its end.
+/// Not cancel safe: a copy that a worker has begun continues to its end.
 ///
 /// # Examples
 ///
@@ -236,14 +263,14 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
     })
 }
 
-/// Does what the standard library does, but looks before it empties the target.
+/// As [`std::fs::copy`], but checks whether both paths are the same file before it truncates `to`.
 fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
     let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
     let regular = |source: Metadata| match source.is_file() {
         true => Ok(source),
         false => Err(invalid("the source is not a regular file")),
     };
-    // Also before it is opened: to open a FIFO waits for a writer.
+    // Checked before the open too, because opening a FIFO waits for a writer.
     regular(from.metadata()?)?;
     let mut reader = File::open(from)?;
     let source = regular(reader.metadata()?)?;
@@ -254,7 +281,7 @@ fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
     if (source.dev(), source.ino()) == (target.dev(), target.ino()) {
         return Err(invalid("they are the same file"));
     }
-    // Of a device or a FIFO neither is to be changed.
+    // A device or a FIFO has no length, and keeps its permissions.
     if target.is_file() {
         writer.set_len(0)?;
         writer.set_permissions(source.permissions())?;
@@ -267,21 +294,21 @@ mod tests {
     use super::{RESERVE_LEN_MIN, TRUSTED_LEN_MAX, reserve_len};
 
     #[test]
-    fn a_true_length_is_allocated_once() {
+    fn a_correct_length_is_allocated_once() {
         assert_eq!(reserve_len(0, 1), 2);
         assert_eq!(reserve_len(0, TRUSTED_LEN_MAX), TRUSTED_LEN_MAX + 1);
     }
 
     #[test]
-    fn a_length_that_is_only_stated_is_not_allocated() {
+    fn a_huge_stated_length_is_not_allocated_at_once() {
         assert_eq!(reserve_len(0, usize::MAX), TRUSTED_LEN_MAX + 1);
-        // Twice as much as was really there, at most.
+        // At most doubles what was read.
         assert_eq!(reserve_len(1 << 30, usize::MAX), (1 << 30) + 1);
         assert_eq!(reserve_len(1 << 30, (1 << 30) + 5), 6);
     }
 
     #[test]
-    fn a_file_that_goes_on_behind_its_length_is_read_in_ever_larger_pieces() {
+    fn a_file_longer_than_stated_is_read_in_pieces_that_double() {
         assert_eq!(reserve_len(0, 0), RESERVE_LEN_MIN);
         assert_eq!(reserve_len(10, 10), RESERVE_LEN_MIN);
         assert_eq!(reserve_len(1 << 20, 10), 1 << 20);

@@ -8,8 +8,9 @@ use super::job;
 use super::path_error::cannot;
 use crate::blocking::called_here;
 
-/// Creates directories in other ways than [`create_dir`](super::create_dir) does; like
-/// [`std::fs::DirBuilder`].
+/// A builder for directories, with options that [`create_dir`](super::create_dir) does not have.
+///
+/// The asynchronous version of [`std::fs::DirBuilder`].
 ///
 /// # Examples
 ///
@@ -30,29 +31,36 @@ pub struct DirBuilder {
 }
 
 impl DirBuilder {
-    /// Starts with the settings of [`create_dir`](super::create_dir).
+    /// Creates a builder with the options of [`create_dir`](super::create_dir): not recursive, and
+    /// mode 0o777.
     pub fn new() -> Self {
         DirBuilder::default()
     }
 
-    /// Sets whether directories above it are created as needed. It is then fine too if the directory
-    /// exists.
+    /// Sets whether missing parent directories are created too. It is then no error if the
+    /// directory exists.
     pub fn recursive(&mut self, recursive: bool) -> &mut Self {
         self.recursive = recursive;
         self
     }
 
-    /// Sets who may read, change and enter it, less what the process's umask takes away.
+    /// Sets the permission bits of new directories. The umask of the process is applied to them.
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         self.mode = Some(mode);
         self
     }
 
-    /// Creates a directory.
+    /// Creates the directory `path`, on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's; then directories above it may have been created.
+    /// Returns the errors of [`create_dir`](super::create_dir), or of
+    /// [`create_dir_all`](super::create_dir_all) if the builder is
+    /// [`recursive`](DirBuilder::recursive). Some parent directories may have been created then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the directories may or may not have been created.
     #[track_caller]
     pub fn create(&self, path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
         called_here(async move {

@@ -1,4 +1,5 @@
-//! An open file.
+//! An open file: opening, metadata, and what is neither an operation at the cursor nor at an
+//! offset.
 
 mod changes;
 mod cursor;
@@ -27,54 +28,57 @@ use crate::coop;
 
 /// An open file.
 ///
-/// There are two ways to use one.
+/// A file can be used in two ways.
 ///
-/// *By offset*, with [`read_at`](File::read_at), [`write_at`](File::write_at) and the like. These
-/// take `&self`, know no cursor, and any number of them may be under way at once.
+/// *At an offset*, with [`read_at`](File::read_at), [`write_at`](File::write_at) and similar
+/// methods. They take `&self`, do not use the cursor, and several of them can run concurrently.
 ///
-/// *By the cursor*, with [`read`](File::read), [`write`](File::write), [`seek`](File::seek), or the
+/// *At the cursor*, with [`read`](File::read), [`write`](File::write), [`seek`](File::seek), or the
 /// traits [`AsyncRead`](crate::io::AsyncRead), [`AsyncWrite`](crate::io::AsyncWrite) and
-/// [`AsyncSeek`](crate::io::AsyncSeek). One operation follows the other:
+/// [`AsyncSeek`](crate::io::AsyncSeek). These operations run one after the other.
 ///
-/// - *Reading* takes up to 64 KiB from a regular file in advance, so that small reads need not all
-///   go to a worker, as if a [`BufReader`](std::io::BufReader) were built in. (What is
-///   [cached](super#cached-files) is read in advance for reads of less than 4 KiB only.) From a pipe,
-///   a terminal or a device it takes what is asked for, since there is no putting back.
-/// - *Writing* has no buffer. A write that has resolved is written, and its error is its own. Many
-///   small writes want a [`BufWriter`](crate::io::BufWriter).
-/// - All other methods take into account what was read in advance. Only what is changed through
-///   another handle, in these up to 64 KiB, is not seen.
+/// - *Reads* of a regular file read up to 64 KiB ahead, so that small reads do not each need a
+///   job on a worker, as with a built-in [`BufReader`](std::io::BufReader). (Of a [cached
+///   file](super#cached-files) only reads of less than 4 KiB read ahead.) Reads of a pipe, a
+///   terminal or a device do not read ahead, because these cannot seek back.
+/// - *Writes* are not buffered. A write that has completed has been passed to the OS, and it
+///   returns its own error. Wrap the file in a [`BufWriter`](crate::io::BufWriter) for many small
+///   writes.
+/// - All other methods take data that was read ahead into account. But changes through another
+///   handle of the file are not seen in data that was read ahead.
+///
+/// Operations run on a worker, except reads that are [cached](super#cached-files).
 ///
 /// # Cancel safety
 ///
-/// An operation that has begun goes on if its future is dropped, and its result is discarded.
-/// Whatever is called next begins after its end, and no call returns the result of an earlier one.
-/// (An operation of the cursor begins with its first poll, unless it waits for an earlier one. One by
-/// offset begins when a worker takes it.)
+/// An operation that has begun continues if its future is dropped, and its result is discarded.
+/// The next operation begins after its end, and never returns the result of an earlier one. (An
+/// operation at the cursor begins when its future is first polled, unless it waits for an earlier
+/// one. An operation at an offset begins when a worker takes it.)
 ///
-/// - A *read* loses no data. What a dropped read has taken from the OS is there for the next read,
-///   and counts as read only then: [`seek`](File::seek) and [`write`](File::write) go by the
-///   position that the program has seen.
-/// - A *write* that is dropped is written, or a part of it, and moves the position. To write the
-///   same again writes it a second time. Its error, if no call has returned it, is kept: the next
+/// - A dropped *read* loses no data. The next read returns the data that it has read. The position
+///   that [`seek`](File::seek) and [`write`](File::write) use is that of the data that reads have
+///   returned.
+/// - A dropped *write* is carried out, completely or in part, and moves the position. Writing the
+///   same data again writes it twice. If the dropped write fails, its error is stored. The next
 ///   [`flush`](File::flush), [`sync_all`](File::sync_all) or [`sync_data`](File::sync_data) returns
-///   the first such error, once. Where the next step depends on a write, await it to its end: keep
-///   its future in a variable, or write in a task of its own.
-/// - A *seek* that is dropped moves the position.
+///   the first such error, once. If the next step depends on a write, poll its future to the end:
+///   keep the future in a variable, or write in a task of its own.
+/// - A dropped *seek* moves the position.
 ///
-/// The I/O traits have only polls, and a poll does not say whether it goes on with an operation or
-/// begins a new one. So of the traits' operations, among themselves, less can be promised: after a
-/// dropped write, a write through a trait that begins with the same data is taken for the same write,
-/// which is written once; and after a dropped seek the same seek. A flush in between makes the next
-/// one a new one. A method never takes an operation of a trait for its own, nor a trait that of a
-/// method.
+/// The I/O traits consist of poll methods, and a poll does not say whether it continues an
+/// operation or begins a new one. So the guarantees among trait operations are weaker. After a
+/// dropped write, a write through a trait that begins with the same data counts as the same
+/// write, and the data is written once. The same holds for a dropped seek to the same position. A
+/// flush in between makes the next operation a new one. A method never takes the result of a
+/// trait operation, nor a trait operation that of a method.
 ///
-/// A dropped file is closed when what is under way has ended. What has not begun then does not
-/// begin, and an error that was kept is lost.
+/// If the file is dropped, it is closed when the operations that run have ended. Operations that
+/// have not begun are not carried out, and a stored error is lost.
 ///
-/// # Loops
+/// # Runtimes
 ///
-/// A file may be used on any loop, also on one after the other.
+/// A file can be used on any runtime, and on different ones in turn.
 ///
 /// # Examples
 ///
@@ -93,7 +97,7 @@ use crate::coop;
 /// file.read_exact(&mut word).await?;
 /// assert_eq!(&word, b"world");
 ///
-/// // By offset, and both at once.
+/// // At an offset, two reads concurrently.
 /// let (mut first, mut last) = ([0; 1], [0; 1]);
 /// futures::try_join!(file.read_at(&mut first, 0), file.read_at(&mut last, 11))?;
 /// assert_eq!([first, last], [*b"h", *b"d"]);
@@ -103,19 +107,28 @@ use crate::coop;
 pub struct File {
     open: Arc<OpenFile>,
     cursor: InFlight<Cursor>,
-    /// The last call of a method that uses the cursor.
+    /// The number of the last call of a method that uses the cursor.
     call: CallId,
-    /// Whether what is under way, or was last, is a write whose result no call has had.
+    /// Whether the current or last operation at the cursor is a write whose result no call has
+    /// returned.
     is_writing: bool,
 }
 
 impl File {
-    /// Opens a file for reading: at once if the kernel has its name in memory, see
-    /// [cached files](super#cached-files), and on a worker otherwise.
+    /// Opens a file for reading.
+    ///
+    /// Opens on the loop if the kernel has the path in its cache, see [cached
+    /// files](super#cached-files), and otherwise on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`NotFound`](io::ErrorKind::NotFound) and others.
+    /// Returns the error of the system call, with the path, of the kinds of [every function with a
+    /// path](super#errors). Opening a directory succeeds; reading from it fails with
+    /// [`IsADirectory`](io::ErrorKind::IsADirectory).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     ///
     /// # Examples
     ///
@@ -147,11 +160,19 @@ impl File {
         })
     }
 
-    /// Opens a file for writing. Creates it, or throws away what was in it.
+    /// Opens a file for writing. Creates it if it does not exist, and truncates it if it does.
+    ///
+    /// Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
+    /// Returns the errors of [`OpenOptions::open`] for a file that is opened for writing:
+    /// [`IsADirectory`](io::ErrorKind::IsADirectory),
+    /// [`ExecutableFileBusy`](io::ErrorKind::ExecutableFileBusy) and others.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the file may have been created or truncated.
     #[track_caller]
     pub fn create(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
@@ -161,11 +182,17 @@ impl File {
         })
     }
 
-    /// Creates a file for reading and writing.
+    /// Creates a new file and opens it for reading and writing. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is one, and others.
+    /// Returns the errors of [`OpenOptions::open`], and
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if `path` exists, even as a dangling
+    /// symbolic link.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the file may have been created.
     #[track_caller]
     pub fn create_new(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
@@ -175,12 +202,12 @@ impl File {
         })
     }
 
-    /// Starts to open a file in another way.
+    /// Returns [`OpenOptions`] that are all off.
     pub fn options() -> OpenOptions {
         OpenOptions::new()
     }
 
-    /// Takes over a file of the standard library, with its cursor where it is.
+    /// Converts a [`std::fs::File`]. The cursor keeps its position.
     #[track_caller]
     pub fn from_std(file: std::fs::File) -> Self {
         File::new(OpenFile::new(file), Cursor::new)
@@ -197,14 +224,19 @@ impl File {
         }
     }
 
-    /// Waits for the operation of the cursor that is under way, if there is one, and gives the file
-    /// to the standard library, with its cursor where ours is.
+    /// Converts the file into a [`std::fs::File`], whose cursor has the position of this file.
     ///
-    /// What a dropped read has read from a pipe or the like is lost, as there is no putting it back.
+    /// First waits for an operation at the cursor that still runs. Data that a dropped read has
+    /// read from a pipe, a terminal or a device is lost, because these cannot seek back.
     ///
     /// # Errors
     ///
-    /// If there is something to wait for, and no runtime is current.
+    /// Returns an error if there is an operation to wait for, or data that was read ahead, and the
+    /// future is polled outside of a runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the file is closed.
     #[track_caller]
     pub fn into_std(mut self) -> impl Future<Output = io::Result<std::fs::File>> {
         called_here(async move {
@@ -214,7 +246,7 @@ impl File {
             drop(cursor);
             match Arc::try_unwrap(open) {
                 Ok(open) => Ok(open.file),
-                // An operation by offset is under way, though its future was dropped.
+                // An operation at an offset still runs, although its future was dropped.
                 Err(open) => {
                     let clone = move || {
                         open.changes.settle();
@@ -226,31 +258,54 @@ impl File {
         })
     }
 
-    /// Returns what the file system knows of the file.
+    /// Returns the metadata of the file. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call, which succeeds except on network file systems.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     #[track_caller]
     pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
         called_here(async move { self.run(Purpose::Read, |open| open.file.metadata()).await })
     }
 
-    /// Makes the file longer, with zeros, or shorter. The cursor stays where it is.
+    /// Truncates the file to `len` bytes, or extends it with zeros. The cursor does not move.
+    ///
+    /// Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not open for writing.
+    /// Returns the error of the system call:
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): the file is not open for writing, is not a
+    ///   regular file, or `len` is larger than [`i64::MAX`];
+    /// - [`FileTooLarge`](io::ErrorKind::FileTooLarge): `len` is larger than the file system
+    ///   allows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the length may or may not have been changed.
     #[track_caller]
     pub fn set_len(&self, len: u64) -> impl Future<Output = io::Result<()>> {
         called_here(async move { self.change_contents(move |file| file.set_len(len)).await })
     }
 
-    /// Sets who may read and write the file.
+    /// Changes the permission bits of the file. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
+    /// Returns the error of the system call:
+    ///
+    /// - [`PermissionDenied`](io::ErrorKind::PermissionDenied): the process is not the owner of the
+    ///   file;
+    /// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the permissions may or may not have been changed.
     #[track_caller]
     pub fn set_permissions(
         &self,
@@ -262,11 +317,17 @@ impl File {
         })
     }
 
-    /// Sets the times of the last reading and the last writing.
+    /// Changes the times of the last access and the last modification of the file. Runs on a
+    /// worker.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call, of the kinds of
+    /// [`set_permissions`](File::set_permissions).
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the times may or may not have been changed.
     #[track_caller]
     pub fn set_times(&self, times: FileTimes) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
@@ -275,52 +336,78 @@ impl File {
         })
     }
 
-    /// Sets the time of the last writing.
+    /// Changes the time of the last modification of the file; see [`set_times`](File::set_times).
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the errors of [`set_times`](File::set_times).
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe, as [`set_times`](File::set_times).
     #[track_caller]
     pub fn set_modified(&self, time: SystemTime) -> impl Future<Output = io::Result<()>> {
         called_here(async move { self.set_times(FileTimes::new().set_modified(time)).await })
     }
 
-    /// Waits until all that was written is on the disk, with the metadata.
+    /// Waits until the contents and the metadata of the file are on the disk. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// Returns the error of the system call. What is on the disk then is not known, and the OS
-    /// reports it only once. If the call succeeds, returns the first error of a write whose future
-    /// was dropped, as [`flush`](File::flush) does.
+    /// Returns the error of the system call:
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): the file is a pipe, a socket or a device
+    ///   that cannot be synchronized;
+    /// - [`StorageFull`](io::ErrorKind::StorageFull),
+    ///   [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): the file system has found no space for
+    ///   data that was written before.
+    ///
+    /// After an error it is not known which data is on the disk, and the OS reports the error only
+    /// once. If the system call succeeds, returns the first error of a write whose future was
+    /// dropped, as [`flush`](File::flush) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe for the data, but an error of the system call is lost with the future.
     #[track_caller]
     pub fn sync_all(&self) -> impl Future<Output = io::Result<()>> {
         called_here(async move { self.sync(std::fs::File::sync_all).await })
     }
 
-    /// Waits until all that was written is on the disk, with as much of the metadata as it takes to
-    /// read it again.
+    /// Waits until the contents of the file are on the disk, and the part of the metadata that is
+    /// needed to read them. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// Those of [`sync_all`](File::sync_all).
+    /// Returns the errors of [`sync_all`](File::sync_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`sync_all`](File::sync_all).
     #[track_caller]
     pub fn sync_data(&self) -> impl Future<Output = io::Result<()>> {
         called_here(async move { self.sync(std::fs::File::sync_data).await })
     }
 
-    /// Makes another handle of the same file, which has the same cursor.
+    /// Creates another handle of the same open file, with the same cursor. Runs on a worker.
     ///
-    /// From then on neither of them reads in advance: the other one would miss it.
+    /// From then on neither handle reads ahead, because that would move the cursor of the other
+    /// one.
     ///
     /// # Errors
     ///
-    /// The OS's, if there are no more descriptors.
+    /// Returns the error of the system call if the process has no free file descriptor.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, but the file may no longer read ahead.
     #[track_caller]
     pub fn try_clone(&self) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
             let cursor = self.cursor.share();
             let work = move |open: &OpenFile| {
-                // Others have no reading in advance, and a read that may wait long for data.
+                // Streams do not read ahead, and a read may hold their lock while it waits for
+                // data.
                 if let Some(cursor) = cursor.upgrade().filter(|_| open.is_regular()) {
                     in_flight::lock(&cursor).stop_reading_ahead();
                 }
@@ -331,25 +418,25 @@ impl File {
         })
     }
 
-    /// Whether nothing goes on that a dropped future has left.
+    /// Returns whether no operation runs whose future was dropped.
     fn is_settled(&self) -> bool {
         !self.cursor.is_busy() && !self.open.changes.are_abandoned()
     }
 
-    /// The cursor, if something is under way there. Its future was dropped then.
+    /// Returns the cursor if an operation runs there. The future of that operation was dropped.
     fn busy_cursor(&self) -> Option<Weak<Mutex<Cursor>>> {
         self.cursor.is_busy().then(|| self.cursor.share())
     }
 }
 
-/// Resolves a read or write of nothing, which asks no worker.
+/// Completes a read or write of no bytes, without a worker.
 fn poll_empty(cx: &Context<'_>) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx));
     coop::charge(0);
     Poll::Ready(Ok(0))
 }
 
-/// The same as a future.
+/// As [`poll_empty`], as a future.
 async fn run_empty() -> io::Result<usize> {
     coop::operate().await;
     Ok(0)
@@ -362,7 +449,7 @@ impl From<std::fs::File> for File {
     }
 }
 
-/// The cursor of the descriptor is up to 64 KiB ahead of what was read.
+/// The cursor of the descriptor can be up to 64 KiB ahead of the data that reads have returned.
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.open.file.as_fd()

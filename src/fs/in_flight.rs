@@ -1,10 +1,10 @@
-//! A state that its owner and the pool use in turn: one operation in flight.
+//! State that its owner and jobs on the pool use in turn, with one operation in flight.
 //!
-//! The owner puts a request into the state and starts a job that carries it out. The request and
-//! its outcome stay in the state, not in the job's handle. So a dropped future takes neither away:
-//! its request is carried out, and what begins next begins after it. A job carries out whatever
-//! request it finds. So it does not matter which one comes first, and a job of another loop, which
-//! may never run, is replaced by one of this loop.
+//! The owner stores a request in the state and starts a job that carries it out. The request and
+//! its result are in the state, not in the handle of the job. So if a future is dropped, its
+//! request is still carried out, and the next operation begins after it. A job carries out
+//! whichever request it finds in the state. So the order of jobs does not matter, and a job of
+//! another loop, which may never run, can be replaced by one of the current loop.
 
 use std::fmt;
 use std::io;
@@ -20,27 +20,28 @@ use crate::ready::LoopId;
 use crate::task::JoinHandle;
 use std::panic::Location;
 
-/// A state that holds requests.
+/// State that holds a request.
 pub(super) trait Operate: Send + 'static {
     /// Carries out the request, if there is one. Runs on a worker.
     fn operate(&mut self);
 
-    /// Whether there is a request that has not been carried out.
+    /// Returns whether there is a request that has not been carried out.
     fn has_request(&self) -> bool;
 
-    /// Ends the request, if there is one, with an error: its job could not run, or panicked.
+    /// Ends the request, if there is one, with an error, because its job could not run or panicked.
     fn fail(&mut self, error: io::Error);
 }
 
-/// The owner's side.
+/// The owner's handle of the state.
 pub(super) struct InFlight<S> {
     state: Arc<Mutex<S>>,
     job: Option<RequestJob>,
-    /// Where it was made: for jobs that are started by a trait's method, whose caller is no user.
+    /// Where the handle was created. It is the location of jobs that trait methods start, because
+    /// these are not called by user code.
     location: &'static Location<'static>,
 }
 
-/// A job in flight. Only its end matters here.
+/// A job that carries out the request. The handle only says when it has ended.
 struct RequestJob {
     handle: JoinHandle<()>,
     loop_id: LoopId,
@@ -48,17 +49,17 @@ struct RequestJob {
 
 impl Drop for RequestJob {
     fn drop(&mut self) {
-        // Its loop need not wait for it.
+        // So that the job does not keep its loop alive.
         self.handle.abort();
     }
 }
 
-/// Waits for the state. Only workers may do this, because a job may hold it for long.
+/// Locks the state. Only for workers, because a job may hold the lock for a long time.
 pub(super) fn lock<S>(state: &Mutex<S>) -> MutexGuard<'_, S> {
     primitive::lock(state)
 }
 
-/// Takes the state if no job holds it.
+/// Locks the state if no job holds the lock.
 pub(super) fn try_lock<S>(state: &Mutex<S>) -> Option<MutexGuard<'_, S>> {
     match state.try_lock() {
         Ok(state) => Some(state),
@@ -67,7 +68,7 @@ pub(super) fn try_lock<S>(state: &Mutex<S>) -> Option<MutexGuard<'_, S>> {
     }
 }
 
-/// An error if there is no loop on which a job can be started.
+/// Returns an error if there is no loop on which a job can be started.
 pub(super) fn check_loop() -> io::Result<()> {
     current().map(|_| ())
 }
@@ -86,17 +87,17 @@ impl<S: Operate> InFlight<S> {
         }
     }
 
-    /// For jobs that need the state too, if it is still there.
+    /// Returns a reference to the state, for other jobs that need it while the owner lives.
     pub(super) fn share(&self) -> Weak<Mutex<S>> {
         Arc::downgrade(&self.state)
     }
 
-    /// Whether a request is still to be carried out, or is being carried out.
+    /// Returns whether a request is carried out now, or has not been carried out yet.
     pub(super) fn is_busy(&self) -> bool {
         self.job.is_some() && try_lock(&self.state).is_none_or(|state| state.has_request())
     }
 
-    /// The state, if no job holds it.
+    /// Locks the state if no job holds the lock.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, S>> {
         try_lock(&self.state)
     }
@@ -108,8 +109,8 @@ impl<S: Operate> InFlight<S> {
 
     fn spawn(&self, purpose: Purpose) -> RequestJob {
         let loop_id = context::expect_current().id();
-        // Once the owner is dropped, what has not begun does not begin. The abort is not enough: it
-        // happens where the job's task next stands in its loop's queue.
+        // Once the owner is dropped, a request that has not begun is not carried out. Aborting the
+        // job is not enough for that: the loop aborts it later, and a worker may begin it before.
         let state = Arc::downgrade(&self.state);
         let job = move || {
             if let Some(state) = state.upgrade() {
@@ -123,9 +124,11 @@ impl<S: Operate> InFlight<S> {
         }
     }
 
-    /// Waits for the end of the job in flight, if there is one, and takes the state.
+    /// Waits for the end of the job in flight, if there is one, and locks the state.
     ///
-    /// An error says that there is no loop on which to wait.
+    /// # Errors
+    ///
+    /// Returns an error if there is no loop on which to wait.
     pub(super) fn poll_lock(
         &mut self,
         cx: &mut Context<'_>,
@@ -137,8 +140,9 @@ impl<S: Operate> InFlight<S> {
                 Some(job) => {
                     let here = current()?;
                     if job.loop_id != here {
-                        // A handle can be awaited only on its loop. A job of this loop finds the
-                        // request, or waits for the lock until it has been carried out.
+                        // A handle can be awaited only on its loop. A job of the current loop
+                        // either finds the request, or waits for the lock until it has been
+                        // carried out.
                         self.job = Some(self.spawn(Purpose::Change));
                         continue;
                     }
@@ -154,7 +158,7 @@ impl<S: Operate> InFlight<S> {
                     }
                     return Poll::Ready(Ok(state));
                 }
-                // A job has it that is not waited for here. The loop must not wait for the lock.
+                // Another job holds the lock. The loop must not block on it, so a worker does.
                 None => {
                     check_loop()?;
                     self.job = Some(self.spawn(Purpose::Change));
@@ -195,7 +199,7 @@ mod tests {
     impl Operate for Sum {
         fn operate(&mut self) {
             if let Some(number) = self.request {
-                assert_ne!(number, 13, "as it is meant to");
+                assert_ne!(number, 13, "on purpose");
                 self.sum += number;
                 self.request = None;
             }
@@ -226,19 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_another_job_has_is_waited_for_on_a_worker() {
+    fn a_worker_waits_for_the_state_while_another_job_holds_it() {
         crate::block_on(async {
             let mut in_flight = InFlight::new(Sum::default());
-            let shared = in_flight.share().upgrade().expect("the owner is here");
-            let (has_it, it_has) = futures::channel::oneshot::channel();
+            let shared = in_flight.share().upgrade().expect("the owner lives");
+            let (locked, is_locked) = futures::channel::oneshot::channel();
             let (release, held) = mpsc::channel::<()>();
             let job = crate::spawn_blocking(move || {
                 let mut state = lock(&shared);
-                has_it.send(()).expect("it is awaited");
+                locked.send(()).expect("the test waits");
                 let _released = held.recv();
                 state.sum = 1;
             });
-            it_has.await.expect("the job sends it");
+            is_locked.await.expect("the job sends it");
 
             let mut taken = pin!(take(&mut in_flight));
             assert!(poll!(taken.as_mut()).is_pending());
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_panics_is_an_error_and_leaves_the_state() {
+    fn a_job_that_panics_is_an_error_and_the_state_stays_usable() {
         crate::block_on(async {
             let mut in_flight = InFlight::new(Sum::default());
             start(&mut in_flight, 7);
@@ -257,18 +261,18 @@ mod tests {
             start(&mut in_flight, 13);
             let (sum, error) = take(&mut in_flight).await;
             let error = error.expect("the request ends with the panic");
-            assert!(error.contains("as it is meant to"), "{error}");
+            assert!(error.contains("on purpose"), "{error}");
             assert_eq!(sum, 7);
             assert_eq!(take(&mut in_flight).await, (7, None));
         });
     }
 
     #[test]
-    fn a_request_is_carried_out_once_by_the_job_that_comes_first() {
+    fn a_request_is_carried_out_once_by_the_first_job_that_runs() {
         crate::block_on(async {
             let mut in_flight = InFlight::new(Sum::default());
             start(&mut in_flight, 7);
-            let shared = in_flight.share().upgrade().expect("the owner is here");
+            let shared = in_flight.share().upgrade().expect("the owner lives");
             let other = crate::spawn_blocking(move || lock(&shared).operate());
             other.await.unwrap();
             assert!(!in_flight.is_busy());

@@ -1,4 +1,4 @@
-//! Jobs that a future waits for.
+//! Jobs that a future awaits.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,30 +10,32 @@ use crate::blocking::{self, Purpose};
 use crate::context;
 use crate::ready::LoopId;
 
-/// Says to a job whether its future is still there.
+/// The reference of a job to the future that awaits it.
 pub(super) struct FutureRef(Weak<()>);
 
 impl FutureRef {
-    /// The future's part, which it holds as long as it wants the result, and the job's.
+    /// Returns the strong reference, which the future holds, and the job's weak one.
     pub(super) fn new() -> (Arc<()>, Self) {
         let future = Arc::new(());
-        let job = FutureRef(Arc::downgrade(&future));
-        (future, job)
+        let future_ref = FutureRef(Arc::downgrade(&future));
+        (future, future_ref)
     }
 
-    /// An error to end the job with if it is not. No caller gets to see it then.
+    /// Returns an error if the future has been dropped. The job ends with it, and no caller sees
+    /// it.
     pub(super) fn check_alive(&self) -> io::Result<()> {
         if self.0.strong_count() > 0 {
             return Ok(());
         }
-        Err(io::Error::other("the future of this operation is gone"))
+        Err(io::Error::other("the future of this operation was dropped"))
     }
 }
 
 /// Runs `f` on a worker.
 ///
-/// If this is dropped before the job has begun, the job does not begin. To abort it is not enough:
-/// that happens where its task next stands in the queue, and by then a worker may have it.
+/// If this future is dropped before the job has begun, `f` is not called. Aborting the job is not
+/// enough for that: the loop aborts it later, and a worker may begin it before. So the job checks
+/// a [`FutureRef`].
 pub(super) async fn run<F, T>(f: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
@@ -42,7 +44,7 @@ where
     run_cancellable(|_| f()).await
 }
 
-/// The same for a job that only reads: a shutdown does not wait for it.
+/// As [`run`], for a job that only reads: a shutdown does not wait for it.
 pub(super) async fn read<F, T>(f: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
@@ -51,7 +53,7 @@ where
     read_cancellable(|_| f()).await
 }
 
-/// The same for a long one, which looks at times whether it is still wanted.
+/// As [`read`], for a long job that checks from time to time whether the future still exists.
 pub(super) async fn read_cancellable<F, T>(f: F) -> io::Result<T>
 where
     F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
@@ -60,7 +62,7 @@ where
     run_for(Purpose::Read, f).await
 }
 
-/// As [`run`] for a long job, which looks at times whether it is still wanted.
+/// As [`run`], for a long job that checks from time to time whether the future still exists.
 pub(super) async fn run_cancellable<F, T>(f: F) -> io::Result<T>
 where
     F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
@@ -94,7 +96,7 @@ where
 
 fn wrong_loop(loop_id: LoopId) -> io::Error {
     io::Error::other(format!(
-        "this operation on a file was begun on {}, but {}; await it there",
+        "this file operation was begun on {}, but {}; await it on its own loop",
         context::describe(loop_id),
         context::describe_current()
     ))

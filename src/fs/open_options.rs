@@ -8,8 +8,9 @@ use super::path_error::cannot;
 use super::{File, job};
 use crate::blocking::called_here;
 
-/// Opens files in other ways than [`File::open`] and [`File::create`] do; like
-/// [`std::fs::OpenOptions`].
+/// Options for how a file is opened.
+///
+/// The asynchronous version of [`std::fs::OpenOptions`].
 ///
 /// # Examples
 ///
@@ -27,12 +28,13 @@ use crate::blocking::called_here;
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     options: std::fs::OpenOptions,
-    /// Whether to open may do more than that: create a file, or throw away what was in it.
+    /// Whether opening may also create or truncate a file. A shutdown waits for such jobs.
     may_change: bool,
 }
 
 impl OpenOptions {
-    /// Starts with nothing allowed: at least one of reading, writing and appending must be.
+    /// Creates options that are all off. At least one of [`read`](Self::read),
+    /// [`write`](Self::write) and [`append`](Self::append) must be turned on.
     pub fn new() -> Self {
         OpenOptions {
             options: std::fs::OpenOptions::new(),
@@ -40,76 +42,96 @@ impl OpenOptions {
         }
     }
 
-    /// Sets whether the file may be read.
+    /// Sets whether the file is opened for reading.
     pub fn read(&mut self, read: bool) -> &mut Self {
         self.options.read(read);
         self
     }
 
-    /// Sets whether the file may be written. What is in it stays until it is overwritten.
+    /// Sets whether the file is opened for writing. The contents of an existing file are not
+    /// truncated.
     pub fn write(&mut self, write: bool) -> &mut Self {
         self.options.write(write);
         self
     }
 
-    /// Sets whether all writes go to the end of the file, wherever its cursor stands and whoever
-    /// else writes.
+    /// Sets whether all writes append to the end of the file, wherever the cursor is, and even
+    /// while other processes append to it.
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.options.append(append);
         self
     }
 
-    /// Sets whether what is in the file is thrown away.
+    /// Sets whether an existing file is truncated to length 0. Requires
+    /// [`write`](Self::write).
     pub fn truncate(&mut self, truncate: bool) -> &mut Self {
         self.options.truncate(truncate);
         self.may_change = true;
         self
     }
 
-    /// Sets whether the file is created if there is none.
+    /// Sets whether the file is created if it does not exist. Requires [`write`](Self::write) or
+    /// [`append`](Self::append).
     pub fn create(&mut self, create: bool) -> &mut Self {
         self.options.create(create);
         self.may_change = true;
         self
     }
 
-    /// Sets whether the file is created, and it is an error if there is one.
+    /// Sets whether the file must be created, atomically: it is an error if it exists, even as a
+    /// dangling symbolic link. Then [`create`](Self::create) and [`truncate`](Self::truncate) are
+    /// ignored.
     pub fn create_new(&mut self, create_new: bool) -> &mut Self {
         self.options.create_new(create_new);
         self.may_change = true;
         self
     }
 
-    /// Sets who may read and write the file if it is created, less what the process's umask takes
-    /// away; 0o666 without this.
+    /// Sets the permission bits of a file that is created. The default is 0o666. The umask of the
+    /// process is applied to them.
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         self.options.mode(mode);
         self
     }
 
-    /// Adds flags of `open(2)`: `O_NOFOLLOW`, `O_NONBLOCK` and so on.
+    /// Sets flags for `open(2)`, such as `O_NOFOLLOW` or `O_NONBLOCK`. Replaces flags that were set
+    /// before.
     pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
         self.options.custom_flags(flags);
         self.may_change = true;
         self
     }
 
-    /// Opens a file.
+    /// Opens the file `path` with these options, on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) for options that contradict each
-    /// other.
+    /// Returns the error of the system call, with the path:
+    ///
+    /// - the kinds of [every function with a path](super#errors);
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): the combination of options is invalid;
+    /// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): the file exists, with
+    ///   [`create_new`](Self::create_new);
+    /// - [`IsADirectory`](io::ErrorKind::IsADirectory): `path` is a directory, and is opened for
+    ///   writing;
+    /// - [`ExecutableFileBusy`](io::ErrorKind::ExecutableFileBusy): the file is a program that
+    ///   runs, and is opened for writing;
+    /// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only,
+    ///   and the file is opened for writing;
+    /// - [`StorageFull`](io::ErrorKind::StorageFull): there is no space left to create the file.
+    ///
+    /// The process may have no free file descriptor (`EMFILE`); that error has no kind of its own.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave a file created or truncated, but none open.
+    /// If the future is dropped, the file may have been created or truncated, but it is not left
+    /// open.
     #[track_caller]
     pub fn open(&self, path: impl AsRef<Path>) -> impl Future<Output = io::Result<File>> {
         called_here(async move { self.open_for("open", path.as_ref()).await })
     }
 
-    /// The same, with the word that an error uses for it.
+    /// As [`open`](Self::open), with the verb for the error message.
     pub(super) async fn open_for(&self, what: &'static str, path: &Path) -> io::Result<File> {
         let options = self.options.clone();
         let path = path.to_owned();

@@ -1,4 +1,4 @@
-//! Operations on names: files, directories and links as a whole.
+//! Operations on paths: remove, rename, link, look up, and change permissions.
 
 use std::fs::{Metadata, Permissions};
 use std::future::poll_fn;
@@ -9,7 +9,7 @@ use super::path_error::{cannot, cannot_both};
 use super::{DirBuilder, cached, job};
 use crate::blocking::called_here;
 
-/// Runs `f` on a worker with a copy of the path.
+/// Runs `f`, which may change something, on a worker with a copy of the path.
 async fn run_on_path<T: Send + 'static>(
     path: &Path,
     what: &'static str,
@@ -19,7 +19,7 @@ async fn run_on_path<T: Send + 'static>(
     job::run(move || f(&path).map_err(cannot(what, &path))).await
 }
 
-/// The same for `f` that only reads.
+/// As [`run_on_path`], for an `f` that only reads.
 async fn read_on_path<T: Send + 'static>(
     path: &Path,
     what: &'static str,
@@ -29,11 +29,21 @@ async fn read_on_path<T: Send + 'static>(
     job::read(move || f(&path).map_err(cannot(what, &path))).await
 }
 
-/// Removes a file. A symbolic link is removed itself, not what it points to.
+/// Removes a file.
+///
+/// If `path` is a symbolic link, removes the link and not its target. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's; for a directory too.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`IsADirectory`](io::ErrorKind::IsADirectory): `path` is a directory;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the file may or may not have been removed.
 ///
 /// # Examples
 ///
@@ -55,11 +65,20 @@ pub fn remove_file(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()
     })
 }
 
-/// Removes an empty directory.
+/// Removes an empty directory. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`DirectoryNotEmpty`](io::ErrorKind::DirectoryNotEmpty) and others.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`NotADirectory`](io::ErrorKind::NotADirectory): `path` is not a directory;
+/// - [`DirectoryNotEmpty`](io::ErrorKind::DirectoryNotEmpty): the directory is not empty;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the directory may or may not have been removed.
 ///
 /// # Examples
 ///
@@ -80,15 +99,24 @@ pub fn remove_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>
     })
 }
 
-/// Removes a directory with all that is in it. Symbolic links are removed and not followed.
+/// Removes a directory and all of its contents.
+///
+/// Symbolic links are removed and not followed. Runs on a worker, as one job.
 ///
 /// # Errors
 ///
-/// The OS's; then some of it may have been removed.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`NotADirectory`](io::ErrorKind::NotADirectory): `path` is neither a directory nor a
+///   symbolic link;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// If there is an error, some of the contents may have been removed.
 ///
 /// # Cancel safety
 ///
-/// None: a removal that has begun goes on to its end.
+/// Not cancel safe: a removal that a worker has begun continues to its end.
 ///
 /// # Examples
 ///
@@ -110,12 +138,21 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result
     })
 }
 
-/// Creates a directory.
+/// Creates an empty directory. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`AlreadyExists`](io::ErrorKind::AlreadyExists), or
-/// [`NotFound`](io::ErrorKind::NotFound) if there is nothing to create it in, and others.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`NotFound`](io::ErrorKind::NotFound): the parent directory does not exist;
+/// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): `path` exists;
+/// - [`StorageFull`](io::ErrorKind::StorageFull): there is no space left;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the directory may or may not have been created.
 ///
 /// # Examples
 ///
@@ -133,11 +170,25 @@ pub fn create_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>
     called_here(async move { DirBuilder::new().create(path).await })
 }
 
-/// Creates a directory, and those above it as needed. One that exists is fine.
+/// Creates a directory and all of its missing parents.
+///
+/// It is no error if the directory exists. Runs on a worker, as one job.
 ///
 /// # Errors
 ///
-/// The OS's; then some of them may have been created.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): `path` exists and is not a directory;
+/// - [`NotADirectory`](io::ErrorKind::NotADirectory): a parent exists and is not a directory;
+/// - [`StorageFull`](io::ErrorKind::StorageFull): there is no space left;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// If there is an error, some of the directories may have been created.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: creation that a worker has begun continues to its end.
 ///
 /// # Examples
 ///
@@ -155,14 +206,28 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result
     called_here(async move { DirBuilder::new().recursive(true).create(path).await })
 }
 
-/// Gives a file or directory another name, within its file system. A file that has the new name
-/// already is replaced, all at once. If both names are of the same file already, the same path or
-/// hard links, nothing happens, as the OS has it: both names stay.
+/// Renames a file or directory, within its file system.
+///
+/// If `to` is an existing file, it is replaced atomically. If both paths are hard links to the same
+/// file, nothing happens and both links stay. Runs on a worker.
 ///
 /// # Errors
 ///
-/// Returns the error of the system call: [`NotFound`](io::ErrorKind::NotFound),
-/// [`CrossesDevices`](io::ErrorKind::CrossesDevices) and others.
+/// Returns the error of the system call, with both paths:
+///
+/// - the kinds of [every function with a path](super#errors), for either path;
+/// - [`CrossesDevices`](io::ErrorKind::CrossesDevices): the paths are on different file systems;
+/// - [`IsADirectory`](io::ErrorKind::IsADirectory): `to` is a directory and `from` is not;
+/// - [`NotADirectory`](io::ErrorKind::NotADirectory): `from` is a directory and `to` is not;
+/// - [`DirectoryNotEmpty`](io::ErrorKind::DirectoryNotEmpty): `to` is a directory that is not
+///   empty;
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `to` is inside of the directory `from`;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the file may or may not have been renamed. It
+/// always has one of the two names.
 ///
 /// # Examples
 ///
@@ -170,7 +235,7 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result
 /// # quintet::block_on(async {
 /// # let dir = tempfile::tempdir()?;
 /// # let (draft, letter) = (dir.path().join("draft"), dir.path().join("letter"));
-/// // Whoever reads the letter sees the old one or the new one, and never half of one.
+/// // A reader sees the old letter or the new one, and never a part of it.
 /// quintet::fs::write(&draft, "hello").await?;
 /// quintet::fs::rename(&draft, &letter).await?;
 /// # std::io::Result::Ok(())
@@ -190,11 +255,24 @@ pub fn rename(
     })
 }
 
-/// Makes `link` a second name of the file `original`.
+/// Creates a hard link: `link` becomes another name of the file `original`.
+///
+/// If `original` is a symbolic link, it is not followed. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) and others.
+/// Returns the error of the system call, with both paths:
+///
+/// - the kinds of [every function with a path](super#errors), for either path;
+/// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): `link` exists;
+/// - [`CrossesDevices`](io::ErrorKind::CrossesDevices): the paths are on different file systems;
+/// - [`PermissionDenied`](io::ErrorKind::PermissionDenied): `original` is a directory, or the
+///   file system has no hard links;
+/// - [`TooManyLinks`](io::ErrorKind::TooManyLinks): `original` has the maximum number of links.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the link may or may not have been created.
 ///
 /// # Examples
 ///
@@ -228,11 +306,20 @@ pub fn hard_link(
     })
 }
 
-/// Makes `link` a symbolic link to `original`, which need not exist.
+/// Creates a symbolic link `link` to `original`, which need not exist. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`AlreadyExists`](io::ErrorKind::AlreadyExists) and others.
+/// Returns the error of the system call, with both paths:
+///
+/// - the kinds of [every function with a path](super#errors), for `link`;
+/// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): `link` exists;
+/// - [`NotFound`](io::ErrorKind::NotFound): the parent directory of `link` does not exist, or
+///   `original` is empty.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the link may or may not have been created.
 ///
 /// # Examples
 ///
@@ -265,11 +352,18 @@ pub fn symlink(
     })
 }
 
-/// Returns what a symbolic link points to.
+/// Returns the target of a symbolic link. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's; [`InvalidInput`](io::ErrorKind::InvalidInput) if it is not a symbolic link.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `path` is not a symbolic link.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -282,11 +376,18 @@ pub fn read_link(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Path
     })
 }
 
-/// Returns the absolute path, without symbolic links, dots and double slashes.
+/// Returns the canonical, absolute form of a path, with all symbolic links resolved.
+///
+/// Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`NotFound`](io::ErrorKind::NotFound) and others.
+/// Returns the error of the system call, with the path, of the kinds of [every function with a
+/// path](super#errors). All components must exist.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -305,12 +406,18 @@ pub fn canonicalize(path: impl AsRef<Path>) -> impl Future<Output = io::Result<P
     })
 }
 
-/// Returns what the file system knows of a file: its kind, size, times, permissions. Symbolic links
-/// are followed.
+/// Returns the metadata of a file or directory: its type, length, times and permissions.
+///
+/// Follows symbolic links. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`NotFound`](io::ErrorKind::NotFound) and others.
+/// Returns the error of the system call, with the path, of the kinds of [every function with a
+/// path](super#errors). [`NotFound`](io::ErrorKind::NotFound) also means a dangling symbolic link.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -331,11 +438,18 @@ pub fn metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metad
     })
 }
 
-/// Returns the metadata of a symbolic link itself, and otherwise what [`metadata`] does.
+/// As [`metadata`], but does not follow a symbolic link: returns the metadata of the link itself.
+///
+/// Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`NotFound`](io::ErrorKind::NotFound) and others.
+/// Returns the error of the system call, with the path, of the kinds of [every function with a
+/// path](super#errors).
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -354,15 +468,24 @@ pub fn symlink_metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Resu
     })
 }
 
-/// Returns whether there is something of this name. Symbolic links are followed. What the kernel has
-/// in memory is answered at once, see [cached files](super#cached-files).
+/// Returns whether a path exists.
 ///
-/// What was true is perhaps not true any more: to create a file only if there is none, open it with
-/// [`create_new`](super::File::create_new).
+/// Follows symbolic links: for a dangling link this returns `Ok(false)`. Completes on the loop if
+/// the kernel has the path in its cache, see [cached files](super#cached-files), and otherwise on
+/// a worker.
+///
+/// The result can be out of date when it is used. To create a file only if it does not exist, use
+/// [`File::create_new`](super::File::create_new).
 ///
 /// # Errors
 ///
-/// The OS's if it cannot be known; not for what is [not found](io::ErrorKind::NotFound).
+/// Returns the error of the system call, with the path, if it does not show whether the path
+/// exists: the kinds of [every function with a path](super#errors) without
+/// [`NotFound`](io::ErrorKind::NotFound).
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -383,11 +506,22 @@ pub fn try_exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<boo
     })
 }
 
-/// Sets who may read and write a file. Symbolic links are followed.
+/// Changes the permission bits of a file or directory.
+///
+/// Follows symbolic links. Runs on a worker.
 ///
 /// # Errors
 ///
-/// The OS's: [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`PermissionDenied`](io::ErrorKind::PermissionDenied): the process is not the owner of the
+///   file;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the permissions may or may not have been changed.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Listing directories.
+//! Reading directories.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -20,15 +20,25 @@ use super::path_error::cannot;
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
 
-/// How many entries one job fetches. With so many the trip to the worker is the smaller part, and
-/// what is fetched in vain when a listing is dropped early is not much.
+/// The number of entries that one job reads. Large enough that most of the time is not spent on the
+/// way to the worker, and small enough that little is read in vain if the [`ReadDir`] is dropped
+/// early.
 const BATCH: usize = 64;
 
-/// Lists a directory.
+/// Returns a stream of the entries of a directory.
+///
+/// Opens the directory on a worker, and reads the first entries in the same job.
 ///
 /// # Errors
 ///
-/// The OS's.
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`NotADirectory`](io::ErrorKind::NotADirectory): `path` is not a directory.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
 ///
 /// # Examples
 ///
@@ -55,27 +65,28 @@ pub fn read_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<ReadD
     })
 }
 
-/// The entries of a directory, in no particular order; made by [`read_dir`].
+/// The entries of a directory, in no particular order. Returned by [`read_dir`].
 ///
-/// Also a [`Stream`]. It may be dropped early. Whether entries that come and go meanwhile are
-/// listed, is for the file system to say.
+/// It implements [`Stream`]. A worker reads the entries in batches. The entries `.` and `..` are
+/// left out. If files are created or removed meanwhile, it depends on the file system whether
+/// they are returned.
 #[must_use = "a directory is read only while its entries are awaited"]
 pub struct ReadDir {
     listing: InFlight<Listing>,
 }
 
-/// What the jobs work on.
+/// The state of a [`ReadDir`] that its jobs use.
 struct Listing {
     path: PathBuf,
     entries: std::fs::ReadDir,
     batch: VecDeque<io::Result<DirEntry>>,
     has_ended: bool,
-    /// Whether the next entries are to be fetched.
+    /// Whether a job must read the next entries.
     is_requested: bool,
 }
 
 impl Listing {
-    /// Opens the directory and fetches the first entries in the same job.
+    /// Opens the directory and reads the first entries.
     fn open(path: PathBuf) -> io::Result<Self> {
         let entries = std::fs::read_dir(&path).map_err(cannot("read the directory", &path))?;
         let mut listing = Listing {
@@ -126,11 +137,11 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call, with the path of the directory.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no entry.
+    /// Cancel safe: no entry is lost.
     #[track_caller]
     pub fn next_entry(&mut self) -> impl Future<Output = io::Result<Option<DirEntry>>> {
         called_here(async move { poll_fn(|cx| self.poll_next_entry(cx)).await })
@@ -140,7 +151,7 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the errors of [`next_entry`](ReadDir::next_entry).
     pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
         loop {
             let mut listing = ready!(self.listing.poll_lock(cx))?;
@@ -180,10 +191,10 @@ impl fmt::Debug for Listing {
     }
 }
 
-/// An entry of a directory, from [`ReadDir`].
+/// An entry of a directory. Returned by [`ReadDir`].
 pub struct DirEntry {
     entry: Arc<std::fs::DirEntry>,
-    /// Most file systems say it along with the name.
+    /// Most file systems return it together with the name.
     file_type: Option<FileType>,
 }
 
@@ -195,26 +206,33 @@ impl DirEntry {
         }
     }
 
-    /// Returns the path: that of the directory as it was given, with the name.
+    /// Returns the path of the entry: the path that was passed to [`read_dir`], joined with the
+    /// name.
     pub fn path(&self) -> PathBuf {
         self.entry.path()
     }
 
-    /// Returns the name, without the directory.
+    /// Returns the name of the entry, without the path of the directory.
     pub fn file_name(&self) -> OsString {
         self.entry.file_name()
     }
 
-    /// Returns the number of the inode.
+    /// Returns the inode number of the entry.
     pub fn ino(&self) -> u64 {
         self.entry.ino()
     }
 
-    /// Returns the metadata. Symbolic links are not followed.
+    /// Returns the metadata of the entry. Does not follow symbolic links. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
+    /// Returns the error of the system call, with the path: [`NotFound`](io::ErrorKind::NotFound)
+    /// if the entry was removed meanwhile, [`PermissionDenied`](io::ErrorKind::PermissionDenied)
+    /// if the process has no search permission for the directory.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     #[track_caller]
     pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
         called_here(async move {
@@ -227,12 +245,17 @@ impl DirEntry {
         })
     }
 
-    /// Returns what it is: file, directory, symbolic link or something else. As a rule this is known
-    /// already, and asks nobody.
+    /// Returns the file type of the entry. Does not follow symbolic links.
+    ///
+    /// Most file systems return the type together with the name, and then this needs no worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`NotFound`](io::ErrorKind::NotFound) if it has been removed meanwhile, and others.
+    /// Returns the errors of [`metadata`](DirEntry::metadata), if the type must be looked up.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     #[track_caller]
     pub fn file_type(&self) -> impl Future<Output = io::Result<FileType>> {
         called_here(async move {

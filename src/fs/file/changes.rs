@@ -1,7 +1,7 @@
-//! The changes of a file that are not made through its cursor.
+//! Changes of a file that do not use its cursor.
 //!
-//! Any number of them run at once. But one whose future was dropped while it ran is over before the
-//! next operation begins.
+//! Several of them can run concurrently. But if the future of a change is dropped while it runs,
+//! the next operation begins only after its end.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,36 +11,41 @@ use super::open_file::OpenFile;
 use crate::fs::job::FutureRef;
 use crate::primitive::{ignore_poison, lock};
 
-/// In the stamp: a change may still run whose future was dropped.
+/// The bit of the stamp that says that a change may run whose future was dropped.
 const IS_ABANDONED: u64 = 1;
 
-/// What one change adds to the stamp.
+/// The amount that one change adds to the stamp.
 const CHANGE: u64 = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Held in common by the changes that run.
+    /// Changes hold the read lock while they run.
     running: RwLock<()>,
-    /// Counts the changes of the contents; see also [`IS_ABANDONED`].
+    /// Counts the changes of the contents, and contains [`IS_ABANDONED`].
     stamp: AtomicU64,
     /// The first error of a write whose future was dropped.
     write_error: Mutex<Option<io::Error>>,
 }
 
 impl Changes {
-    /// Runs `change`. The outer error says that it has not begun, because its future is gone.
+    /// Runs `change`.
+    ///
+    /// # Errors
+    ///
+    /// The outer result is an error if `change` was not called because its future was dropped.
     pub(super) fn run<T>(
         &self,
         future_ref: &FutureRef,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
         let _running = ignore_poison(self.running.read());
-        // Under the lock: when `settle` has had it, no change begins whose future is gone by then.
+        // Under the lock: once `settle` has held the write lock, no change begins whose future was
+        // dropped before.
         future_ref.check_alive()?;
         Ok(change())
     }
 
-    /// The same for a change of the contents.
+    /// As [`run`](Changes::run), for a change of the contents.
     pub(super) fn run_on_contents<T>(
         &self,
         future_ref: &FutureRef,
@@ -48,34 +53,35 @@ impl Changes {
     ) -> io::Result<io::Result<T>> {
         self.run(future_ref, || {
             let result = change();
-            // Also after an error, for some of it may have been done.
+            // Also after an error, because some bytes may have been written.
             self.stamp.fetch_add(CHANGE, Ordering::Release);
             result
         })
     }
 
-    /// The future of a change is dropped before its end.
+    /// Called when the future of a change is dropped before its end.
     pub(super) fn abandon(&self) {
         self.stamp.fetch_or(IS_ABANDONED, Ordering::Release);
     }
 
-    /// Whether a change may still run whose future was dropped.
+    /// Returns whether a change may run whose future was dropped.
     pub(super) fn are_abandoned(&self) -> bool {
         self.stamp() & IS_ABANDONED != 0
     }
 
-    /// Differs from an earlier one if the contents were changed in between, or may be just now.
+    /// Returns a value that differs from an earlier one if the contents were changed in between, or
+    /// may be changed right now.
     pub(super) fn stamp(&self) -> u64 {
         self.stamp.load(Ordering::Acquire)
     }
 
-    /// Waits as [`settle`](Changes::settle) does and returns the stamp of what is changed by then.
+    /// Waits as [`settle`](Changes::settle) does, and returns the stamp of the contents after that.
     pub(super) fn settled_stamp(&self) -> u64 {
         self.settle();
         self.stamp() & !IS_ABANDONED
     }
 
-    /// Waits until no change runs whose future was dropped. For workers.
+    /// Waits until no change runs whose future was dropped. For workers, because it blocks.
     pub(super) fn settle(&self) {
         if self.are_abandoned() {
             let _none_runs = ignore_poison(self.running.write());
@@ -83,13 +89,13 @@ impl Changes {
         }
     }
 
-    /// Keeps the error of a write whose future was dropped. The first one is kept, as it says best
-    /// where the contents begin to be wrong.
+    /// Stores the error of a write whose future was dropped. Keeps the first error, because it
+    /// shows best where the contents are wrong.
     pub(super) fn store_write_error(&self, error: io::Error) {
         self.write_error().get_or_insert(error);
     }
 
-    /// Reports the error that was kept.
+    /// Returns the stored error, once.
     pub(super) fn take_write_error(&self) -> io::Result<()> {
         self.write_error().take().map_or(Ok(()), Err)
     }
@@ -99,7 +105,8 @@ impl Changes {
     }
 }
 
-/// Held by the future of a change: notes that it is dropped before its end.
+/// The future of a change holds this guard, which calls [`Changes::abandon`] if the future is
+/// dropped before the end of the change.
 pub(super) struct AbandonOnDrop<'a> {
     changes: &'a Changes,
     is_over: bool,
@@ -126,8 +133,8 @@ impl Drop for AbandonOnDrop<'_> {
     }
 }
 
-/// The result of a write, on its way from the worker to its future. If it gets lost there, its
-/// error is kept.
+/// The result of a write, on its way from the worker to the future. If the future does not take it,
+/// an error is stored in [`Changes`].
 pub(super) struct WriteResult<T> {
     result: Option<io::Result<T>>,
     open: Weak<OpenFile>,
@@ -165,7 +172,7 @@ mod tests {
     use crate::fs::job::FutureRef;
 
     #[test]
-    fn changes_run_at_once_and_one_that_is_abandoned_is_waited_for() {
+    fn changes_run_concurrently_and_settle_waits_for_an_abandoned_one() {
         let changes = Arc::new(Changes::default());
         let (future, future_ref) = FutureRef::new();
         let (begun, has_begun) = mpsc::channel();
@@ -182,7 +189,7 @@ mod tests {
         });
         has_begun.recv().unwrap();
 
-        // Another one does not wait for it, and neither does `settle` while it is awaited.
+        // Another change does not wait for it, and neither does `settle` while its future exists.
         let stamp = changes.stamp();
         let (_future, future_ref) = FutureRef::new();
         changes
@@ -210,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_abandoned_before_it_begins_does_not_begin() {
+    fn a_change_abandoned_before_it_begins_is_not_run() {
         let changes = Changes::default();
         let (future, future_ref) = FutureRef::new();
         drop(future);
         changes
-            .run::<()>(&future_ref, || panic!("it is not to run"))
+            .run::<()>(&future_ref, || panic!("the change runs"))
             .unwrap_err();
     }
 }

@@ -1,9 +1,9 @@
-//! The cursor of a file: what is read ahead, what is requested, and the outcome of the last
+//! The cursor of a file: data that was read ahead, the current request, and the outcome of the last
 //! operation.
 //!
-//! The OS keeps the cursor itself; while something is unread here it is that much ahead of the
-//! user's. Jobs work on this under the lock of its [`InFlight`](crate::fs::in_flight::InFlight). In
-//! between the file takes the outcome from here.
+//! The OS has the position of the cursor. It is ahead of the user's position by the length of the
+//! unread data. Jobs use this state under the lock of its
+//! [`InFlight`](crate::fs::in_flight::InFlight), and between jobs the file takes outcomes from it.
 
 use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::ops::Range;
@@ -15,20 +15,22 @@ use super::open_file::OpenFile;
 use crate::fs::in_flight::Operate;
 use crate::fs::{CHUNK_MAX, cached};
 
-/// How much is read where less is asked for. A worker's reading it takes about as long as the trip
-/// there and back.
+/// The number of bytes that a worker reads if a call asks for less. Reading that many takes about
+/// as long as the way to the worker and back.
 const READ_AHEAD: usize = 64 << 10;
 
-/// The same for what is read from memory, on the loop. It is less, for the loop's sake.
+/// The number of bytes that the loop reads from the page cache if a call asks for less. It is
+/// smaller than [`READ_AHEAD`], because it takes time of the loop.
 const READ_AHEAD_CACHED: usize = 16 << 10;
 
-/// From this size on a system call is no more than a second copy would be.
+/// Cached reads of at least this size do not read ahead: a system call for each costs no more than
+/// a second copy of the data.
 const READ_AT_ONCE: usize = 4 << 10;
 
-/// Who asks for an operation: a call of a method, each with a number of its own, or the I/O traits.
+/// The origin of an operation: the number of a method call, or the I/O traits.
 ///
-/// Only the call that asked for an operation takes its outcome. The traits cannot say whether they
-/// poll for the same operation again or for a new one.
+/// Only the call that requested an operation takes its outcome. All operations of the traits have
+/// the same id, because a poll does not say whether it continues an operation or begins a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallId(u64);
 
@@ -43,30 +45,30 @@ impl CallId {
 
 pub(super) struct Cursor {
     open: Arc<OpenFile>,
-    /// Memory for reading. All of it is initialised, once.
+    /// The read buffer. All of it is initialized, once.
     buf: Vec<u8>,
-    /// Where in `buf` there is something that was read and no call has had.
+    /// The part of `buf` that was read and that no call has returned.
     unread: Range<usize>,
-    /// How the last read ended that found no data, and the call that it is for: of a stream it is
-    /// for any, because the stream does not tell it twice.
+    /// The end of the file or the error at which the last read ended, and the call that takes it.
+    /// For a stream any call takes it (`None`), because the OS may report it only once.
     read_end: Option<(Option<CallId>, io::Result<()>)>,
-    /// What the last write was to write.
+    /// The data of the last write.
     write_buf: Vec<u8>,
     request: Option<(CallId, Request)>,
     outcome: Option<(CallId, CallOutcome)>,
     reads_ahead: bool,
-    /// The stamp of the changes by offset that are known here.
+    /// The stamp of [`Changes`](super::changes::Changes) when `buf` was read.
     stamp: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request {
-    /// To read, for a call that wants so many bytes.
+    /// Read for a call that asks for this many bytes.
     Read(usize),
-    /// To write what was put down.
+    /// Write the data in `write_buf`.
     Write,
     Seek(SeekFrom),
-    /// To put the OS's cursor where the user's is, for others.
+    /// Move the cursor of the OS to the position of the user, for another owner.
     Release,
 }
 
@@ -91,7 +93,7 @@ impl Cursor {
         }
     }
 
-    /// For one that others move too.
+    /// For a cursor that is shared with another handle.
     pub(super) fn without_read_ahead(open: Arc<OpenFile>) -> Self {
         Cursor {
             reads_ahead: false,
@@ -100,22 +102,23 @@ impl Cursor {
     }
 }
 
-/// For the file, between jobs.
+/// Called by the file, between jobs.
 impl Cursor {
-    /// Whether the OS's cursor is ahead of the user's.
+    /// Returns whether the cursor of the OS is ahead of the position of the user.
     pub(super) fn is_ahead(&self) -> bool {
         !self.unread.is_empty()
     }
 
-    /// Whether the contents are what they were when this was last looked at.
+    /// Returns whether the contents have not changed since `buf` was read.
     fn is_current(&self) -> bool {
         self.stamp == self.open.changes.stamp()
     }
 
-    /// Puts down what the next job is to do.
+    /// Stores the request for the next job.
     pub(super) fn request(&mut self, call: CallId, request: Request) {
         match (&self.outcome, request) {
-            // The traits may be polled by turns, from two halves of the file.
+            // The two halves of a split file may read and write in turn through the traits. A read
+            // must not discard the outcome that the writing half has not taken yet.
             (Some((CallId::TRAITS, CallOutcome::Written(_))), Request::Read(_)) => {}
             _ => self.discard_outcome(),
         }
@@ -125,7 +128,7 @@ impl Cursor {
         self.request = Some((call, request));
     }
 
-    /// Puts down what the next job is to write, up to its limit.
+    /// Stores a write request, with a copy of up to `CHUNK_MAX` bytes of `bufs`.
     pub(super) fn request_write(&mut self, call: CallId, bufs: &[IoSlice<'_>]) {
         self.request(call, Request::Write);
         self.write_buf.clear();
@@ -136,7 +139,7 @@ impl Cursor {
         }
     }
 
-    /// Resolves a read from what is here: the data, the end, or the error of its job.
+    /// Takes the result of a read: unread data, the end of the file, or the error of the job.
     pub(super) fn take_read(&mut self, call: CallId, out: &mut [u8]) -> Option<io::Result<usize>> {
         if self.unread.is_empty() {
             let (to, end) = self.read_end.take()?;
@@ -152,10 +155,10 @@ impl Cursor {
         Some(Ok(n))
     }
 
-    /// Reads what is in the kernel's memory, after [`take_read`](Cursor::take_read) found nothing
-    /// here.
+    /// Reads from the page cache, after [`take_read`](Cursor::take_read) has returned `None`.
     pub(super) fn read_cached(&mut self, call: CallId, out: &mut [u8]) -> Option<usize> {
-        // Where the cursor is shared, another reader may hold it and wait for the disk.
+        // If the cursor is shared, a worker may hold the kernel's lock of the position while it
+        // waits for the disk.
         if !self.reads_ahead || self.is_ahead() || self.open.changes.are_abandoned() {
             return None;
         }
@@ -168,18 +171,19 @@ impl Cursor {
         }
         self.reserve_buf(READ_AHEAD_CACHED);
         let buf = &mut self.buf[..READ_AHEAD_CACHED];
-        // Before it is read: what is changed meanwhile counts as not seen.
+        // Before the read, so that a change during the read makes the data stale.
         self.stamp = self.open.changes.stamp();
         let n = cached::read_at_cursor(self.open.as_cached(), buf)?;
         self.note_read(Some(call), n);
         self.take_read(call, out)?.ok()
     }
 
-    /// Resolves a write of `bufs`, if that is what the last job has done.
+    /// Takes the result of a write of `bufs`, if that is what the last job has done.
     ///
-    /// Of the traits all that is known is the data. A call that dropped the future of one write,
-    /// and writes something else now, must not be told that it is written. So what was written must
-    /// be what is to be written now; for an error, or for nothing, all of it must be the same.
+    /// An operation of the traits is identified by its data. A caller that has dropped one write
+    /// and now writes other data must not get the result of the dropped one. So `bufs` must begin
+    /// with the bytes that were written. After an error, or a write of 0 bytes, `bufs` must begin
+    /// with all data of that write.
     pub(super) fn take_write(
         &mut self,
         call: CallId,
@@ -200,7 +204,7 @@ impl Cursor {
         None
     }
 
-    /// Resolves a seek to `position`, if that is what the last job has done.
+    /// Takes the result of a seek to `position`, if that is what the last job has done.
     pub(super) fn take_seek(
         &mut self,
         call: CallId,
@@ -214,7 +218,7 @@ impl Cursor {
         }
     }
 
-    /// The error with which the job of a call failed that reads nothing and has no outcome.
+    /// Takes the error of the job of a [`Release`](Request::Release) request, which has no outcome.
     pub(super) fn take_failure(&mut self, call: CallId) -> io::Result<()> {
         match self.read_end.take_if(|(to, _)| *to == Some(call)) {
             Some((_, Err(error))) => Err(error),
@@ -222,29 +226,30 @@ impl Cursor {
         }
     }
 
-    /// Keeps the error of the last write for the next flush, if its call has not had it.
+    /// Stores the error of the last write for the next flush, if its call has not taken it.
     pub(super) fn store_write_error(&mut self) {
         if matches!(self.outcome, Some((_, CallOutcome::Written(Err(_))))) {
             self.discard_outcome();
         }
     }
 
-    /// Discards the outcome of the last operation: no call takes it. The error of a write is kept
-    /// for the next flush.
+    /// Discards the outcome of the last operation. The error of a write is stored for the next
+    /// flush.
     pub(super) fn discard_outcome(&mut self) {
         if let Some((_, CallOutcome::Written(Err(error)))) = self.outcome.take() {
             self.open.changes.store_write_error(error);
         }
     }
 
-    /// The end of a file, and its error, are looked for again; those of a stream were its last word.
+    /// Discards how the last read ended, so that the next one tries again. For a stream it is kept,
+    /// because the OS may report it only once.
     fn clear_read_end(&mut self) {
         self.read_end.take_if(|(to, _)| to.is_some());
     }
 
     fn reserve_buf(&mut self, len: usize) {
         if self.buf.len() < len {
-            // In two steps, so that there are never two buffers.
+            // In two steps, so that two buffers never exist at once.
             self.buf = Vec::new();
             self.buf = vec![0; len];
         }
@@ -252,7 +257,8 @@ impl Cursor {
 
     fn note_read(&mut self, to: Option<CallId>, n: usize) {
         if n == 0 {
-            // Files are often kept open at their end. A growing one gets its memory again.
+            // Files often stay open at their end, so free the buffer. A read of new data allocates
+            // it again.
             self.buf = Vec::new();
             self.read_end = Some((to, Ok(())));
         }
@@ -260,7 +266,7 @@ impl Cursor {
     }
 }
 
-/// For jobs.
+/// Called by jobs.
 impl Operate for Cursor {
     fn operate(&mut self) {
         let Some((call, request)) = self.request else {
@@ -303,19 +309,20 @@ impl Operate for Cursor {
 }
 
 impl Cursor {
-    /// Looks whether the contents were changed behind the cursor. What was read ahead, and how the
-    /// last read ended, are of the time before.
+    /// Discards data that was read ahead, and how the last read ended, if the contents were changed
+    /// since by an operation at an offset.
     fn refresh(&mut self) {
         let stamp = self.open.changes.settled_stamp();
         if stamp != self.stamp {
             self.stamp = stamp;
-            // What cannot be given back came from a stream, and is as good as ever.
+            // Data of a stream stays: it cannot be read again, and is not changed by such
+            // operations.
             let _not_seekable = self.discard_read_ahead();
             self.clear_read_end();
         }
     }
 
-    /// Reads, for a call that wants `len` bytes.
+    /// Reads for a call that asks for `len` bytes.
     fn read(&mut self, call: CallId, len: usize) {
         if self.is_ahead() {
             return;
@@ -336,10 +343,10 @@ impl Cursor {
         }
     }
 
-    /// Writes what was put down.
+    /// Writes the data in `write_buf`.
     fn write(&mut self) -> io::Result<usize> {
         match self.discard_read_ahead() {
-            // The two directions of a terminal have nothing to do with each other.
+            // The two directions of a terminal are independent, so unread data does not matter.
             Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
             _ => Ok(retry_on_intr(|| write(&self.open.file, &self.write_buf))?),
         }
@@ -350,24 +357,24 @@ impl Cursor {
         (&self.open.file).seek(position)
     }
 
-    /// Puts the OS's cursor back to where the user is. The next read reads anew.
+    /// Moves the cursor of the OS back to the position of the user, and discards the unread data.
     fn discard_read_ahead(&mut self) -> io::Result<()> {
         if self.unread.is_empty() {
             return Ok(());
         }
-        let back = i64::try_from(self.unread.len()).expect("a chunk is not as long as that");
+        let back = i64::try_from(self.unread.len()).expect("a chunk is shorter than that");
         (&self.open.file).seek(SeekFrom::Current(-back))?;
         self.unread = 0..0;
         Ok(())
     }
 
-    /// Another owner is to have the OS's cursor, and no more of this one.
+    /// Prepares the cursor of the OS for a new owner, which replaces this one.
     fn release(&mut self) {
         let _not_seekable = self.discard_read_ahead();
         self.unread = 0..0;
     }
 
-    /// Another owner is to have the OS's cursor too.
+    /// Prepares the cursor of the OS for a second owner.
     pub(super) fn stop_reading_ahead(&mut self) {
         let _not_seekable = self.discard_read_ahead();
         self.reads_ahead = false;

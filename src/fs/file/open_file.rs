@@ -1,4 +1,4 @@
-//! What the jobs of an open file share.
+//! The state that the jobs of an open file share.
 
 use std::sync::{Mutex, OnceLock};
 
@@ -7,12 +7,12 @@ use super::cursor::Cursor;
 use crate::fs::in_flight::{self, Operate};
 use crate::page_cache::Suitability;
 
-/// What the jobs of a file share. The last of them closes it.
+/// The state that the jobs of a file share. The last owner closes the file.
 #[derive(Debug)]
 pub(super) struct OpenFile {
     pub(super) file: std::fs::File,
     is_regular: OnceLock<bool>,
-    /// Whether it is worth an attempt to read it without a worker.
+    /// Whether reads on the loop are tried.
     suitability: Suitability,
     pub(super) changes: Changes,
 }
@@ -27,7 +27,7 @@ impl OpenFile {
         }
     }
 
-    /// One that was found to be a regular file.
+    /// For a file that is known to be regular.
     pub(super) fn new_regular(file: std::fs::File, suitability: Suitability) -> Self {
         OpenFile {
             file,
@@ -37,13 +37,13 @@ impl OpenFile {
         }
     }
 
-    /// What need not wait is read from it by this, on the loop.
+    /// Returns what reads on the loop need.
     pub(super) fn as_cached(&self) -> (&std::fs::File, &Suitability) {
         (&self.file, &self.suitability)
     }
 
-    /// Whether it has contents of its own, which stay the same until somebody changes them, and a
-    /// cursor that goes back. For workers.
+    /// Returns whether this is a regular file: its contents can be read again, and its cursor can
+    /// seek back. For workers, because it makes a system call.
     pub(super) fn is_regular(&self) -> bool {
         *self.is_regular.get_or_init(|| {
             let metadata = self.file.metadata();
@@ -51,10 +51,12 @@ impl OpenFile {
         })
     }
 
-    /// Ends what dropped futures have left under way, before something else begins. For workers.
+    /// Waits for the operations whose futures were dropped, so that another one can begin. For
+    /// workers.
     pub(super) fn settle(&self, cursor: Option<&Mutex<Cursor>>) {
         if let Some(cursor) = cursor {
-            // Streams may have a read that waits long for data.
+            // The read of a stream may hold the lock while it waits for data, so it is not waited
+            // for.
             let cursor = if self.is_regular() {
                 Some(in_flight::lock(cursor))
             } else {

@@ -1,4 +1,4 @@
-//! Reading and writing at an offset.
+//! Reads and writes at an offset.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,20 +11,27 @@ use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::{CHUNK_MAX, cached};
 
-/// By offset. The cursor stays where it is.
+/// Operations at an offset. They neither use nor move the cursor.
 impl File {
-    /// Reads from `offset` on into `buf`, and returns how much; 0 means that the file ends there, or
-    /// that `buf` is empty.
+    /// Reads bytes at `offset` into `buf`. Returns the number of bytes read.
     ///
-    /// One call reads at most 1 MiB. What is [cached](crate::fs#cached-files) is read at once.
+    /// Returns 0 if `offset` is at or after the end of the file, or if `buf` is empty. One call
+    /// reads at most 1 MiB. Reads on the loop what is [cached](crate::fs#cached-files), and the
+    /// rest on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's; [`NotSeekable`](io::ErrorKind::NotSeekable) for pipes and the like.
+    /// Returns the error of the system call, if no bytes were read:
+    ///
+    /// - [`NotSeekable`](io::ErrorKind::NotSeekable): the file is a pipe, a socket or a terminal;
+    /// - [`IsADirectory`](io::ErrorKind::IsADirectory): it is a directory;
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `offset` is larger than [`i64::MAX`].
+    ///
+    /// The error for a file that is not open for reading (`EBADF`) has no kind of its own.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing.
+    /// Cancel safe: a new call reads the same bytes.
     ///
     /// # Examples
     ///
@@ -64,23 +71,25 @@ impl File {
                     buf[n..][..rest.len()].copy_from_slice(&rest);
                     Ok(n + rest.len())
                 }
-                // The OS, too, tells of an error only where there is nothing else to tell.
+                // As the OS does: a read that has some bytes returns them, and the next one returns
+                // the error.
                 Err(_) if n > 0 => Ok(n),
                 Err(error) => Err(error),
             }
         })
     }
 
-    /// Reads from `offset` on exactly as much as `buf` holds.
+    /// Reads the exact number of bytes that fills `buf`, at `offset`.
     ///
     /// # Errors
     ///
-    /// Those of [`read_at`](File::read_at); [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the
-    /// file ends before that. What is in `buf` then is not specified.
+    /// Returns the errors of [`read_at`](File::read_at), and
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file ends before `buf` is full. The
+    /// contents of `buf` are unspecified then.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing; a new call reads all of it.
+    /// Cancel safe: a new call reads all bytes again.
     #[track_caller]
     pub fn read_exact_at(
         &self,
@@ -103,20 +112,25 @@ impl File {
         })
     }
 
-    /// Reads up to `len` bytes from `offset` on into a buffer that comes back with them, and nothing
-    /// else, in it. An empty one means that the file ends there, or that `len` is 0.
+    /// Reads up to `len` bytes at `offset` into `buf`, and returns `buf`.
     ///
-    /// This copies nothing, and with the last chunk's buffer it allocates nothing either. One call
-    /// reads at most 1 MiB, so a long file leaves the worker to others in between. A capacity of
-    /// just `len` is best.
+    /// The bytes replace the contents of `buf`. It is empty if `offset` is at or after the end of
+    /// the file, or if `len` is 0.
+    ///
+    /// This copies no data between buffers, and if `buf` has a capacity of at least `len`, it
+    /// does not allocate. A capacity of exactly `len` is fastest, because such a buffer need not
+    /// be initialized. One call reads at most 1 MiB, so that other jobs can run on the worker
+    /// between two chunks of a large file.
     ///
     /// # Errors
     ///
-    /// Those of [`read_at`](File::read_at); the buffer is gone then.
+    /// Returns the errors of [`read_at`](File::read_at), and
+    /// [`OutOfMemory`](io::ErrorKind::OutOfMemory) if `buf` cannot grow to `len` bytes. The
+    /// buffer is dropped then.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the buffer.
+    /// Cancel safe: only the buffer is lost.
     ///
     /// # Examples
     ///
@@ -132,7 +146,7 @@ impl File {
     ///     if chunk.is_empty() {
     ///         break;
     ///     }
-    ///     // Here it would be sent.
+    ///     // Send or process the chunk here.
     ///     offset += chunk.len() as u64;
     /// }
     /// assert_eq!(offset, 300_000);
@@ -171,7 +185,7 @@ impl File {
         })
     }
 
-    /// Reads up to `len` bytes from `offset` on, of which `buf` has the first ones already.
+    /// Reads up to `len` bytes at `offset` on a worker. `buf` contains the first of them already.
     async fn read_by_worker(
         &self,
         mut buf: Vec<u8>,
@@ -185,19 +199,29 @@ impl File {
         self.run(Purpose::Read, move |open| work(&open.file)).await
     }
 
-    /// Writes `buf` at `offset`, and returns how much of it was written. A file that ends before
-    /// `offset` has zeros in between. In append mode all goes to the end nevertheless.
+    /// Writes bytes of `buf` at `offset`. Returns the number of bytes written.
     ///
-    /// One call writes at most 1 MiB.
+    /// If `offset` is after the end of the file, the gap is filled with zeros. In append mode the
+    /// bytes are written at the end of the file, whatever `offset` is. One call writes at most 1
+    /// MiB. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's; [`NotSeekable`](io::ErrorKind::NotSeekable) for pipes and the like.
+    /// Returns the error of the system call:
+    ///
+    /// - [`NotSeekable`](io::ErrorKind::NotSeekable): the file is a pipe, a socket or a terminal;
+    /// - [`StorageFull`](io::ErrorKind::StorageFull),
+    ///   [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): there is no space left;
+    /// - [`FileTooLarge`](io::ErrorKind::FileTooLarge): the file would be larger than the file
+    ///   system or the limits of the process allow;
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `offset` is larger than [`i64::MAX`].
+    ///
+    /// The error for a file that is not open for writing (`EBADF`) has no kind of its own.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave it written all the same, and a little later. To do it again does
-    /// no harm, except in append mode.
+    /// Not cancel safe: if the future is dropped, the bytes may be written, now or a little
+    /// later. To write them again is harmless, except in append mode.
     ///
     /// # Examples
     ///
@@ -206,7 +230,7 @@ impl File {
     /// # let dir = tempfile::tempdir()?;
     /// # let path = dir.path().join("greeting");
     /// let file = quintet::fs::File::create(&path).await?;
-    /// // Both at once.
+    /// // Two writes concurrently.
     /// futures::try_join!(file.write_all_at(b"hello, ", 0), file.write_all_at(b"world", 7))?;
     /// assert_eq!(quintet::fs::read(&path).await?, b"hello, world");
     /// # std::io::Result::Ok(())
@@ -228,12 +252,13 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Those of [`write_at`](File::write_at), and [`WriteZero`](io::ErrorKind::WriteZero) if the OS
-    /// takes nothing; some of it may have been written.
+    /// Returns the errors of [`write_at`](File::write_at), and
+    /// [`WriteZero`](io::ErrorKind::WriteZero) if the OS writes no bytes. Some bytes may have been
+    /// written.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave some of it written.
+    /// Not cancel safe: if the future is dropped, some of the bytes may have been written.
     #[track_caller]
     pub fn write_all_at(
         &self,
@@ -257,17 +282,18 @@ impl File {
     }
 }
 
-/// Reads from `offset` on up to `len` bytes, of which `buf` has the first ones already, and not all.
+/// Reads up to `len` bytes at `offset`. `buf` contains the first of them already, but not all.
 fn fill_at(file: &std::fs::File, buf: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
     let front = buf.len();
     match fill_rest_at(file, buf, len, offset + front as u64) {
-        // The OS, too, tells of an error only where there is nothing else to tell.
+        // As the OS does: a read that has some bytes returns them, and the next one returns the
+        // error.
         Err(_) if front > 0 => Ok(()),
         result => result,
     }
 }
 
-/// Reads at `offset` until `buf` has `len` bytes. After an error it has what it had.
+/// Reads once at `offset`, until `buf` has at most `len` bytes. After an error `buf` is unchanged.
 fn fill_rest_at(
     file: &std::fs::File,
     buf: &mut Vec<u8>,
@@ -277,7 +303,7 @@ fn fill_rest_at(
     let front = buf.len();
     buf.try_reserve_exact(len - front)?;
     if buf.capacity() == len {
-        // The OS may use all that there is, so it need not be cleared first.
+        // The OS may fill the whole capacity, so it need not be initialized first.
         retry_on_intr(|| pread(file, spare_capacity(buf), offset))?;
     } else {
         buf.resize(len, 0);
@@ -295,8 +321,8 @@ mod tests {
     use super::fill_at;
 
     #[test]
-    fn an_error_is_told_only_where_nothing_was_read() {
-        // It cannot be read, which an error tells.
+    fn an_error_is_returned_only_if_no_bytes_were_read() {
+        // It is not open for reading.
         let file = File::options().write(true).open("/dev/null").unwrap();
         for capacity in [10, 11] {
             let mut buf = Vec::with_capacity(capacity);

@@ -1,4 +1,4 @@
-//! The jobs of an open file: they begin after what dropped futures have left under way.
+//! The jobs of an open file. They begin after the end of operations whose futures were dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::fs::in_flight;
 use crate::fs::job::{self, FutureRef};
 
 impl File {
-    /// Runs `f` on a worker, after what dropped futures have left under way.
+    /// Runs `f` on a worker, after the end of operations whose futures were dropped.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         purpose: Purpose,
@@ -27,12 +27,12 @@ impl File {
         };
         match purpose {
             Purpose::Read if is_settled => job::read(work).await,
-            // It may carry out what a dropped future has asked for.
+            // `settle` may carry out a write whose future was dropped, so a shutdown must wait.
             _ => job::run(work).await,
         }
     }
 
-    /// Runs `sync` on a worker, and reports an error that was kept.
+    /// Runs `sync` on a worker, and then returns a stored write error, if there is one.
     pub(super) async fn sync(&self, sync: fn(&std::fs::File) -> io::Result<()>) -> io::Result<()> {
         let cursor = self.cursor.share();
         self.run(Purpose::Change, move |open| {
@@ -48,7 +48,7 @@ impl File {
         self.open.changes.take_write_error()
     }
 
-    /// Runs `f`, which changes something, on a worker. Other changes may run at the same time.
+    /// Runs `f`, which changes the file, on a worker. Other changes can run concurrently.
     async fn change<T: Send + 'static>(
         &self,
         f: impl FnOnce(&Arc<OpenFile>, &FutureRef) -> io::Result<T> + Send + 'static,
@@ -66,7 +66,7 @@ impl File {
         Ok(result)
     }
 
-    /// The same for `f` that changes the contents.
+    /// As [`change`](File::change), for an `f` that changes the contents.
     pub(super) async fn change_contents<T: Send + 'static>(
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
@@ -78,7 +78,7 @@ impl File {
         self.change(change).await?.take()
     }
 
-    /// The same for `f` that changes something else.
+    /// As [`change`](File::change), for an `f` that changes the metadata.
     pub(super) async fn change_metadata(
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Reading, writing and seeking by the cursor.
+//! Reads, writes and seeks at the cursor.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, SeekFrom};
@@ -13,21 +13,31 @@ use crate::blocking::{Purpose, called_here};
 use crate::coop;
 use crate::fs::in_flight;
 
-/// By the cursor.
+/// Operations at the cursor.
 impl File {
-    /// Reads what is there, at least one byte; 0 means that the file ends here, or that `buf` is
-    /// empty. A file that has grown since can be read on.
+    /// Reads bytes at the cursor into `buf`, and moves the cursor. Returns the number of bytes
+    /// read.
+    ///
+    /// Returns 0 at the end of the file, or if `buf` is empty. If the file grows later, further
+    /// reads return the new bytes. Runs on a worker, unless the bytes have been read ahead or are
+    /// [cached](crate::fs#cached-files).
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call:
+    ///
+    /// - [`IsADirectory`](io::ErrorKind::IsADirectory): the file is a directory;
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): the file was opened with `O_NONBLOCK` and is
+    ///   not ready.
+    ///
+    /// The error for a file that is not open for reading (`EBADF`) has no kind of its own.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no data: what it has read is there for the next read, and the
-    /// position is the one before. If it came to the end of a pipe, a terminal or the like, or to an
-    /// error of one, the next read returns that, as the OS may not say it twice. In a regular file
-    /// the next one looks again.
+    /// Cancel safe: no data is lost. The next read returns the bytes that were read, and until
+    /// then the position is the one before. If the dropped read has reached the end of a pipe, a
+    /// terminal or a device, or an error of one, the next read returns that, because the OS may
+    /// report it only once. In a regular file the next read tries again.
     ///
     /// # Examples
     ///
@@ -48,15 +58,17 @@ impl File {
         })
     }
 
-    /// Reads exactly as much as `buf` holds.
+    /// Reads the exact number of bytes that fills `buf`.
     ///
     /// # Errors
     ///
-    /// The OS's; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file ends before that.
+    /// Returns the errors of [`read`](File::read), and
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file ends before `buf` is full. The
+    /// contents of `buf` are unspecified then.
     ///
     /// # Cancel safety
     ///
-    /// None: what was read is lost with the future.
+    /// Not cancel safe: the bytes that were read into `buf` are lost with the future.
     #[track_caller]
     pub fn read_exact(&mut self, mut buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
@@ -74,17 +86,30 @@ impl File {
         })
     }
 
-    /// Writes as much of `buf` as the OS takes, at most 1 MiB, and returns how much.
+    /// Writes bytes of `buf` at the cursor, at most 1 MiB, and moves the cursor. Returns the
+    /// number of bytes written.
+    ///
+    /// Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call:
+    ///
+    /// - [`StorageFull`](io::ErrorKind::StorageFull),
+    ///   [`QuotaExceeded`](io::ErrorKind::QuotaExceeded): there is no space left;
+    /// - [`FileTooLarge`](io::ErrorKind::FileTooLarge): the file would be larger than the file
+    ///   system or the limits of the process allow;
+    /// - [`BrokenPipe`](io::ErrorKind::BrokenPipe): the file is a pipe without readers;
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): the file was opened with `O_NONBLOCK` and is
+    ///   not ready.
+    ///
+    /// The error for a file that is not open for writing (`EBADF`) has no kind of its own.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take the write back: `buf` is written, or a part of it, before
-    /// the next operation begins. (Only where the write still waited for an earlier operation it is
-    /// not.) To write the same again writes it a second time. If the write fails, the next
+    /// Not cancel safe: if the future is dropped, `buf` or a part of it is still written before the
+    /// next operation begins, unless the write still waited for an earlier operation. Writing the
+    /// same bytes again writes them twice. If the dropped write fails, the next
     /// [`flush`](File::flush) returns the error.
     #[track_caller]
     pub fn write(&mut self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
@@ -94,15 +119,16 @@ impl File {
         })
     }
 
-    /// Writes all of `buf`.
+    /// Writes all of `buf` at the cursor.
     ///
     /// # Errors
     ///
-    /// The OS's; [`WriteZero`](io::ErrorKind::WriteZero) if it takes nothing.
+    /// Returns the errors of [`write`](File::write), and [`WriteZero`](io::ErrorKind::WriteZero) if
+    /// the OS writes no bytes. Some bytes may have been written.
     ///
     /// # Cancel safety
     ///
-    /// None: how much was written is lost with the future.
+    /// Not cancel safe: if the future is dropped, it is not known how many bytes were written.
     #[track_caller]
     pub fn write_all(&mut self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         called_here(async move {
@@ -120,17 +146,19 @@ impl File {
         })
     }
 
-    /// Waits for a write that is under way because its future was dropped. There is nothing else to
-    /// flush; for the disk, see [`sync_all`](File::sync_all).
+    /// Waits for the end of a write whose future was dropped.
+    ///
+    /// Writes are not buffered, so there is nothing else to flush. To wait until the contents are
+    /// on the disk, use [`sync_all`](File::sync_all).
     ///
     /// # Errors
     ///
-    /// The first error of a write whose future was dropped, if neither this nor
-    /// [`sync_all`](File::sync_all) or [`sync_data`](File::sync_data) has returned it.
+    /// Returns the first error of a write whose future was dropped, unless an earlier call of this,
+    /// of [`sync_all`](File::sync_all) or of [`sync_data`](File::sync_data) has returned it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing.
+    /// Cancel safe.
     ///
     /// # Examples
     ///
@@ -143,7 +171,7 @@ impl File {
     /// # let path = dir.path().join("log");
     /// let mut log = quintet::fs::File::create(&path).await?;
     /// if timeout(Duration::ZERO, log.write_all(b"started\n")).await.is_err() {
-    ///     // The disk takes its time. The line is written all the same, and this says if it is not.
+    ///     // The dropped write is still carried out. This returns its error, if there is one.
     ///     log.flush().await?;
     /// }
     /// assert_eq!(quintet::fs::read(&path).await?, b"started\n");
@@ -155,18 +183,21 @@ impl File {
         called_here(async move { poll_fn(|cx| self.poll_flush_cursor(cx)).await })
     }
 
-    /// Moves the cursor, and returns where it is then, from the start of the file.
+    /// Moves the cursor. Returns its new position, from the start of the file. Runs on a worker.
     ///
     /// # Errors
     ///
-    /// The OS's: [`InvalidInput`](io::ErrorKind::InvalidInput) before the start,
-    /// [`NotSeekable`](io::ErrorKind::NotSeekable) for pipes and the like.
+    /// Returns the error of the system call:
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): the position is negative, or larger than
+    ///   [`i64::MAX`];
+    /// - [`NotSeekable`](io::ErrorKind::NotSeekable): the file is a pipe, a socket or a terminal.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take the seek back: the cursor moves before the next operation
-    /// begins, unless the seek still waited for an earlier one. A second relative seek then starts
-    /// from there.
+    /// Not cancel safe: if the future is dropped, the cursor still moves before the next operation
+    /// begins, unless the seek still waited for an earlier operation. A second relative seek then
+    /// starts from the new position.
     #[track_caller]
     pub fn seek(&mut self, position: SeekFrom) -> impl Future<Output = io::Result<u64>> {
         called_here(async move {
@@ -228,7 +259,7 @@ impl File {
     }
 
     fn poll_flush_cursor(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Not for a read that is under way: it may wait long for data.
+        // Does not wait for the end of a read, which may wait for data.
         if self.is_writing {
             let mut cursor = ready!(self.cursor.poll_lock(cx))?;
             cursor.discard_outcome();
@@ -262,7 +293,7 @@ impl File {
         }
     }
 
-    /// Puts the OS's cursor where the user's is.
+    /// Moves the cursor of the OS back to the position of the user.
     pub(super) fn poll_release(
         &mut self,
         cx: &mut Context<'_>,
@@ -282,14 +313,15 @@ impl File {
     }
 }
 
-/// What was copied here counts; the trip to the worker has been counted as such.
+/// Charges the bytes that were copied here. The end of the job has been charged.
 fn charge(result: &io::Result<usize>) {
     if let Ok(n) = result {
         coop::charge(*n);
     }
 }
 
-/// The traits' callers wait when they see `WouldBlock`, and would never be woken.
+/// Replaces `WouldBlock`: a caller of the traits that sees it would wait for a wake that never
+/// comes.
 fn without_would_block<T>(poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
     poll.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => io::Error::other(format!(
@@ -334,7 +366,7 @@ impl AsyncWrite for File {
         without_would_block(self.poll_flush_cursor(cx))
     }
 
-    /// The same as flushing: a file is closed when it is dropped.
+    /// As [`poll_flush`](AsyncWrite::poll_flush): a file is closed when it is dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_flush(cx)
     }

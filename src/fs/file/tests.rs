@@ -1,4 +1,4 @@
-//! Operations by offset whose future was dropped.
+//! Operations at an offset whose future was dropped.
 
 use std::io::SeekFrom;
 use std::os::unix::fs::FileExt;
@@ -9,13 +9,13 @@ use futures::poll;
 
 use super::File;
 
-/// Begins a change by offset on a worker, and drops its future. It ends when the other end is
-/// dropped.
+/// Begins a write at `offset` on a worker, and drops its future. The write ends when the sender
+/// that this returns is dropped.
 async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<()> {
     let (begun, has_begun) = futures::channel::oneshot::channel();
     let (release, held) = mpsc::channel::<()>();
     let mut change = Box::pin(file.change_contents(move |file| {
-        begun.send(()).expect("it is awaited");
+        begun.send(()).expect("the test waits");
         let _released = held.recv();
         file.write_at(data, offset)
     }));
@@ -25,14 +25,14 @@ async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<
 }
 
 #[test]
-fn what_is_called_after_an_abandoned_change_begins_after_it() {
+fn operations_begin_after_the_end_of_an_abandoned_change() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     std::fs::write(&path, "0123456789").unwrap();
     crate::block_on(async {
         let mut options = File::options();
         let mut file = options.read(true).write(true).open(&path).await.unwrap();
-        // What was read ahead is not what is read after it.
+        // Data that was read ahead is not returned after the change.
         file.read_exact(&mut [0; 2]).await.unwrap();
         let release = abandon(&file, b"ab", 2).await;
         let mut buf = [0; 2];
