@@ -248,12 +248,9 @@ pub(crate) fn is_polled_unref() -> bool {
 
 /// Notes what the task that is being polled waits for, for those who ask what everybody waits for.
 /// To be called by a leaf future that is about to answer `Pending`.
+#[inline]
 pub(crate) fn waits_for(what: Note) {
-    with(|event_loop| {
-        if let Some(key) = ready::polled_task(event_loop.id()) {
-            event_loop.tasks.note(key, what);
-        }
-    });
+    ready::set_note(what);
 }
 
 /// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and

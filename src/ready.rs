@@ -55,6 +55,8 @@ struct Home {
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
     /// The task that is being polled.
     polled: Cell<Polled>,
+    /// What that task waits for, in words.
+    note: Cell<Option<&'static &'static str>>,
     /// The id of the task whose future or output is being dropped, or zero.
     acting: Cell<u64>,
     /// Whether a loop stands still under what this thread is doing: see [`absent`].
@@ -101,6 +103,7 @@ thread_local! {
             queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
             deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
             polled: Cell::new(Polled::NONE),
+            note: Cell::new(None),
             acting: Cell::new(0),
             is_absent: Cell::new(false),
         }
@@ -113,6 +116,7 @@ pub(crate) struct Outer {
     running: u32,
     queue: VecDeque<Key>,
     polled: Polled,
+    note: Option<&'static &'static str>,
     acting: u64,
 }
 
@@ -122,6 +126,7 @@ pub(crate) fn start(id: LoopId, queue: VecDeque<Key>) -> Outer {
         running: home.running.replace(id.0),
         queue: home.queue.replace(queue),
         polled: home.polled.replace(Polled::NONE),
+        note: home.note.take(),
         acting: home.acting.replace(0),
     })
 }
@@ -131,6 +136,7 @@ pub(crate) fn stop(outer: Outer) -> VecDeque<Key> {
     HOME.with(|home| {
         home.running.set(outer.running);
         home.polled.set(outer.polled);
+        home.note.set(outer.note);
         home.acting.set(outer.acting);
         home.queue.replace(outer.queue)
     })
@@ -261,11 +267,26 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
         waker_data: waker.data(),
         waker_vtable: waker.vtable(),
     };
-    HOME.with(|home| home.polled.set(polled));
+    HOME.with(|home| {
+        home.polled.set(polled);
+        home.note.set(None);
+    });
     let result = poll();
     // No task is polled within another's poll, unless it is another loop's: see `start`.
     HOME.with(|home| home.polled.set(Polled::NONE));
     result
+}
+
+/// Notes what the task that is being polled waits for.
+#[inline]
+pub(crate) fn set_note(what: &'static &'static str) {
+    HOME.with(|home| home.note.set(Some(what)));
+}
+
+/// Returns what the task that is being polled, or that was polled last, has noted.
+#[inline]
+pub(crate) fn note() -> Option<&'static &'static str> {
+    HOME.with(|home| home.note.get())
 }
 
 /// Calls `f`, which drops something of the task with this id while that is not being polled.

@@ -410,7 +410,6 @@ impl Task {
     #[inline]
     fn begin_poll(&mut self) {
         self.polls = self.polls.wrapping_add(1);
-        self.note = None;
     }
 
     fn identity(&self) -> Identity {

@@ -36,6 +36,7 @@ impl Root<'_> {
                 panics::contain(|| self.future.as_mut().poll(&mut cx))
             })
         });
+        tasks.keep_note(key);
         self.result = match polled {
             Ok(Poll::Pending) => None,
             Ok(Poll::Ready(())) => Some(Ok(())),

@@ -28,6 +28,7 @@ impl Tasks {
         };
         task.work = Some(body.work);
         task.waker = Some(body.waker);
+        task.note = ready::note();
         if finished {
             self.finish(slots, key);
         }

@@ -163,10 +163,10 @@ impl Tasks {
         }
     }
 
-    /// Notes what the task that is being polled waits for.
-    pub(crate) fn note(&self, key: Key, what: Note) {
-        if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.note = Some(what);
+    /// Keeps what the root has noted in its poll.
+    pub(crate) fn keep_note(&self, root: Key) {
+        if let Some(task) = self.slots.borrow_mut().get_mut(root) {
+            task.note = ready::note();
         }
     }
 
@@ -207,6 +207,7 @@ impl Task {
             Joiner::Awaited(waiter) => waiter.owner(),
             Joiner::Held | Joiner::Returned(_) => None,
         };
+        let note = if is_running { ready::note() } else { self.note };
         TaskInfo {
             key,
             identity: self.identity(),
@@ -218,7 +219,7 @@ impl Task {
             is_ref: self.header.is_ref(),
             is_ready: self.header.is_queued(),
             is_running,
-            note: self.note.copied(),
+            note: note.copied(),
             joiner,
         }
     }
