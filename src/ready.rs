@@ -94,6 +94,11 @@ impl Polled {
         waker_data: ptr::null(),
         waker_vtable: ptr::null(),
     };
+
+    #[inline]
+    fn is_waker(&self, waker: &Waker) -> bool {
+        self.waker_data == waker.data() && ptr::eq(self.waker_vtable, waker.vtable())
+    }
 }
 
 thread_local! {
@@ -311,10 +316,21 @@ pub(crate) fn polled_by(id: LoopId, waker: &Waker) -> (Key, bool) {
         if !home.is_running(id) {
             return (Key::DANGLING, false);
         }
-        let is_own =
-            polled.waker_data == waker.data() && ptr::eq(polled.waker_vtable, waker.vtable());
-        (polled.key, is_own)
+        (polled.key, polled.is_waker(waker))
     })
+}
+
+/// Returns whether `waker` is the own waker of the task that this thread polls: cloning and
+/// dropping it runs no users' code.
+#[inline]
+pub(crate) fn is_polled_with(waker: &Waker) -> bool {
+    HOME.with(|home| home.polled.get().is_waker(waker))
+}
+
+/// Returns whether `waker` is the waker of a task of any loop. Says no while no task is polled.
+#[inline]
+pub(crate) fn is_task_waker(waker: &Waker) -> bool {
+    HOME.with(|home| ptr::eq(home.polled.get().waker_vtable, waker.vtable()))
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use super::lock;
-use super::wait_list::{LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
-use crate::coop;
+use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 
 /// Tells one task, or all, that something has happened.
 ///
@@ -33,15 +33,16 @@ use crate::coop;
 /// ```
 pub struct Notify {
     state: Mutex<NotifyState>,
+    /// How often all waiters were notified, which reaches futures that are not queued yet. It
+    /// changes under the lock.
+    rounds: AtomicU64,
 }
 
 struct NotifyState {
     /// Their notes say what they were called by.
     waiters: WaitList<NotifyKind>,
-    /// Whether a notification is kept.
-    is_kept: bool,
-    /// How often all were notified: who was there before is told even if not in line yet.
-    rounds: u64,
+    /// Whether a notification is stored.
+    is_stored: bool,
 }
 
 /// What a waiter was called by.
@@ -66,9 +67,9 @@ impl Notify {
         Notify {
             state: Mutex::new(NotifyState {
                 waiters: WaitList::new(),
-                is_kept: false,
-                rounds: 0,
+                is_stored: false,
             }),
+            rounds: AtomicU64::new(0),
         }
     }
 
@@ -84,7 +85,7 @@ impl Notify {
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
-            wait: Notification::new(self),
+            wait: NotifiedWait::new(self),
         }
     }
 
@@ -92,7 +93,7 @@ impl Notify {
     /// [`notified`](Notify::notified).
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified {
-            wait: Notification::new(&self),
+            wait: NotifiedWait::new(&self),
             notify: self,
         }
     }
@@ -111,7 +112,7 @@ impl Notify {
     pub fn notify_waiters(&self) {
         let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
-        state.rounds += 1;
+        self.rounds.fetch_add(1, Ordering::Release);
         state.waiters.notify_all(&mut wakes);
         drop(state);
         wakes.wake();
@@ -121,6 +122,19 @@ impl Notify {
         let mut wakes = WakeList::default();
         lock(&self.state).notify(kind, &mut wakes);
         wakes.wake();
+    }
+
+    /// Removes a waiter, and passes the notification on that it has not consumed.
+    fn cancel(&self, key: WaitKey) {
+        let mut wakes = WakeList::default();
+        let mut state = lock(&self.state);
+        let Cancelled { note, waker } = state.waiters.remove(key);
+        if note != NotifyKind::All {
+            state.notify(note, &mut wakes);
+        }
+        drop(state);
+        wakes.wake();
+        drop(waker);
     }
 }
 
@@ -146,7 +160,7 @@ impl NotifyState {
             self.waiters.first()
         };
         match note {
-            None => self.is_kept = true,
+            None => self.is_stored = true,
             Some(note) => {
                 *note = kind;
                 if is_last {
@@ -159,60 +173,74 @@ impl NotifyState {
     }
 }
 
-/// The part of the futures that does not know who keeps the [`Notify`].
+/// The part that both futures share: the wait for a notification.
 #[derive(Debug)]
-struct Notification {
-    /// The rounds at its making.
+struct NotifiedWait {
+    /// The number of rounds when it was created.
     rounds: u64,
     state: NotifiedState,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum NotifiedState {
-    /// Until it is first polled or enabled.
+    /// Neither polled nor enabled.
     New,
-    /// In line, or called and not polled since.
+    /// Queued; or notified, and not polled since.
     Waiting(WaitKey),
     Done,
 }
 
-impl Notification {
+impl NotifiedWait {
+    #[inline]
     fn new(notify: &Notify) -> Self {
-        Notification {
-            rounds: lock(&notify.state).rounds,
+        NotifiedWait {
+            rounds: notify.rounds.load(Ordering::Acquire),
             state: NotifiedState::New,
         }
     }
 
-    /// Whether it has been notified. If not, it stands in line.
-    fn has_come(&mut self, state: &mut NotifyState) -> bool {
-        match self.state {
-            // `notify_waiters` has reached it, so a notification that is kept is for another.
-            NotifiedState::New if state.rounds != self.rounds => {}
-            NotifiedState::New if state.is_kept => state.is_kept = false,
+    /// Returns whether it has been notified. If not, it is queued, with `waker` if that is given.
+    #[inline]
+    fn check(
+        &mut self,
+        notify: &Notify,
+        state: &mut NotifyState,
+        waker: Option<&mut PollWaker<'_>>,
+    ) -> LeafPoll<()> {
+        match &self.state {
+            // `notify_waiters` has reached it, so a stored notification is for another.
+            NotifiedState::New if notify.rounds.load(Ordering::Relaxed) != self.rounds => {}
+            NotifiedState::New if state.is_stored => state.is_stored = false,
             NotifiedState::New => {
-                self.state = NotifiedState::Waiting(state.waiters.push(NotifyKind::All, None));
-                return false;
+                let clone = waker.and_then(PollWaker::take_clone);
+                let is_registered = clone.is_some();
+                self.state = NotifiedState::Waiting(state.waiters.push(NotifyKind::All, clone));
+                return LeafPoll::waiting(is_registered);
             }
-            NotifiedState::Waiting(key) if state.waiters.is_notified(key) => {
-                // Its waker is with those that were woken.
-                state.waiters.remove(key);
+            NotifiedState::Waiting(key) if !state.waiters.is_notified(key) => {
+                return LeafPoll::waiting(
+                    waker.is_none_or(|waker| state.waiters.update_waker(key, waker)),
+                );
             }
-            NotifiedState::Waiting(_) => return false,
-            NotifiedState::Done => {}
+            NotifiedState::Waiting(_) | NotifiedState::Done => {}
         }
-        self.state = NotifiedState::Done;
-        true
+        if let NotifiedState::Waiting(key) = mem::replace(&mut self.state, NotifiedState::Done) {
+            // Its waker is gone: it was woken.
+            state.waiters.remove(key);
+        }
+        LeafPoll::Ready(())
     }
 
-    /// Stands in line, or sets the notification aside that is kept, for a future whose task has
-    /// spent its budget. The future comes for it like any that is called.
+    /// Queues a future whose task has spent its budget, or sets a stored notification aside for it.
+    /// The future fetches that like one that was notified.
     #[cold]
-    fn enqueue(&mut self, state: &mut NotifyState) {
-        if !matches!(self.state, NotifiedState::New) || state.rounds != self.rounds {
+    fn enqueue(&mut self, notify: &Notify) {
+        let mut state = lock(&notify.state);
+        let is_reached = notify.rounds.load(Ordering::Relaxed) != self.rounds;
+        if is_reached || !matches!(self.state, NotifiedState::New) {
             return;
         }
-        self.state = NotifiedState::Waiting(if mem::take(&mut state.is_kept) {
+        self.state = NotifiedState::Waiting(if mem::take(&mut state.is_stored) {
             state.waiters.push_notified(NotifyKind::First)
         } else {
             state.waiters.push(NotifyKind::All, None)
@@ -220,45 +248,27 @@ impl Notification {
     }
 
     fn enable(&mut self, notify: &Notify) -> bool {
-        self.has_come(&mut lock(&notify.state))
+        let checked = self.check(notify, &mut lock(&notify.state), None);
+        matches!(checked, LeafPoll::Ready(()))
     }
 
+    #[inline]
     fn poll(&mut self, notify: &Notify, cx: &Context<'_>) -> Poll<()> {
-        if !coop::has_budget() {
-            self.enqueue(&mut lock(&notify.state));
-        }
-        poll_leaf(cx, &"a notification (Notify)", |waker| {
-            self.attempt(&mut lock(&notify.state), waker)
-        })
+        poll_leaf(
+            cx,
+            &"a notification (Notify)",
+            self,
+            |wait| wait.enqueue(notify),
+            |wait, waker| wait.check(notify, &mut lock(&notify.state), Some(waker)),
+        )
     }
 
-    fn attempt(&mut self, state: &mut NotifyState, waker: &mut PollWaker<'_>) -> LeafPoll<()> {
-        if self.has_come(state) {
-            return LeafPoll::Ready(());
-        }
-        let NotifiedState::Waiting(key) = self.state else {
-            unreachable!("who is not notified stands in line");
-        };
-        LeafPoll::waiting(state.waiters.update_waker(key, waker))
-    }
-
-    /// Gives up. What it was called by is passed on.
+    /// Stops waiting. A notification that it has not consumed is passed on.
+    #[inline]
     fn cancel(&mut self, notify: &Notify) {
-        let NotifiedState::Waiting(key) = self.state else {
-            return;
-        };
-        self.state = NotifiedState::Done;
-        let mut wakes = WakeList::default();
-        let mut state = lock(&notify.state);
-        let cancelled = state.waiters.remove(key);
-        if let Some(kind) = cancelled.as_ref().map(|cancelled| cancelled.note)
-            && kind != NotifyKind::All
-        {
-            state.notify(kind, &mut wakes);
+        if let NotifiedState::Waiting(key) = mem::replace(&mut self.state, NotifiedState::Done) {
+            notify.cancel(key);
         }
-        drop(state);
-        wakes.wake();
-        drop(cancelled);
     }
 }
 
@@ -267,7 +277,7 @@ impl Notification {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    wait: Notification,
+    wait: NotifiedWait,
 }
 
 impl Notified<'_> {
@@ -315,7 +325,7 @@ impl Drop for Notified<'_> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct OwnedNotified {
     notify: Arc<Notify>,
-    wait: Notification,
+    wait: NotifiedWait,
 }
 
 impl OwnedNotified {

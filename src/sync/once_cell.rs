@@ -152,7 +152,7 @@ impl<T> OnceCell<T> {
     /// Fills the cell, for who holds the permit, and tells those who wait.
     fn fill(&self, value: T, held: HeldPermits<'_>) -> &T {
         let value = self.value.get_or_init(|| value);
-        self.semaphore.close();
+        self.semaphore.close().wake();
         drop(held);
         value
     }

@@ -14,21 +14,23 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use self::error::{RecvError, TryRecvError};
 use super::blocking::block_on;
 use super::lock;
-use super::wait_list::{LeafPoll, WakeList, poll_leaf};
+use super::wait_list::{LeafPoll, PollWaker, poll_leaf, wake};
 
 /// Returns the two ends of a channel for a single message.
+#[inline]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
         state: Mutex::new(OneshotState {
             message: None,
-            is_sender_gone: false,
+            has_ended: false,
             is_closed: false,
             sender: None,
             receiver: None,
@@ -49,56 +51,90 @@ struct Channel<T> {
 
 struct OneshotState<T> {
     message: Option<T>,
-    /// Whether the sender has sent or been dropped.
-    is_sender_gone: bool,
+    /// Whether nothing more can be sent: the sender is gone, or the channel is closed.
+    has_ended: bool,
     /// Whether the receiver has closed the channel or been dropped.
     is_closed: bool,
-    /// Who waits for the receiver to be closed.
+    /// The task that waits for the receiver to be closed.
     sender: Option<Waker>,
-    /// Who waits for the message.
+    /// The task that waits for the message.
     receiver: Option<Waker>,
 }
 
 impl<T> OneshotState<T> {
-    /// The message; or why there is none.
+    /// Returns the message, or why there is none.
+    #[inline]
     fn try_recv(&mut self) -> Result<T, TryRecvError> {
         match self.message.take() {
             Some(message) => Ok(message),
-            None if self.is_sender_gone || self.is_closed => Err(TryRecvError::Closed),
+            None if self.has_ended => Err(TryRecvError::Closed),
             None => Err(TryRecvError::Empty),
         }
     }
 }
 
+/// Registers the waker of the receiver, unless no message will come.
+#[inline(never)]
+fn wait<T>(
+    mut state: MutexGuard<'_, OneshotState<T>>,
+    waker: &mut PollWaker<'_>,
+) -> LeafPoll<RecvError> {
+    if state.has_ended {
+        return LeafPoll::Ready(RecvError::new());
+    }
+    LeafPoll::waiting(waker.register(&mut state.receiver))
+}
+
 impl<T> Channel<T> {
-    /// Ends the sender, with a message or without, and tells the receiver. Gives the message back if
-    /// the channel is closed.
-    fn end(&self, message: Option<T>) -> Option<T> {
-        let mut wakes = WakeList::default();
+    /// Stores the message and wakes the receiver. Returns the message if the channel is closed.
+    #[inline(always)]
+    fn send(&self, message: T) -> Result<(), T> {
         let mut state = lock(&self.state);
-        state.is_sender_gone = true;
-        let sender = state.sender.take();
-        wakes.add(state.receiver.take());
-        let refused = if state.is_closed {
-            message
+        if state.is_closed {
+            return Err(message);
+        }
+        state.message = Some(message);
+        self.end(state);
+        Ok(())
+    }
+
+    /// Notes that the sender is gone, and wakes the receiver.
+    #[inline(always)]
+    fn end(&self, mut state: MutexGuard<'_, OneshotState<T>>) {
+        state.has_ended = true;
+        let receiver = state.receiver.take();
+        let unneeded = if state.sender.is_some() {
+            state.sender.take()
         } else {
-            state.message = message;
             None
         };
         drop(state);
-        wakes.wake();
-        drop(sender);
-        refused
+        if let Some(receiver) = receiver {
+            wake(receiver);
+        }
+        drop(unneeded);
     }
 
-    /// Closes the channel and tells the sender.
-    fn close(&self) {
-        let mut wakes = WakeList::default();
+    /// Closes the channel, and drops what only the receiver could use.
+    #[inline(never)]
+    fn abandon(&self) {
+        self.close();
         let mut state = lock(&self.state);
-        state.is_closed = true;
-        wakes.add(state.sender.take());
+        let rest = (state.message.take(), state.receiver.take());
         drop(state);
-        wakes.wake();
+        drop(rest);
+    }
+
+    /// Closes the channel and wakes the sender.
+    fn close(&self) {
+        let mut state = lock(&self.state);
+        state.has_ended = true;
+        state.is_closed = true;
+        let sender = state.sender.take();
+        drop(state);
+        if let Some(sender) = sender {
+            wake(sender);
+        }
     }
 }
 
@@ -115,12 +151,15 @@ impl<T> Sender<T> {
     ///
     /// The message, if the receiver is closed or gone. That the message was sent does not mean that
     /// it will be received.
+    #[inline(always)]
     pub fn send(mut self, message: T) -> Result<(), T> {
-        let refused = match self.channel.take() {
-            Some(channel) => channel.end(Some(message)),
-            None => Some(message),
-        };
-        refused.map_or(Ok(()), Err)
+        let channel = self.channel.take();
+        // Nothing is left to drop: 13 instructions.
+        mem::forget(self);
+        match channel {
+            Some(channel) => channel.send(message),
+            None => Err(message),
+        }
     }
 
     /// Waits until the receiver is closed or gone.
@@ -135,13 +174,20 @@ impl<T> Sender<T> {
     /// Polls for the receiver to be closed or gone. Only the last waker is woken.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let channel = self.channel();
-        poll_leaf(cx, &"the end of a receiver (oneshot)", |waker| {
-            let mut state = lock(&channel.state);
-            if state.is_closed {
-                return LeafPoll::Ready(());
-            }
-            LeafPoll::waiting(waker.register(&mut state.sender))
-        })
+        let what = &"the end of a receiver (oneshot)";
+        poll_leaf(
+            cx,
+            what,
+            &mut (),
+            |()| (),
+            |(), waker| {
+                let mut state = lock(&channel.state);
+                if state.is_closed {
+                    return LeafPoll::Ready(());
+                }
+                LeafPoll::waiting(waker.register(&mut state.sender))
+            },
+        )
     }
 
     /// Returns whether the receiver is closed or gone.
@@ -156,9 +202,10 @@ impl<T> Sender<T> {
 }
 
 impl<T> Drop for Sender<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(channel) = self.channel.take() {
-            channel.end(None);
+        if let Some(channel) = &self.channel {
+            channel.end(lock(&channel.state));
         }
     }
 }
@@ -213,6 +260,7 @@ impl<T> Receiver<T> {
     }
 
     /// Ends without a message. A sender that is still there must not wake it for that.
+    #[cold]
     fn end_closed(&mut self) {
         if let Some(channel) = self.channel.take() {
             let waker = lock(&channel.state).receiver.take();
@@ -250,19 +298,27 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     #[track_caller]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(channel) = &self.channel else {
             panic!("a `oneshot::Receiver` was polled after it had answered");
         };
-        let received = poll_leaf(cx, &"a message (oneshot)", |waker| {
-            let mut state = lock(&channel.state);
-            match state.try_recv() {
-                Ok(message) => LeafPoll::Ready(Ok(message)),
-                Err(TryRecvError::Closed) => LeafPoll::Ready(Err(RecvError::new())),
-                Err(TryRecvError::Empty) => LeafPoll::waiting(waker.register(&mut state.receiver)),
-            }
-        });
-        match received {
+        let received = poll_leaf(
+            cx,
+            &"a message (oneshot)",
+            &mut (),
+            |()| (),
+            |(), waker| {
+                let mut state = lock(&channel.state);
+                if state.message.is_some()
+                    && let Some(message) = state.message.take()
+                {
+                    return LeafPoll::Ready(Ok(message));
+                }
+                wait(state, waker).map(Err)
+            },
+        );
+        match &received {
             Poll::Ready(Ok(_)) => self.channel = None,
             Poll::Ready(Err(_)) => self.end_closed(),
             Poll::Pending => {}
@@ -278,15 +334,11 @@ impl<T> futures::future::FusedFuture for Receiver<T> {
 }
 
 impl<T> Drop for Receiver<T> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(channel) = self.channel.take() else {
-            return;
-        };
-        channel.close();
-        let mut state = lock(&channel.state);
-        let rest = (state.message.take(), state.receiver.take());
-        drop(state);
-        drop(rest);
+        if let Some(channel) = &self.channel {
+            channel.abandon();
+        }
     }
 }
 

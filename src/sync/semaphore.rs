@@ -68,7 +68,7 @@ impl Semaphore {
 
     /// Returns how many permits are free now.
     pub fn available_permits(&self) -> usize {
-        self.raw.with_permits(|permits| permits.free())
+        self.raw.free()
     }
 
     /// Adds permits, for those who wait first.
@@ -83,17 +83,17 @@ impl Semaphore {
 
     /// Takes up to `count` free permits away for good, and returns how many it took.
     pub fn forget_permits(&self, count: usize) -> usize {
-        self.raw.with_permits(|permits| permits.forget(count))
+        self.raw.forget(count)
     }
 
     /// Closes the semaphore: no permit is given any more, and who waits is told so.
     pub fn close(&self) {
-        self.raw.close();
+        self.raw.close().wake();
     }
 
     /// Returns whether the semaphore is closed.
     pub fn is_closed(&self) -> bool {
-        self.raw.with_permits(|permits| permits.is_closed())
+        self.raw.is_closed()
     }
 
     /// Waits for a permit.

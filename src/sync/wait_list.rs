@@ -1,255 +1,380 @@
-//! The waiters of a primitive, first in, first out.
+//! A FIFO queue of the tasks that wait for a primitive.
 //!
-//! A waiter stands in the line until it is *called*; it then keeps its slot, with what it was
-//! called for in its note, until it comes for it or is dropped. Each takes itself out by its
-//! [`WaitKey`], from wherever it stands, in constant time.
+//! A waiter is in the queue until it is *notified*. Its node then keeps the note, which says what it
+//! was notified with, until its future is polled again or dropped. A waiter leaves from any position
+//! in constant time, by its [`WaitKey`].
 //!
-//! The list lies under its primitive's lock, where no waker may be cloned, woken or dropped, for
-//! that runs users' code. So a waker is cloned for the list beforehand ([`poll_leaf`]), and those
-//! that are called leave it as [`WakeList`], to be woken when the lock is released.
+//! The list is protected by the lock of its primitive. Under that lock no foreign waker may be
+//! cloned, woken or dropped, because that runs users' code. So [`poll_leaf`] clones the waker before
+//! it locks, and the wakers of notified tasks leave the list as a [`WakeList`], which is woken after
+//! the lock is released.
 
+use std::mem;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::context;
 use crate::coop;
-use crate::slots::{Key, Slots};
+use crate::ready::{is_polled_with, is_task_waker};
 use crate::tasks::{Note, wake_contained};
 
-/// Names a waiter of one list.
-pub(super) type WaitKey = Key;
+/// Names a waiter of one list. It is consumed when the waiter is removed, so it is never stale.
+#[derive(Debug)]
+pub(super) struct WaitKey(u32);
 
 /// See the [module](self).
 pub(super) struct WaitList<N> {
-    slots: Slots<WaitNode<N>>,
-    /// The first in line, or [`Key::DANGLING`].
-    head: WaitKey,
-    /// The last in line, or [`Key::DANGLING`].
-    tail: WaitKey,
+    nodes: Vec<WaitNode<N>>,
+    /// The first vacant node, or [`NONE`].
+    vacant: u32,
+    /// How many nodes are not vacant.
+    len: u32,
+    /// The first waiter in the queue, or [`NONE`].
+    head: u32,
+    /// The last waiter in the queue, or [`NONE`].
+    tail: u32,
 }
 
+/// No node has this index.
+const NONE: u32 = u32::MAX;
+
+/// An empty list with more nodes than this frees them.
+const NODES_KEPT_MAX: usize = 1024;
+
 struct WaitNode<N> {
-    /// Set when it has been polled since it was last called; taken by the call.
+    /// Set by a poll, taken by a notification.
     waker: Option<Waker>,
-    /// Whether it has left the line and only its slot is still there.
+    /// Whether it has left the queue by a notification.
     is_notified: bool,
-    /// Its neighbours in line, or [`Key::DANGLING`].
-    before: WaitKey,
-    after: WaitKey,
+    /// Its neighbours in the queue; if it is vacant, `next` is the next vacant node.
+    prev: u32,
+    next: u32,
     note: N,
 }
 
-/// What is left of a waiter that has been taken out.
+/// What remains of a waiter that was removed.
 #[derive(Debug)]
 pub(super) struct Cancelled<N> {
     pub(super) note: N,
-    /// To be dropped when the lock is released.
+    /// To be dropped after the lock is released.
     pub(super) waker: Option<Waker>,
 }
 
-impl<N> WaitList<N> {
+impl<N: Copy> WaitList<N> {
     pub(super) const fn new() -> Self {
         WaitList {
-            slots: Slots::new(),
-            head: Key::DANGLING,
-            tail: Key::DANGLING,
+            nodes: Vec::new(),
+            vacant: NONE,
+            len: 0,
+            head: NONE,
+            tail: NONE,
         }
     }
 
-    /// The note of the first in line.
+    /// Returns whether no waiter is in the queue.
+    pub(super) fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+
+    /// Returns the note of the first waiter in the queue.
     pub(super) fn first(&mut self) -> Option<&mut N> {
-        let waiter = self.slots.get_mut(self.head)?;
-        Some(&mut waiter.note)
+        let node = self.nodes.get_mut(self.head as usize)?;
+        Some(&mut node.note)
     }
 
-    /// The note of the last in line.
+    /// Returns the note of the last waiter in the queue.
     pub(super) fn last(&mut self) -> Option<&mut N> {
-        let waiter = self.slots.get_mut(self.tail)?;
-        Some(&mut waiter.note)
+        let node = self.nodes.get_mut(self.tail as usize)?;
+        Some(&mut node.note)
     }
 
-    /// Whether the waiter has been called.
-    pub(super) fn is_notified(&self, key: WaitKey) -> bool {
-        self.slots.get(key).is_some_and(|waiter| waiter.is_notified)
+    pub(super) fn is_notified(&self, key: &WaitKey) -> bool {
+        self.nodes[key.0 as usize].is_notified
     }
 
-    /// Puts a waiter at the end of the line.
+    /// Appends a waiter to the queue.
     pub(super) fn push(&mut self, note: N, waker: Option<Waker>) -> WaitKey {
-        let key = self.slots.insert(WaitNode {
+        let index = self.insert(WaitNode {
             waker,
             is_notified: false,
-            before: self.tail,
-            after: Key::DANGLING,
+            prev: self.tail,
+            next: NONE,
             note,
         });
-        match self.slots.get_mut(self.tail) {
-            Some(last) => last.after = key,
-            None => self.head = key,
-        }
-        self.tail = key;
-        key
+        self.link_last(index);
+        WaitKey(index)
     }
 
-    /// Gives a slot to a waiter that is called without having stood in line.
+    /// Appends a waiter to the queue that was notified.
+    pub(super) fn requeue(&mut self, key: &WaitKey, waker: Waker) {
+        let node = &mut self.nodes[key.0 as usize];
+        node.waker = Some(waker);
+        node.is_notified = false;
+        node.prev = self.tail;
+        node.next = NONE;
+        self.link_last(key.0);
+    }
+
+    /// Links a node, whose own links are set, to the last of the queue.
+    fn link_last(&mut self, index: u32) {
+        match self.nodes.get_mut(self.tail as usize) {
+            Some(last) => last.next = index,
+            None => self.head = index,
+        }
+        self.tail = index;
+    }
+
+    /// Removes a waiter from the queue as if it was notified. Returns its waker, to be dropped after
+    /// the lock is released.
+    pub(super) fn detach(&mut self, key: &WaitKey) -> Option<Waker> {
+        if self.is_notified(key) {
+            return None;
+        }
+        self.unlink(key.0);
+        let node = &mut self.nodes[key.0 as usize];
+        node.is_notified = true;
+        node.waker.take()
+    }
+
+    /// Adds a waiter that is notified without having been in the queue.
     pub(super) fn push_notified(&mut self, note: N) -> WaitKey {
-        self.slots.insert(WaitNode {
+        WaitKey(self.insert(WaitNode {
             waker: None,
             is_notified: true,
-            before: Key::DANGLING,
-            after: Key::DANGLING,
+            prev: NONE,
+            next: NONE,
             note,
-        })
+        }))
     }
 
-    /// Calls the first in line.
+    fn insert(&mut self, node: WaitNode<N>) -> u32 {
+        self.len += 1;
+        let index = self.vacant;
+        match self.nodes.get_mut(index as usize) {
+            Some(vacant) => {
+                self.vacant = mem::replace(vacant, node).next;
+                index
+            }
+            None => self.grow(node),
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, node: WaitNode<N>) -> u32 {
+        let index = u32::try_from(self.nodes.len()).unwrap_or(NONE);
+        assert!(index < NONE, "a list has fewer than 2^32 - 1 waiters");
+        self.nodes.push(node);
+        index
+    }
+
+    /// Notifies the first waiter in the queue.
     pub(super) fn notify_first(&mut self, wakes: &mut WakeList) {
         self.notify(self.head, wakes);
     }
 
-    /// Calls the last in line.
+    /// Notifies the last waiter in the queue.
     pub(super) fn notify_last(&mut self, wakes: &mut WakeList) {
         self.notify(self.tail, wakes);
     }
 
-    /// Calls everybody in line.
+    fn notify(&mut self, index: u32, wakes: &mut WakeList) {
+        self.unlink(index);
+        if let Some(node) = self.nodes.get_mut(index as usize) {
+            node.is_notified = true;
+            wakes.add(node.waker.take());
+        }
+    }
+
+    /// Notifies all waiters in the queue, in order.
     pub(super) fn notify_all(&mut self, wakes: &mut WakeList) {
-        if self.head != self.tail {
-            wakes.0.more.reserve(self.slots.len());
+        if self.head == self.tail {
+            return self.notify_first(wakes);
         }
-        while self.head != Key::DANGLING {
-            self.notify_first(wakes);
+        let mut wakers = Vec::with_capacity(self.len as usize);
+        while let Some(node) = self.nodes.get_mut(self.head as usize) {
+            node.is_notified = true;
+            wakers.extend(node.waker.take());
+            self.head = node.next;
+        }
+        self.tail = NONE;
+        if matches!(wakes, WakeList::Empty) {
+            *wakes = WakeList::Many(wakers);
+        } else {
+            wakes.add_all(wakers);
         }
     }
 
-    fn notify(&mut self, key: WaitKey, wakes: &mut WakeList) {
-        self.unlink(key);
-        if let Some(waiter) = self.slots.get_mut(key) {
-            waiter.is_notified = true;
-            wakes.0.extend(waiter.waker.take());
-        }
-    }
-
-    /// Joins its neighbours.
-    fn unlink(&mut self, key: WaitKey) {
-        let Some(waiter) = self.slots.get(key).filter(|waiter| !waiter.is_notified) else {
+    /// Links the neighbours of a waiter that is in the queue.
+    fn unlink(&mut self, index: u32) {
+        let Some(node) = self.nodes.get(index as usize) else {
             return;
         };
-        let (before, after) = (waiter.before, waiter.after);
-        match self.slots.get_mut(before) {
-            Some(neighbour) => neighbour.after = after,
-            None => self.head = after,
+        let (prev, next) = (node.prev, node.next);
+        match self.nodes.get_mut(prev as usize) {
+            Some(neighbour) => neighbour.next = next,
+            None => self.head = next,
         }
-        match self.slots.get_mut(after) {
-            Some(neighbour) => neighbour.before = before,
-            None => self.tail = before,
+        match self.nodes.get_mut(next as usize) {
+            Some(neighbour) => neighbour.prev = prev,
+            None => self.tail = prev,
         }
     }
 
-    /// Takes a waiter out, from the line or after its call.
-    pub(super) fn remove(&mut self, key: WaitKey) -> Option<Cancelled<N>> {
-        self.unlink(key);
-        let WaitNode { note, waker, .. } = self.slots.remove(key)?;
-        Some(Cancelled { note, waker })
+    /// Removes a waiter, whether it is in the queue or notified.
+    pub(super) fn remove(&mut self, key: WaitKey) -> Cancelled<N> {
+        let index = key.0;
+        if !self.is_notified(&key) {
+            self.unlink(index);
+        }
+        let node = &mut self.nodes[index as usize];
+        let (note, waker) = (node.note, node.waker.take());
+        node.next = mem::replace(&mut self.vacant, index);
+        self.len -= 1;
+        if self.len == 0 && self.nodes.len() > NODES_KEPT_MAX {
+            *self = WaitList::new();
+        }
+        Cancelled { note, waker }
     }
 
-    /// Makes the waiter, which stands in line, wake `waker`. False if `waker` is to come again with
-    /// a waker to spare.
+    /// Sets the waker of a waiter in the queue. Returns false if `waker` must be cloned first.
     #[must_use]
-    pub(super) fn update_waker(&mut self, key: WaitKey, waker: &mut PollWaker<'_>) -> bool {
-        let waiter = self.slots.get_mut(key);
-        waiter.is_none_or(|waiter| waker.register(&mut waiter.waker))
+    pub(super) fn update_waker(&mut self, key: &WaitKey, waker: &mut PollWaker<'_>) -> bool {
+        waker.register(&mut self.nodes[key.0 as usize].waker)
     }
 }
 
-/// Who is called, in order.
+/// The wakers of notified tasks, in order.
 #[derive(Debug, Default)]
-#[must_use = "the called are to be woken when the lock is released"]
-pub(crate) struct WakeList(Few<Waker>);
+#[must_use = "the tasks are to be woken after the lock is released"]
+pub(crate) enum WakeList {
+    #[default]
+    Empty,
+    One(Waker),
+    Many(Vec<Waker>),
+}
 
 impl WakeList {
+    #[inline]
     pub(super) fn add(&mut self, waker: Option<Waker>) {
-        self.0.extend(waker);
+        if let Some(waker) = waker {
+            match self {
+                WakeList::Empty => *self = WakeList::One(waker),
+                WakeList::One(_) | WakeList::Many(_) => self.add_all(vec![waker]),
+            }
+        }
     }
 
-    /// Wakes them all. A panic of one is reported, and keeps no other from being woken.
+    #[cold]
+    fn add_all(&mut self, more: Vec<Waker>) {
+        let mut wakers = match mem::take(self) {
+            WakeList::Empty => Vec::new(),
+            WakeList::One(first) => vec![first],
+            WakeList::Many(wakers) => wakers,
+        };
+        wakers.extend(more);
+        *self = WakeList::Many(wakers);
+    }
+
+    /// Wakes all tasks. A panic of a waker is reported, and the others are still woken.
     #[inline]
     pub(crate) fn wake(self) {
-        if let Some(first) = self.0.first {
-            wake_contained(first);
-            self.0.more.into_iter().for_each(wake_contained);
+        match self {
+            WakeList::Empty => {}
+            WakeList::One(waker) => wake(waker),
+            WakeList::Many(wakers) => wakers.into_iter().for_each(wake),
         }
     }
 }
 
-/// Mostly one.
-#[derive(Debug)]
-struct Few<T> {
-    first: Option<T>,
-    more: Vec<T>,
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Few {
-            first: None,
-            more: Vec::new(),
-        }
+/// Wakes a task. A panic of a foreign waker is reported; ours does not panic.
+#[inline]
+pub(super) fn wake(waker: Waker) {
+    if is_task_waker(&waker) {
+        waker.wake();
+    } else {
+        wake_contained(waker);
     }
 }
 
-impl<T> Few<T> {
-    fn extend(&mut self, value: Option<T>) {
-        if self.first.is_none() {
-            self.first = value;
-        } else {
-            self.more.extend(value);
-        }
-    }
-}
-
-/// Who polls a leaf future.
+/// The waker of a poll, for registration under a lock.
 #[derive(Debug)]
 pub(super) struct PollWaker<'a> {
     waker: &'a Waker,
-    /// A clone for a list; or an old waker that a list gave back.
+    /// A clone to register; or a waker that it replaced, to be dropped after the lock is released.
     spare: Option<Waker>,
 }
 
 impl PollWaker<'_> {
-    /// Puts its waker in `place`, if it is not there. False if it has none to spare.
+    /// Registers the waker in `slot`. Returns false if it must be cloned first.
     #[must_use]
-    pub(super) fn register(&mut self, place: &mut Option<Waker>) -> bool {
-        let is_there = place
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(self.waker));
-        if !is_there {
-            let Some(spare) = self.spare.take() else {
-                return false;
-            };
-            self.spare = place.replace(spare);
+    #[inline]
+    pub(super) fn register(&mut self, slot: &mut Option<Waker>) -> bool {
+        if let Some(registered) = slot
+            && registered.will_wake(self.waker)
+        {
+            return true;
         }
-        true
+        if slot.is_none() && is_polled_with(self.waker) {
+            *slot = Some(self.waker.clone());
+            return true;
+        }
+        self.replace(slot)
     }
 
-    /// Gives its spare waker away.
-    pub(super) fn spare(&mut self) -> Option<Waker> {
+    #[cold]
+    fn replace(&mut self, slot: &mut Option<Waker>) -> bool {
+        let clone = self.spare.take();
+        let is_cloned = clone.is_some();
+        if is_cloned {
+            self.spare = mem::replace(slot, clone);
+        }
+        is_cloned
+    }
+
+    /// Returns a clone of the waker; `None` if it must be cloned without the lock first.
+    ///
+    /// The waker of the task that is polled is ours, and cloning it runs no users' code.
+    #[inline]
+    pub(super) fn take_clone(&mut self) -> Option<Waker> {
+        if self.spare.is_none() && is_polled_with(self.waker) {
+            return Some(self.waker.clone());
+        }
         self.spare.take()
+    }
+
+    /// Clones the waker, with no lock held.
+    #[cold]
+    fn clone_now(&mut self) {
+        self.spare = Some(self.waker.clone());
+    }
+
+    /// Takes back a clone that was not registered.
+    pub(super) fn put_back(&mut self, clone: Waker) {
+        self.spare = Some(clone);
     }
 }
 
-/// What came of one attempt of a leaf future.
+/// The result of one attempt of a leaf future.
 #[derive(Debug)]
 pub(super) enum LeafPoll<R> {
     Ready(R),
-    /// It must wait, and will be woken.
+    /// The waker is registered.
     Pending,
-    /// It must wait, and needs a spare waker for that.
+    /// The waker must be cloned, to be registered by a second attempt.
     NeedsWaker,
 }
 
 impl<R> LeafPoll<R> {
-    /// It must wait; `will_wake` says whether it could leave its waker.
-    pub(super) fn waiting(will_wake: bool) -> Self {
-        if will_wake {
+    pub(super) fn map<U>(self, f: impl FnOnce(R) -> U) -> LeafPoll<U> {
+        match self {
+            LeafPoll::Ready(result) => LeafPoll::Ready(f(result)),
+            LeafPoll::Pending => LeafPoll::Pending,
+            LeafPoll::NeedsWaker => LeafPoll::NeedsWaker,
+        }
+    }
+
+    /// Returns the result of an attempt that must wait.
+    pub(super) fn waiting(is_registered: bool) -> Self {
+        if is_registered {
             LeafPoll::Pending
         } else {
             LeafPoll::NeedsWaker
@@ -257,24 +382,29 @@ impl<R> LeafPoll<R> {
     }
 }
 
-/// Polls a leaf future that waits for `what`: asks and charges the budget, and calls `attempt`, a
-/// second time if it needs a waker. `attempt` takes and releases the lock.
+/// Polls a leaf future that waits for `what`: checks and charges the budget, and calls `attempt`,
+/// which locks and unlocks.
 ///
-/// The order of a line is the order of first polls, also where the budget is spent: a future with a
-/// line takes its place there before it calls this.
-#[inline]
-pub(super) fn poll_leaf<R>(
+/// A queue has the order of first polls. So if the budget is spent, `enqueue` adds the future to the
+/// queue without an attempt.
+#[inline(always)]
+pub(super) fn poll_leaf<S, R>(
     cx: &Context<'_>,
     what: Note,
-    mut attempt: impl FnMut(&mut PollWaker<'_>) -> LeafPoll<R>,
+    state: &mut S,
+    enqueue: impl FnOnce(&mut S),
+    mut attempt: impl FnMut(&mut S, &mut PollWaker<'_>) -> LeafPoll<R>,
 ) -> Poll<R> {
-    ready!(coop::poll_proceed(cx));
+    if !coop::has_budget() {
+        enqueue(state);
+        ready!(coop::poll_proceed(cx));
+    }
     let mut waker = PollWaker {
         waker: cx.waker(),
         spare: None,
     };
     loop {
-        match attempt(&mut waker) {
+        match attempt(state, &mut waker) {
             LeafPoll::Ready(result) => {
                 coop::charge(0);
                 return Poll::Ready(result);
@@ -283,7 +413,7 @@ pub(super) fn poll_leaf<R>(
                 context::waits_for(what);
                 return Poll::Pending;
             }
-            LeafPoll::NeedsWaker => waker.spare = Some(cx.waker().clone()),
+            LeafPoll::NeedsWaker => waker.clone_now(),
         }
     }
 }
@@ -292,7 +422,7 @@ pub(super) fn poll_leaf<R>(
 mod tests {
     use super::*;
 
-    fn line(list: &mut WaitList<u32>) -> Vec<u32> {
+    fn drain(list: &mut WaitList<u32>) -> Vec<u32> {
         let mut notes = Vec::new();
         while let Some(&mut note) = list.first() {
             notes.push(note);
@@ -304,20 +434,20 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_leaves_from_any_place_in_line() {
+    fn a_waiter_leaves_from_any_position() {
         for left_out in 0..4 {
             let mut list = WaitList::new();
-            let keys = [0, 1, 2, 3].map(|note| list.push(note, None));
+            let mut keys = Vec::from([0, 1, 2, 3].map(|note| list.push(note, None)));
 
-            assert_eq!(list.remove(keys[left_out]).unwrap().note, left_out as u32);
+            assert_eq!(list.remove(keys.remove(left_out)).note, left_out as u32);
 
             let expected: Vec<u32> = (0..4).filter(|&note| note != left_out as u32).collect();
-            assert_eq!(line(&mut list), expected);
+            assert_eq!(drain(&mut list), expected);
         }
     }
 
     #[test]
-    fn the_called_keep_their_slots_but_not_their_places() {
+    fn the_notified_keep_their_nodes_but_not_their_positions() {
         let mut list = WaitList::new();
         let keys = [0, 1, 2, 3].map(|note| list.push(note, None));
         let mut wakes = WakeList::default();
@@ -325,13 +455,29 @@ mod tests {
         list.notify_last(&mut wakes);
         wakes.wake();
 
-        assert_eq!(
-            keys.map(|key| list.is_notified(key)),
-            [true, false, false, true]
-        );
-        assert_eq!(list.remove(keys[0]).unwrap().note, 0);
-        assert!(list.remove(keys[0]).is_none());
+        let notified = keys.each_ref().map(|key| list.is_notified(key));
+        assert_eq!(notified, [true, false, false, true]);
+        let [first, ..] = keys;
+        assert_eq!(list.remove(first).note, 0);
         assert_eq!(list.last(), Some(&mut 2));
-        assert_eq!(line(&mut list), [1, 2]);
+        assert_eq!(drain(&mut list), [1, 2]);
+    }
+
+    #[test]
+    fn a_vacant_node_is_reused_and_a_burst_is_freed() {
+        let mut list = WaitList::new();
+        let first = list.push(0, None);
+        list.remove(first);
+        let keys: Vec<_> = (0..=NODES_KEPT_MAX as u32)
+            .map(|note| list.push(note, None))
+            .collect();
+        assert_eq!(list.nodes.len(), keys.len());
+
+        for key in keys {
+            list.remove(key);
+        }
+
+        assert_eq!(list.nodes.capacity(), 0);
+        assert!(list.is_empty());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::lock;
 use super::wait_list::{LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
-use crate::coop;
 use crate::tasks::Note;
 
 /// See the [module](self).
@@ -73,8 +72,9 @@ impl<S> Watchers<S> {
         }
     }
 
-    /// Polls for what `look` finds in the state, on behalf of a future with this slot. `look` must
-    /// not run users' code.
+    /// Polls for what `look` finds in the state, for a future with this slot. `look` must not run
+    /// users' code.
+    #[inline]
     pub(crate) fn poll<R>(
         &self,
         cx: &Context<'_>,
@@ -82,68 +82,120 @@ impl<S> Watchers<S> {
         slot: &mut WatcherSlot,
         mut look: impl FnMut(&mut S) -> Option<R>,
     ) -> Poll<R> {
-        if !coop::has_budget() {
-            lock(&self.inner).enqueue(slot);
-        }
-        poll_leaf(cx, what, |waker| {
-            // Dropped when the lock is released, since it has a waker.
-            let _cancelled;
-            let mut inner = lock(&self.inner);
-            match look(&mut inner.state) {
-                Some(found) => {
-                    // Here and not when the future is dropped, which saves a way through the lock.
-                    if let Some(key) = slot.key.take_if(|_| !slot.is_kept) {
-                        _cancelled = inner.waiters.remove(key);
+        poll_leaf(
+            cx,
+            what,
+            slot,
+            |slot| lock(&self.inner).enqueue(slot),
+            |slot, waker| {
+                // Dropped after the lock is released, because it may be foreign.
+                let _waker;
+                let mut inner = lock(&self.inner);
+                match look(&mut inner.state) {
+                    Some(found) => {
+                        _waker = inner.found(slot);
+                        LeafPoll::Ready(found)
                     }
-                    LeafPoll::Ready(found)
+                    None => inner.wait(slot, waker),
                 }
-                None => inner.wait(slot, waker),
-            }
-        })
+            },
+        )
     }
 
-    /// Gives a place up.
+    /// Removes the future from the queue.
+    #[inline]
     pub(crate) fn cancel(&self, slot: &mut WatcherSlot) {
         if let Some(key) = slot.key.take() {
             let cancelled = lock(&self.inner).waiters.remove(key);
             drop(cancelled);
         }
     }
+
+    /// Removes the future from the queue, and keeps its node for another.
+    #[inline]
+    pub(super) fn detach(&self, slot: &mut WatcherSlot) {
+        if slot.is_queued
+            && let Some(key) = &slot.key
+        {
+            slot.is_queued = false;
+            let waker = lock(&self.inner).waiters.detach(key);
+            drop(waker);
+        }
+    }
 }
 
-/// Where a future stands in line, once it has had to wait.
+/// A future's place in the queue, once it has had to wait.
 #[derive(Debug, Default)]
 pub(crate) struct WatcherSlot {
     key: Option<WaitKey>,
-    /// Whether it is kept when something is found, for another wait.
-    is_kept: bool,
+    /// Whether it is queued, or was when it was polled last.
+    is_queued: bool,
+    when_found: WhenFound,
+}
+
+/// What becomes of the place when something is found.
+#[derive(Clone, Copy, Debug, Default)]
+enum WhenFound {
+    /// It is given up, here and not on drop, which would lock again.
+    #[default]
+    Remove,
+    /// The future leaves the queue, and the node is kept for the next.
+    Detach,
+    /// The future stays in the queue, for the next wait.
+    Stay,
+}
+
+impl WatcherSlot {
+    /// Returns a slot for one future after the other, each with a place of its own in the queue.
+    pub(super) fn reused() -> Self {
+        WatcherSlot {
+            when_found: WhenFound::Detach,
+            ..WatcherSlot::default()
+        }
+    }
 }
 
 impl<S> Inner<S> {
-    /// Stands in line without a look, for a future whose task has spent its budget and is polled
-    /// again.
+    /// Queues a future whose task has spent its budget, without a look.
     #[cold]
     fn enqueue(&mut self, slot: &mut WatcherSlot) {
-        let key = &mut slot.key;
-        key.get_or_insert_with(|| self.waiters.push((), None));
+        let is_detached = matches!(slot.when_found, WhenFound::Detach) && !slot.is_queued;
+        if is_detached && let Some(key) = slot.key.take() {
+            self.waiters.remove(key);
+        }
+        slot.key.get_or_insert_with(|| self.waiters.push((), None));
+        slot.is_queued = true;
     }
 
-    /// Stands in line, at its end if it has been called in vain.
+    /// Queues a future. One that was notified in vain goes to the end.
+    #[inline]
     fn wait<R>(&mut self, slot: &mut WatcherSlot, waker: &mut PollWaker<'_>) -> LeafPoll<R> {
-        if let Some(key) = slot.key {
-            if !self.waiters.is_notified(key) {
-                return LeafPoll::waiting(self.waiters.update_waker(key, waker));
-            }
-            // Its waker is with those that were woken.
-            self.waiters.remove(key);
-            slot.key = None;
+        if let Some(key) = &slot.key
+            && !self.waiters.is_notified(key)
+        {
+            return LeafPoll::waiting(self.waiters.update_waker(key, waker));
         }
-        match waker.spare() {
-            Some(waker) => {
-                slot.key = Some(self.waiters.push((), Some(waker)));
-                LeafPoll::Pending
+        let Some(clone) = waker.take_clone() else {
+            return LeafPoll::NeedsWaker;
+        };
+        match &slot.key {
+            Some(key) => self.waiters.requeue(key, clone),
+            None => slot.key = Some(self.waiters.push((), Some(clone))),
+        }
+        slot.is_queued = true;
+        LeafPoll::Pending
+    }
+
+    /// Ends a wait. Returns the waker that it has left, to be dropped after the lock is released.
+    #[inline]
+    fn found(&mut self, slot: &mut WatcherSlot) -> Option<Waker> {
+        match slot.when_found {
+            WhenFound::Remove => self.waiters.remove(slot.key.take()?).waker,
+            WhenFound::Detach => {
+                slot.is_queued = false;
+                self.waiters.detach(slot.key.as_ref()?)
             }
-            None => LeafPoll::NeedsWaker,
+            WhenFound::Stay => None,
         }
     }
 }
@@ -159,7 +211,7 @@ pub(super) struct Until<'a, S, F> {
 impl<S, F> Until<'_, S, F> {
     /// Keeps its place in line when it has found something, and is polled again for the next.
     pub(super) fn keeping_its_place(mut self) -> Self {
-        self.slot.is_kept = true;
+        self.slot.when_found = WhenFound::Stay;
         self
     }
 }
@@ -170,6 +222,7 @@ where
 {
     type Output = R;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
         this.watchers
@@ -178,6 +231,7 @@ where
 }
 
 impl<S, F> Drop for Until<'_, S, F> {
+    #[inline]
     fn drop(&mut self) {
         self.watchers.cancel(&mut self.slot);
     }

@@ -220,9 +220,7 @@ impl<T> Sender<T> {
     }
 
     fn try_acquire_room(&self, count: usize) -> Result<(), TrySendError<()>> {
-        let taken = self
-            .chan()
-            .with_permits(|permits| permits.try_acquire(count));
+        let taken = self.chan().semaphore().try_acquire(count);
         taken.map_err(|reason| match reason {
             TryAcquireError::NoPermits => TrySendError::Full(()),
             TryAcquireError::Closed => TrySendError::Closed(()),

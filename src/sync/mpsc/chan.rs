@@ -9,16 +9,17 @@ use std::task::{Context, Poll, Waker};
 
 use super::error::{SendError, TryRecvError, TrySendError};
 use crate::sync::lock;
-use crate::sync::raw_semaphore::{PERMITS_MAX, PermitSource, Permits};
+use crate::sync::raw_semaphore::{PERMITS_MAX, PermitSource, RawSemaphore};
 use crate::sync::semaphore::TryAcquireError;
-use crate::sync::wait_list::{LeafPoll, WakeList, poll_leaf};
+use crate::sync::wait_list::{LeafPoll, poll_leaf, wake};
 use crate::sync::watchers::Watchers;
-use crate::tasks::Note;
 
 /// See the [module](self).
 pub(super) struct Chan<T> {
-    /// The room; `None` if it is not limited.
+    /// The capacity; `None` if the channel is unbounded.
     limit: Option<usize>,
+    /// For messages that are not queued. It is closed when the channel is, under the lock of the state.
+    semaphore: RawSemaphore,
     state: Mutex<ChanState<T>>,
     /// Those who wait for the channel to be closed.
     closed: Watchers<()>,
@@ -26,8 +27,6 @@ pub(super) struct Chan<T> {
 
 struct ChanState<T> {
     queue: VecDeque<T>,
-    /// For messages that are not queued. They are closed when the channel is.
-    permits: Permits,
     /// Who waits for a message, or for the end.
     receiver: Option<Waker>,
     is_receiver_gone: bool,
@@ -35,25 +34,14 @@ struct ChanState<T> {
     weak_senders: usize,
 }
 
-impl<T> ChanState<T> {
-    fn is_closed(&self) -> bool {
-        self.permits.is_closed()
-    }
-
-    /// Whether no message can come any more: neither from a sender nor by a permit.
-    fn has_ended(&self, limit: usize) -> bool {
-        self.senders == 0 || self.is_closed() && self.permits.free() == limit
-    }
-}
-
 impl<T> Chan<T> {
     /// A channel with one sender.
     pub(super) fn new(limit: Option<usize>) -> Self {
         Chan {
             limit,
+            semaphore: RawSemaphore::new(limit.unwrap_or(PERMITS_MAX), &"room in a channel (mpsc)"),
             state: Mutex::new(ChanState {
                 queue: VecDeque::new(),
-                permits: Permits::new(limit.unwrap_or(PERMITS_MAX)),
                 receiver: None,
                 is_receiver_gone: false,
                 senders: 1,
@@ -68,78 +56,88 @@ impl<T> Chan<T> {
         self.limit.unwrap_or(PERMITS_MAX)
     }
 
-    /// Queues a message for which there is a permit.
+    /// Returns whether the channel is closed and no permit is given out.
+    fn is_closed_and_idle(&self) -> bool {
+        self.is_closed() && self.semaphore.free() == self.limit()
+    }
+
+    /// Queues a message for which there is a permit. If there is no receiver, drops it.
     pub(super) fn push(&self, message: T) {
-        let pushed = self.push_if(message, |_| Ok(()));
-        // Nobody will ever receive it.
+        let pushed = self.push_unless(message, |state| state.is_receiver_gone);
         drop(pushed);
     }
 
     /// Queues a message if there is room.
     pub(super) fn try_push(&self, message: T) -> Result<(), TrySendError<T>> {
-        let pushed = self.push_if(message, |permits| permits.try_acquire(1));
-        pushed.map_err(|(message, reason)| match reason {
-            TryAcquireError::Closed => TrySendError::Closed(message),
-            TryAcquireError::NoPermits => TrySendError::Full(message),
-        })
+        match self.semaphore.try_acquire(1) {
+            Ok(()) => {
+                let pushed = self.push_unless(message, |state| state.is_receiver_gone);
+                pushed.map_err(|message| {
+                    self.release(1);
+                    TrySendError::Closed(message)
+                })
+            }
+            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(message)),
+            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(message)),
+        }
     }
 
-    /// Queues a message without asking for room.
-    pub(super) fn push_unlimited(&self, message: T) -> Result<(), SendError<T>> {
-        let pushed = self.push_if(message, |permits| permits.try_acquire(0));
-        pushed.map_err(|(message, _closed)| SendError(message))
+    /// Queues a message of an unbounded channel.
+    pub(super) fn push_unbounded(&self, message: T) -> Result<(), SendError<T>> {
+        // Checked under the lock: without permits, a receiver that has seen the end must not get more.
+        let pushed = self.push_unless(message, |_| self.is_closed());
+        pushed.map_err(SendError)
     }
 
-    /// Queues a message if `may` allows it. If not, or if there is no receiver, gives it back.
-    fn push_if(
+    /// Queues a message, or returns it if `is_refused`.
+    #[inline]
+    fn push_unless(
         &self,
         message: T,
-        may: impl FnOnce(&mut Permits) -> Result<(), TryAcquireError>,
-    ) -> Result<(), (T, TryAcquireError)> {
-        let mut wakes = WakeList::default();
+        is_refused: impl FnOnce(&ChanState<T>) -> bool,
+    ) -> Result<(), T> {
         let mut state = lock(&self.state);
-        if let Err(reason) = may(&mut state.permits) {
-            return Err((message, reason));
-        }
-        if state.is_receiver_gone {
-            return Err((message, TryAcquireError::Closed));
+        if is_refused(&state) {
+            return Err(message);
         }
         state.queue.push_back(message);
-        wakes.add(state.receiver.take());
+        let receiver = state.receiver.take();
         drop(state);
-        wakes.wake();
+        if let Some(receiver) = receiver {
+            wake(receiver);
+        }
         Ok(())
     }
 
-    /// Calls `take` with the queue; it answers what it took and how many that are. Their permits go
-    /// to the senders.
+    /// Takes messages by `take`, which returns them and their number.
+    #[inline]
     fn pop_with<R>(
         &self,
         state: &mut ChanState<T>,
-        wakes: &mut WakeList,
         take: impl FnOnce(&mut VecDeque<T>) -> (R, usize),
-    ) -> Result<R, TryRecvError> {
-        if state.queue.is_empty() {
-            return Err(if state.has_ended(self.limit()) {
-                TryRecvError::Disconnected
-            } else {
-                TryRecvError::Empty
-            });
+    ) -> Result<(R, usize), TryRecvError> {
+        if !state.queue.is_empty() {
+            Ok(take(&mut state.queue))
+        } else if state.senders == 0 || self.is_closed_and_idle() {
+            Err(TryRecvError::Disconnected)
+        } else {
+            Err(TryRecvError::Empty)
         }
-        let (taken, count) = take(&mut state.queue);
+    }
+
+    /// Releases the permits of messages that were received.
+    #[inline]
+    fn release_received(&self, count: usize) {
         if self.limit.is_some() {
-            state.permits.release(count, wakes);
+            self.semaphore.release(count);
         }
-        Ok(taken)
     }
 
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        let mut wakes = WakeList::default();
-        let mut state = lock(&self.state);
-        let popped = self.pop_with(&mut state, &mut wakes, pop);
-        drop(state);
-        wakes.wake();
-        popped
+        let popped = self.pop_with(&mut lock(&self.state), pop);
+        let (message, count) = popped?;
+        self.release_received(count);
+        Ok(message)
     }
 
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Option<T>> {
@@ -166,34 +164,43 @@ impl<T> Chan<T> {
         cx: &Context<'_>,
         mut take: impl FnMut(&mut VecDeque<T>) -> (R, usize),
     ) -> Poll<Option<R>> {
-        poll_leaf(cx, &"a message (mpsc)", |waker| {
-            let mut wakes = WakeList::default();
-            let mut unneeded = None;
-            let mut state = lock(&self.state);
-            let attempt = match self.pop_with(&mut state, &mut wakes, &mut take) {
-                Ok(taken) => LeafPoll::Ready(Some(taken)),
-                Err(TryRecvError::Disconnected) => {
-                    // It knows the end: a sender that is left must not wake it for that.
-                    unneeded = state.receiver.take();
-                    LeafPoll::Ready(None)
+        let received = poll_leaf(
+            cx,
+            &"a message (mpsc)",
+            &mut (),
+            |()| (),
+            |(), waker| {
+                let mut state = lock(&self.state);
+                match self.pop_with(&mut state, &mut take) {
+                    Ok(taken) => LeafPoll::Ready(Some(taken)),
+                    Err(TryRecvError::Disconnected) => {
+                        // A sender that is left must not wake the receiver, which knows the end.
+                        let unneeded = state.receiver.take();
+                        drop(state);
+                        drop(unneeded);
+                        LeafPoll::Ready(None)
+                    }
+                    Err(TryRecvError::Empty) => {
+                        LeafPoll::waiting(waker.register(&mut state.receiver))
+                    }
                 }
-                Err(TryRecvError::Empty) => LeafPoll::waiting(waker.register(&mut state.receiver)),
-            };
-            drop(state);
-            drop(unneeded);
-            wakes.wake();
-            attempt
+            },
+        );
+        received.map(|received| {
+            received.map(|(taken, count)| {
+                self.release_received(count);
+                taken
+            })
         })
     }
 
     /// Lets nothing be sent any more, and tells those who wait to send or for this.
     pub(super) fn close(&self) {
-        let mut wakes = WakeList::default();
-        let mut state = lock(&self.state);
-        if state.is_closed() {
+        let state = lock(&self.state);
+        if self.is_closed() {
             return;
         }
-        state.permits.close(&mut wakes);
+        let wakes = self.semaphore.close();
         drop(state);
         wakes.wake();
         self.closed.wake();
@@ -202,16 +209,12 @@ impl<T> Chan<T> {
     /// The receiver is dropped.
     pub(super) fn abandon(&self) {
         self.close();
-        let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
         state.is_receiver_gone = true;
         let receiver = state.receiver.take();
         let messages = std::mem::take(&mut state.queue);
-        if self.limit.is_some() {
-            state.permits.release(messages.len(), &mut wakes);
-        }
         drop(state);
-        wakes.wake();
+        self.release_received(messages.len());
         drop(receiver);
         drop(messages);
     }
@@ -224,13 +227,12 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        lock(&self.state).is_closed()
+        self.semaphore.is_closed()
     }
 
     /// Whether no sender can send any more.
     pub(super) fn is_closed_or_without_senders(&self) -> bool {
-        let state = lock(&self.state);
-        state.is_closed() || state.senders == 0
+        self.is_closed() || lock(&self.state).senders == 0
     }
 
     pub(super) fn len(&self) -> usize {
@@ -238,7 +240,7 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn free(&self) -> usize {
-        lock(&self.state).permits.free()
+        self.semaphore.free()
     }
 
     pub(super) fn strong_count(&self) -> usize {
@@ -257,21 +259,20 @@ fn pop<T>(queue: &mut VecDeque<T>) -> (T, usize) {
 }
 
 impl<T> PermitSource for Chan<T> {
-    fn what(&self) -> Note {
-        &"room in a channel (mpsc)"
+    #[inline]
+    fn semaphore(&self) -> &RawSemaphore {
+        &self.semaphore
     }
 
-    fn with_permits<R>(&self, f: impl FnOnce(&mut Permits) -> R) -> R {
-        let mut wakes = WakeList::default();
-        let mut state = lock(&self.state);
-        let result = f(&mut state.permits);
-        // The last permit of a closed channel has come back: the receiver waits in vain.
-        if state.is_closed() && state.has_ended(self.limit()) {
-            wakes.add(state.receiver.take());
+    /// Wakes the receiver if the last permit of a closed channel was released: no message will come.
+    #[inline]
+    fn after_release(&self) {
+        if self.is_closed_and_idle() {
+            let receiver = lock(&self.state).receiver.take();
+            if let Some(receiver) = receiver {
+                wake(receiver);
+            }
         }
-        drop(state);
-        wakes.wake();
-        result
     }
 }
 
@@ -307,14 +308,14 @@ impl<T> Clone for Tx<T> {
 
 impl<T> Drop for Tx<T> {
     fn drop(&mut self) {
-        let mut wakes = WakeList::default();
         let mut state = lock(&self.0.state);
         state.senders -= 1;
-        if state.senders == 0 {
-            wakes.add(state.receiver.take());
-        }
+        let is_last = state.senders == 0;
+        let receiver = state.receiver.take_if(|_| is_last);
         drop(state);
-        wakes.wake();
+        if let Some(receiver) = receiver {
+            wake(receiver);
+        }
     }
 }
 

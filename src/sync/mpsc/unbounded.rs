@@ -38,7 +38,7 @@ impl<T> UnboundedSender<T> {
     ///
     /// If the channel is closed.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.tx.chan().push_unlimited(message)
+        self.tx.chan().push_unbounded(message)
     }
 
     /// Waits until the channel is closed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::part::{RwLockMappedWriteGuard, View};
 use super::{ALONE, RwLock};
-use crate::sync::raw_semaphore::{HeldPermits, PermitSource};
+use crate::sync::raw_semaphore::HeldPermits;
 
 /// Reads a [`RwLock`]; dropping it unlocks.
 #[must_use = "it unlocks at once if it is not kept"]
