@@ -7,7 +7,8 @@ use std::time::Duration;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Runtime;
 
-use super::{Amount, CPU, InProcess, Workload, in_process};
+use super::list::{CPU, in_process};
+use super::{Amount, InProcess, Workload};
 use crate::measure::{Sample, Stopwatch};
 
 /// The workloads that `compare` does not measure.

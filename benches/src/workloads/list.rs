@@ -1,0 +1,387 @@
+//! The list of workloads.
+
+use super::primitives::Primitive;
+use super::{InProcess, Metric, Traffic, Work, Workload};
+
+pub(super) const CPU: &[Metric] = &[Metric::Cpu];
+const BOTH: &[Metric] = &[Metric::Cpu, Metric::Wall];
+const LATE: &[Metric] = &[Metric::Median];
+const BYTES: &[Metric] = &[Metric::Bytes];
+const LOAD: &[Metric] = &[Metric::Load];
+
+/// Makes an entry of a list.
+pub(super) const fn in_process(
+    id: &'static str,
+    title: &'static str,
+    workload: InProcess,
+    amounts: (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    entry(id, title, Work::InProcess(workload), amounts, metrics)
+}
+
+/// Makes an entry of the list below.
+const fn server(
+    id: &'static str,
+    title: &'static str,
+    traffic: Traffic,
+    amounts: (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    entry(id, title, Work::Server(traffic), amounts, metrics)
+}
+
+const fn entry(
+    id: &'static str,
+    title: &'static str,
+    work: Work,
+    (operations, quick): (u64, u64),
+    metrics: &'static [Metric],
+) -> Workload {
+    Workload {
+        id,
+        title,
+        work,
+        operations,
+        quick,
+        metrics,
+    }
+}
+
+/// Makes an entry of the list below.
+const fn echo(connections: u64, size: usize) -> Traffic {
+    Traffic::Echo { connections, size }
+}
+
+/// The workloads of `compare`, in the order of the table.
+pub(crate) const ALL: &[Workload] = &[
+    in_process(
+        "spawn-join",
+        "spawn and join, one by one",
+        InProcess::SpawnOne,
+        (400_000, 60_000),
+        CPU,
+    ),
+    in_process(
+        "spawn-join-1000",
+        "spawn and join, 1000 in flight",
+        InProcess::SpawnMany,
+        (600_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "self-wake-1",
+        "self-wake, 1 task",
+        InProcess::SelfWake { tasks: 1 },
+        (2_000_000, 300_000),
+        CPU,
+    ),
+    in_process(
+        "self-wake-100",
+        "self-wake, 100 tasks",
+        InProcess::SelfWake { tasks: 100 },
+        (2_000_000, 300_000),
+        CPU,
+    ),
+    in_process(
+        "yield-1",
+        "yield_now, 1 task",
+        InProcess::YieldNow { tasks: 1 },
+        (1_000_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "yield-100",
+        "yield_now, 100 tasks",
+        InProcess::YieldNow { tasks: 100 },
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    in_process(
+        "ping-pong",
+        "ping-pong over a channel",
+        InProcess::PingPong,
+        (500_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "ring",
+        "wake ring of 100 tasks",
+        InProcess::Ring,
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    in_process(
+        "oneshot",
+        "oneshot, waited for",
+        InProcess::Primitive(Primitive::Oneshot),
+        (500_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "mpsc",
+        "mpsc of 16 messages",
+        InProcess::Primitive(Primitive::Mpsc),
+        (2_000_000, 400_000),
+        CPU,
+    ),
+    in_process(
+        "watch-8",
+        "watch, 8 receivers",
+        InProcess::Primitive(Primitive::Watch),
+        (100_000, 20_000),
+        CPU,
+    ),
+    in_process(
+        "broadcast-8",
+        "broadcast, 8 receivers",
+        InProcess::Primitive(Primitive::Broadcast),
+        (100_000, 20_000),
+        CPU,
+    ),
+    in_process(
+        "mutex",
+        "mutex, 1 task",
+        InProcess::Primitive(Primitive::Mutex),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    in_process(
+        "mutex-8",
+        "mutex, 8 tasks",
+        InProcess::Primitive(Primitive::ContendedMutex),
+        (500_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "rwlock-read",
+        "rwlock, 1 reader",
+        InProcess::Primitive(Primitive::RwLockRead),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    in_process(
+        "semaphore",
+        "semaphore, 1 task",
+        InProcess::Primitive(Primitive::Semaphore),
+        (5_000_000, 1_000_000),
+        CPU,
+    ),
+    in_process(
+        "semaphore-8",
+        "semaphore of 4, 8 tasks",
+        InProcess::Primitive(Primitive::ContendedSemaphore),
+        (500_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "notify",
+        "notify, waited for",
+        InProcess::Primitive(Primitive::Notify),
+        (1_000_000, 200_000),
+        CPU,
+    ),
+    in_process(
+        "waiters-1",
+        "1 task waiting for one socket",
+        InProcess::ManyWaiters { tasks: 1 },
+        (100_000, 20_000),
+        CPU,
+    ),
+    in_process(
+        "waiters-8",
+        "8 tasks waiting for one socket",
+        InProcess::ManyWaiters { tasks: 8 },
+        (50_000, 10_000),
+        CPU,
+    ),
+    in_process(
+        "waiters-64",
+        "64 tasks waiting for one socket",
+        InProcess::ManyWaiters { tasks: 64 },
+        (10_000, 2_000),
+        CPU,
+    ),
+    in_process(
+        "timers-100k",
+        "100 thousand timers firing",
+        InProcess::Fire,
+        (100_000, 100_000),
+        CPU,
+    ),
+    in_process(
+        "timers-1m",
+        "1 million timers firing",
+        InProcess::Fire,
+        (1_000_000, 300_000),
+        CPU,
+    ),
+    in_process(
+        "timer-cancel",
+        "timer set and cancelled, 10k live",
+        InProcess::Cancel,
+        (400_000, 60_000),
+        CPU,
+    ),
+    in_process(
+        "sleep-1ms",
+        "sleep of 1 ms: late by",
+        InProcess::Sleep { micros: 1000 },
+        (300, 50),
+        LATE,
+    ),
+    in_process(
+        "sleep-100us",
+        "sleep of 100 µs: late by",
+        InProcess::Sleep { micros: 100 },
+        (1000, 200),
+        LATE,
+    ),
+    in_process(
+        "blocking-1",
+        "spawn_blocking, one by one",
+        InProcess::BlockingOne,
+        (30_000, 5_000),
+        BOTH,
+    ),
+    in_process(
+        "blocking-1000",
+        "spawn_blocking, 1000 in flight",
+        InProcess::BlockingMany,
+        (100_000, 20_000),
+        BOTH,
+    ),
+    in_process(
+        "thread-wake",
+        "round trip with a thread",
+        InProcess::ThreadWake,
+        (30_000, 5_000),
+        BOTH,
+    ),
+    server(
+        "echo-1-64",
+        "echo, 1 connection, 64 B",
+        echo(1, 64),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1-1k",
+        "echo, 1 connection, 1 KiB",
+        echo(1, 1024),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1-16k",
+        "echo, 1 connection, 16 KiB",
+        echo(1, 16_384),
+        (20_000, 3_000),
+        CPU,
+    ),
+    server(
+        "echo-64-64",
+        "echo, 64 connections, 64 B",
+        echo(64, 64),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-64-1k",
+        "echo, 64 connections, 1 KiB",
+        echo(64, 1024),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-64-16k",
+        "echo, 64 connections, 16 KiB",
+        echo(64, 16_384),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-64",
+        "echo, 1000 connections, 64 B",
+        echo(1000, 64),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-1k",
+        "echo, 1000 connections, 1 KiB",
+        echo(1000, 1024),
+        (60_000, 10_000),
+        CPU,
+    ),
+    server(
+        "echo-1000-16k",
+        "echo, 1000 connections, 16 KiB",
+        echo(1000, 16_384),
+        (30_000, 5_000),
+        CPU,
+    ),
+    server(
+        "churn",
+        "connect, echo 64 B, close",
+        Traffic::Churn,
+        (8_000, 1_500),
+        CPU,
+    ),
+    server(
+        "http-1",
+        "HTTP hello, 1 connection",
+        Traffic::Http { connections: 1 },
+        (20_000, 4_000),
+        CPU,
+    ),
+    server(
+        "http-64",
+        "HTTP hello, 64 connections",
+        Traffic::Http { connections: 64 },
+        (50_000, 10_000),
+        CPU,
+    ),
+    in_process(
+        "read-4k",
+        "read a cached file of 4 KiB",
+        InProcess::ReadSmall { tasks: 1 },
+        (20_000, 4_000),
+        BOTH,
+    ),
+    in_process(
+        "read-4k-64",
+        "the same, 64 in flight",
+        InProcess::ReadSmall { tasks: 64 },
+        (40_000, 8_000),
+        BOTH,
+    ),
+    in_process(
+        "read-256m",
+        "read a cached file of 256 MiB, per MiB",
+        InProcess::ReadLarge,
+        (256, 64),
+        BOTH,
+    ),
+    in_process(
+        "idle-task",
+        "memory of an idle task",
+        InProcess::IdleTasks,
+        (500_000, 100_000),
+        BYTES,
+    ),
+    server(
+        "idle-connection",
+        "memory of an idle connection",
+        Traffic::IdleMemory,
+        (5000, 1000),
+        BYTES,
+    ),
+    server(
+        "idle-server",
+        "CPU of a server with 1000 idle connections",
+        Traffic::IdleCpu,
+        (2000, 500),
+        LOAD,
+    ),
+];
