@@ -111,52 +111,27 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns an error that names the counts that exceed those of `counts.toml`.
+/// Returns an error that names the counts that exceed those of `counts.toml`. Prints all other
+/// findings.
 fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
-    let mut verdicts = file::compare(stored, measured);
-    let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
-    verdicts.retain(|(_, id, _)| !NOT_CHECKED.contains(&&**id) && !of_tokio.contains(id));
-    let above = above_tokio(measured);
-    if !above.is_empty() {
-        println!(
-            "\nmore instructions than tokio's `sync` on the same loop: {}",
-            above.join(", ")
-        );
-    }
-    let name = |(tool, id, _): &(Tool, String, Verdict)| {
-        let figure = |counts: &Counts| {
-            counts
-                .get(*tool, id)
-                .map_or("–".to_owned(), |it| tool.shown(it))
-        };
-        let (before, now) = (figure(stored), figure(measured));
-        format!(
-            "{} of {id} ({before} in counts.toml, {now} now)",
-            tool.unit()
-        )
+    let print = |finding: &str, counts: Vec<String>| {
+        if !counts.is_empty() {
+            println!("\n{finding}: {}", counts.join(", "));
+        }
     };
-    let named = |wanted: Verdict| -> Vec<String> {
-        verdicts
-            .iter()
-            .filter(|verdict| verdict.2 == wanted)
-            .map(name)
-            .collect()
-    };
-    let fewer = named(Verdict::Fewer);
-    if !fewer.is_empty() {
-        println!(
-            "\nlower than in counts.toml, update it with `counts --write`: {}",
-            fewer.join(", ")
-        );
-    }
-    let missing = named(Verdict::New);
-    if !missing.is_empty() {
-        println!(
-            "\nnot in counts.toml, update it with `counts --write`: {}",
-            missing.join(", ")
-        );
-    }
-    let more = named(Verdict::More);
+    print(
+        "more instructions than tokio's `sync` on the same loop",
+        above_tokio(measured),
+    );
+    print(
+        "lower than in counts.toml, update it with `counts --write`",
+        with_verdict(Verdict::Fewer, stored, measured),
+    );
+    print(
+        "not in counts.toml, update it with `counts --write`",
+        with_verdict(Verdict::New, stored, measured),
+    );
+    let more = with_verdict(Verdict::More, stored, measured);
     if more.is_empty() {
         return Ok(());
     }
@@ -169,6 +144,29 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
         return Ok(());
     }
     Err(message)
+}
+
+/// Describes the counts that have the verdict `wanted`. Leaves out those that are not checked.
+fn with_verdict(wanted: Verdict, stored: &Counts, measured: &Counts) -> Vec<String> {
+    let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
+    file::compare(stored, measured)
+        .into_iter()
+        .filter(|(_, id, verdict)| {
+            *verdict == wanted && !NOT_CHECKED.contains(&&**id) && !of_tokio.contains(id)
+        })
+        .map(|(tool, id, _)| {
+            let figure = |counts: &Counts| {
+                let value = counts.get(tool, &id);
+                value.map_or("–".to_owned(), |value| tool.shown(value))
+            };
+            format!(
+                "{} of {id} ({} in counts.toml, {} now)",
+                tool.unit(),
+                figure(stored),
+                figure(measured)
+            )
+        })
+        .collect()
 }
 
 fn measure(args: &Args) -> Result<Counts, String> {

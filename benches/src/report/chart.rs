@@ -52,31 +52,8 @@ pub(crate) fn chart(results: &Results) -> String {
     }
     let mut y = HEAD;
     for group in &groups {
-        picture.text(
-            (16.0, y + 17.0),
-            Anchor::Start,
-            true,
-            group.row.workload.title,
-        );
-        y += GROUP_HEAD;
-        let bottom = y + BAR * length(group.bars.len());
-        for mark in scale.marks() {
-            let x = scale.place(mark);
-            picture.line((x, y), (x, bottom), FAINT);
-        }
-        for (runtime, value) in &group.bars {
-            let (fill, bold) = match *runtime {
-                QUINTET => (ACCENT, true),
-                TOKIO => (TOKIO_BAR, false),
-                FLOOR => (FLOOR_BAR, false),
-                _ => (PEER_BAR, false),
-            };
-            let end = scale.place(*value);
-            picture.text((LABELS - 6.0, y + 11.0), Anchor::End, bold, runtime);
-            picture.rectangle(LABELS, y + 1.5, end - LABELS, BAR - 3.0, fill);
-            picture.text((end + 5.0, y + 11.0), Anchor::Start, bold, &number(*value));
-            y += BAR;
-        }
+        draw(&mut picture, group, &scale, y);
+        y += GROUP_HEAD + BAR * length(group.bars.len());
     }
     picture.text(
         (16.0, height - 10.0),
@@ -85,6 +62,31 @@ pub(crate) fn chart(results: &Results) -> String {
         &machine::describe(),
     );
     picture.to_string()
+}
+
+/// Draws the title and the bars of a workload, from `top` downwards.
+fn draw(picture: &mut Picture, group: &BarGroup<'_>, scale: &Scale, top: f64) {
+    let title = group.row.workload.title;
+    picture.text((16.0, top + 17.0), Anchor::Start, true, title);
+    let mut y = top + GROUP_HEAD;
+    let bottom = y + BAR * length(group.bars.len());
+    for mark in scale.marks() {
+        let x = scale.place(mark);
+        picture.line((x, y), (x, bottom), FAINT);
+    }
+    for (runtime, value) in &group.bars {
+        let (fill, bold) = match *runtime {
+            QUINTET => (ACCENT, true),
+            TOKIO => (TOKIO_BAR, false),
+            FLOOR => (FLOOR_BAR, false),
+            _ => (PEER_BAR, false),
+        };
+        let end = scale.place(*value);
+        picture.text((LABELS - 6.0, y + 11.0), Anchor::End, bold, runtime);
+        picture.rectangle(LABELS, y + 1.5, end - LABELS, BAR - 3.0, fill);
+        picture.text((end + 5.0, y + 11.0), Anchor::Start, bold, &number(*value));
+        y += BAR;
+    }
 }
 
 struct BarGroup<'a> {

@@ -74,35 +74,52 @@ pub(crate) fn run(
             under_load(&mut server, amount, |count| load.drive(count))?
         }
         Traffic::Churn => under_load(&mut server, amount, |count| churn(addr, &message(), count))?,
-        Traffic::IdleMemory => {
-            // Open one connection first, so that one-time allocations are not included.
-            let _first = Load::connect(addr, 1, message(), reply)?;
-            let before = server.usage()?;
-            let _idle = Load::connect(addr, amount.operations, message(), reply)?;
-            let after = server.usage()?;
-            Sample {
-                operations: amount.operations,
-                bytes: after.resident.saturating_sub(before.resident),
-                ..Sample::default()
-            }
-        }
-        Traffic::IdleCpu => {
-            let _idle = Load::connect(addr, IDLE, message(), reply)?;
-            let time = Duration::from_millis(amount.operations);
-            // Let the server finish the work that connecting has caused.
-            thread::sleep(time / 10);
-            let before = server.usage()?;
-            thread::sleep(time);
-            let after = server.usage()?;
-            Sample {
-                operations: amount.operations,
-                wall_ns: nanos(time),
-                cpu_ns: after.cpu_ns.saturating_sub(before.cpu_ns),
-                ..Sample::default()
-            }
-        }
+        Traffic::IdleMemory => idle_memory(&mut server, amount.operations, message, reply)?,
+        Traffic::IdleCpu => idle_cpu(&mut server, amount.operations, message, reply)?,
     };
     Ok(Some(sample))
+}
+
+/// Opens `connections` idle connections and measures the memory that they take.
+fn idle_memory(
+    server: &mut ServerProcess,
+    connections: u64,
+    message: impl Fn() -> Vec<u8>,
+    reply: Reply,
+) -> io::Result<Sample> {
+    let addr = server.addr();
+    // Open one connection first, so that one-time allocations are not included.
+    let _first = Load::connect(addr, 1, message(), reply)?;
+    let before = server.usage()?;
+    let _idle = Load::connect(addr, connections, message(), reply)?;
+    let after = server.usage()?;
+    Ok(Sample {
+        operations: connections,
+        bytes: after.resident.saturating_sub(before.resident),
+        ..Sample::default()
+    })
+}
+
+/// Opens idle connections and measures the CPU time of the next `millis` milliseconds.
+fn idle_cpu(
+    server: &mut ServerProcess,
+    millis: u64,
+    message: impl Fn() -> Vec<u8>,
+    reply: Reply,
+) -> io::Result<Sample> {
+    let _idle = Load::connect(server.addr(), IDLE, message(), reply)?;
+    let time = Duration::from_millis(millis);
+    // Let the server finish the work that connecting has caused.
+    thread::sleep(time / 10);
+    let before = server.usage()?;
+    thread::sleep(time);
+    let after = server.usage()?;
+    Ok(Sample {
+        operations: millis,
+        wall_ns: nanos(time),
+        cpu_ns: after.cpu_ns.saturating_sub(before.cpu_ns),
+        ..Sample::default()
+    })
 }
 
 /// Puts load on the server, first with a twentieth of the requests to warm up, then measured.
