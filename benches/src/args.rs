@@ -23,7 +23,7 @@ Compares quintet with other runtimes.
     --only TEXT          count only workloads whose name contains TEXT (repeatable)
   growth               measure the cost of an operation with more and more live tasks,
                        timers, connections and jobs
-    --only TEXT, --runtime NAME, --quick, --rounds N, --json FILE, --svg FILE
+    --only TEXT, --runtime NAME, --quick, --rounds N, --one-cpu, --json FILE, --svg FILE
                          as above (default runtimes: quintet and tokio)
 ";
 

@@ -6,6 +6,7 @@ use crate::child::{Outcome, Run};
 use crate::compare::{Rounds, chosen_runtimes, write};
 use crate::progress::Progress;
 use crate::report::{Panel, Series, Table, growth_json, number, plot};
+use crate::run::pin;
 use crate::runtimes::{QUINTET, TOKIO};
 use crate::workloads::{InProcess, Metric, Traffic, Work, Workload};
 
@@ -45,7 +46,7 @@ pub(crate) const ALL: &[Workload] = &[
     ),
     growing(
         "growth-unref-timers",
-        "echo within one loop, by unreferenced timers",
+        "echo on one loop, by unreferenced timers",
         Work::InProcess(InProcess::UnreferencedTimers { timers: 0 }),
         (100_000, 20_000),
     ),
@@ -75,6 +76,9 @@ const CONNECTIONS_MAX: u64 = 10_000;
 pub(crate) fn growth(args: &Args) -> Result<(), String> {
     let runtimes = chosen_runtimes(args, &[QUINTET, TOKIO])?;
     let workloads: Vec<_> = ALL.iter().filter(|one| args.wants(one.id)).collect();
+    if args.one_cpu {
+        pin(0)?;
+    }
     let rounds = args
         .rounds
         .unwrap_or(if args.quick { ROUNDS_QUICK } else { ROUNDS });
@@ -82,37 +86,7 @@ pub(crate) fn growth(args: &Args) -> Result<(), String> {
     let mut progress = Progress::new(total * runtimes.len());
     let mut panels = Vec::new();
     for workload in workloads {
-        let series: Vec<_> = runtimes
-            .iter()
-            .map(|runtime| Series {
-                name: (*runtime).to_owned(),
-                points: Vec::new(),
-            })
-            .collect();
-        let mut panel = Panel {
-            title: workload.title.to_owned(),
-            series,
-        };
-        for live in steps(workload) {
-            let mut cells = vec![Rounds::default(); runtimes.len()];
-            for round in 0..rounds {
-                for (cell, runtime) in cells.iter_mut().zip(&runtimes) {
-                    if round == 0 {
-                        progress.next(&format!("{} ({live}) on {runtime}", workload.title));
-                    }
-                    let run = growing_run(args, workload, runtime, live);
-                    if let Outcome::Measured(sample) = run.outcome() {
-                        cell.samples.push(sample);
-                    }
-                }
-            }
-            for (series, cell) in panel.series.iter_mut().zip(&cells) {
-                if let Some(value) = cell.figure(Metric::Cpu) {
-                    series.points.push((amount(live), value));
-                }
-            }
-        }
-        panels.push(panel);
+        panels.push(measure(args, workload, &runtimes, rounds, &mut progress));
     }
     drop(progress);
     for panel in &panels {
@@ -120,6 +94,47 @@ pub(crate) fn growth(args: &Args) -> Result<(), String> {
     }
     write(args.json.as_deref(), || growth_json(&panels))?;
     write(args.svg.as_deref(), || plot(&panels))
+}
+
+/// Measures a workload at each step, on each runtime.
+fn measure(
+    args: &Args,
+    workload: &Workload,
+    runtimes: &[&'static str],
+    rounds: u64,
+    progress: &mut Progress,
+) -> Panel {
+    let series = runtimes
+        .iter()
+        .map(|runtime| Series {
+            name: (*runtime).to_owned(),
+            points: Vec::new(),
+        })
+        .collect();
+    let mut panel = Panel {
+        title: workload.title.to_owned(),
+        series,
+    };
+    for live in steps(workload) {
+        let mut cells = vec![Rounds::default(); runtimes.len()];
+        for round in 0..rounds {
+            for (cell, runtime) in cells.iter_mut().zip(runtimes) {
+                if round == 0 {
+                    progress.next(&format!("{} ({live}) on {runtime}", workload.title));
+                }
+                let run = growing_run(args, workload, runtime, live);
+                if let Outcome::Measured(sample) = run.outcome() {
+                    cell.samples.push(sample);
+                }
+            }
+        }
+        for (series, cell) in panel.series.iter_mut().zip(&cells) {
+            if let Some(value) = cell.figure(Metric::Cpu) {
+                series.points.push((amount(live), value));
+            }
+        }
+    }
+    panel
 }
 
 fn steps(workload: &Workload) -> impl Iterator<Item = u64> {
