@@ -18,7 +18,9 @@ pub(crate) fn describe() -> String {
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
         .map_or("unknown processor", |(_, model)| model.trim());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{cores} × {model}, Linux {}", kernel.trim())
+    // Without the suffix of the distribution or the build.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    format!("{cores} × {model}, Linux {kernel}")
 }
 
 /// Returns the number of processors, including those that this process may not run on.

@@ -30,23 +30,23 @@ const TABLES: &[ReadmeTable] = &[
             (NODE, "Node"),
         ],
         rows: &[
-            ("spawn-join", "spawn and join"),
+            ("spawn-join", "spawn and join a task"),
             ("spawn-join-1000", "the same, 1000 in flight"),
-            ("self-wake-100", "a task wakes itself, 100 tasks"),
-            ("ping-pong", "two tasks over a channel"),
-            ("timers-100k", "100 thousand sleeps in a second"),
-            ("timer-cancel", "a sleep set and dropped"),
-            ("sleep-100us", "a sleep of 100 µs: late by"),
+            ("self-wake-100", "100 tasks that wake themselves"),
+            ("ping-pong", "ping-pong of two tasks"),
+            ("timers-100k", "100,000 sleeps within a second"),
+            ("timer-cancel", "set and drop a sleep"),
+            ("sleep-100us", "sleep of 100 µs: lateness"),
             ("blocking-1", "`spawn_blocking`, one by one"),
             ("blocking-1000", "the same, 1000 in flight"),
-            ("read-4k", "a cached file of 4 KiB, read"),
+            ("read-4k", "read a cached file of 4 KiB"),
             ("read-4k-64", "the same, 64 in flight"),
             ("thread-wake", "round trip with a thread"),
             ("echo-1-64", "TCP echo of 64 bytes, 1 connection"),
             ("echo-64-64", "the same, 64 connections"),
             ("echo-1000-64", "the same, 1000 connections"),
             ("churn", "connect, echo, close"),
-            ("http-64", "HTTP hello by hyper, 64 connections"),
+            ("http-64", "HTTP request by hyper, 64 connections"),
             ("idle-task", "memory of an idle task, bytes"),
             ("idle-connection", "memory of an idle connection, bytes"),
         ],
@@ -59,8 +59,8 @@ const TABLES: &[ReadmeTable] = &[
             ("smol", "smol"),
         ],
         rows: &[
-            ("oneshot", "`oneshot`, waited for"),
-            ("mpsc", "`mpsc` of 16, a message"),
+            ("oneshot", "`oneshot`, one wake"),
+            ("mpsc", "`mpsc` of 16, one message"),
             ("watch-8", "`watch`, 8 receivers"),
             ("broadcast-8", "`broadcast`, 8 receivers"),
             ("mutex", "`Mutex`, 1 task"),
@@ -68,8 +68,8 @@ const TABLES: &[ReadmeTable] = &[
             ("rwlock-read", "`RwLock`, 1 reader"),
             ("semaphore", "`Semaphore`, 1 task"),
             ("semaphore-8", "`Semaphore` of 4, 8 tasks"),
-            ("notify", "`Notify`, waited for"),
-            ("waiters-8", "8 tasks wait for one socket"),
+            ("notify", "`Notify`, one wake"),
+            ("waiters-8", "8 tasks that wait for one socket"),
         ],
     },
 ];
@@ -227,7 +227,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("| spawn and join | **0.25** (10 %) | 400 ns (25 %) | – |"),
+            text.contains("| spawn and join a task | **0.25** (10 %) | 400 ns (25 %) | – |"),
             "{text}"
         );
         // One per cent above the smallest is still bold.
@@ -273,6 +273,21 @@ mod tests {
         assert!(!is_in_readme("idle-server"));
         if cfg!(feature = "peers") {
             assert!(RUNTIMES.iter().all(|runtime| NAMES.contains(runtime)));
+        }
+    }
+
+    #[test]
+    fn the_readme_has_these_rows() {
+        let readme = include_str!("../../../README.md");
+
+        for (_, title) in TABLES.iter().flat_map(|table| table.rows) {
+            let row = readme
+                .lines()
+                .find(|line| line.starts_with(&format!("| {title} |")));
+            assert!(
+                row.is_some(),
+                "README.md has no row \"{title}\": renew its tables"
+            );
         }
     }
 }

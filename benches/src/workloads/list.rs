@@ -351,7 +351,7 @@ pub(crate) const ALL: &[Workload] = &[
     ),
     in_process(
         "read-4k-64",
-        "the same, 64 in flight",
+        "read a cached file of 4 KiB, 64 in flight",
         InProcess::ReadSmall { tasks: 64 },
         (40_000, 8_000),
         BOTH,

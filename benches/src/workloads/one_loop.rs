@@ -15,14 +15,14 @@ use crate::measure::{Sample, Stopwatch};
 pub(crate) const ALL: &[Workload] = &[
     in_process(
         "sleep-0",
-        "sleep of no time",
+        "sleep of zero duration",
         InProcess::SleepZero,
         (100_000, 10_000),
         CPU,
     ),
     in_process(
         "echo-loop",
-        "echo within one loop",
+        "echo on one loop",
         InProcess::EchoLoop,
         (10_000, 2_000),
         CPU,
@@ -32,25 +32,19 @@ pub(crate) const ALL: &[Workload] = &[
     unreferenced("unref-timers-100k", 100_000),
     in_process(
         "churn-loop",
-        "connections within one loop",
+        "connections on one loop",
         InProcess::ChurnLoop,
         (2_000, 500),
         CPU,
     ),
-    in_process(
-        "idle",
-        "a loop with nothing to do, per ms",
-        InProcess::Idle,
-        (100, 50),
-        CPU,
-    ),
+    in_process("idle", "idle loop, per ms", InProcess::Idle, (100, 50), CPU),
 ];
 
 /// Makes an entry of the list above.
 const fn unreferenced(id: &'static str, timers: u64) -> Workload {
     in_process(
         id,
-        "echo within one loop, beside unreferenced timers",
+        "echo on one loop beside unreferenced timers",
         InProcess::UnreferencedTimers { timers },
         (10_000, 2_000),
         CPU,
