@@ -344,18 +344,18 @@ mod queue {
 }
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/workers.rs"]
+#[path = "../../src/pool/workers.rs"]
 mod workers;
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/class_limit.rs"]
+#[path = "../../src/pool/class_limit.rs"]
 mod class_limit;
 
 #[allow(dead_code, reason = "only what wakes workers is modelled")]
-#[path = "../src/pool/worker_slot.rs"]
+#[path = "../../src/pool/worker_slot.rs"]
 mod worker_slot;
 
-#[path = "../src/pool/worker.rs"]
+#[path = "../../src/pool/worker.rs"]
 mod worker;
 
 /// Idle workers stay.
@@ -369,7 +369,7 @@ fn no_job_of_a_chain_is_lost() {
 #[test]
 fn no_job_of_a_chain_is_lost_where_threads_end_at_once() {
     check(|| {
-        with_crew(2, Duration::ZERO, |workers| {
+        with_workers(2, Duration::ZERO, |workers| {
             (0..2).for_each(|_| push(workers, || ()).wait());
         });
     });
@@ -378,7 +378,7 @@ fn no_job_of_a_chain_is_lost_where_threads_end_at_once() {
 #[test]
 fn no_job_of_two_pushers_is_lost() {
     check(|| {
-        with_crew(1, FOR_EVER, |workers| {
+        with_workers(1, FOR_EVER, |workers| {
             let theirs = Arc::clone(workers);
             let pusher = thread::spawn(move || push(&theirs, || ()).wait());
             let end = push(workers, || ());
@@ -391,7 +391,7 @@ fn no_job_of_two_pushers_is_lost() {
 #[test]
 fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
     check_two_workers(|| {
-        with_crew(2, FOR_EVER, |workers| {
+        with_workers(2, FOR_EVER, |workers| {
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
             let first = push(workers, move || has_begun.wait());
@@ -406,7 +406,7 @@ fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
 fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
     // Two preemptions: with one a worker that has looked may send no other, and nobody notices.
     check(|| {
-        with_crew(2, FOR_EVER, |workers| {
+        with_workers(2, FOR_EVER, |workers| {
             push(workers, || ()).wait();
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
@@ -421,7 +421,7 @@ fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
 #[test]
 fn a_job_with_another_before_it_in_its_batch_may_wait_for_a_later_one() {
     check_two_workers(|| {
-        with_crew(2, FOR_EVER, |workers| {
+        with_workers(2, FOR_EVER, |workers| {
             let begins = Event::new();
             let has_begun = Arc::clone(&begins);
             let first = push(workers, || ());
@@ -436,7 +436,7 @@ fn a_job_with_another_before_it_in_its_batch_may_wait_for_a_later_one() {
 #[test]
 fn a_look_up_that_is_held_back_runs_when_another_has_ended() {
     check(|| {
-        with_crew(2, FOR_EVER, |workers| {
+        with_workers(2, FOR_EVER, |workers| {
             let ends = [(); 2].map(|()| push_as(workers, Class::Dns, || ()));
             ends.iter().for_each(|end| end.wait());
         });
@@ -456,13 +456,13 @@ fn the_model_finds_a_worker_that_rests_without_a_look_at_the_queue() {
 
 /// Pushes jobs one after the other's end.
 fn chain() {
-    with_crew(1, FOR_EVER, |workers| {
+    with_workers(1, FOR_EVER, |workers| {
         (0..3).for_each(|_| push(workers, || ()).wait());
     });
 }
 
 /// Calls `test`, and shuts the pool down, which waits for all of its threads.
-fn with_crew(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Workers>)) {
+fn with_workers(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Workers>)) {
     let workers = Arc::new(Workers::new(config(workers, keep_alive)));
     test(&workers);
     assert!(workers.shut_down(Duration::MAX).is_empty());

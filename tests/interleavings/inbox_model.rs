@@ -55,14 +55,14 @@ mod slots {
     dead_code,
     reason = "only what takes part in the handshake is modelled"
 )]
-#[path = "../src/inbox.rs"]
+#[path = "../../src/inbox.rs"]
 mod inbox;
 
 #[allow(
     dead_code,
     reason = "only what takes part in the handshake is modelled"
 )]
-#[path = "../src/tasks/header.rs"]
+#[path = "../../src/tasks/header.rs"]
 mod header;
 
 #[test]

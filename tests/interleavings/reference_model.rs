@@ -15,7 +15,7 @@ mod primitive {
     pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
 }
 
-#[path = "../src/io/source/reference.rs"]
+#[path = "../../src/io/source/reference.rs"]
 mod reference;
 
 /// A source, its slot, and the calls that are on their way home.
