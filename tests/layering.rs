@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "source/files.rs"]
+mod files;
+
+use files::{TextFile, code_only, files_in};
 
 /// The top-level modules, from the bottom up. A module may name those of the layers below it.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -96,9 +100,6 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("signal", "io", "the pipe of signals is a source"),
 ];
 
-/// Longer files are to be divided. Files of nothing but tests may be longer.
-const LINES_MAX: usize = 600;
-
 #[test]
 fn modules_name_only_what_lies_below_them() {
     let mut complaints = Vec::new();
@@ -189,8 +190,8 @@ fn every_module_has_its_layer_and_every_permission_is_used() {
 fn every_file_says_at_its_top_what_it_is_for() {
     let silent: Vec<_> = source_files()
         .into_iter()
-        .filter(|file| !file.text.starts_with("//!"))
-        .map(|file| file.path)
+        .filter(|file| !file.file.text.starts_with("//!"))
+        .map(|file| file.file.path)
         .collect();
 
     assert!(
@@ -200,26 +201,11 @@ fn every_file_says_at_its_top_what_it_is_for() {
 }
 
 #[test]
-fn no_file_is_too_long_to_be_read() {
-    let long: Vec<_> = source_files()
-        .into_iter()
-        .filter(|file| !file.is_of_tests())
-        .map(|file| (file.text.lines().count(), file.path))
-        .filter(|(lines, _)| *lines > LINES_MAX)
-        .collect();
-
-    assert!(
-        long.is_empty(),
-        "these have more than {LINES_MAX} lines: {long:?}"
-    );
-}
-
-#[test]
 fn modules_stand_in_files_of_their_own_name() {
     let named_mod: Vec<_> = source_files()
         .into_iter()
-        .map(|file| file.path)
-        .filter(|path| path.ends_with("mod.rs"))
+        .map(|file| file.file.path)
+        .filter(|path| path.ends_with("/mod.rs"))
         .collect();
 
     assert!(named_mod.is_empty(), "{named_mod:?}");
@@ -230,7 +216,7 @@ fn the_tasks_of_another_crate_are_known_to_the_pool_alone() {
     let complaints: Vec<_> = source_files()
         .into_iter()
         .filter(|file| file.top_level() != "pool" && file.code().contains("async_task"))
-        .map(|file| file.path)
+        .map(|file| file.file.path)
         .collect();
 
     assert!(
@@ -241,9 +227,8 @@ fn the_tasks_of_another_crate_are_known_to_the_pool_alone() {
 
 #[test]
 fn paths_are_found_however_they_are_written() {
-    let file = SourceFile {
-        path: PathBuf::from("src/phase/poll/sources.rs"),
-        module: ["phase", "poll", "sources"].map(str::to_owned).to_vec(),
+    let file = SourceFile::new(TextFile {
+        path: "src/phase/poll/sources.rs".to_owned(),
         text: "\
 //! See [`x`](crate::in_a_doc).
 use crate::slots::{Key, Slots};
@@ -260,7 +245,7 @@ mod tests {
 }
 "
         .to_owned(),
-    };
+    });
 
     let found = file
         .paths()
@@ -310,7 +295,7 @@ struct Complaint(String);
 
 impl Complaint {
     fn new(file: &SourceFile, line: usize, path: &[String], reason: impl fmt::Display) -> Self {
-        let (file, path) = (file.path.display(), path.join("::"));
+        let (file, path) = (&file.file.path, path.join("::"));
         Complaint(format!("{file}:{line}: `{path}`: {reason}"))
     }
 
@@ -331,28 +316,16 @@ fn listed(complaints: &[Complaint]) -> String {
 
 /// A file of `src`.
 struct SourceFile {
-    /// From the crate's directory.
-    path: PathBuf,
+    file: TextFile,
     /// The module's path within the crate; `["lib"]` for the root.
     module: Vec<String>,
-    text: String,
 }
 
 impl SourceFile {
-    fn read(path: &Path) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(path).expect("a source file is a text");
-        let path = path
-            .strip_prefix(root)
-            .expect("it is one of ours")
-            .to_owned();
-        let module = path
-            .with_extension("")
-            .components()
-            .skip(1)
-            .map(|part| part.as_os_str().to_string_lossy().into_owned())
-            .collect();
-        SourceFile { path, module, text }
+    fn new(file: TextFile) -> Self {
+        let path = file.path.trim_end_matches(".rs").split('/');
+        let module = path.skip(1).map(str::to_owned).collect();
+        SourceFile { file, module }
     }
 
     fn top_level(&self) -> &str {
@@ -365,21 +338,12 @@ impl SourceFile {
         phases.join(name).with_extension("rs").exists()
     }
 
-    /// Whether there are only tests in it: they may name what they like.
-    fn is_of_tests(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.module.iter().any(|name| name == "tests")
-    }
-
-    /// The text without comments and without the tests at its end.
+    /// The code without the unit tests, which may name any module.
     fn code(&self) -> String {
-        if self.is_of_tests() {
+        if self.file.is_of_unit_tests() {
             return String::new();
         }
-        let tests = "#[cfg(test)]\nmod tests {";
-        let text = self.text.split(tests).next().unwrap_or_default();
-        let code_of = |line: &str| line.split("//").next().unwrap_or_default().to_owned();
-        let lines: Vec<String> = text.lines().map(code_of).collect();
-        lines.join("\n")
+        code_only(self.file.without_unit_tests())
     }
 
     /// All paths that begin with `crate` or `super`, from the crate's root, and their lines.
@@ -478,24 +442,12 @@ fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, leaves: &mut Vec<Vec<Stri
     }
 }
 
-/// All files of `src`.
+/// Returns all files of `src`.
 fn source_files() -> Vec<SourceFile> {
-    fn visit(directory: &Path, files: &mut Vec<SourceFile>) {
-        for entry in fs::read_dir(directory).expect("it is a directory") {
-            let path = entry.expect("it can be read").path();
-            if path.is_dir() {
-                visit(&path, files);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(SourceFile::read(&path));
-            }
-        }
-    }
-    let mut files = Vec::new();
-    visit(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    assert!(files.len() > 20, "where is the source?");
+    let files: Vec<_> = files_in("src", &["rs"])
+        .into_iter()
+        .map(SourceFile::new)
+        .collect();
+    assert!(files.len() > 20, "the source is not found");
     files
 }
