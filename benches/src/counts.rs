@@ -111,8 +111,8 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns an error that names the counts that exceed those of `counts.toml`. Prints all other
-/// findings.
+/// Returns an error that names the counts that exceed those of `counts.toml`, and the primitives
+/// that exceed tokio's although they did not in `counts.toml`. Prints all other findings.
 fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     let print = |finding: &str, counts: Vec<String>| {
         if !counts.is_empty() {
@@ -121,7 +121,7 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     };
     print(
         "more instructions than tokio's `sync` on the same loop",
-        above_tokio(measured),
+        above_tokio(measured, |_| true),
     );
     print(
         "lower than in counts.toml, update it with `counts --write`",
@@ -131,11 +131,26 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
         "not in counts.toml, update it with `counts --write`",
         with_verdict(Verdict::New, stored, measured),
     );
+    let mut failures = Vec::new();
     let more = with_verdict(Verdict::More, stored, measured);
-    if more.is_empty() {
+    if !more.is_empty() {
+        failures.push(format!(
+            "more than 10 % above counts.toml: {}",
+            more.join(", ")
+        ));
+    }
+    let held = |id: &str| both(stored, id).is_some_and(|(ours, theirs)| ours <= theirs);
+    let lost = above_tokio(measured, held);
+    if !lost.is_empty() {
+        failures.push(format!(
+            "now more instructions than tokio's `sync`: {}",
+            lost.join(", ")
+        ));
+    }
+    if failures.is_empty() {
         return Ok(());
     }
-    let message = format!("\nmore than 10 % above counts.toml: {}", more.join(", "));
+    let message = format!("\n{}", failures.join("\n"));
     if stored.rustc != measured.rustc {
         println!(
             "{message}\nThis is not an error: counts.toml was made with {}, and this is {}.",
@@ -227,13 +242,15 @@ fn beside_tokio(measured: &Counts) -> Table {
     table
 }
 
-/// Returns the primitives of [`AT_MOST_TOKIO`] that take more than tokio's, with both counts.
-fn above_tokio(measured: &Counts) -> Vec<String> {
+/// Returns those primitives of [`AT_MOST_TOKIO`] that `is_wanted` selects and that take more
+/// instructions than tokio's, with both counts.
+fn above_tokio(measured: &Counts, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let above = |id: &&str| {
         let (ours, theirs) = both(measured, id)?;
         (ours > theirs).then(|| format!("{id} ({ours:.0} : {theirs:.0})"))
     };
-    AT_MOST_TOKIO.iter().filter_map(above).collect()
+    let wanted = AT_MOST_TOKIO.iter().filter(|id| is_wanted(id));
+    wanted.filter_map(above).collect()
 }
 
 /// Returns the instructions of quintet's primitive and of tokio's, if both were counted.
@@ -314,17 +331,34 @@ mod tests {
         }
     }
 
+    /// Our instructions of `oneshot` and those of tokio.
+    fn oneshot(ours: f64, theirs: f64) -> Counts {
+        let mut counts = Counts::of("rustc 1");
+        counts.insert(Tool::Callgrind, "oneshot", ours);
+        counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), theirs);
+        counts
+    }
+
     #[test]
     fn a_primitive_above_tokio_is_listed() {
-        let measured = |ours| {
-            let mut counts = Counts::of("rustc 1");
-            counts.insert(Tool::Callgrind, "oneshot", ours);
-            counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), 800.0);
-            counts
-        };
+        assert!(above_tokio(&oneshot(800.0, 800.0), |_| true).is_empty());
+        assert!(above_tokio(&oneshot(801.0, 800.0), |_| false).is_empty());
+        assert_eq!(
+            above_tokio(&oneshot(801.0, 800.0), |_| true),
+            ["oneshot (801 : 800)"]
+        );
+    }
 
-        assert!(above_tokio(&measured(800.0)).is_empty());
-        assert_eq!(above_tokio(&measured(801.0)), ["oneshot (801 : 800)"]);
+    #[test]
+    fn a_primitive_fails_if_it_rises_above_tokio() {
+        let failure = check(&oneshot(800.0, 800.0), &oneshot(801.0, 800.0)).unwrap_err();
+
+        assert!(failure.contains("oneshot (801 : 800)"), "{failure}");
+        // It was above before.
+        assert_eq!(
+            check(&oneshot(850.0, 800.0), &oneshot(840.0, 800.0)),
+            Ok(())
+        );
     }
 
     #[test]
