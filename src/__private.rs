@@ -45,14 +45,14 @@ pub fn run_or_panic<F: Future>(
 
 /// For a `main` that ends when nothing is alive any more.
 #[track_caller]
-pub fn live_or_exit<F>(
+pub fn keep_alive_or_exit<F>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output
 where
     F: Future<Output: 'static> + 'static,
 {
-    let ended = boxed_if_large!(body: F, Box::pin => live(build_or_exit(build), body));
+    let ended = boxed_if_large!(body: F, Box::pin => run_while_alive(build_or_exit(build), body));
     match ended {
         Ok(output) => output,
         Err(Some(stalled)) => {
@@ -71,14 +71,14 @@ where
 /// If the runtime cannot be built; if it stalls, or is stopped before the function has ended; and as
 /// `run` does.
 #[track_caller]
-pub fn live_or_panic<F>(
+pub fn keep_alive_or_panic<F>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output
 where
     F: Future<Output: 'static> + 'static,
 {
-    let ended = boxed_if_large!(body: F, Box::pin => live(build_or_panic(build), body));
+    let ended = boxed_if_large!(body: F, Box::pin => run_while_alive(build_or_panic(build), body));
     match ended {
         Ok(output) => output,
         Err(Some(stalled)) => panic!("{stalled}"),
@@ -88,7 +88,7 @@ where
 
 /// Runs `body` as a task until nothing is alive. No error: it was stopped.
 #[track_caller]
-fn live<F>(runtime: Runtime, body: F) -> Result<F::Output, Option<Stalled>>
+fn run_while_alive<F>(runtime: Runtime, body: F) -> Result<F::Output, Option<Stalled>>
 where
     F: Future<Output: 'static> + 'static,
 {
@@ -151,18 +151,18 @@ pub const fn local_key<T>(value: thread::LocalKey<TaskLocalValue<T>>) -> LocalKe
 
 /// How a test is to be run.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct TestConfig {
     seed: Option<u64>,
     seeds: Option<u64>,
     timeout: Option<Duration>,
     denies_leaks: bool,
 }
 
-impl Plan {
+impl TestConfig {
     /// One run, without a seed.
     #[must_use]
     pub fn new() -> Self {
-        Plan::default()
+        TestConfig::default()
     }
 
     /// One run, with this seed.
@@ -204,26 +204,26 @@ impl Plan {
         build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
         body: impl FnOnce() -> F,
     ) -> F::Output {
-        let seed = self.seed.map(|seed| chosen_seed().unwrap_or(seed));
-        self.run_with(seed, build, body, |_| false)
+        let seed = self.seed.map(|seed| seed_from_env().unwrap_or(seed));
+        self.run_once(seed, build, body, |_| false)
     }
 
     /// Runs a test once, and looks for what it has left if it ended well.
     ///
     /// # Panics
     ///
-    /// As [`run`](Plan::run) does; and if something is left that must not be.
+    /// As [`run`](TestConfig::run) does; and if something is left that must not be.
     #[track_caller]
-    pub fn run_checked<F: Future<Output: Verdict>>(
+    pub fn run_checked<F: Future<Output: TestOutput>>(
         self,
         build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
         body: impl FnOnce() -> F,
     ) -> F::Output {
-        let seed = self.seed.map(|seed| chosen_seed().unwrap_or(seed));
-        self.run_with(seed, build, body, |output| self.is_checked(output))
+        let seed = self.seed.map(|seed| seed_from_env().unwrap_or(seed));
+        self.run_once(seed, build, body, |output| self.should_check_leaks(output))
     }
 
-    fn is_checked(&self, output: &impl Verdict) -> bool {
+    fn should_check_leaks(&self, output: &impl TestOutput) -> bool {
         self.denies_leaks && output.is_success()
     }
 
@@ -231,22 +231,22 @@ impl Plan {
     ///
     /// # Panics
     ///
-    /// As [`run`](Plan::run) does.
+    /// As [`run`](TestConfig::run) does.
     #[track_caller]
-    pub fn run_all<F: Future<Output: Verdict>>(
+    pub fn run_seeds<F: Future<Output: TestOutput>>(
         self,
         build: impl Fn(&mut Builder) -> io::Result<Runtime>,
         body: impl Fn() -> F,
     ) -> F::Output {
         let first = self.seed.unwrap_or(0);
-        let (mut seed, last) = match (chosen_seed(), self.seeds) {
+        let (mut seed, last) = match (seed_from_env(), self.seeds) {
             (Some(seed), _) => (seed, seed),
             (None, seeds) => (first, first.saturating_add(seeds.unwrap_or(1) - 1)),
         };
         loop {
             let run = || {
-                let is_checked = |output: &F::Output| self.is_checked(output);
-                self.run_with(Some(seed), &build, &body, is_checked)
+                let should_check_leaks = |output: &F::Output| self.should_check_leaks(output);
+                self.run_once(Some(seed), &build, &body, should_check_leaks)
             };
             let result = panic::catch_unwind(AssertUnwindSafe(run));
             if !matches!(&result, Ok(output) if output.is_success()) {
@@ -261,12 +261,12 @@ impl Plan {
     }
 
     #[track_caller]
-    fn run_with<F: Future>(
+    fn run_once<F: Future>(
         &self,
         seed: Option<u64>,
         build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
         body: impl FnOnce() -> F,
-        is_checked: impl FnOnce(&F::Output) -> bool,
+        should_check_leaks: impl FnOnce(&F::Output) -> bool,
     ) -> F::Output {
         let runtime = build_or_panic(|builder| {
             if let Some(seed) = seed {
@@ -275,10 +275,10 @@ impl Plan {
             build(builder)
         });
         let output = match self.timeout {
-            Some(limit) => runtime.block_on(within(limit, Box::pin(body()))),
+            Some(limit) => runtime.block_on(with_timeout(limit, Box::pin(body()))),
             None => runtime.block_on(body()),
         };
-        if is_checked(&output) {
+        if should_check_leaks(&output) {
             testing::assert_no_leaks(&runtime);
         }
         output
@@ -290,7 +290,7 @@ impl Plan {
 /// # Panics
 ///
 /// If the time is up.
-async fn within<F: Future>(limit: Duration, body: F) -> F::Output {
+async fn with_timeout<F: Future>(limit: Duration, body: F) -> F::Output {
     match time::timeout(limit, body).await {
         Ok(output) => output,
         Err(_elapsed) => {
@@ -302,7 +302,7 @@ async fn within<F: Future>(limit: Duration, body: F) -> F::Output {
 
 /// The seed that the user wants.
 #[track_caller]
-fn chosen_seed() -> Option<u64> {
+fn seed_from_env() -> Option<u64> {
     let value = env::var_os(SEED_VARIABLE)?;
     let seed = value.to_str().and_then(|text| text.parse().ok());
     match seed {
@@ -322,18 +322,18 @@ fn report_seed(seed: u64) {
 }
 
 /// What a test may return that is run with many seeds, or looked at for leaks.
-pub trait Verdict {
+pub trait TestOutput {
     /// Whether it went well.
     fn is_success(&self) -> bool;
 }
 
-impl Verdict for () {
+impl TestOutput for () {
     fn is_success(&self) -> bool {
         true
     }
 }
 
-impl<T, E: Debug> Verdict for Result<T, E> {
+impl<T, E: Debug> TestOutput for Result<T, E> {
     fn is_success(&self) -> bool {
         self.is_ok()
     }

@@ -180,7 +180,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let identity = Identity::from_elsewhere(origin);
+    let identity = Identity::new(origin);
     if shared.is_closed() {
         refuse(identity.id, f);
         return JoinHandle::cancelled(identity.id);

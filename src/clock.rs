@@ -40,7 +40,7 @@ pub(crate) struct Clock {
     /// A deadline before this instant is compared with an exact reading at once.
     near_until: Cell<Instant>,
     /// When the clock was last set going, and what it showed then.
-    going_since: Cell<(Instant, u64)>,
+    running_since: Cell<(Instant, u64)>,
     /// What it shows while it is paused.
     paused_at: Cell<Option<u64>>,
     /// What it showed when it was last read.
@@ -60,7 +60,7 @@ enum SharedTime {
     /// The clock stands still.
     Paused(Instant),
     /// It goes again, since the first of these instants, when it showed the second.
-    Going(Instant, Instant),
+    Running(Instant, Instant),
 }
 
 impl RemoteClock {
@@ -69,7 +69,7 @@ impl RemoteClock {
         match *self.lock() {
             SharedTime::System => None,
             SharedTime::Paused(now) => Some(now),
-            SharedTime::Going(since, shown) => Some(shown + since.elapsed()),
+            SharedTime::Running(since, shown) => Some(shown + since.elapsed()),
         }
     }
 
@@ -95,7 +95,7 @@ impl Clock {
             origin,
             coarse,
             near_until: Cell::new(origin),
-            going_since: Cell::new((origin, 0)),
+            running_since: Cell::new((origin, 0)),
             paused_at: Cell::new(None),
             recent: Cell::new(0),
             remote_clock: Arc::default(),
@@ -112,7 +112,7 @@ impl Clock {
         let now = match self.paused_at.get() {
             Some(now) => now,
             None => {
-                let (since, shown) = self.going_since.get();
+                let (since, shown) = self.running_since.get();
                 shown.saturating_add(nanos(Instant::now().saturating_duration_since(since)))
             }
         };
@@ -181,7 +181,7 @@ impl Clock {
 
     /// Whether the clock ever stood still, so that it does not show the system's time.
     pub(crate) fn is_virtual(&self) -> bool {
-        self.is_paused() || self.going_since.get().0 != self.origin
+        self.is_paused() || self.running_since.get().0 != self.origin
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -199,9 +199,9 @@ impl Clock {
     pub(crate) fn resume(&self) {
         if let Some(now) = self.paused_at.take() {
             let since = Instant::now();
-            self.going_since.set((since, now));
+            self.running_since.set((since, now));
             self.remote_clock
-                .set(SharedTime::Going(since, self.instant_at(now)));
+                .set(SharedTime::Running(since, self.instant_at(now)));
         }
     }
 

@@ -62,7 +62,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The identity of a task that is spawned from another thread.
-    pub(crate) fn from_elsewhere(origin: Origin) -> Self {
+    pub(crate) fn new(origin: Origin) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Identity { id, origin }
     }

@@ -1,4 +1,4 @@
-//! Seeded chance: what decides the order of things that the contract leaves open.
+//! Seeded chance: what decides the order of items that the contract leaves open.
 //!
 //! The generator is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number
 //! generators", 2014): one word of state, and any seed is as good as another. It keeps no secrets.
@@ -35,10 +35,10 @@ impl Rng {
         (self.next() % bound as u64) as usize
     }
 
-    /// Puts `things` into any order (Fisher and Yates).
-    pub(crate) fn shuffle<T>(&self, things: &mut [T]) {
-        for last in (1..things.len()).rev() {
-            things.swap(last, self.below(last + 1));
+    /// Puts `items` into any order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
         }
     }
 }
@@ -60,16 +60,16 @@ mod tests {
 
     #[test]
     fn throws_repeat_with_their_seed_and_shuffles_lose_nothing() {
-        let throws = |seed| {
+        let shuffled = |seed| {
             let rng = Rng::new(seed);
-            let mut things: Vec<u32> = (0..20).collect();
-            rng.shuffle(&mut things);
-            things
+            let mut items: Vec<u32> = (0..20).collect();
+            rng.shuffle(&mut items);
+            items
         };
 
-        assert_eq!(throws(7), throws(7));
-        assert_ne!(throws(7), throws(8));
-        let mut sorted = throws(7);
+        assert_eq!(shuffled(7), shuffled(7));
+        assert_ne!(shuffled(7), shuffled(8));
+        let mut sorted = shuffled(7);
         sorted.sort_unstable();
         assert_eq!(sorted, (0..20).collect::<Vec<_>>());
     }
@@ -79,9 +79,9 @@ mod tests {
         let rng = Rng::new(1);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {
-            let mut things = [0, 1, 2, 3];
-            rng.shuffle(&mut things);
-            seen.insert(things);
+            let mut items = [0, 1, 2, 3];
+            rng.shuffle(&mut items);
+            seen.insert(items);
         }
         assert_eq!(seen.len(), 24);
     }

@@ -82,7 +82,7 @@ impl Runtime {
         Builder::new()
     }
 
-    fn with_loop(event_loop: EventLoop, grace: Duration) -> Self {
+    fn from_event_loop(event_loop: EventLoop, grace: Duration) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
         let event_loop = Rc::new(event_loop);
         context::move_in(&event_loop);
@@ -124,13 +124,14 @@ impl Runtime {
         let mut stuck = None;
         let result = self.drive("block_on", || {
             let root = pin!(async { output = Some(future.await) });
-            self.event_loop.run_root(root, origin, |quiet| match quiet {
-                IdleReport::Silent => self.tell_of_silence(),
-                IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
-            })
+            self.event_loop
+                .run_root(root, origin, |reason| match reason {
+                    IdleReport::Silent => self.report_stalled(),
+                    IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
+                })
         });
         match result {
-            Ok(stop) => self.after(stop),
+            Ok(stop) => self.handle_stop(stop),
             Err(payload) => panic::resume_unwind(payload),
         }
         if let Some(dump) = stuck {
@@ -143,7 +144,7 @@ impl Runtime {
     }
 
     /// Says that only another thread can end a sleep that has begun.
-    fn tell_of_silence(&self) {
+    fn report_stalled(&self) {
         let report = Report::Stalled { dump: self.dump() };
         self.event_loop.shared.reporter.report(&report);
     }

@@ -200,7 +200,7 @@ pub(crate) fn spawn_from_elsewhere<F>(
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    let remote = Remote::new(shared, Identity::from_elsewhere(origin));
+    let remote = Remote::new(shared, Identity::new(origin));
     let handle = JoinHandle::remote(Arc::clone(&remote));
     let arrival = RemoteSpawn {
         work: Some(BoxedWork::new(FutureWork::new(future))),

@@ -296,7 +296,7 @@ impl Tasks {
         } else {
             let finished = body.poll(key);
             if vars::are_used() {
-                self.keep_vars(key, Vars::take_first());
+                self.keep_vars(key, Vars::take_current());
             }
             finished
         };

@@ -50,25 +50,25 @@ impl Vars {
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce() -> R) -> R {
         if IS_USED.get() {
-            return self.swapped(f);
+            return self.with_swapped(f);
         }
         let result = f();
         if IS_USED.get() {
-            *self = Vars::take_first();
+            *self = Vars::take_current();
         }
         result
     }
 
     /// Takes what was set just now by the running task: the first values of this thread.
     #[cold]
-    pub(crate) fn take_first() -> Self {
+    pub(crate) fn take_current() -> Self {
         CURRENT
             .try_with(|current| current.take())
             .unwrap_or_default()
     }
 
     #[cold]
-    fn swapped<R>(&mut self, f: impl FnOnce() -> R) -> R {
+    fn with_swapped<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let outer = replace(mem::take(self));
         let _restore = on_drop(|| *self = replace(outer));
         f()

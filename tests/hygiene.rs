@@ -69,7 +69,7 @@ macro_rules! types {
 }
 
 types! {
-    Option Some None Result Ok Err Box String Vec RefCell Cell LocalKey Builder Plan Runtime Duration
+    Option Some None Result Ok Err Box String Vec RefCell Cell LocalKey Builder TestConfig Runtime Duration
     u64 usize bool str
 }
 
@@ -87,7 +87,7 @@ const future: u8 = 1;
 const body: u8 = 1;
 const run: u8 = 1;
 const value: u8 = 1;
-const plan: u8 = 1;
+const config: u8 = 1;
 const VALUE: ::core::primitive::usize = 4;
 const KEY: ::core::primitive::usize = 4;
 const INNER: ::core::primitive::usize = 4;
@@ -115,7 +115,7 @@ trait Methods: ::core::marker::Sized {
     fn seeds(self, _: u8) {}
     fn timeout(self, _: u8) {}
     fn run(self) {}
-    fn run_all(self) {}
+    fn run_seeds(self) {}
 }
 impl<T> Methods for T {}
 
@@ -166,7 +166,7 @@ fn functions_under_main() {
 }
 
 #[::quintet::test]
-async fn run_all() {
+async fn run_seeds() {
     assert_eq!(builder, 1);
 }
 

@@ -13,42 +13,52 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "workers",
         Value::POSITIVE,
-        Use::Build("worker_threads"),
+        Purpose::Build("worker_threads"),
         BOTH,
     ),
-    Argument::new("name", Value::TEXT, Use::Build("name"), BOTH),
+    Argument::new("name", Value::TEXT, Purpose::Build("name"), BOTH),
     Argument::new(
         "start_paused",
         Value::FLAG,
-        Use::Build("start_paused"),
+        Purpose::Build("start_paused"),
         BOTH,
     ),
-    Argument::new("keep_alive", Value::FLAG, Use::KeepAlive, &[Entry::Main]),
-    Argument::new("seed", Value::NUMBER, Use::Build("seed"), &[Entry::Main]),
-    Argument::new("seed", Value::NUMBER, Use::Plan("seed"), &[Entry::Test]),
-    Argument::new("seeds", Value::POSITIVE, Use::Seeds, &[Entry::Test]),
+    Argument::new(
+        "keep_alive",
+        Value::FLAG,
+        Purpose::KeepAlive,
+        &[Entry::Main],
+    ),
+    Argument::new(
+        "seed",
+        Value::NUMBER,
+        Purpose::Build("seed"),
+        &[Entry::Main],
+    ),
+    Argument::new("seed", Value::NUMBER, Purpose::Test("seed"), &[Entry::Test]),
+    Argument::new("seeds", Value::POSITIVE, Purpose::Seeds, &[Entry::Test]),
     Argument::new(
         "timeout",
         Value::DURATION,
-        Use::Plan("timeout"),
+        Purpose::Test("timeout"),
         &[Entry::Test],
     ),
-    Argument::new("leaks", Value::LEVEL, Use::Leaks, &[Entry::Test]),
-    Argument::new("crate", Value::PATH, Use::Crate, BOTH),
+    Argument::new("leaks", Value::LEVEL, Purpose::Leaks, &[Entry::Test]),
+    Argument::new("crate", Value::PATH, Purpose::Crate, BOTH),
 ];
 
 const BOTH: &[Entry] = &[Entry::Main, Entry::Test];
 
 /// What an argument is for.
 #[derive(Clone, Copy)]
-enum Use {
+enum Purpose {
     /// A method of the runtime's builder.
     Build(&'static str),
-    /// A method of a test's plan.
-    Plan(&'static str),
-    /// The test is run with many seeds: a method of its plan too.
+    /// A method of a test's config.
+    Test(&'static str),
+    /// The test is run with many seeds: a method of its config too.
     Seeds,
-    /// What the test leaves is looked for: a method of its plan, and a way to run it.
+    /// What the test leaves is looked for: a method of its config, and a way to run it.
     Leaks,
     /// The function is to be waited for, and all that it leaves.
     KeepAlive,
@@ -61,8 +71,8 @@ enum Use {
 pub(crate) struct Args {
     /// The calls on the builder: a method and what it is given.
     pub(crate) calls: Vec<(&'static str, TokenStream)>,
-    /// The calls on a test's plan.
-    pub(crate) plan: Vec<(&'static str, TokenStream)>,
+    /// The calls on a test's config.
+    pub(crate) config: Vec<(&'static str, TokenStream)>,
     pub(crate) has_seeds: bool,
     pub(crate) has_leaks: bool,
     pub(crate) keep_alive: bool,
@@ -97,20 +107,20 @@ impl Args {
         args
     }
 
-    fn add(&mut self, purpose: Use, value: TokenStream) {
+    fn add(&mut self, purpose: Purpose, value: TokenStream) {
         match purpose {
-            Use::Build(method) => self.calls.push((method, value)),
-            Use::Plan(method) => self.plan.push((method, value)),
-            Use::Seeds => {
+            Purpose::Build(method) => self.calls.push((method, value)),
+            Purpose::Test(method) => self.config.push((method, value)),
+            Purpose::Seeds => {
                 self.has_seeds = true;
-                self.plan.push(("seeds", value));
+                self.config.push(("seeds", value));
             }
-            Use::Leaks => {
+            Purpose::Leaks => {
                 self.has_leaks = true;
-                self.plan.push(("leaks", value));
+                self.config.push(("leaks", value));
             }
-            Use::KeepAlive => self.keep_alive = value.to_string() == "true",
-            Use::Crate => self.krate = Some(value),
+            Purpose::KeepAlive => self.keep_alive = value.to_string() == "true",
+            Purpose::Crate => self.krate = Some(value),
         }
     }
 }
@@ -119,12 +129,17 @@ impl Args {
 struct Argument {
     key: &'static str,
     value: Value,
-    purpose: Use,
+    purpose: Purpose,
     entries: &'static [Entry],
 }
 
 impl Argument {
-    const fn new(key: &'static str, value: Value, purpose: Use, entries: &'static [Entry]) -> Self {
+    const fn new(
+        key: &'static str,
+        value: Value,
+        purpose: Purpose,
+        entries: &'static [Entry],
+    ) -> Self {
         Self {
             key,
             value,
@@ -133,7 +148,7 @@ impl Argument {
         }
     }
 
-    /// Reads `key = value`, with the comma behind it if there is one.
+    /// Reads `key = value`, with the comma remainder it if there is one.
     fn parse(
         tokens: &[TokenTree],
         entry: Entry,
@@ -146,11 +161,11 @@ impl Argument {
         let (key, rest) = tokens
             .split_first()
             .expect("a piece of a split is not empty");
-        let mut taken = ARGUMENTS
+        let mut accepted = ARGUMENTS
             .iter()
             .filter(|known| known.entries.contains(&entry));
-        let Some(argument) = taken.clone().find(|known| is_word(key, known.key)) else {
-            let known: Vec<String> = taken.by_ref().map(Self::example).collect();
+        let Some(argument) = accepted.clone().find(|known| is_word(key, known.key)) else {
+            let known: Vec<String> = accepted.by_ref().map(Self::example).collect();
             let known = known.join(", ");
             let message = format!("unknown argument `{key}`: `{attribute}` takes {known}");
             return Err(Error::at(key.span(), message));
@@ -162,11 +177,11 @@ impl Argument {
             [equals, value @ ..] if is_punct(equals, '=') => value,
             _ => &[],
         };
-        match (argument.value.take)(value) {
+        match (argument.value.parse)(value) {
             Some((value, [])) => Ok((argument, value)),
-            Some((_, behind)) => {
+            Some((_, remainder)) => {
                 let message = "a comma is missing before this".to_owned();
-                Err(Error::about(behind, message))
+                Err(Error::about(remainder, message))
             }
             None => {
                 let (description, example) = (argument.value.description, argument.example());
@@ -192,32 +207,32 @@ struct Value {
     example: &'static str,
     /// Whether the key alone will do.
     is_flag: bool,
-    take: fn(&[TokenTree]) -> Taken<'_>,
+    parse: fn(&[TokenTree]) -> ParsedValue<'_>,
 }
 
-/// A value from the front of some tokens, and what is behind it.
-type Taken<'a> = Option<(TokenStream, &'a [TokenTree])>;
+/// A value from the front of some tokens, and what is remainder it.
+type ParsedValue<'a> = Option<(TokenStream, &'a [TokenTree])>;
 
 impl Value {
     const POSITIVE: Self = Self {
         description: "a positive integer",
         example: "4",
         is_flag: false,
-        take: |tokens| take_token(tokens, |token| integer(token) > Some(0)),
+        parse: |tokens| parse_token(tokens, |token| integer(token) > Some(0)),
     };
 
     const TEXT: Self = Self {
         description: "a string",
         example: "\"server\"",
         is_flag: false,
-        take: |tokens| take_token(tokens, |token| unquoted(token).is_some()),
+        parse: |tokens| parse_token(tokens, |token| unquoted(token).is_some()),
     };
 
     const NUMBER: Self = Self {
         description: "an integer",
         example: "7",
         is_flag: false,
-        take: |tokens| take_token(tokens, |token| integer(token).is_some()),
+        parse: |tokens| parse_token(tokens, |token| integer(token).is_some()),
     };
 
     /// Yes, if nothing is said.
@@ -225,15 +240,15 @@ impl Value {
         description: "`true` or `false`",
         example: "true",
         is_flag: true,
-        take: |tokens| take_token(tokens, |token| matches!(token, "true" | "false")),
+        parse: |tokens| parse_token(tokens, |token| matches!(token, "true" | "false")),
     };
 
     const LEVEL: Self = Self {
         description: "`\"deny\"` or `\"allow\"`",
         example: "\"deny\"",
         is_flag: false,
-        take: |tokens| {
-            take_token(tokens, |token| {
+        parse: |tokens| {
+            parse_token(tokens, |token| {
                 matches!(unquoted(token), Some("deny" | "allow"))
             })
         },
@@ -243,31 +258,31 @@ impl Value {
         description: "a duration in `ms`, `s` or `m`",
         example: "\"5s\"",
         is_flag: false,
-        take: take_duration,
+        parse: parse_duration,
     };
 
     const PATH: Self = Self {
         description: "a path",
         example: "my::quintet",
         is_flag: false,
-        take: |tokens| take_path(tokens).or_else(|| take_quoted_path(tokens)),
+        parse: |tokens| parse_path(tokens).or_else(|| parse_quoted_path(tokens)),
     };
 }
 
 /// Takes one token, if its source is accepted.
-fn take_token(tokens: &[TokenTree], accepts: fn(&str) -> bool) -> Taken<'_> {
-    let (token, behind) = tokens.split_first()?;
-    accepts(&token.to_string()).then(|| (token.clone().into(), behind))
+fn parse_token(tokens: &[TokenTree], accepts: fn(&str) -> bool) -> ParsedValue<'_> {
+    let (token, remainder) = tokens.split_first()?;
+    accepts(&token.to_string()).then(|| (token.clone().into(), remainder))
 }
 
 /// Takes `my::quintet`.
-fn take_path(tokens: &[TokenTree]) -> Taken<'_> {
+fn parse_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
     let mut length = 0;
     loop {
         let colons = match &tokens[length..] {
             [first, second, ..] if is_joint(first, ':') && is_punct(second, ':') => 2,
             _ if length == 0 => 0,
-            behind => return Some((tokens[..length].iter().cloned().collect(), behind)),
+            remainder => return Some((tokens[..length].iter().cloned().collect(), remainder)),
         };
         match tokens.get(length + colons)? {
             TokenTree::Ident(name) if !KEYWORDS.contains(&&*name.to_string()) => {}
@@ -288,8 +303,8 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// Takes `"my::quintet"`, which is how the macros of other runtimes have it.
-fn take_quoted_path(tokens: &[TokenTree]) -> Taken<'_> {
-    let (literal, behind) = tokens.split_first()?;
+fn parse_quoted_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
+    let (literal, remainder) = tokens.split_first()?;
     let text = literal.to_string();
     let text = unquoted(&text)?;
     // First the characters: a quote or a comment without an end would not be an error of the
@@ -298,14 +313,14 @@ fn take_quoted_path(tokens: &[TokenTree]) -> Taken<'_> {
         return None;
     }
     let inside = flat(text.parse().ok()?);
-    let (path, []) = take_path(&inside)? else {
+    let (path, []) = parse_path(&inside)? else {
         return None;
     };
     let placed = path.into_iter().map(|mut token| {
         token.set_span(literal.span());
         token
     });
-    Some((placed.collect(), behind))
+    Some((placed.collect(), remainder))
 }
 
 /// Whether `text` is made of names and of `::` between them.
@@ -328,13 +343,13 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Takes `"5s"`, and makes nanoseconds of it.
-fn take_duration(tokens: &[TokenTree]) -> Taken<'_> {
+fn parse_duration(tokens: &[TokenTree]) -> ParsedValue<'_> {
     const UNITS: [(&str, u64); 3] = [
         ("ms", 1_000_000),
         ("s", 1_000_000_000),
         ("m", 60_000_000_000),
     ];
-    let (literal, behind) = tokens.split_first()?;
+    let (literal, remainder) = tokens.split_first()?;
     let text = literal.to_string();
     let text = unquoted(&text)?;
     let nanos = UNITS.iter().find_map(|(unit, nanos)| {
@@ -343,7 +358,7 @@ fn take_duration(tokens: &[TokenTree]) -> Taken<'_> {
     });
     let mut nanos = Literal::u64_unsuffixed(nanos.filter(|nanos| *nanos > 0)?);
     nanos.set_span(literal.span());
-    Some((TokenTree::from(nanos).into(), behind))
+    Some((TokenTree::from(nanos).into(), remainder))
 }
 
 fn render_word(word: &str, span: Span) -> TokenStream {

@@ -34,7 +34,7 @@ const BLOCK: &str = "
 ";
 
 /// How a test is run: by what is planned for it.
-const PLAN: &str = "Plan::new() $plan.$run";
+const TEST_CONFIG: &str = "TestConfig::new() $config.$run";
 
 /// One of the `$calls`.
 const CALL: &str = ".$method($value)";
@@ -90,19 +90,19 @@ fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
             let run = match (args.keep_alive, function.is_main()) {
                 (false, true) => "run_or_exit",
                 (false, false) => "run_or_panic",
-                (true, true) => "live_or_exit",
-                (true, false) => "live_or_panic",
+                (true, true) => "keep_alive_or_exit",
+                (true, false) => "keep_alive_or_panic",
             };
             ("", render(run, &[]), render("$name()", &[("name", name)]))
         }
         Entry::Test => {
             let run = match (args.has_seeds, args.has_leaks) {
-                (true, _) => "run_all",
+                (true, _) => "run_seeds",
                 (false, true) => "run_checked",
                 (false, false) => "run",
             };
-            let parts = [("plan", calls(args.plan)), ("run", render(run, &[]))];
-            (TEST, render(PLAN, &parts), name)
+            let parts = [("config", calls(args.config)), ("run", render(run, &[]))];
+            (TEST, render(TEST_CONFIG, &parts), name)
         }
     };
     let krate = args.krate.unwrap_or_else(|| render("::quintet", &[]));

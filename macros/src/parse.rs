@@ -190,15 +190,15 @@ fn qualifiers(tokens: &mut Tokens) -> Vec<TokenTree> {
 /// Everything from a `<` to the `>` that closes it, which is not the one of a `->`.
 fn generics(tokens: &mut Tokens) -> Vec<TokenTree> {
     let mut depth = 0_usize;
-    let mut behind_minus = false;
+    let mut after_minus = false;
     let next = || {
         let token = tokens.next_if(|token| depth > 0 || is_punct(token, '<'))?;
         if is_punct(&token, '<') {
             depth += 1;
-        } else if is_punct(&token, '>') && !behind_minus {
+        } else if is_punct(&token, '>') && !after_minus {
             depth -= 1;
         }
-        behind_minus = is_joint(&token, '-');
+        after_minus = is_joint(&token, '-');
         Some(token)
     };
     iter::from_fn(next).collect()

@@ -20,28 +20,28 @@ const REPORTS_VARIABLE: &str = "QUINTET_REPORTS";
 /// Where the reports of a loop go.
 #[derive(Clone, Default)]
 pub(crate) struct Reporter {
-    function: Option<Arc<Function>>,
+    function: Option<Arc<ReportHook>>,
     /// Without a function, or where that fails: whether standard error gets nothing.
     is_quiet: bool,
     /// Whether panics are not reported.
     ignores_panics: bool,
 }
 
-type AnyFunction = Box<dyn Fn(&Report) + Send + Sync>;
+type ReportFn = Box<dyn Fn(&Report) + Send + Sync>;
 
 /// The function that the user gave. The last reference to it may go anywhere, so its destructor must
 /// not unwind.
-struct Function(Option<AnyFunction>);
+struct ReportHook(Option<ReportFn>);
 
-impl Drop for Function {
+impl Drop for ReportHook {
     fn drop(&mut self) {
         panics::drop_contained(self.0.take(), "the destructor of an `on_report` function");
     }
 }
 
 // A panic of the function is contained where it is called.
-impl UnwindSafe for Function {}
-impl RefUnwindSafe for Function {}
+impl UnwindSafe for ReportHook {}
+impl RefUnwindSafe for ReportHook {}
 
 thread_local! {
     /// Of this thread's current loop.
@@ -58,8 +58,8 @@ pub(crate) struct Current {
 }
 
 impl Reporter {
-    pub(crate) fn set_function(&mut self, function: AnyFunction) {
-        self.function = Some(Arc::new(Function(Some(function))));
+    pub(crate) fn set_function(&mut self, function: ReportFn) {
+        self.function = Some(Arc::new(ReportHook(Some(function))));
     }
 
     pub(crate) fn set_quiet(&mut self) {
@@ -99,13 +99,13 @@ impl Reporter {
         }
     }
 
-    fn function(&self) -> Option<&AnyFunction> {
+    fn function(&self) -> Option<&ReportFn> {
         self.function
             .as_ref()
             .and_then(|function| function.0.as_ref())
     }
 
-    fn call(&self, function: &AnyFunction, report: &Report) {
+    fn call(&self, function: &ReportFn, report: &Report) {
         if let Err(payload) = panics::contain(|| function(report)) {
             let message = panics::message(&*payload);
             self.print(format_args!(

@@ -310,7 +310,7 @@ impl Builder {
         check_thread_name(&pool.thread_name)?;
         pool.workers = match self.workers {
             Some(workers) => workers,
-            None => workers_from_environment(pool.workers)?,
+            None => workers_from_env(pool.workers)?,
         };
         let pool = match self.settings.seed {
             Some(_) => pool::Pool::inline(),
@@ -318,7 +318,7 @@ impl Builder {
         };
         let event_loop = EventLoop::new(self.settings.clone(), pool)
             .map_err(|error| with_context(&error, "no poller for a quintet runtime"))?;
-        Ok(Runtime::with_loop(event_loop, self.grace))
+        Ok(Runtime::from_event_loop(event_loop, self.grace))
     }
 }
 
@@ -343,7 +343,7 @@ fn check_thread_name(name: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn workers_from_environment(default: usize) -> io::Result<usize> {
+fn workers_from_env(default: usize) -> io::Result<usize> {
     let Some(value) = env::var_os(WORKERS_VARIABLE) else {
         return Ok(default);
     };

@@ -21,27 +21,34 @@ pub(super) use descriptor::Descriptors;
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
         let mut descriptors = Descriptors::default();
-        let survey = Survey::new(event_loop, |fd| descriptors.describe(fd));
-        Dump::of(event_loop, &survey, |_| true)
+        let wait_graph = WaitGraph::new(event_loop, |fd| descriptors.describe(fd));
+        Dump::of(event_loop, &wait_graph, |_| true)
     }
 
     /// The tasks that can never end by what the loop has: those which keep it alive and wait for
     /// nothing of it, nor for another task that does. Where time does not move, timers do not help.
     pub(super) fn stalled(event_loop: &EventLoop, does_time_move: bool) -> Self {
         if !event_loop.tasks.is_any_ref() {
-            return Dump::nothing();
+            return Dump::empty();
         }
         // Who waits for a descriptor is not among them, and it takes long to ask what each of them is.
-        let survey = Survey::new(event_loop, |_| String::new());
-        let stalled = survey.stalled(does_time_move);
+        let wait_graph = WaitGraph::new(event_loop, |_| String::new());
+        let stalled = wait_graph.stalled(does_time_move);
         let is_stalled =
             |task_info: &TaskInfo| task_info.is_ref && stalled.contains(&task_info.key);
-        Dump::of(event_loop, &survey, is_stalled)
+        Dump::of(event_loop, &wait_graph, is_stalled)
     }
 
-    fn of(event_loop: &EventLoop, survey: &Survey, is_wanted: impl Fn(&TaskInfo) -> bool) -> Self {
+    fn of(
+        event_loop: &EventLoop,
+        wait_graph: &WaitGraph,
+        is_wanted: impl Fn(&TaskInfo) -> bool,
+    ) -> Self {
         let now = event_loop.clock.now();
-        let tasks = survey.tasks.iter().filter(|task_info| is_wanted(task_info));
+        let tasks = wait_graph
+            .tasks
+            .iter()
+            .filter(|task_info| is_wanted(task_info));
         let tasks = tasks
             .map(|task_info| TaskDump {
                 id: Id(task_info.identity.id),
@@ -51,14 +58,14 @@ impl Dump {
                 polls: task_info.polls,
                 busy: (event_loop.is_measuring()).then(|| Duration::from_nanos(task_info.busy)),
                 is_ref: task_info.is_ref,
-                waits: survey.waits_of(task_info),
+                waits: wait_graph.waits_of(task_info),
             })
             .collect();
         let title = title(&event_loop.shared);
         Dump { title, tasks }
     }
 
-    pub(super) fn nothing() -> Self {
+    pub(super) fn empty() -> Self {
         Dump {
             title: "a runtime that has ended".to_owned(),
             tasks: Vec::new(),
@@ -69,8 +76,8 @@ impl Dump {
 /// All unfinished referenced jobs and tasks.
 pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>) {
     let mut descriptors = Descriptors::default();
-    let survey = Survey::new(event_loop, |fd| descriptors.describe(fd));
-    let jobs = survey
+    let wait_graph = WaitGraph::new(event_loop, |fd| descriptors.describe(fd));
+    let jobs = wait_graph
         .tasks
         .iter()
         .filter(|task_info| task_info.is_job && task_info.is_ref);
@@ -80,7 +87,7 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
             JobMeta::new(name, job.identity.origin.location)
         })
         .collect();
-    let dump = Dump::of(event_loop, &survey, |task_info| {
+    let dump = Dump::of(event_loop, &wait_graph, |task_info| {
         !task_info.is_job && task_info.is_ref
     });
     (jobs, dump.tasks)
@@ -95,22 +102,22 @@ pub(super) fn title(shared: &LoopShared) -> String {
 }
 
 /// Everybody who is there, and what each waits for.
-struct Survey {
+struct WaitGraph {
     tasks: Vec<TaskInfo>,
     waits: HashMap<Key, Vec<WaitReason>>,
 }
 
-impl Survey {
+impl WaitGraph {
     fn new(event_loop: &EventLoop, describe: impl FnMut(RawFd) -> String) -> Self {
         let polled = ready::polled_task(event_loop.id());
         let tasks = event_loop.tasks.snapshot(polled.unwrap_or(Key::DANGLING));
-        let mut survey = Survey {
+        let mut wait_graph = WaitGraph {
             tasks,
             waits: HashMap::new(),
         };
-        survey.add_tasks();
-        survey.add_resources(event_loop, describe);
-        survey
+        wait_graph.add_tasks();
+        wait_graph.add_resources(event_loop, describe);
+        wait_graph
     }
 
     fn add(&mut self, key: Key, wait: WaitReason) {
@@ -184,29 +191,29 @@ impl Survey {
     }
 
     fn stalled(&self, does_time_move: bool) -> HashSet<Key> {
-        let helps = |wait: &WaitReason| match wait {
+        let can_end = |wait: &WaitReason| match wait {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
             WaitReason::Join(_) | WaitReason::Other(_) | WaitReason::Unknown => false,
             _ => true,
         };
-        let is_helped = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(helps);
-        let (helped, stalled): (Vec<&TaskInfo>, Vec<_>) = self
+        let can_progress = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(can_end);
+        let (progressing, stalled): (Vec<&TaskInfo>, Vec<_>) = self
             .tasks
             .iter()
-            .partition(|task_info| is_helped(task_info));
+            .partition(|task_info| can_progress(task_info));
         let joiners: HashMap<Key, Key> = stalled
             .iter()
             .filter_map(|task_info| Some((task_info.key, task_info.joiner?)))
             .collect();
         let mut stalled: HashSet<Key> = stalled.iter().map(|task_info| task_info.key).collect();
         // Who awaits a task that is not stalled is not stalled either.
-        let mut saved: Vec<Key> = helped
+        let mut to_visit: Vec<Key> = progressing
             .iter()
             .filter_map(|task_info| task_info.joiner)
             .collect();
-        while let Some(key) = saved.pop() {
+        while let Some(key) = to_visit.pop() {
             if stalled.remove(&key) {
-                saved.extend(joiners.get(&key));
+                to_visit.extend(joiners.get(&key));
             }
         }
         stalled

@@ -143,7 +143,7 @@ impl Handle {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        self.check_may_block();
+        self.assert_may_block();
         let origin = Origin {
             name: None,
             location: Location::caller(),
@@ -164,16 +164,16 @@ impl Handle {
     ///
     /// If this thread must not wait for the loop.
     #[track_caller]
-    fn check_may_block(&self) {
-        let is_home = thread::current().id() == self.shared.thread;
+    fn assert_may_block(&self) {
+        let is_loop_thread = thread::current().id() == self.shared.thread;
         assert!(
-            !(is_home && self.shared.is_seeded && context::with_job(|_| ()).is_some()),
+            !(is_loop_thread && self.shared.is_seeded && context::with_job(|_| ()).is_some()),
             "`Handle::block_on` in a blocking job would wait for ever under a seed: such jobs run on \
              the runtime's own thread, which is to run the future; await it in a task, and give the \
              job its output"
         );
         assert!(
-            !is_home,
+            !is_loop_thread,
             "`Handle::block_on` would wait for ever on the runtime's own thread, which is to run the \
              future; await it in a task, or call `Runtime::block_on` outside of one, or this inside \
              `spawn_blocking`"
@@ -244,14 +244,14 @@ impl Handle {
         if let Some(event_loop) = context::resident(self.shared.id) {
             return Ok(Dump::new(&event_loop));
         }
-        let (answer, answered) = mpsc::channel();
-        self.ask(move |event_loop| {
-            let _gone = answer.send(Dump::new(event_loop));
+        let (sender, receiver) = mpsc::channel();
+        self.call_on_loop(move |event_loop| {
+            let _receiver_gone = sender.send(Dump::new(event_loop));
         });
-        match answered.recv_timeout(timeout) {
+        match receiver.recv_timeout(timeout) {
             Ok(dump) => Ok(dump),
             // A loop that is gone drops the question, and with it the sender.
-            Err(RecvTimeoutError::Disconnected) => Ok(Dump::nothing()),
+            Err(RecvTimeoutError::Disconnected) => Ok(Dump::empty()),
             Err(RecvTimeoutError::Timeout) if self.shared.is_running() => {
                 Err(DumpError::busy(&self.shared, timeout))
             }
@@ -292,15 +292,15 @@ impl Handle {
         if let Some(event_loop) = context::resident(self.shared.id) {
             return Dump::new(&event_loop);
         }
-        let (answer, answered) = oneshot::channel();
-        self.ask(move |event_loop| {
-            let _gone = answer.send(Dump::new(event_loop));
+        let (sender, receiver) = oneshot::channel();
+        self.call_on_loop(move |event_loop| {
+            let _receiver_gone = sender.send(Dump::new(event_loop));
         });
-        answered.await.unwrap_or_else(|_| Dump::nothing())
+        receiver.await.unwrap_or_else(|_| Dump::empty())
     }
 
     /// Calls `f` on the loop's thread, which is another one; never, if the loop has ended.
-    fn ask(&self, f: impl FnOnce(&EventLoop) + Send + 'static) {
+    fn call_on_loop(&self, f: impl FnOnce(&EventLoop) + Send + 'static) {
         let (id, inbox) = (self.shared.id, &self.shared.inbox);
         context::at_home(id, inbox, f);
     }

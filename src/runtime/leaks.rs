@@ -21,7 +21,7 @@ const TURNS_MAX: u32 = 1000;
 const IDLE_TURNS: u32 = 3;
 
 /// How often jobs that are under way are looked at.
-const JOBS_LOOK: Duration = Duration::from_millis(1);
+const JOBS_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What is left on a runtime; made by [`leaks`](crate::testing::leaks).
 ///
@@ -98,7 +98,7 @@ fn settle(runtime: &Runtime) {
     let event_loop = &runtime.event_loop;
     let start = Instant::from_std(std::time::Instant::now());
     loop {
-        take_turns(runtime);
+        run_turns(runtime);
         // A worker still shows a job for a moment when its result is there.
         let is_waiting = event_loop.tasks.has_referenced_jobs()
             || event_loop.shared.inbox.is_held()
@@ -107,13 +107,13 @@ fn settle(runtime: &Runtime) {
         if !is_waiting || event_loop.is_closed() || waited > runtime.grace {
             return;
         }
-        thread::sleep(JOBS_LOOK);
+        thread::sleep(JOBS_POLL_INTERVAL);
     }
 }
 
 /// Goes round without waiting. Paused time does not move.
 #[track_caller]
-fn take_turns(runtime: &Runtime) {
+fn run_turns(runtime: &Runtime) {
     let event_loop = &runtime.event_loop;
     let mut idle_turns = 0;
     for _ in 0..TURNS_MAX {
@@ -139,21 +139,21 @@ fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     }
     let has_keep_alive = running.is_empty() && event_loop.shared.inbox.is_held();
     // These were spawned through a handle, and have no slot.
-    let from_elsewhere = running
+    let from_other_threads = running
         .into_iter()
         .map(|label| JobMeta::new(label.name, label.location));
     leaks.extend(tasks.into_iter().map(Leak::Task));
-    leaks.extend(jobs.into_iter().chain(from_elsewhere).map(Leak::Job));
+    leaks.extend(jobs.into_iter().chain(from_other_threads).map(Leak::Job));
     leaks.extend(has_keep_alive.then_some(Leak::KeepAlive));
 }
 
 /// Those that have outlived their task, or never had one.
 fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
-    let is_of_a_task = |waiter: &Waiter| {
+    let belongs_to_task = |waiter: &Waiter| {
         let owner = waiter.owner();
         owner.is_some_and(|key| event_loop.tasks.is_unfinished(key))
     };
-    let sources = event_loop.poll.sources.unowned(is_of_a_task);
+    let sources = event_loop.poll.sources.unowned(belongs_to_task);
     let mut descriptors = dump::Descriptors::default();
     leaks.extend(sources.into_iter().map(|fd| Leak::Source {
         fd,
@@ -161,7 +161,7 @@ fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     }));
     let clock = &event_loop.clock;
     let now = clock.now();
-    let timers = event_loop.timers.unowned(is_of_a_task);
+    let timers = event_loop.timers.unowned(belongs_to_task);
     leaks.extend(timers.into_iter().map(|deadline| Leak::Timer {
         deadline: Instant::from_std(clock.instant_at(deadline)),
         left: (deadline != clock::NEVER).then(|| clock::until(deadline, now)),

@@ -70,7 +70,7 @@ impl Runtime {
                 stop => Ok(stop),
             }
         })?;
-        self.after(stop);
+        self.handle_stop(stop);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Runtime {
             let stop = self.event_loop.run_once(limit);
             (stop, self.event_loop.may_be_alive())
         });
-        self.after(stop);
+        self.handle_stop(stop);
         is_alive
     }
 
@@ -121,7 +121,7 @@ impl Runtime {
     #[track_caller]
     pub fn run_until_stalled(&self) {
         let stop = self.drive("run_until_stalled", || self.event_loop.run_until_stalled());
-        self.after(stop);
+        self.handle_stop(stop);
     }
 
     /// Returns when the next [`turn`](Runtime::turn) has something to do, as far as that is known:
@@ -159,7 +159,7 @@ impl Runtime {
     }
 
     /// What is to happen when the loop has stopped.
-    pub(super) fn after(&self, stop: StopReason) {
+    pub(super) fn handle_stop(&self, stop: StopReason) {
         match stop {
             StopReason::Done | StopReason::Stuck => {}
             StopReason::Exit(code) => {

@@ -285,7 +285,7 @@ fn identify(location: &'static Location<'static>) -> Identity {
         location,
     };
     let identity = context::with(|event_loop| event_loop.tasks.identify(origin()));
-    identity.unwrap_or_else(|| Identity::from_elsewhere(origin()))
+    identity.unwrap_or_else(|| Identity::new(origin()))
 }
 
 impl fmt::Debug for Children<'_> {
