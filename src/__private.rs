@@ -1,4 +1,4 @@
-//! What the macros expand to. Not for direct use: it may change at any time.
+//! The functions that the macros call. They are not part of the public API.
 
 use std::cell::RefCell;
 use std::env;
@@ -15,13 +15,14 @@ use crate::task::{self, LocalKey, boxed_if_large};
 use crate::testing;
 use crate::time;
 
-/// The exit code of a program in which nothing is left that could wake its tasks: Node's.
+/// The exit code of a program with tasks that nothing can wake. It is the same as Node's.
 const EXIT_STALLED: i32 = 13;
 
-/// The environment variable that says which seed a test is to be run with.
+/// The environment variable that sets the seed of a test.
 const SEED_VARIABLE: &str = "QUINTET_SEED";
 
-/// For a `main` that is called `main`: a runtime that cannot be built is one line, and exit code 1.
+/// Runs a function that is called `main`. If the runtime cannot be built, prints one line and exits
+/// with code 1.
 #[track_caller]
 pub fn run_or_exit<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
@@ -30,11 +31,11 @@ pub fn run_or_exit<F: Future>(
     boxed_if_large!(body: F, Box::pin => build_or_exit(build).block_on(body))
 }
 
-/// For functions under `main` with another name.
+/// Runs a function with another name.
 ///
 /// # Panics
 ///
-/// If the runtime cannot be built, and as `block_on` does.
+/// If the runtime cannot be built, and in the same cases as `block_on`.
 #[track_caller]
 pub fn run_or_panic<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
@@ -43,7 +44,7 @@ pub fn run_or_panic<F: Future>(
     boxed_if_large!(body: F, Box::pin => build_or_panic(build).block_on(body))
 }
 
-/// For a `main` that ends when nothing is alive any more.
+/// Runs a function that is called `main`, until nothing keeps the loop alive.
 #[track_caller]
 pub fn keep_alive_or_exit<F>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
@@ -64,12 +65,12 @@ where
     }
 }
 
-/// The same for functions with another name.
+/// Runs a function with another name, until nothing keeps the loop alive.
 ///
 /// # Panics
 ///
-/// If the runtime cannot be built; if it stalls, or is stopped before the function has ended; and as
-/// `run` does.
+/// If the runtime cannot be built, if it stalls, if it is stopped before the function has ended,
+/// and in the same cases as `run`.
 #[track_caller]
 pub fn keep_alive_or_panic<F>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
@@ -86,7 +87,8 @@ where
     }
 }
 
-/// Runs `body` as a task until nothing is alive. No error: it was stopped.
+/// Runs `body` as a task until nothing keeps the loop alive. The error is `None` if the runtime was
+/// stopped.
 #[track_caller]
 fn run_while_alive<F>(runtime: Runtime, body: F) -> Result<F::Output, Option<Stalled>>
 where
@@ -97,7 +99,7 @@ where
     drop(guard);
     runtime.run().map_err(Some)?;
     if !root.is_finished() {
-        // Whatever it waits for keeps nothing alive; or it was stopped.
+        // It waits for something that is unreferenced, or the runtime was stopped.
         return Err(None);
     }
     match runtime.block_on(root) {
@@ -133,23 +135,23 @@ pub use crate::macros::{Start, in_order, poll_branches, rotate};
 pub use futures::future::maybe_done;
 pub use quintet_macros::{borrowed_pattern, error_at, located_at};
 
-/// For `task_local!`: it is used in crates without std, too.
+/// For `task_local!`, which may be used in crates without std.
 pub use std::thread_local;
 
-/// What stands in the thread-local that `task_local!` declares.
+/// The type of the thread-local that `task_local!` declares.
 pub type TaskLocalValue<T> = RefCell<Option<T>>;
 
-/// What a task-local is outside of its scopes.
+/// The value of a task-local outside of its scopes.
 pub const fn no_value<T>() -> TaskLocalValue<T> {
     RefCell::new(None)
 }
 
-/// For `task_local!`: a key over the thread-local that it declares.
+/// For `task_local!`: the key of the thread-local that it declares.
 pub const fn local_key<T>(value: thread::LocalKey<TaskLocalValue<T>>) -> LocalKey<T> {
     LocalKey::new(value)
 }
 
-/// How a test is to be run.
+/// The settings of a test.
 #[derive(Debug, Default)]
 pub struct TestConfig {
     seed: Option<u64>,
@@ -159,34 +161,34 @@ pub struct TestConfig {
 }
 
 impl TestConfig {
-    /// One run, without a seed.
+    /// The settings of one run without a seed.
     #[must_use]
     pub fn new() -> Self {
         TestConfig::default()
     }
 
-    /// One run, with this seed.
+    /// Sets the seed, or the first one of several.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// So many runs, with the seeds from zero on, or from the one that is set.
+    /// Sets the number of seeds. The first one is zero, or the one that is set by `seed`.
     #[must_use]
     pub fn seeds(mut self, seeds: u64) -> Self {
         self.seeds = Some(seeds);
         self
     }
 
-    /// How long a run may take, by the clock of its loop.
+    /// Sets how long a run may take, by the clock of its loop.
     #[must_use]
     pub fn timeout(mut self, nanos: u64) -> Self {
         self.timeout = Some(Duration::from_nanos(nanos));
         self
     }
 
-    /// Whether the test fails if it leaves something behind: "deny" or "allow".
+    /// Sets whether the test fails if it leaves something behind: "deny" or "allow".
     #[must_use]
     pub fn leaks(mut self, level: &str) -> Self {
         self.denies_leaks = level == "deny";
@@ -197,7 +199,7 @@ impl TestConfig {
     ///
     /// # Panics
     ///
-    /// If the runtime cannot be built, if the time is up, and as `block_on` does.
+    /// If the runtime cannot be built, if the timeout expires, and in the same cases as `block_on`.
     #[track_caller]
     pub fn run<F: Future>(
         self,
@@ -208,11 +210,11 @@ impl TestConfig {
         self.run_once(seed, build, body, |_| false)
     }
 
-    /// Runs a test once, and looks for what it has left if it ended well.
+    /// Runs a test once, and checks for leaks if it succeeds.
     ///
     /// # Panics
     ///
-    /// As [`run`](TestConfig::run) does; and if something is left that must not be.
+    /// In the same cases as [`run`](TestConfig::run), and if something is left.
     #[track_caller]
     pub fn run_checked<F: Future<Output: TestOutput>>(
         self,
@@ -227,11 +229,11 @@ impl TestConfig {
         self.denies_leaks && output.is_success()
     }
 
-    /// Runs a test with each of the seeds, until one fails.
+    /// Runs a test with each seed, until one fails.
     ///
     /// # Panics
     ///
-    /// As [`run`](TestConfig::run) does.
+    /// In the same cases as [`run_checked`](TestConfig::run_checked).
     #[track_caller]
     pub fn run_seeds<F: Future<Output: TestOutput>>(
         self,
@@ -289,18 +291,18 @@ impl TestConfig {
 ///
 /// # Panics
 ///
-/// If the time is up.
+/// If the timeout expires.
 async fn with_timeout<F: Future>(limit: Duration, body: F) -> F::Output {
     match time::timeout(limit, body).await {
         Ok(output) => output,
         Err(_elapsed) => {
             let dump = Handle::current().dump();
-            panic!("the test has not ended within {limit:?}; {dump}");
+            panic!("the test did not end within {limit:?}; {dump}");
         }
     }
 }
 
-/// The seed that the user wants.
+/// The seed that is set by the environment.
 #[track_caller]
 fn seed_from_env() -> Option<u64> {
     let value = env::var_os(SEED_VARIABLE)?;
@@ -314,16 +316,16 @@ fn seed_from_env() -> Option<u64> {
 fn report_seed(seed: u64) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("");
-    // Unlike `report::print`, this is captured with what else the test writes.
+    // Unlike the output of `report::print`, this is captured with the output of the test.
     eprintln!(
         "quintet: the test failed with seed {seed}; to run it again with this seed alone: \
          {SEED_VARIABLE}={seed} cargo test {name}"
     );
 }
 
-/// What a test may return that is run with many seeds, or looked at for leaks.
+/// The return type of a test that runs with many seeds, or is checked for leaks.
 pub trait TestOutput {
-    /// Whether it went well.
+    /// Whether the test succeeded.
     fn is_success(&self) -> bool;
 }
 

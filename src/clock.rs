@@ -1,9 +1,8 @@
-//! The loop's clock: nanoseconds since the loop was made.
+//! The clock of a loop, in nanoseconds since the loop was created.
 //!
-//! Timers count in one `u64`, which reaches 584 years. The clock is the system's monotonic one: it
-//! stands still while the machine is suspended, and never goes back. It can be *paused*: then it
-//! stands still until it is moved on by hand, and when it is resumed it goes on from there. Nothing
-//! else in the crate reads the time.
+//! A `u64` holds 584 years. The clock is the system's monotonic clock: it stops while the machine
+//! is suspended, and never goes back. It can be *paused*. A paused clock moves only by
+//! `advance_to`, and continues from there when it is resumed.
 
 mod coarse;
 pub(crate) mod instant;
@@ -20,35 +19,39 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// The coarse clock lags by at most one tick of the kernel, 10 ms. A deadline that is ahead of it by
-/// more than this has not passed.
+/// The distance of an instant that stands for "never". No monotonic clock is within thirty years of
+/// its end, because these clocks start with the machine.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// A deadline that is ahead of the coarse clock by more than this has not passed. The coarse clock
+/// lags by at most one tick of the kernel, 10 ms.
 const COARSE_MARGIN: u64 = 50_000_000;
 
-/// Deadlines this close to the present are not compared with the coarse clock first.
+/// Deadlines within this time from now are not compared with the coarse clock first.
 const NEAR: Duration = Duration::from_nanos(2 * COARSE_MARGIN);
 
 thread_local! {
-    /// Whether some loop of this thread, or of a job of this thread, may have a clock of its own.
+    /// Whether the clock of a loop of this thread, or of a job on this thread, may be virtual.
     static IS_ANY_VIRTUAL: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reads the time and turns instants into ticks of it.
+/// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
     coarse: Coarse,
     /// A deadline before this instant is compared with an exact reading at once.
     near_until: Cell<Instant>,
-    /// When the clock was last set going, and what it showed then.
+    /// The instant at which the clock was last started, and its time then.
     running_since: Cell<(Instant, u64)>,
-    /// What it shows while it is paused.
+    /// The time of the clock while it is paused.
     paused_at: Cell<Option<u64>>,
-    /// What it showed when it was last read.
+    /// The result of the last reading.
     recent: Cell<u64>,
     remote_clock: Arc<RemoteClock>,
 }
 
-/// What a clock shows to other threads.
+/// The part of a clock that other threads read.
 #[derive(Debug, Default)]
 pub(crate) struct RemoteClock(Mutex<SharedTime>);
 
@@ -57,14 +60,14 @@ enum SharedTime {
     /// The system's time.
     #[default]
     System,
-    /// The clock stands still.
+    /// The time of a paused clock.
     Paused(Instant),
-    /// It goes again, since the first of these instants, when it showed the second.
+    /// The clock was resumed at the first instant. Its time was the second instant then.
     Running(Instant, Instant),
 }
 
 impl RemoteClock {
-    /// What the clock shows at present, if that may be another time than the system's.
+    /// The current time of the clock, if it may differ from the system's.
     pub(crate) fn virtual_now(&self) -> Option<Instant> {
         match *self.lock() {
             SharedTime::System => None,
@@ -88,7 +91,7 @@ impl RemoteClock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        // Before the origin, so that the coarse time lags by no more than a tick of the kernel.
+        // Before the origin, so that the coarse time lags by at most one tick of the kernel.
         let coarse = Coarse::new();
         let origin = Instant::now();
         Clock {
@@ -102,12 +105,12 @@ impl Clock {
         }
     }
 
-    /// What other threads see of it.
+    /// The part of the clock that other threads read.
     pub(crate) fn remote_clock(&self) -> &Arc<RemoteClock> {
         &self.remote_clock
     }
 
-    /// Nanoseconds since the origin.
+    /// Reads the clock: nanoseconds since the origin.
     pub(crate) fn now(&self) -> u64 {
         let now = match self.paused_at.get() {
             Some(now) => now,
@@ -120,7 +123,7 @@ impl Clock {
         now
     }
 
-    /// `deadline` as nanoseconds, or the present if that is later.
+    /// Returns `deadline` in nanoseconds, or the current time if that is later.
     #[inline]
     pub(crate) fn not_before_now(&self, deadline: Instant) -> u64 {
         if is_any_virtual() {
@@ -145,8 +148,8 @@ impl Clock {
         self.nanos_at(deadline).max(self.now())
     }
 
-    /// Returns `deadline` as nanoseconds if the coarse clock shows that it has not passed. Reading that
-    /// clock takes a tenth of the time of an exact reading, and most timeouts are not close.
+    /// Returns `deadline` as nanoseconds if the coarse clock shows that it has not passed. Reading
+    /// that clock takes a tenth of the time of an exact reading, and most timeouts are not close.
     fn not_passed_by_coarse(&self, deadline: Instant) -> Option<u64> {
         let nanos = self.nanos_at(deadline);
         if nanos > self.coarse.now().saturating_add(COARSE_MARGIN) {
@@ -156,30 +159,30 @@ impl Clock {
         None
     }
 
-    /// What the clock showed when it was last read: for what need not be exact.
+    /// The result of the last reading, for uses that need no exact time.
     pub(crate) fn recent(&self) -> u64 {
         self.recent.get()
     }
 
-    /// The present as an instant.
+    /// Reads the clock, as an instant.
     pub(crate) fn instant(&self) -> Instant {
         self.instant_at(self.now())
     }
 
-    /// The instant at which the clock shows `nanos`. One that the system's clock cannot say is some
-    /// thirty years off.
+    /// Converts a time of the clock to an instant. If the instant overflows, returns the origin
+    /// plus [`FAR`].
     pub(crate) fn instant_at(&self, nanos: u64) -> Instant {
-        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
         let instant = self.origin.checked_add(Duration::from_nanos(nanos));
         instant.unwrap_or_else(|| self.origin + FAR)
     }
 
-    /// `instant` as nanoseconds: zero if it lies before the origin, [`NEVER`] past the clock's end.
+    /// Converts an instant to a time of the clock: zero before the origin, and [`NEVER`] if it
+    /// overflows.
     pub(crate) fn nanos_at(&self, instant: Instant) -> u64 {
         nanos(instant.saturating_duration_since(self.origin))
     }
 
-    /// Whether the clock ever stood still, so that it does not show the system's time.
+    /// Whether the clock was ever paused, so that it may differ from the system's time.
     pub(crate) fn is_virtual(&self) -> bool {
         self.is_paused() || self.running_since.get().0 != self.origin
     }
@@ -195,7 +198,7 @@ impl Clock {
         self.remote_clock.set(SharedTime::Paused(self.instant()));
     }
 
-    /// Sets the clock going from where it stands.
+    /// Starts a paused clock from its current time.
     pub(crate) fn resume(&self) {
         if let Some(now) = self.paused_at.take() {
             let since = Instant::now();
@@ -205,33 +208,33 @@ impl Clock {
         }
     }
 
-    /// Moves a paused clock on to `nanos`, if that is to come.
+    /// Advances a paused clock to `nanos`, if that is later than its current time.
     pub(crate) fn advance_to(&self, nanos: u64) {
         let now = self.now();
-        debug_assert!(self.is_paused(), "only a paused clock is moved");
-        // One tick before never: a clock that shows `NEVER` would fire what is never to fire.
+        debug_assert!(self.is_paused(), "only a paused clock can be advanced");
+        // At `NEVER`, timers would fire that must never fire.
         self.paused_at.set(Some(nanos.clamp(now, NEVER - 1)));
         self.remote_clock.set(SharedTime::Paused(self.instant()));
     }
 }
 
-/// Says that this thread runs a job, whose loop may show another time than the system's.
+/// Notes that this thread runs a job whose loop may have a virtual clock.
 pub(crate) fn expect_virtual() {
     IS_ANY_VIRTUAL.set(true);
 }
 
-/// Whether a clock of this thread's loops may show another time than the system's.
+/// Whether the clock of a loop of this thread, or of a job on this thread, may be virtual.
 #[inline]
 pub(crate) fn is_any_virtual() -> bool {
     IS_ANY_VIRTUAL.get()
 }
 
-/// How long it is from `now` to `deadline`; nothing if it has passed.
+/// The time from `now` to `deadline`, or zero if the deadline has passed.
 pub(crate) fn until(deadline: u64, now: u64) -> Duration {
     Duration::from_nanos(deadline.saturating_sub(now))
 }
 
-/// A duration as nanoseconds; [`NEVER`] if there are too many.
+/// Converts a duration to nanoseconds, or to [`NEVER`] if it overflows.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     let seconds = duration.as_secs().checked_mul(NANOS_PER_SECOND);
     let nanos = seconds.and_then(|nanos| nanos.checked_add(u64::from(duration.subsec_nanos())));
@@ -243,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_paused_clock_moves_by_hand_only_and_goes_on_from_there() {
+    fn a_paused_clock_only_advances_explicitly_and_resumes_from_there() {
         let clock = Clock::new();
         assert!(!clock.is_virtual());
         clock.pause();
@@ -261,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_counts_from_the_present() {
+    fn a_passed_deadline_counts_as_the_current_time() {
         let clock = Clock::new();
         let start = clock.now();
 
         let past = clock.not_before_now(clock.origin);
 
         assert!((start..=clock.now()).contains(&past));
-        assert!(clock.recent() >= past, "it was a reading");
+        assert!(clock.recent() >= past, "it reads the clock");
         let hour = 3600 * NANOS_PER_SECOND;
         let (before, after) = (start + hour - 1, start + hour + 1);
         assert_eq!(clock.not_before_now(clock.instant_at(after)), after);
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_to_come_is_kept_whether_close_or_far() {
+    fn a_future_deadline_is_kept_both_near_and_far() {
         let clock = Clock::new();
         let start = clock.now();
         for ahead in [COARSE_MARGIN / 2, COARSE_MARGIN * 3, NANOS_PER_SECOND] {
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_never_shows_never() {
+    fn the_clock_never_reaches_never() {
         let clock = Clock::new();
         clock.pause();
 

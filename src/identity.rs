@@ -1,18 +1,18 @@
-//! Who a task is: its id, its name, and where it was spawned.
+//! The identity of a task: its id, its name, and where it was spawned.
 
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Task ids are taken from the process's counter in blocks of this size, so that spawning does not
-/// touch memory shared with other loops.
+/// Each loop takes task ids from the process's counter in blocks of this size, so that spawning
+/// does not access memory that is shared with other loops.
 const ID_BLOCK: u64 = 1024;
 
-/// The process's counter of task ids. They begin with 1.
+/// The next task id of the process. Ids start at 1.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Tells a task from all others of this process, for its whole life and after.
+/// The id of a task. It is unique in the process, and is not reused after the task has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub(crate) u64);
 
@@ -22,7 +22,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// The name of a task. A thin pointer, for few tasks have one and all have room for it.
+/// The name of a task. It is a thin pointer because every task has room for it and few have a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name(Box<Box<str>>);
 
@@ -46,14 +46,14 @@ impl fmt::Display for Name {
     }
 }
 
-/// Where a task comes from: for messages, dumps and the order of shutdown.
+/// The name of a task, and where it was spawned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) name: Option<Name>,
     pub(crate) location: &'static Location<'static>,
 }
 
-/// Who a task is.
+/// The id and the origin of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) id: u64,
@@ -61,14 +61,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The identity of a task that is spawned from another thread.
+    /// The identity of a task that does not take its id from the block of a loop.
     pub(crate) fn new(origin: Origin) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Identity { id, origin }
     }
 }
 
-/// Takes a block of ids: the first one, and the first one behind it.
+/// Takes a block of ids. Returns the first id of the block, and the first id after it.
 pub(crate) fn next_block() -> (u64, u64) {
     let next = NEXT_ID.fetch_add(ID_BLOCK, Ordering::Relaxed);
     (next, next + ID_BLOCK)

@@ -1,7 +1,7 @@
-//! Panics of users' code, kept where they happened.
+//! Catches panics of user code.
 //!
-//! Whatever a loop or worker calls that is not ours (a poll, a destructor, a waker) may panic. It
-//! is called through here, so that nothing else that is queued is lost.
+//! Any user code that a loop or worker calls (a poll, a destructor, a waker) may panic. It is
+//! called through this module, so that a panic loses nothing else that is queued.
 
 use std::any::Any;
 use std::mem;
@@ -9,18 +9,18 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::report::{self, Report, TaskMeta};
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
 /// Calls `f` and catches its panic.
 ///
-/// Unwind safety is asserted: what `f` leaves half done is its own task's or worker's business, and
-/// nothing of that is used again after a panic.
+/// Unwind safety is asserted, because nothing that `f` has changed is used after a panic, outside
+/// of its own task or job.
 pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Drops `value`; a panic of its destructor is reported.
+/// Drops `value`, and reports a panic of its destructor.
 #[inline]
 pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     if mem::needs_drop::<T>()
@@ -30,7 +30,7 @@ pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     }
 }
 
-/// Reports the panic of a destructor that cannot be told otherwise, of what `task` owned.
+/// Reports the panic of the destructor of a value that `task` owned.
 #[cold]
 pub(crate) fn report_destructor(what: &'static str, task: Option<TaskMeta>, payload: Payload) {
     report::report(&Report::DestructorPanicked {
@@ -41,12 +41,12 @@ pub(crate) fn report_destructor(what: &'static str, task: Option<TaskMeta>, payl
     discard(payload);
 }
 
-/// How many payloads in a row are dropped before one is leaked. Arbitrary: one is usual, two are
-/// odd, and a type whose destructor panics with a value of its own kind has no end.
+/// The maximum number of payloads that [`discard`] drops. The number is arbitrary: usually there is
+/// one, but a destructor that always panics with a value of its own type has no end.
 const PAYLOADS_MAX: usize = 8;
 
-/// Drops a payload, and if its destructor panics, that one's payload, and so on for a while. Should
-/// there be no end to it, the last is leaked.
+/// Drops a payload. If its destructor panics, drops the payload of that panic, and so on. After
+/// [`PAYLOADS_MAX`] payloads, the next one is leaked.
 pub(crate) fn discard(mut payload: Payload) {
     for _ in 0..PAYLOADS_MAX {
         match contain(|| drop(payload)) {
@@ -57,7 +57,7 @@ pub(crate) fn discard(mut payload: Payload) {
     mem::forget(payload);
 }
 
-/// The text of a payload, as far as it is one.
+/// The message of a payload, if it is a string.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     if let Some(text) = payload.downcast_ref::<&'static str>() {
         text

@@ -1,4 +1,4 @@
-//! What a runtime has to say that no result carries, and where it says it.
+//! Reports: events of a runtime that no call returns, and where they are sent.
 
 mod dump;
 mod reporter;
@@ -12,11 +12,11 @@ use crate::identity::{Id, Identity};
 pub use dump::{Dump, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
 
-/// Something that a runtime has to report and that no call returns.
+/// An event of a runtime that no call returns, such as a panic that no join handle receives.
 ///
-/// The function given to [`Builder::on_report`](crate::runtime::Builder::on_report) receives it.
-/// Without one it is written to standard error, as one line that begins with `quintet:` (a
-/// [`Dump`] follows on lines of its own).
+/// The function that is set by [`Builder::on_report`](crate::runtime::Builder::on_report) receives
+/// it. By default it is written to standard error, as one line that begins with `quintet:`. The
+/// tasks of a [`Dump`] follow on separate lines.
 ///
 /// # Examples
 ///
@@ -39,71 +39,72 @@ pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, r
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Report {
-    /// A task has panicked, and its join handle has been dropped, so that nothing else says so.
+    /// A task has panicked, and its join handle has been dropped.
     #[non_exhaustive]
     TaskPanicked {
-        /// The task.
+        /// The task that panicked.
         task: TaskMeta,
-        /// The panic's message.
+        /// The message of the panic.
         message: String,
     },
-    /// A destructor that the runtime has called has panicked. The runtime goes on.
+    /// A destructor has panicked that the runtime called. The runtime continues.
     #[non_exhaustive]
     DestructorPanicked {
-        /// Which destructor: "the destructor of a task's output".
+        /// The destructor, for example "the destructor of a task's output".
         what: &'static str,
-        /// The task that owned the value, where that is known.
+        /// The task that owned the value, if it is known.
         task: Option<TaskMeta>,
-        /// The panic's message.
+        /// The message of the panic.
         message: String,
     },
-    /// A [`Waker`](std::task::Waker) that belongs to another executor has panicked when it was called.
+    /// A [`Waker`](std::task::Waker) of another executor has panicked.
     #[non_exhaustive]
     WakerPanicked {
-        /// The panic's message.
+        /// The message of the panic.
         message: String,
     },
-    /// A hook of [`on_exit`](crate::runtime::on_exit) has panicked. The others are called.
+    /// An [`on_exit`](crate::runtime::on_exit) hook has panicked. The other hooks still run.
     #[non_exhaustive]
     HookPanicked {
-        /// The panic's message.
+        /// The message of the panic.
         message: String,
     },
-    /// A [`block_on`](crate::runtime::Runtime::block_on) waits, and nothing of its loop can end that:
-    /// no timer is armed, no socket is waited for, no job is under way. Another thread still can.
-    /// Said once for each `block_on`.
+    /// Only another thread can wake a [`block_on`](crate::runtime::Runtime::block_on) that waits:
+    /// no timer is armed, no task waits for a socket, and no job is running.
+    ///
+    /// It is sent at most once for each `block_on`.
     #[non_exhaustive]
     Stalled {
-        /// The tasks, and what each waits for.
+        /// The live tasks and what they wait for.
         dump: Dump,
     },
-    /// The runtime has ended, and this blocking job still runs, though the
-    /// [grace](crate::runtime::Builder::shutdown_grace) is over.
+    /// The runtime has shut down, and a blocking job was still running at the end of the
+    /// [grace period](crate::runtime::Builder::shutdown_grace).
     #[non_exhaustive]
     JobLeftBehind {
-        /// The job.
+        /// The job that is still running.
         job: JobMeta,
-        /// How long the runtime has waited.
+        /// How long the runtime waited.
         grace: Duration,
     },
-    /// All worker threads are busy, jobs wait for one of them, and for a second none has begun. If
-    /// the running jobs wait for others that are queued, none of them will ever end. Said once for
-    /// each place where running jobs are spawned.
+    /// All worker threads are busy, and for a second no queued job has started.
     ///
-    /// There may be more workers, see
-    /// [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads). What goes on for ever
-    /// belongs on a thread of its own.
+    /// If running jobs wait for queued jobs, none of them ever ends. To avoid this, allow more
+    /// threads by [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads), and
+    /// start a thread of your own for work that never ends.
+    ///
+    /// It is sent at most once for each place at which running jobs were spawned.
     #[non_exhaustive]
     PoolStarved {
-        /// The jobs that run.
+        /// The running jobs.
         running: Vec<JobMeta>,
-        /// How many jobs wait.
+        /// The number of queued jobs.
         queued: usize,
     },
 }
 
 impl Report {
-    /// Whether it is about a panic, of which the panic hook has been told before.
+    /// Whether it is about a panic, for which the panic hook has already run.
     fn is_panic(&self) -> bool {
         match self {
             Report::TaskPanicked { .. }
@@ -121,7 +122,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Report::TaskPanicked { task, message } => {
-                write!(f, "{task} panicked, and its handle is gone: {message}")
+                write!(
+                    f,
+                    "{task} panicked, and its join handle was dropped: {message}"
+                )
             }
             Report::DestructorPanicked {
                 what,
@@ -137,20 +141,21 @@ impl fmt::Display for Report {
             }
             Report::Stalled { dump } => write!(
                 f,
-                "nothing can wake this loop but another thread: no timer is armed, no socket is \
-                 waited for, no job is under way; {dump}"
+                "only another thread can wake this loop: no timer is armed, no task waits for a \
+                 socket, no job is running; {dump}"
             ),
             Report::JobLeftBehind { job, grace } => write!(
                 f,
-                "shutdown leaves a blocking job behind that did not end within {grace:?}: {job}"
+                "a blocking job is still running after the grace period of {grace:?}: {job}"
             ),
             Report::PoolStarved { running, queued } => {
                 let workers = running.len();
                 write!(
                     f,
-                    "all {workers} worker threads are busy, and for a second no queued job has begun \
-                     ({queued} in the queue); jobs that wait for queued ones never end, so allow more \
-                     threads with `Builder::max_blocking_threads`, or wait in tasks; running jobs:"
+                    "all {workers} worker threads are busy, and for a second no queued job has \
+                     started ({queued} in the queue); jobs that wait for queued jobs never end, so \
+                     allow more threads with `Builder::max_blocking_threads`, or wait in tasks; \
+                     running jobs:"
                 )?;
                 let mut separator = " ";
                 for job in running {
@@ -163,7 +168,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Which task a [`Report`] is about.
+/// The id, name and spawn location of the task that a [`Report`] is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskMeta {
     identity: Identity,
@@ -179,7 +184,7 @@ impl TaskMeta {
         Id(self.identity.id)
     }
 
-    /// Returns its name, if it was given one.
+    /// Returns its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.identity.origin.name.as_deref()
     }
@@ -196,7 +201,7 @@ impl fmt::Display for TaskMeta {
     }
 }
 
-/// Which blocking job a [`Report`] is about.
+/// The name and spawn location of the blocking job that a [`Report`] is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobMeta {
     name: Option<Box<str>>,
@@ -208,7 +213,7 @@ impl JobMeta {
         JobMeta { name, location }
     }
 
-    /// Returns its name, if it was given one.
+    /// Returns its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }

@@ -1,11 +1,11 @@
-//! Seeded chance: what decides the order of items that the contract leaves open.
+//! The seeded random number generator, which decides what the order of events leaves open.
 //!
-//! The generator is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number
-//! generators", 2014): one word of state, and any seed is as good as another. It keeps no secrets.
+//! It is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+//! 2014), which has one word of state and accepts any seed. It is not for cryptography.
 
 use std::cell::Cell;
 
-/// Throws that repeat with their seed.
+/// A random number generator whose output depends only on its seed.
 #[derive(Debug)]
 pub(crate) struct Rng {
     state: Cell<u64>,
@@ -29,13 +29,13 @@ impl Rng {
         mix(state)
     }
 
-    /// A number below `bound`, which is not zero. The bias is below 2^-32 for the small numbers
-    /// asked for here.
+    /// Returns a number below `bound`, which must not be zero. The bias is below 2^-32 for the
+    /// small bounds that are used here.
     pub(crate) fn below(&self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    /// Puts `items` into any order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub(crate) fn shuffle<T>(&self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -43,7 +43,7 @@ impl Rng {
     }
 }
 
-/// Folds `word` into a running hash of what has happened.
+/// Adds `word` to a running hash.
 pub(crate) fn fold(hash: u64, word: u64) -> u64 {
     mix(hash.rotate_left(5) ^ word)
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throws_repeat_with_their_seed_and_shuffles_lose_nothing() {
+    fn a_shuffle_depends_on_the_seed_and_keeps_all_items() {
         let shuffled = |seed| {
             let rng = Rng::new(seed);
             let mut items: Vec<u32> = (0..20).collect();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn all_orders_come_up() {
+    fn every_order_occurs() {
         let rng = Rng::new(1);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {

@@ -1,4 +1,4 @@
-//! The runtime: a loop and its worker pool, and what drives them.
+//! The runtime: an event loop and its worker pool, and the ways to run them.
 
 mod builder;
 mod collections;
@@ -36,15 +36,22 @@ pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 pub use stalled::Stalled;
 
-/// A single-threaded runtime: one event loop, and a pool of worker threads for what blocks.
+/// A single-threaded runtime: one event loop, and a pool of worker threads for blocking jobs.
 ///
-/// A runtime stays on the thread that made it; other threads reach it through its [`Handle`]. Any
-/// number of runtimes may exist in a process and on a thread, but only one runs at a time on a
-/// thread.
+/// A runtime stays on the thread that made it. Other threads reach it through its [`Handle`]. A
+/// process and a thread may have any number of runtimes, but only one runs at a time on a thread.
 ///
-/// Dropping it ends it in order: new tasks are refused, the futures of all tasks are dropped on
-/// this thread in the order in which they were spawned, what they close is closed, queued blocking
-/// jobs are dropped, and running ones are waited for up to the [grace](Builder::shutdown_grace).
+/// # Shutdown
+///
+/// Dropping the runtime shuts it down:
+///
+/// 1. The [`on_exit`] hooks run.
+/// 2. New tasks are refused.
+/// 3. The futures of all tasks are dropped on this thread, in the order in which the tasks were
+///    spawned. The close phase releases what they closed.
+/// 4. Queued blocking jobs are dropped.
+/// 5. The drop waits for running jobs, up to the [grace period](Builder::shutdown_grace). Jobs that
+///    are still running after that are [reported](Report::JobLeftBehind).
 ///
 /// # Examples
 ///
@@ -63,21 +70,21 @@ pub use stalled::Stalled;
 pub struct Runtime {
     event_loop: Rc<EventLoop>,
     handle: Handle,
-    /// How long shutdown waits for running jobs.
+    /// The time for which shutdown waits for running jobs.
     grace: Duration,
 }
 
 impl Runtime {
-    /// Makes a runtime with the [default settings](Builder).
+    /// Creates a runtime with the default settings of [`Builder`].
     ///
     /// # Errors
     ///
-    /// Those of [`Builder::build`].
+    /// Returns the same errors as [`Builder::build`].
     pub fn new() -> io::Result<Self> {
         Builder::new().build()
     }
 
-    /// Returns a [`Builder`], for other settings.
+    /// Returns a [`Builder`] for a runtime with other settings.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -93,22 +100,24 @@ impl Runtime {
         }
     }
 
-    /// Runs the loop until `future` is done, and returns its output.
+    /// Runs the loop until `future` completes, and returns its output.
     ///
-    /// The future is a task like others, the first in the queue. It need be neither `Send` nor
-    /// `'static`. When it is done this returns at once; other tasks stay where they are, and go on
-    /// in the next `block_on`.
+    /// The future is an ordinary task, and the first in the queue. It need be neither `Send` nor
+    /// `'static`. When it completes, this method returns at once. Other tasks keep their state, and
+    /// continue in the next `block_on`.
     ///
-    /// While nothing is to be done the thread sleeps and uses no CPU, for ever if need be: another
-    /// thread may hold a waker. If nothing of the loop's own can ever end that sleep, it
-    /// [reports](Report::Stalled) so once, with the tasks that wait and what they wait for.
+    /// While there is nothing to do, the thread sleeps and uses no CPU. It may sleep for ever,
+    /// because another thread may hold a waker. If only another thread can end the sleep, the
+    /// runtime sends one [`Report::Stalled`], which lists the tasks and what they wait for.
     ///
     /// # Panics
     ///
-    /// If the future panics, with its panic; the runtime can still be used. If a runtime runs on
-    /// this thread already: a task cannot block the thread that is to run it. If the OS refuses to
-    /// wait for events. If time is [paused](crate::time::pause) and nothing can ever happen. With the
-    /// panic of a task, if that is to [end the runtime](UnhandledPanic::ShutdownRuntime).
+    /// - If the future panics, with the same payload. The runtime remains usable.
+    /// - If a runtime is already running on this thread.
+    /// - If time is [paused](crate::time::pause) and nothing can ever happen.
+    /// - If a task panics and the runtime is set to
+    ///   [`ShutdownRuntime`](UnhandledPanic::ShutdownRuntime), with the payload of that task.
+    /// - If the OS returns an error when the loop waits for events.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let origin = Origin {
@@ -136,21 +145,23 @@ impl Runtime {
         }
         if let Some(dump) = stuck {
             panic!(
-                "time is paused and nothing can ever happen: no timer is armed that it could move \
-                 on to, no job is under way, and no other thread holds a `KeepAlive` guard; {dump}"
+                "time is paused and nothing can ever happen: no timer is armed, no job is running, \
+                 and no other thread holds a `KeepAlive` guard; {dump}"
             );
         }
-        output.expect("the root is done, so it has left its output")
+        output.expect("the root stores its output before it completes")
     }
 
-    /// Says that only another thread can end a sleep that has begun.
+    /// Reports that only another thread can end the sleep that has begun.
     fn report_stalled(&self) {
         let report = Report::Stalled { dump: self.dump() };
         self.event_loop.shared.reporter.report(&report);
     }
 
-    /// Spawns a task onto this runtime; see [`quintet::spawn`](crate::spawn). It is first polled by
-    /// the next [`block_on`](Runtime::block_on).
+    /// Spawns a task onto this runtime.
+    ///
+    /// The task is first polled when the runtime runs, for example in the next
+    /// [`block_on`](Runtime::block_on). See [`quintet::spawn`](crate::spawn).
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -160,7 +171,9 @@ impl Runtime {
         boxed_if_large!(future: F, Box::pin => task::spawn(future))
     }
 
-    /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking).
+    /// Runs `f` on a worker thread.
+    ///
+    /// See [`quintet::spawn_blocking`](crate::spawn_blocking).
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -171,8 +184,10 @@ impl Runtime {
         boxed_if_large!(f: F, Box::new => blocking::spawn_blocking(f))
     }
 
-    /// Makes this runtime the current one of the thread while the guard lives, so that
-    /// [`spawn`](crate::spawn) and the like can be called outside of a task.
+    /// Makes this runtime the current one of this thread until the guard is dropped.
+    ///
+    /// Functions that need a current runtime, such as [`spawn`](crate::spawn), can then be called
+    /// outside of a task.
     ///
     /// # Examples
     ///
@@ -190,12 +205,12 @@ impl Runtime {
         EnterGuard::new(&self.event_loop)
     }
 
-    /// Returns the handle by which other threads reach this runtime.
+    /// Returns the handle through which other threads reach this runtime.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Ends everything, in order, before the process exits with `code` or goes on.
+    /// Shuts the runtime down. `code` is the exit code of the process for the hooks.
     fn shut_down(&self, code: i32) {
         let running = context::run(&self.event_loop);
         let hooks = std::mem::take(&mut self.event_loop.hooks.borrow_mut().on_exit);
@@ -216,14 +231,16 @@ impl Runtime {
         drop(running);
     }
 
-    /// Ends the runtime like dropping it, but waits at most `grace` for running blocking jobs.
+    /// Shuts the runtime down like dropping it, but waits at most `grace` for running blocking
+    /// jobs.
     ///
-    /// Jobs that go on after that are [reported](Report::JobLeftBehind); their threads end with them.
+    /// Jobs that are still running after that are [reported](Report::JobLeftBehind). Their threads
+    /// end when they return.
     pub fn shutdown_timeout(mut self, grace: Duration) {
         self.grace = grace;
     }
 
-    /// Ends the runtime without waiting for running blocking jobs.
+    /// Shuts the runtime down without waiting for running blocking jobs.
     pub fn shutdown_background(self) {
         self.shutdown_timeout(Duration::ZERO);
     }
@@ -244,11 +261,11 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// Runs `future` on a new runtime of its own, and returns its output.
+/// Runs `future` on a new runtime, and returns its output.
 ///
 /// # Panics
 ///
-/// If the runtime cannot be made, and as [`Runtime::block_on`] does.
+/// If the runtime cannot be built, and in the same cases as [`Runtime::block_on`].
 ///
 /// # Examples
 ///

@@ -1,39 +1,41 @@
-//! For tests: what a test leaves behind.
+//! Leak checks for tests.
 //!
-//! A test that ends while one of its tasks still waits has often not tested what it was meant to: the
-//! server that is never told to stop, the connection that is never closed, the job that hangs. With
-//! [`#[quintet::test(leaks = "deny")]`](macro@crate::test) such a test fails, and says what is left and
-//! where that was spawned. [`assert_no_leaks`] is the same for a runtime that a test makes itself, and
-//! [`leaks`] returns what is left.
+//! If a task still waits at the end of a test, the test often did not test what it should: a server
+//! was never stopped, a connection was never closed, or a job hangs. With [`#[quintet::test(leaks =
+//! "deny")]`](macro@crate::test), such a test fails, and the message lists what is left and where
+//! it was spawned. [`assert_no_leaks`] does the same for a runtime that a test builds itself, and
+//! [`leaks`] returns the list.
 //!
-//! # What counts
+//! # What counts as a leak
 //!
-//! These checks look when the future of `block_on` has ended and what it owned has been dropped. What
-//! can end then without waiting does so first: tasks that are ready, closes, events of sockets that have
-//! arrived. Blocking jobs that are under way are waited for, for up to the
-//! [grace](crate::runtime::Builder::shutdown_grace) of the runtime. Time that is paused does not move.
+//! The check runs after the future of `block_on` has completed and has been dropped. First it runs
+//! everything that can end without waiting: ready tasks, closes, and events of sockets that have
+//! arrived. It waits for unfinished blocking jobs, up to the
+//! [grace period](crate::runtime::Builder::shutdown_grace) of the runtime. Paused time does not
+//! advance.
 //!
-//! What is left then counts, whatever holds it, be it a `static` or a cycle of references:
+//! Then these are leaks:
 //!
-//! - tasks that have not ended, with a handle or without;
-//! - sockets and other descriptors that are registered with the loop, which they are once they have
-//!   had to wait; and timers that are armed. Those of a task that is left are listed with it, as what
-//!   it waits for;
-//! - blocking jobs that are queued or run, and [`KeepAlive`](crate::runtime::KeepAlive) guards.
+//! - tasks that have not ended, with or without a join handle;
+//! - sockets and other descriptors that are registered with the loop, and armed timers; if they
+//!   belong to a task that is left, they are listed with it, as what it waits for;
+//! - blocking jobs that are queued or running;
+//! - [`KeepAlive`](crate::runtime::KeepAlive) guards.
 //!
-//! What has been taken out of the count by `unref` is meant to be left, and does not count. Files do
-//! not count either, nor sockets that never had to wait: the loop does not know of them.
+//! Things that were excluded by `unref` are no leaks. Files, and sockets on which no operation has
+//! waited yet, are not registered with the loop, so the check does not find them.
 
 use crate::runtime::Runtime;
 
 pub use crate::runtime::leaks::{Leak, Leaks};
 
-/// Lets what can end on `runtime` do so, and returns what is left.
+/// Runs everything on `runtime` that can end without waiting, and returns what is left.
+///
+/// Call it outside of tasks, after [`block_on`](crate::runtime::Runtime::block_on).
 ///
 /// # Panics
 ///
-/// If a runtime runs on this thread: it is for the code around
-/// [`block_on`](crate::runtime::Runtime::block_on), not for tasks.
+/// If a runtime is running on this thread.
 ///
 /// # Examples
 ///
@@ -59,7 +61,7 @@ pub fn leaks(runtime: &Runtime) -> Leaks {
 ///
 /// # Panics
 ///
-/// If something is left, with a list of it; and as [`leaks`] does.
+/// If something is left, with a list of it. If a runtime is running on this thread.
 ///
 /// # Examples
 ///

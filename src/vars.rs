@@ -1,7 +1,7 @@
-//! What a task carries along for its children: the values of context variables.
+//! The values of context variables, which a task passes on to its children.
 //!
-//! While a task is polled, its values stand in a thread-local; a task that is spawned meanwhile gets
-//! a snapshot of them. A program that sets none pays for one look at a flag in each poll.
+//! While a task is polled, its values are in a thread-local. A task that is spawned by it gets a
+//! snapshot of them. A program that sets no variable pays one check of a flag for each poll.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -15,7 +15,7 @@ use crate::scope_guard::on_drop;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vars(Option<Rc<Values>>);
 
-/// Values by the variables' numbers. They are few, so they are searched one by one.
+/// Values by the numbers of their variables. They are few, so a linear search is fast.
 type Values = Vec<(u64, Rc<dyn Any>)>;
 
 thread_local! {
@@ -35,7 +35,7 @@ impl Vars {
         self.0.is_none()
     }
 
-    /// What a child of the running code inherits.
+    /// The values that a child of the running code inherits.
     #[inline]
     pub(crate) fn inherit() -> Self {
         if !IS_USED.get() {
@@ -46,7 +46,7 @@ impl Vars {
             .unwrap_or_default()
     }
 
-    /// Calls `f` with these values in place, and keeps here what it has made of them.
+    /// Calls `f` with these values as the current ones, and stores what `f` has changed.
     #[inline]
     pub(crate) fn with<R>(&mut self, f: impl FnOnce() -> R) -> R {
         if IS_USED.get() {
@@ -59,7 +59,7 @@ impl Vars {
         result
     }
 
-    /// Takes what was set just now by the running task: the first values of this thread.
+    /// Takes the current values, which the running task was the first on this thread to set.
     #[cold]
     pub(crate) fn take_current() -> Self {
         CURRENT
@@ -75,7 +75,7 @@ impl Vars {
     }
 }
 
-/// Calls `f` without values, and drops what it sets: for what begins without any.
+/// Calls `f` without any values, and drops the values that it sets.
 pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
     let outer = if IS_USED.get() {
         replace(Vars(None))
@@ -84,7 +84,7 @@ pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
     };
     let _restore = on_drop(|| {
         if IS_USED.get() {
-            // Twice: the destructor of a value may set another one.
+            // Twice, because the destructor of a value may set another value.
             for vars in [Vars(None), outer] {
                 let own = replace(vars);
                 panics::drop_contained(own, "the destructor of a context variable's value");
@@ -94,15 +94,15 @@ pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Puts `vars` in place, and returns what was there.
+/// Makes `vars` the current values, and returns the previous ones.
 fn replace(vars: Vars) -> Vars {
-    // At the end of the thread there is nobody left to see them.
+    // During the end of the thread, this thread-local may be destroyed.
     CURRENT
         .try_with(|current| current.replace(vars))
         .unwrap_or_default()
 }
 
-/// The value of the variable `number`.
+/// Returns the value of the variable `number`.
 pub(crate) fn get(number: u64) -> Option<Rc<dyn Any>> {
     let get = |current: &RefCell<Vars>| {
         let current = current.borrow();
@@ -113,7 +113,7 @@ pub(crate) fn get(number: u64) -> Option<Rc<dyn Any>> {
     CURRENT.try_with(get).ok().flatten()
 }
 
-/// Sets the variable `number`, or takes its value away, and returns the former value.
+/// Sets or removes the value of the variable `number`, and returns the previous value.
 pub(crate) fn set(number: u64, value: Option<Rc<dyn Any>>) -> Option<Rc<dyn Any>> {
     IS_USED.set(true);
     let set = |current: &RefCell<Vars>| {

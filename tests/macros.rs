@@ -447,7 +447,7 @@ async fn many_seeds_find_every_order() {
 }
 
 #[quintet::test(timeout = "1m", start_paused = true)]
-#[should_panic(expected = "the test has not ended within 60s")]
+#[should_panic(expected = "the test did not end within 60s")]
 async fn a_timeout_is_by_the_clock_of_the_loop() {
     sleep(DAY).await;
 }
@@ -559,7 +559,7 @@ fn keep_alive_says_why_there_is_no_result() {
         text.or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap()
     };
-    assert!(message(stalls).contains("nothing is left that could wake a task"));
+    assert!(message(stalls).contains("nothing can wake a task"));
     assert_eq!(message(panics_alive), "of the body");
     assert!(message(is_stopped).contains("was stopped before"));
 }

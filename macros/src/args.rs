@@ -1,14 +1,13 @@
-//! The arguments of the attributes: `workers = 4, name = "server"`.
+//! Parses the arguments of the attributes, such as `workers = 4, name = "server"`.
 //!
-//! `expand` calls in here. This module knows which arguments there are, what each of them takes
-//! and which method it stands for; it does not know what that method does.
+//! This module knows the arguments, their values, and the method that each argument calls.
 
 use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 
 use crate::expand::Entry;
 use crate::parse::{Error, flat, is_joint, is_punct, is_word};
 
-/// The arguments there are, and which attributes take them.
+/// All arguments, and the attributes that accept them.
 const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "workers",
@@ -49,40 +48,40 @@ const ARGUMENTS: &[Argument] = &[
 
 const BOTH: &[Entry] = &[Entry::Main, Entry::Test];
 
-/// What an argument is for.
+/// What an argument does.
 #[derive(Clone, Copy)]
 enum Purpose {
-    /// A method of the runtime's builder.
+    /// Calls a method of the runtime's builder.
     Build(&'static str),
-    /// A method of a test's config.
+    /// Calls a method of the test's config.
     Test(&'static str),
-    /// The test is run with many seeds: a method of its config too.
+    /// Runs the test with many seeds. Calls a method of the test's config too.
     Seeds,
-    /// What the test leaves is looked for: a method of its config, and a way to run it.
+    /// Checks the test for leaks. Calls a method of the test's config too.
     Leaks,
-    /// The function is to be waited for, and all that it leaves.
+    /// Runs until nothing keeps the loop alive.
     KeepAlive,
-    /// Where the runtime's crate is found.
+    /// Sets the path of the runtime's crate.
     Crate,
 }
 
-/// What the arguments of one attribute come to.
+/// The parsed arguments of one attribute.
 #[derive(Default)]
 pub(crate) struct Args {
-    /// The calls on the builder: a method and what it is given.
+    /// The calls on the builder, each a method and its argument.
     pub(crate) calls: Vec<(&'static str, TokenStream)>,
     /// The calls on a test's config.
     pub(crate) config: Vec<(&'static str, TokenStream)>,
     pub(crate) has_seeds: bool,
     pub(crate) has_leaks: bool,
     pub(crate) keep_alive: bool,
-    /// The path of the runtime's crate, unless it is the usual one.
+    /// The path of the runtime's crate, if it is not the default one.
     pub(crate) krate: Option<TokenStream>,
 }
 
 impl Args {
-    /// Reads the arguments of `entry`, which its user knows as `attribute`, and adds what is wrong
-    /// with them to `errors`.
+    /// Parses the arguments of `entry`, and adds any errors to `errors`. `attribute` is the
+    /// attribute as the user wrote it.
     pub(crate) fn parse(
         stream: TokenStream,
         entry: Entry,
@@ -125,7 +124,7 @@ impl Args {
     }
 }
 
-/// An argument that may be given.
+/// An argument that an attribute accepts.
 struct Argument {
     key: &'static str,
     value: Value,
@@ -148,7 +147,7 @@ impl Argument {
         }
     }
 
-    /// Reads `key = value`, with the comma remainder it if there is one.
+    /// Parses `key = value` and an optional comma.
     fn parse(
         tokens: &[TokenTree],
         entry: Entry,
@@ -160,7 +159,7 @@ impl Argument {
         };
         let (key, rest) = tokens
             .split_first()
-            .expect("a piece of a split is not empty");
+            .expect("a part of a split is not empty");
         let mut accepted = ARGUMENTS
             .iter()
             .filter(|known| known.entries.contains(&entry));
@@ -192,7 +191,7 @@ impl Argument {
         }
     }
 
-    /// How the argument is written.
+    /// An example of the argument, for error messages.
     fn example(&self) -> String {
         if self.value.is_flag {
             return format!("`{}`", self.key);
@@ -205,12 +204,12 @@ impl Argument {
 struct Value {
     description: &'static str,
     example: &'static str,
-    /// Whether the key alone will do.
+    /// Whether the key is valid without a value.
     is_flag: bool,
     parse: fn(&[TokenTree]) -> ParsedValue<'_>,
 }
 
-/// A value from the front of some tokens, and what is remainder it.
+/// A value, and the tokens after it.
 type ParsedValue<'a> = Option<(TokenStream, &'a [TokenTree])>;
 
 impl Value {
@@ -235,7 +234,7 @@ impl Value {
         parse: |tokens| parse_token(tokens, |token| integer(token).is_some()),
     };
 
-    /// Yes, if nothing is said.
+    /// The default value is `true`.
     const FLAG: Self = Self {
         description: "`true` or `false`",
         example: "true",
@@ -269,13 +268,13 @@ impl Value {
     };
 }
 
-/// Takes one token, if its source is accepted.
+/// Parses one token whose text is accepted.
 fn parse_token(tokens: &[TokenTree], accepts: fn(&str) -> bool) -> ParsedValue<'_> {
     let (token, remainder) = tokens.split_first()?;
     accepts(&token.to_string()).then(|| (token.clone().into(), remainder))
 }
 
-/// Takes `my::quintet`.
+/// Parses `my::quintet`.
 fn parse_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
     let mut length = 0;
     loop {
@@ -292,8 +291,8 @@ fn parse_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
     }
 }
 
-/// The words that no name in a path may be. Behind it would be the compiler that complains, about
-/// what it reads next.
+/// The keywords that cannot be a name in a path. Without this check, the compiler would report an
+/// error at the token after the keyword.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
     "_", "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum",
@@ -302,13 +301,13 @@ const KEYWORDS: &[&str] = &[
     "while",
 ];
 
-/// Takes `"my::quintet"`, which is how the macros of other runtimes have it.
+/// Parses `"my::quintet"`, the syntax of other runtimes' macros.
 fn parse_quoted_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
     let (literal, remainder) = tokens.split_first()?;
     let text = literal.to_string();
     let text = unquoted(&text)?;
-    // First the characters: a quote or a comment without an end would not be an error of the
-    // compiler's lexer, but the end of this macro.
+    // The characters are checked first, because the lexer panics on a quote or comment without an
+    // end.
     if !is_path(text) {
         return None;
     }
@@ -323,14 +322,14 @@ fn parse_quoted_path(tokens: &[TokenTree]) -> ParsedValue<'_> {
     Some((placed.collect(), remainder))
 }
 
-/// Whether `text` is made of names and of `::` between them.
+/// Whether `text` consists of names with `::` between them.
 fn is_path(text: &str) -> bool {
     let text = text.trim();
     let names = text.strip_prefix("::").unwrap_or(text).split("::");
     names.map(str::trim).all(is_name)
 }
 
-/// Whether `text` has the shape of a name. There are letters that are in no name; the lexer refuses
+/// Whether `text` may be a name. It accepts some letters that no name contains; the lexer rejects
 /// these.
 fn is_name(text: &str) -> bool {
     let name = match text.strip_prefix("r#") {
@@ -342,7 +341,7 @@ fn is_name(text: &str) -> bool {
     name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
 }
 
-/// Takes `"5s"`, and makes nanoseconds of it.
+/// Parses `"5s"`. The result is in nanoseconds.
 fn parse_duration(tokens: &[TokenTree]) -> ParsedValue<'_> {
     const UNITS: [(&str, u64); 3] = [
         ("ms", 1_000_000),
@@ -365,7 +364,7 @@ fn render_word(word: &str, span: Span) -> TokenStream {
     TokenTree::from(Ident::new(word, span)).into()
 }
 
-/// The value of an integer literal that has no suffix.
+/// The value of an integer literal without a suffix.
 fn integer(literal: &str) -> Option<u64> {
     let (digits, radix) = match literal.split_at_checked(2) {
         Some(("0x", digits)) => (digits, 16),
@@ -376,7 +375,7 @@ fn integer(literal: &str) -> Option<u64> {
     u64::from_str_radix(&digits.replace('_', ""), radix).ok()
 }
 
-/// What is between the quotes of a string literal, be it raw or not.
+/// The text between the quotes of a string literal, raw or not.
 fn unquoted(literal: &str) -> Option<&str> {
     let quoted = match literal.strip_prefix('r') {
         Some(raw) => raw.trim_matches('#'),
@@ -390,7 +389,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_known_by_its_characters() {
+    fn paths_are_recognized_by_their_characters() {
         for text in [
             "a",
             "_a",
@@ -450,8 +449,7 @@ mod tests {
         }
     }
 
-    /// Texts of all sorts of pieces: what is taken for a path has nothing in it that begins a literal
-    /// or a comment.
+    /// Checks with random texts that no accepted path contains the start of a literal or a comment.
     #[test]
     fn no_path_begins_a_literal_or_a_comment() {
         const PIECES: &[&str] = &[

@@ -1,13 +1,12 @@
-//! What becomes of the function, and of the errors.
+//! Expands the attributes.
 //!
-//! The entry points call in here. The user's function stays a function, inside the one that
-//! takes its place: so the compiler checks it as it was written, and speaks of it in the words
-//! and at the places of its author.
+//! The user's function is kept as an inner function of the one that replaces it. So the compiler
+//! checks it as written, and its messages refer to the user's code.
 //!
-//! Tokens that come from here have the place of the attribute and mixed-site hygiene. The lints
-//! leave such code alone, and an item is such code as soon as its first or its last token is.
-//! The outer function therefore begins and ends at places of the user's, for it is the one that
-//! may be unused or undocumented; the inner one does not, for it may well await nothing.
+//! Generated tokens have the span of the attribute and mixed-site hygiene. Lints ignore an item if
+//! its first or its last token is generated. The outer function starts and ends with spans of the
+//! user's code, so lints such as `dead_code` and `missing_docs` apply to it. The inner function
+//! does not, so lints such as `unused_async` do not apply.
 
 use proc_macro::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 
@@ -16,40 +15,40 @@ use crate::{
     parse::{Error, Function, is_punct, is_word},
 };
 
-/// What makes a function a test. The path is a full one: `test` alone may be our own.
+/// The attribute of a test. The path is absolute, because `test` may be this crate's macro.
 const TEST: &str = "#[::core::prelude::v1::test]";
 
-/// The function that takes the place of the user's.
+/// The template of the outer function.
 const OUTER: &str = "$attributes $visibility $fn $name $parameters $output $block";
 
 /// The block of [`OUTER`].
 ///
-/// The runtime's crate is named once, so that a wrong name is one error. The future stays on its
-/// thread, so it need not be `Send`. The closure's parameter is hygienic as a
-/// variable is, but not as a pattern is: a constant of its name would be taken for it.
+/// The path of the runtime's crate occurs once, so that a wrong path causes one error. The future
+/// stays on its thread, so it need not be `Send`. The parameter of the closure has an unusual name,
+/// because patterns are not hygienic: a constant of the same name would be matched instead.
 const BLOCK: &str = "
     #[allow(clippy::future_not_send)]
     async fn $name $parameters $output $body
     $crate::__private::$run(|__quintet_builder| __quintet_builder $calls.build(), $future)
 ";
 
-/// How a test is run: by what is planned for it.
+/// The call that runs a test.
 const TEST_CONFIG: &str = "TestConfig::new() $config.$run";
 
-/// One of the `$calls`.
+/// One call of `$calls` or `$config`.
 const CALL: &str = ".$method($value)";
 
-/// Stands in for a function that has errors, so that its callers find it and what it uses is
-/// used. It is `async` even if the function is not, or each `await` would be one more error.
+/// Replaces a function with errors, so that its callers compile and lints see what it uses. It is
+/// always `async`, because otherwise each `await` would be another error.
 const STUB: &str = "$visibility async $fn $name $generics $parameters $output $where $body";
 
-/// Where [`STUB`] goes if it is `main`: the compiler takes none that is `async` or has parameters.
+/// Contains [`STUB`] if the function is `main`, which must not be `async` or have parameters.
 const STUB_OF_MAIN: &str = "fn main() { $stub }";
 
-/// What stands for a `$name` in a template.
+/// The name of a `$name` in a template, and its replacement.
 type Part = (&'static str, TokenStream);
 
-/// Which attribute is expanded.
+/// The attribute that is expanded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     Main,
@@ -82,7 +81,7 @@ pub(crate) fn expand(entry: Entry, args: TokenStream, item: TokenStream) -> Toke
     }
 }
 
-/// The function that runs the user's.
+/// The function that runs the user's function.
 fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
     let name = TokenTree::from(function.name.clone()).into();
     let (header, run, future) = match entry {
@@ -121,7 +120,7 @@ fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
     render(&format!("{header} {OUTER}"), &parts)
 }
 
-/// One call after the other.
+/// A chain of method calls.
 fn calls(calls: Vec<(&'static str, TokenStream)>) -> TokenStream {
     let calls = calls.into_iter().map(|(method, value)| {
         let method = render(method, &[]);
@@ -130,7 +129,7 @@ fn calls(calls: Vec<(&'static str, TokenStream)>) -> TokenStream {
     calls.collect()
 }
 
-/// What is left of a function that has errors.
+/// The replacement of a function with errors.
 fn stub(mut function: Function) -> TokenStream {
     if !matches!(function.body, TokenTree::Group(_)) {
         let diverges = render("loop {}", &[]);
@@ -145,7 +144,7 @@ fn stub(mut function: Function) -> TokenStream {
     }
 }
 
-/// What of the function may be asked for in a template.
+/// The parts of the function that templates use.
 fn parts(function: Function) -> Vec<Part> {
     let attributes = function.attributes.into_iter();
     let attributes = attributes.flat_map(|attribute| attribute.tokens);
@@ -162,7 +161,7 @@ fn parts(function: Function) -> Vec<Part> {
     ]
 }
 
-/// The invocation that makes the compiler report `error`, from its first place to its last.
+/// The `compile_error!` that reports `error`, with its span.
 fn compile_error(error: &Error) -> TokenStream {
     let message = TokenTree::from(Literal::string(&error.message));
     let mut braces = Group::new(Delimiter::Brace, message.into());
@@ -172,13 +171,13 @@ fn compile_error(error: &Error) -> TokenStream {
     invocation
 }
 
-/// The tokens of `template`, with the parts in their places.
+/// The tokens of `template`, with each `$name` replaced.
 fn render(template: &str, parts: &[Part]) -> TokenStream {
     render_at(Span::mixed_site(), template, parts)
 }
 
 fn render_at(span: Span, template: &str, parts: &[Part]) -> TokenStream {
-    let template = template.parse().expect("templates are made of tokens");
+    let template = template.parse().expect("a template consists of tokens");
     fill(span, template, parts)
 }
 

@@ -1,11 +1,10 @@
 //! The attribute macros of the quintet runtime: `#[quintet::main]` and `#[quintet::test]`.
 //!
-//! Programs use them by way of the `quintet` crate, which exports both again; this crate is of no
-//! use without it. It depends on nothing, so that a small program builds fast: the compiler's
-//! own tokens are enough to take a function apart.
+//! The `quintet` crate re-exports both. Do not depend on this crate directly. It has no
+//! dependencies, so that programs build fast.
 //!
-//! `args` reads the arguments of the attribute, `parse` the function under it, `expand` writes
-//! what takes the function's place. None of them knows what a runtime is.
+//! `args` parses the arguments of the attribute, `parse` parses the function under it, and `expand`
+//! generates the function that replaces it.
 
 mod args;
 mod expand;
@@ -17,7 +16,7 @@ use proc_macro::TokenStream;
 
 use crate::expand::Entry;
 
-/// Makes an `async fn` the `main` of a program: builds a runtime and runs the function on it.
+/// Turns an `async fn` into a function that builds a runtime and runs on it; usually `main`.
 ///
 /// ```text
 /// #[quintet::main]
@@ -28,22 +27,21 @@ use crate::expand::Entry;
 /// }
 /// ```
 ///
-/// The program ends when the function does, as a `main` without a runtime would: its tasks are
-/// not waited for, unless `keep_alive` says so. What the function may return is what a `main` may
-/// return.
+/// The program ends when the function returns. It does not wait for other tasks, unless
+/// `keep_alive` is set. The function may return any type that `main` may return.
 ///
 /// # Arguments
 ///
-/// All of them are optional, and any order will do.
+/// All arguments are optional, and their order does not matter.
 ///
-/// | argument | what it takes | what it does |
+/// | argument | value | effect |
 /// |---|---|---|
-/// | `workers = 4` | a positive integer | sets how many threads may run blocking work, in place of `QUINTET_WORKERS` and the default |
-/// | `name = "server"` | a string | names the runtime, in what it reports about itself |
-/// | `keep_alive` | nothing | goes on after the function has ended, until nothing is alive: Node's rule |
-/// | `start_paused = true` | `true` or `false` | starts with time paused |
-/// | `seed = 7` | an integer | lets a seed decide what the order of events leaves open, so that a run repeats |
-/// | `crate = my::quintet` | a path | says where `quintet` is found, if not at `::quintet`: for a renamed dependency, or for a macro of yours that writes this attribute |
+/// | `workers = 4` | a positive integer | sets the maximum number of worker threads; overrides `QUINTET_WORKERS` |
+/// | `name = "server"` | a string | sets the name of the runtime, which reports and dumps contain |
+/// | `keep_alive` | none | continues after the function has returned, until nothing keeps the loop alive, as Node does |
+/// | `start_paused` | none, `true` or `false` | starts with time paused |
+/// | `seed = 7` | an integer | sets the seed that decides what the order of events leaves open, so that a run can be repeated |
+/// | `crate = my::quintet` | a path | sets the path of the crate, for a renamed dependency or for use in another macro; the default is `::quintet` |
 ///
 /// ```text
 /// #[quintet::main(workers = 2, name = "server")]
@@ -54,10 +52,10 @@ use crate::expand::Entry;
 ///
 /// # What it expands to
 ///
-/// A function of the same name, visibility, attributes and return type which is not `async`. The
-/// function as it was written is inside, where nothing else is in its sight. The outer function
-/// sets up a `Builder` by the arguments, builds the `Runtime` and hands the inner one's future to
-/// `Runtime::block_on`. So the example above is about
+/// The attribute generates a function with the same name, visibility, attributes and return type
+/// that is not `async`. The original function is inside it. The outer function configures a
+/// `Builder`, builds the `Runtime`, and passes the future of the inner function to
+/// `Runtime::block_on`. The example above expands to about this:
 ///
 /// ```text
 /// fn main() {
@@ -69,29 +67,31 @@ use crate::expand::Entry;
 /// }
 /// ```
 ///
-/// where the `?` stands for what is said under [Failure](#failure). The function has to be `async`
-/// and to have a body; it cannot have parameters, generics or a `where` clause, and it cannot be
-/// `const`, `unsafe` or `extern`. Any function may have the attribute, whatever it is called: it
-/// then runs on a new runtime each time it is called. As the inner function is an item of its own,
-/// one in an `impl` cannot say `Self`.
+/// [Failure](#failure) describes what happens in place of the `?`.
+///
+/// The function must be `async` and have a body. It cannot have parameters, generics or a `where`
+/// clause, and it cannot be `const`, `unsafe` or `extern`. It can have any name; each call then
+/// runs on a new runtime. In an `impl`, it cannot use `Self`, because the inner function is a
+/// separate item.
 ///
 /// # Failure
 ///
-/// If the runtime cannot be built, because the system refuses it a descriptor or because
-/// `QUINTET_WORKERS` is not a number, a function called `main` writes one line that says so to
-/// the standard error and exits the process with code 1.
+/// If the runtime cannot be built, a function called `main` prints one line to standard error and
+/// exits the process with code 1. This happens if the process has no descriptors left, or if
+/// `QUINTET_WORKERS` is not a number between 1 and 1024.
 ///
-/// With `keep_alive`: if a task is left that nothing can wake any more, a function called `main`
-/// says which, and where it was spawned, and exits the process with code 13, as Node does.
+/// With `keep_alive`, if a task is left that nothing can wake, a function called `main` prints the
+/// task and where it was spawned, and exits the process with code 13, as Node does.
 ///
 /// # Panics
 ///
-/// A function that is not called `main` panics in these cases, for its caller may want to go on.
-/// All of them panic with what the body panics with, and if a runtime runs on this thread already.
+/// Any function panics if its body panics, with the same payload, and if a runtime is already
+/// running on this thread. A function that is not called `main` also panics in the cases described
+/// under [Failure](#failure).
 ///
 /// # Examples
 ///
-/// A function that is not `main`, as part of a program that is mostly not `async`:
+/// A function that is not `main`, in a program that is mostly not `async`:
 ///
 /// ```text
 /// #[quintet::main]
@@ -114,54 +114,57 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Entry::Main, args, item)
 }
 
-/// Makes an `async fn` a test: `#[test]` for a function that runs on a runtime of its own.
+/// Turns an `async fn` into a test that runs on its own runtime.
 ///
 /// ```text
 /// #[quintet::test]
-/// async fn a_task_answers() {
+/// async fn a_task_returns_its_output() {
 ///     let task = quintet::spawn(async { 6 * 7 });
 ///     assert_eq!(task.await.unwrap(), 42);
 /// }
 /// ```
 ///
-/// The other attributes stay where they are and mean what they always mean: `#[ignore]`,
-/// `#[should_panic]`, `#[cfg(…)]`. What the function may return is what a test may return, so
-/// `?` can be used in a test that answers a `Result`. `#[test]` itself is not to be added.
+/// Other attributes, such as `#[ignore]`, `#[should_panic]` and `#[cfg(…)]`, keep their meaning.
+/// Do not add `#[test]`. The function may return any type that a test may return, so a test that
+/// returns a `Result` can use `?`.
 ///
 /// # Arguments
 ///
-/// All of them are optional, and any order will do.
+/// All arguments are optional, and their order does not matter.
 ///
-/// | argument | what it takes | what it does |
+/// | argument | value | effect |
 /// |---|---|---|
-/// | `workers = 4` | a positive integer | sets how many threads may run blocking work, in place of `QUINTET_WORKERS` and the default |
-/// | `name = "server"` | a string | names the runtime, in what it reports about itself |
-/// | `start_paused = true` | `true` or `false` | starts with time paused: the test takes no time, and moves it on by itself or by hand |
-/// | `seed = 7` | an integer | lets a seed decide what the order of events leaves open, and runs blocking jobs on the test's thread, so that the run repeats |
-/// | `seeds = 500` | a positive integer | runs the test with so many seeds, from zero or from `seed` on, and says which one failed |
-/// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | lets the test fail when its loop's clock has gone on so far; what blocks the thread it cannot end |
-/// | `leaks = "deny"` | `"deny"` or `"allow"` | lets the test fail if it leaves a task, socket, timer or job behind; see the module `testing` |
-/// | `crate = my::quintet` | a path | says where `quintet` is found, if not at `::quintet`: for a renamed dependency, or for a macro of yours that writes this attribute |
+/// | `workers = 4` | a positive integer | sets the maximum number of worker threads; overrides `QUINTET_WORKERS` |
+/// | `name = "server"` | a string | sets the name of the runtime, which reports and dumps contain |
+/// | `start_paused` | none, `true` or `false` | starts with time paused; the clock advances by itself to the next deadline, or by `time::advance` |
+/// | `seed = 7` | an integer | sets the seed that decides what the order of events leaves open, and runs blocking jobs on the test's thread, so that a run can be repeated |
+/// | `seeds = 500` | a positive integer | runs the test with this number of seeds, starting from `seed` or zero, and prints the one that fails |
+/// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | fails the test after this time by the loop's clock; it cannot stop code that blocks the thread |
+/// | `leaks = "deny"` | `"deny"` or `"allow"` | fails the test if it leaves a task, socket, timer or job behind; see the module `testing` |
+/// | `crate = my::quintet` | a path | sets the path of the crate, for a renamed dependency or for use in another macro; the default is `::quintet` |
 ///
 /// # What it expands to
 ///
-/// The same as under `#[quintet::main]`, with `#[test]` on the outer function, and with the same
-/// demands on the function. With `seeds` the function is called once for each, on a runtime of its
-/// own.
+/// It expands like `#[quintet::main]`, with `#[test]` on the outer function, and has the same
+/// requirements. With `seeds`, the function runs once for each seed, each time on a new runtime.
 ///
 /// # Seeds
 ///
-/// The environment variable `QUINTET_SEED` takes the place of the seed or seeds that are given: that
-/// is how a run which failed is repeated.
+/// The environment variable `QUINTET_SEED` overrides `seed` and `seeds`. Use it to repeat a run
+/// that failed.
 ///
-/// With `seeds` and with `leaks`, what the function returns is `()` or a `Result`.
+/// With `seeds` or `leaks`, the function must return `()` or a `Result`.
 ///
 /// # Panics
 ///
-/// The test fails if its body panics, if its time is up, and if the runtime cannot be built: because
-/// the system refuses it a descriptor, or because `QUINTET_WORKERS` is not a number. It also fails if
-/// time is paused and nothing can ever happen again; and, with `leaks = "deny"`, if something is left
-/// when it has ended well.
+/// The test fails
+///
+/// - if its body panics;
+/// - if `timeout` expires;
+/// - if time is paused and nothing can ever happen;
+/// - with `leaks = "deny"`, if the body succeeds and something is left;
+/// - if the runtime cannot be built, because the process has no descriptors left or because
+///   `QUINTET_WORKERS` is not a number between 1 and 1024.
 ///
 /// # Examples
 ///

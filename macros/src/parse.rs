@@ -1,9 +1,8 @@
-//! Reading tokens: the function under the attribute, taken apart as far as the expansion needs
-//! it, and the error type of both readers.
+//! Parses the function under the attribute, and defines the error type of the parsers.
 //!
-//! `expand` calls in here. The compiler has parsed the item before a macro sees it, so the order
-//! of its parts is known and only their presence is asked for. Parts that such a function may not
-//! have are kept all the same: for the complaint, and for the stub that takes its place.
+//! The compiler has parsed the item before it calls a macro, so the order of the parts is known,
+//! and only their presence is checked. Parts that the function must not have are kept too: for the
+//! error message, and for the stub that replaces the function.
 
 use std::{
     iter::{self, Peekable},
@@ -12,7 +11,7 @@ use std::{
 
 use proc_macro::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 
-/// A complaint about everything from `first` to `last`.
+/// An error about the tokens from `first` to `last`.
 pub(crate) struct Error {
     pub(crate) first: Span,
     pub(crate) last: Span,
@@ -28,7 +27,7 @@ impl Error {
         }
     }
 
-    /// A complaint about `tokens`; about the attribute if there are none.
+    /// An error about `tokens`, or about the attribute if there are none.
     pub(crate) fn about(tokens: &[TokenTree], message: String) -> Self {
         Self {
             first: tokens.first().map_or_else(Span::call_site, TokenTree::span),
@@ -38,35 +37,35 @@ impl Error {
     }
 }
 
-/// A function, its parts in the order in which they are written.
+/// A function. Its parts are in source order.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Vec<TokenTree>,
-    /// `const`, `async`, `unsafe`, `extern` and its ABI.
+    /// `const`, `async`, `unsafe`, `extern` and the ABI.
     pub(crate) qualifiers: Vec<TokenTree>,
     pub(crate) fn_token: Ident,
     pub(crate) name: Ident,
-    /// `<T>`, with its brackets.
+    /// `<T>`, with the brackets.
     pub(crate) generics: Vec<TokenTree>,
     pub(crate) parameters: Group,
-    /// `-> T`, with its arrow.
+    /// `-> T`, with the arrow.
     pub(crate) output: Vec<TokenTree>,
-    /// `where T: Copy`, with its keyword.
+    /// `where T: Copy`, with the keyword.
     pub(crate) where_clause: Vec<TokenTree>,
-    /// The block, or the `;` of a function that has none.
+    /// The block, or the `;` of a function without one.
     pub(crate) body: TokenTree,
 }
 
-/// An attribute of the function beside the one that is being expanded.
+/// An attribute of the function, other than the one that is being expanded.
 pub(crate) struct Attribute {
     /// `#` and the brackets.
     pub(crate) tokens: [TokenTree; 2],
-    /// The last word of its path: `test` in `#[core::prelude::v1::test]`.
+    /// The last name in its path: `test` in `#[core::prelude::v1::test]`.
     pub(crate) name: Option<String>,
 }
 
 impl Function {
-    /// Takes `item` apart. If it is not a function, answers where it begins to be something else.
+    /// Parses `item`. If it is not a function, returns the position of its keyword.
     pub(crate) fn parse(item: TokenStream) -> Result<Self, Span> {
         let mut tokens = flat(item).into_iter().peekable();
         let attributes = attributes(&mut tokens);
@@ -82,7 +81,7 @@ impl Function {
         let Some(TokenTree::Group(parameters)) = tokens.next() else {
             return Err(start);
         };
-        // The body is taken from the back: by its place alone it is told from the braces of a
+        // The body is the last token. Only its position distinguishes it from the braces in
         // `-> Buffer<{ SIZE }>`.
         let body = tokens.next_back().ok_or(start)?;
         let mut output = Vec::from_iter(tokens);
@@ -106,8 +105,7 @@ impl Function {
         self.name.to_string() == "main"
     }
 
-    /// Everything that keeps `attribute` from running this function. `attribute` is spelled as
-    /// its user knows it, and `name` is its last word.
+    /// The errors of this function under `attribute`, whose last name is `name`.
     pub(crate) fn errors(&self, attribute: &str, name: &str) -> Vec<Error> {
         let mut errors = Vec::new();
         for other in &self.attributes {
@@ -187,7 +185,7 @@ fn qualifiers(tokens: &mut Tokens) -> Vec<TokenTree> {
     iter::from_fn(|| tokens.next_if(is_qualifier)).collect()
 }
 
-/// Everything from a `<` to the `>` that closes it, which is not the one of a `->`.
+/// The tokens from `<` to the matching `>`. The `>` of an arrow `->` does not count.
 fn generics(tokens: &mut Tokens) -> Vec<TokenTree> {
     let mut depth = 0_usize;
     let mut after_minus = false;
@@ -204,8 +202,8 @@ fn generics(tokens: &mut Tokens) -> Vec<TokenTree> {
     iter::from_fn(next).collect()
 }
 
-/// The tokens of `stream`, taken out of the groups without delimiters in which a `macro_rules!`
-/// macro hands on its fragments (`$vis`, `$body:block`).
+/// The tokens of `stream`, without the invisible groups in which a `macro_rules!` macro passes on
+/// its fragments (`$vis`, `$body:block`).
 pub(crate) fn flat(stream: TokenStream) -> Vec<TokenTree> {
     let open = |token| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => flat(group.stream()),

@@ -1,4 +1,4 @@
-//! The system's monotonic clock as of the kernel's last tick.
+//! The system's coarse monotonic clock, whose time is that of the kernel's last tick.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -7,7 +7,7 @@ use super::NANOS_PER_SECOND;
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Coarse {
-    /// What the exact clock showed when this was made.
+    /// The exact time when this was created.
     origin: u64,
 }
 
@@ -18,14 +18,14 @@ impl Coarse {
         }
     }
 
-    /// Nanoseconds since this was made, late by up to a tick of the kernel.
+    /// Nanoseconds since this was created. It lags by up to one tick of the kernel.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         read(ClockId::MonotonicCoarse).saturating_sub(self.origin)
     }
 }
 
-/// Nanoseconds since the machine started.
+/// Reads `clock`: nanoseconds since the machine started.
 #[inline]
 fn read(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_coarse_clock_lags_and_goes_on() {
+    fn the_coarse_clock_lags_and_advances() {
         let start = Instant::now();
         let coarse = Coarse::new();
         while coarse.now() == 0 {

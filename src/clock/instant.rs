@@ -1,15 +1,14 @@
-//! A point in time, as users see it.
+//! The public type of a point in time.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
-/// Stands for "never" where an instant must be given: some thirty years.
-const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+use super::FAR;
 
 /// A measurement of the loop's monotonic clock.
 ///
-/// Like [`std::time::Instant`], from and into which it converts.
+/// It converts from and into [`std::time::Instant`].
 ///
 /// # Examples
 ///
@@ -33,37 +32,35 @@ impl Instant {
         self.0
     }
 
-    /// Returns the time since `earlier`; zero if that is later.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     pub fn duration_since(&self, earlier: Instant) -> Duration {
         self.0.saturating_duration_since(earlier.0)
     }
 
-    /// Returns the time since `earlier`, or `None` if that is later.
+    /// Returns the time from `earlier` to this instant, or `None` if `earlier` is later.
     pub fn checked_duration_since(&self, earlier: Instant) -> Option<Duration> {
         self.0.checked_duration_since(earlier.0)
     }
 
-    /// Returns the time since `earlier`; zero if that is later.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     pub fn saturating_duration_since(&self, earlier: Instant) -> Duration {
         self.0.saturating_duration_since(earlier.0)
     }
 
-    /// Returns this instant plus `duration`, or `None` if the clock cannot say it.
+    /// Returns this instant plus `duration`, or `None` if it overflows.
     pub fn checked_add(&self, duration: Duration) -> Option<Self> {
         self.0.checked_add(duration).map(Instant)
     }
 
-    /// Returns this instant minus `duration`, or `None` if the clock cannot say it.
+    /// Returns this instant minus `duration`, or `None` if it overflows.
     pub fn checked_sub(&self, duration: Duration) -> Option<Self> {
         self.0.checked_sub(duration).map(Instant)
     }
 
-    /// Adds `duration`, or as much of it as the clock can say: a deadline that never comes.
+    /// Returns this instant plus `duration`. If it overflows, returns a deadline that never comes.
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
-        self.checked_add(duration).unwrap_or_else(|| {
-            // No clock that counts from the machine's start is within thirty years of its end.
-            Instant(self.0 + FAR)
-        })
+        self.checked_add(duration)
+            .unwrap_or_else(|| Instant(self.0 + FAR))
     }
 }
 
@@ -72,7 +69,7 @@ impl Add<Duration> for Instant {
 
     /// # Panics
     ///
-    /// If the clock cannot say the result.
+    /// If the result overflows.
     fn add(self, duration: Duration) -> Instant {
         Instant(self.0 + duration)
     }
@@ -89,7 +86,7 @@ impl Sub<Duration> for Instant {
 
     /// # Panics
     ///
-    /// If the clock cannot say the result.
+    /// If the result overflows.
     fn sub(self, duration: Duration) -> Instant {
         Instant(self.0 - duration)
     }

@@ -1,4 +1,4 @@
-//! What each task of a runtime waits for, as users see it.
+//! Dumps: the live tasks of a runtime and what they wait for.
 
 use std::fmt;
 use std::os::fd::RawFd;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::clock::instant::Instant;
 use crate::identity::{Id, Name};
 
-/// A look at the live tasks of a runtime; made by [`Runtime::dump`](crate::runtime::Runtime::dump).
+/// The live tasks of a runtime; returned by [`Runtime::dump`](crate::runtime::Runtime::dump).
 ///
-/// It prints well.
+/// Its [`Display`](fmt::Display) output lists each task on a line, followed by what it waits for.
 ///
 /// # Examples
 ///
@@ -19,7 +19,6 @@ use crate::identity::{Id, Name};
 /// use quintet::time::{Duration, sleep};
 ///
 /// let runtime = quintet::runtime::Runtime::new()?;
-/// quintet::task::Builder::new(); // tasks may have names
 /// runtime.spawn(async { sleep(Duration::from_secs(60)).await });
 /// runtime.run_until_stalled();
 ///
@@ -31,12 +30,12 @@ use crate::identity::{Id, Name};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dump {
-    /// Which runtime it is.
+    /// The name of the runtime, or a description of its loop.
     pub(crate) title: String,
     pub(crate) tasks: Vec<TaskDump>,
 }
 
-/// One live task.
+/// A live task in a [`Dump`].
 #[derive(Clone, Debug)]
 pub struct TaskDump {
     pub(crate) id: Id,
@@ -53,9 +52,9 @@ pub struct TaskDump {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitReason {
-    /// Nothing: it is being polled.
+    /// Nothing: the task is being polled.
     Running,
-    /// Its turn: it stands in a queue.
+    /// Nothing: the task is in a queue, ready to be polled.
     Ready,
     /// The next check phase.
     Check,
@@ -63,27 +62,27 @@ pub enum WaitReason {
     Close,
     /// A point in time.
     Timer {
-        /// The time.
+        /// The time at which the timer fires.
         deadline: Instant,
-        /// How long it is until then; `None` if that is for ever.
+        /// The time until the deadline; `None` if the timer never fires.
         left: Option<Duration>,
     },
-    /// A socket or another descriptor.
+    /// The readiness of a socket or another descriptor.
     Source {
         /// The descriptor.
         fd: RawFd,
-        /// Whether it is to be read or written.
+        /// Whether the task waits to read; otherwise it waits to write.
         is_read: bool,
-        /// What it is, as far as can be told.
+        /// What the descriptor is, as far as the OS reports it.
         description: String,
     },
-    /// A worker thread: the task is a blocking job.
+    /// A worker thread. The task is a blocking job.
     Worker,
     /// The end of another task.
     Join(Id),
-    /// What a primitive of this crate says: a lock, a channel.
+    /// A primitive of this crate, such as a lock or a channel.
     Other(&'static str),
-    /// Something that is not known here: its waker was given away, or there is none.
+    /// Something that the runtime does not know, for example a channel of another crate.
     Unknown,
 }
 
@@ -107,7 +106,7 @@ impl TaskDump {
         self.id
     }
 
-    /// Returns its name, if it was given one.
+    /// Returns its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -122,13 +121,13 @@ impl TaskDump {
         self.age
     }
 
-    /// Returns how often it was polled.
+    /// Returns how many times it was polled.
     pub fn polls(&self) -> u32 {
         self.polls
     }
 
-    /// Returns how long its polls took together, if that is
-    /// [measured](crate::runtime::Builder::measure_tasks).
+    /// Returns how long its polls took in total, if the runtime
+    /// [measures](crate::runtime::Builder::measure_tasks) this.
     pub fn busy(&self) -> Option<Duration> {
         self.busy
     }
@@ -138,7 +137,7 @@ impl TaskDump {
         self.is_ref
     }
 
-    /// Returns what it waits for; it may be several things at once.
+    /// Returns what it waits for. A task may wait for several things at once.
     pub fn waits(&self) -> &[WaitReason] {
         &self.waits
     }
@@ -203,7 +202,7 @@ impl fmt::Display for WaitReason {
             WaitReason::Join(id) => write!(f, "waits for the end of task {id}"),
             WaitReason::Other(what) => write!(f, "waits for {what}"),
             WaitReason::Unknown => {
-                f.write_str("waits for something that the runtime does not know of")
+                f.write_str("waits for something that the runtime does not know")
             }
         }
     }

@@ -1,7 +1,7 @@
-//! The way of a report to the function that the user gave, or to standard error.
+//! Sends reports to the user's function or to standard error.
 //!
-//! A loop has a reporter. What happens on a thread and belongs to no loop in particular, the panic of
-//! a waker say, goes to the reporter of the thread's current loop, or else to standard error.
+//! Each loop has a reporter. A report that belongs to no loop, such as the panic of a waker, goes
+//! to the reporter of the thread's current loop, or to standard error if there is none.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -14,14 +14,14 @@ use super::{Report, TaskMeta};
 use crate::identity::Identity;
 use crate::panics;
 
-/// The environment variable that keeps reports from standard error.
+/// The environment variable that disables reports on standard error.
 const REPORTS_VARIABLE: &str = "QUINTET_REPORTS";
 
 /// Where the reports of a loop go.
 #[derive(Clone, Default)]
 pub(crate) struct Reporter {
     function: Option<Arc<ReportHook>>,
-    /// Without a function, or where that fails: whether standard error gets nothing.
+    /// Whether nothing is written to standard error.
     is_quiet: bool,
     /// Whether panics are not reported.
     ignores_panics: bool,
@@ -29,8 +29,8 @@ pub(crate) struct Reporter {
 
 type ReportFn = Box<dyn Fn(&Report) + Send + Sync>;
 
-/// The function that the user gave. The last reference to it may go anywhere, so its destructor must
-/// not unwind.
+/// The user's function. Its last reference may be dropped on any thread, so its destructor must not
+/// unwind.
 struct ReportHook(Option<ReportFn>);
 
 impl Drop for ReportHook {
@@ -39,18 +39,18 @@ impl Drop for ReportHook {
     }
 }
 
-// A panic of the function is contained where it is called.
+// A panic of the function is caught at its call.
 impl UnwindSafe for ReportHook {}
 impl RefUnwindSafe for ReportHook {}
 
 thread_local! {
-    /// Of this thread's current loop.
+    /// What reports need of this thread's current loop.
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
-    /// Whether a user's function is being called on this thread.
+    /// Whether a user's function is running on this thread.
     static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a thread knows of its current loop, for reports.
+/// What reports need of a thread's current loop.
 pub(crate) struct Current {
     pub(crate) reporter: Reporter,
     /// Returns the task that is being polled.
@@ -70,13 +70,13 @@ impl Reporter {
         self.ignores_panics = ignores_panics;
     }
 
-    /// Hands over a report. Runs users' code, but does not unwind.
+    /// Sends a report. Runs user code, but does not unwind.
     #[cold]
     pub(crate) fn report(&self, report: &Report) {
         if self.ignores_panics && report.is_panic() {
             return;
         }
-        // What goes wrong within the function cannot be told by calling it again.
+        // Reports that the function itself causes are printed, because a second call would recurse.
         let was_reporting = IS_REPORTING.try_with(|is_reporting| is_reporting.replace(true));
         match self.function() {
             Some(function) if was_reporting == Ok(false) => self.call(function, report),
@@ -87,7 +87,7 @@ impl Reporter {
         }
     }
 
-    /// Drops `value`, which the task `owner` has made or used; a panic of its destructor is reported.
+    /// Drops `value`, which belongs to the task `owner`, and reports a panic of its destructor.
     pub(crate) fn drop_contained<T>(&self, value: T, what: &'static str, owner: &Identity) {
         if let Err(payload) = panics::contain(|| drop(value)) {
             self.report(&Report::DestructorPanicked {
@@ -109,8 +109,8 @@ impl Reporter {
         if let Err(payload) = panics::contain(|| function(report)) {
             let message = panics::message(&*payload);
             self.print(format_args!(
-                "the function given to `Builder::on_report` panicked: {message}; it was called \
-                 with this: {report}"
+                "the function of `Builder::on_report` panicked: {message}; its argument was this \
+                 report: {report}"
             ));
             panics::discard(payload);
         }
@@ -124,21 +124,21 @@ impl Reporter {
     }
 }
 
-/// Hands over a report that belongs to no loop in particular.
+/// Sends a report that belongs to no loop.
 #[cold]
 pub(crate) fn report(report: &Report) {
     let reporter = with_current(|current| current.reporter.clone());
     reporter.unwrap_or_default().report(report);
 }
 
-/// The task that is being polled on this thread. To be called where no borrow is held.
+/// The task that is being polled on this thread. The caller must hold no borrow of the loop.
 pub(crate) fn polled_task() -> Option<TaskMeta> {
     with_current(|current| current.polled_task).and_then(|polled_task| polled_task())
 }
 
-/// Sets what this thread knows of its current loop, and returns what it knew before.
+/// Sets the current loop of this thread for reports, and returns the previous one.
 pub(crate) fn make_current(current: Option<Current>) -> Option<Current> {
-    // In a destructor of another thread-local this one may be gone.
+    // During the end of the thread, this thread-local may be destroyed.
     let before = CURRENT.try_with(|place| place.replace(current));
     before.ok().flatten()
 }
@@ -148,9 +148,9 @@ fn with_current<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
     result.ok().flatten()
 }
 
-/// Writes a line to standard error in the form of all that the runtime says there.
+/// Writes a line that begins with `quintet:` to standard error.
 ///
-/// Where nothing can be written, nothing is said: `eprintln!` would panic there.
+/// Errors of standard error are ignored. `eprintln!` would panic.
 pub(crate) fn print(text: fmt::Arguments<'_>) {
     let _closed = writeln!(io::stderr().lock(), "quintet: {text}");
 }

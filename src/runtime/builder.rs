@@ -1,4 +1,4 @@
-//! The settings of a runtime.
+//! The builder of a runtime.
 
 use std::env;
 use std::io;
@@ -10,19 +10,19 @@ use crate::pool;
 use crate::report::{Report, Reporter};
 use crate::tasks;
 
-/// More workers than this are a mistake (libuv has the same limit).
+/// The limit for the number of workers. A larger number is a mistake; libuv has the same limit.
 const WORKERS_MAX: usize = 1024;
 
-/// How many tasks one phase of a tick polls at most.
+/// The default limit for the number of tasks that one phase of a tick polls.
 const PHASE_BUDGET_DEFAULT: u32 = 1024;
 
-/// How long shutdown waits for running blocking jobs.
+/// The default time for which shutdown waits for running blocking jobs.
 const GRACE_DEFAULT: Duration = Duration::from_secs(5);
 
 /// The environment variable that sets the number of workers.
 const WORKERS_VARIABLE: &str = "QUINTET_WORKERS";
 
-/// Builds a [`Runtime`] with other settings than the default ones.
+/// Builds a [`Runtime`] with custom settings.
 ///
 /// # Examples
 ///
@@ -39,25 +39,25 @@ const WORKERS_VARIABLE: &str = "QUINTET_WORKERS";
 #[derive(Clone, Debug)]
 pub struct Builder {
     workers: Option<usize>,
-    /// The number of workers in it is decided when the runtime is built.
+    /// Its number of workers is set when the runtime is built.
     pool: pool::Config,
     settings: Settings,
     grace: Duration,
 }
 
-/// What becomes of a panic of a task whose join handle is gone.
+/// What the runtime does when a task panics and its join handle has been dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnhandledPanic {
-    /// The runtime reports no panic at all; the panic hook has been called already. That includes
-    /// panics of destructors, of wakers and of hooks.
+    /// The runtime reports no panics, including those of destructors, wakers and hooks. The panic
+    /// hook still runs.
     Ignore,
-    /// The runtime [reports](Report) which task it was, and where that was spawned.
+    /// The runtime sends a [`Report`] with the task and where it was spawned.
     #[default]
     Report,
-    /// The same, and then the runtime ends: all tasks are dropped, and
+    /// The runtime sends a [`Report`] and shuts down: it drops all tasks, and
     /// [`block_on`](Runtime::block_on), [`run`](Runtime::run) or [`turn`](Runtime::turn) panics
-    /// with the task's panic.
+    /// with the payload of the task.
     ShutdownRuntime,
 }
 
@@ -71,7 +71,7 @@ impl From<UnhandledPanic> for tasks::PanicPolicy {
 }
 
 impl Builder {
-    /// Starts with the default settings.
+    /// Creates a builder with the default settings.
     pub fn new() -> Self {
         Builder {
             workers: None,
@@ -91,17 +91,21 @@ impl Builder {
         }
     }
 
-    /// The same, by the name that tokio has for it: a quintet runtime always is on one thread.
+    /// Creates a builder with the default settings; the same as [`new`](Builder::new).
+    ///
+    /// This is tokio's name for it. A Quintet runtime always runs its tasks on one thread.
     pub fn new_current_thread() -> Self {
         Builder::new()
     }
 
-    /// Does nothing: everything is enabled. It is there for those whose hands are used to tokio.
+    /// Does nothing, because I/O and time are always enabled. It exists for code that was written
+    /// for tokio.
     pub fn enable_all(&mut self) -> &mut Self {
         self
     }
 
-    /// The same as [`worker_threads`](Builder::worker_threads), by tokio's name.
+    /// Sets the maximum number of worker threads; the same as
+    /// [`worker_threads`](Builder::worker_threads), under tokio's name.
     ///
     /// # Panics
     ///
@@ -111,17 +115,17 @@ impl Builder {
         self.worker_threads(count)
     }
 
-    /// Names the runtime, for messages about it.
+    /// Sets the name of the runtime, which reports, dumps and panic messages contain.
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         self.settings.name = Some(name.into());
         self
     }
 
-    /// Sets how many worker threads there may be for [`spawn_blocking`](crate::spawn_blocking),
-    /// files and name look-ups.
+    /// Sets the maximum number of worker threads, for [`spawn_blocking`](crate::spawn_blocking),
+    /// files and name lookups.
     ///
-    /// Without this it is the value of the environment variable `QUINTET_WORKERS`, or else 4.
-    /// Threads are started when they are first needed.
+    /// The default is the value of the environment variable `QUINTET_WORKERS`, or 4 if it is not
+    /// set. A thread is started when it is first needed.
     ///
     /// # Panics
     ///
@@ -136,88 +140,101 @@ impl Builder {
         self
     }
 
-    /// Names the worker threads; each gets a dash and its number behind this.
+    /// Sets the prefix of the names of worker threads. A dash and a number follow it.
     ///
-    /// The name must not contain a NUL byte; [`build`](Builder::build) returns an error then.
+    /// If it contains a NUL byte, [`build`](Builder::build) returns an error.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         self.pool.thread_name = name.into();
         self
     }
 
-    /// Sets the stack size of worker threads, in bytes. Without this it is the standard library's.
+    /// Sets the stack size of worker threads, in bytes.
+    ///
+    /// The default is that of the standard library.
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.pool.stack_size = Some(bytes);
         self
     }
 
-    /// Sets how long a worker thread without work is kept; 10 seconds without this.
+    /// Sets how long a worker thread without work is kept.
+    ///
+    /// The default is 10 seconds.
     pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
         self.pool.keep_alive = duration;
         self
     }
 
-    /// Sets how many tasks one phase of a tick polls at most; 1024 without this.
+    /// Sets the maximum number of tasks that one phase of a tick polls.
     ///
-    /// What a phase leaves over comes first in the next tick, so this bounds how long one phase
-    /// can keep the others from their turn.
+    /// The default is 1024. Tasks over the budget run in the next tick, before newer ones. So the
+    /// budget limits how long one phase can delay the others; see
+    /// [`order`](crate::order::callbacks#budgets).
     ///
     /// # Panics
     ///
     /// If `polls` is zero.
     #[track_caller]
     pub fn phase_budget(&mut self, polls: u32) -> &mut Self {
-        assert!(polls > 0, "a phase must be allowed at least one poll");
+        assert!(polls > 0, "the phase budget must be at least one poll");
         self.settings.phase_budget = polls;
         self
     }
 
-    /// Starts with time [paused](crate::time::pause): for tests, which then take no time and do not
-    /// depend on any.
+    /// Sets whether the runtime starts with time [paused](crate::time::pause).
+    ///
+    /// The default is `false`. Tests in paused time do not wait, and do not depend on real time.
     pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
         self.settings.start_paused = start_paused;
         self
     }
 
-    /// Sets whether paused time moves on by itself to the next deadline when there is nothing else to
-    /// do; it does without this. See [`time::auto_advance`](crate::time::auto_advance).
+    /// Sets whether paused time advances to the next deadline when there is nothing else to do.
+    ///
+    /// The default is `true`. See [`time::auto_advance`](crate::time::auto_advance).
     pub fn auto_advance(&mut self, auto_advance: bool) -> &mut Self {
         self.settings.auto_advance = auto_advance;
         self
     }
 
-    /// Lets a seed decide what the order of events leaves open, so that a run repeats.
+    /// Sets a seed that decides what the [order of events](crate::order) leaves open, so that a run
+    /// can be repeated.
     ///
-    /// The sources that the OS reports together are served in an order which the seed gives. Blocking
-    /// jobs run on the loop's own thread, some of those that wait at each poll phase, as the seed
-    /// likes; there are no worker threads. So with [paused time](Builder::start_paused), and as far as
-    /// a program asks nothing of the world, the same seed gives the same run;
-    /// [`Handle::order_hash`](super::Handle::order_hash) tells whether it was. Sockets of the run's own
-    /// that talk to each other over the loopback device repeat, too, if they are set to
-    /// [`nodelay`](crate::net::TcpStream::set_nodelay): otherwise the kernel's timers hold bytes back.
-    /// Bytes under way beyond what the receiver's buffer takes at once, some 200 kB, are handed over
-    /// as the kernel finds time: the sizes of such reads and writes differ from run to run.
+    /// The seed decides in which order sources are served that the OS reports together. There are
+    /// no worker threads: in each poll phase, some of the queued blocking jobs run on the loop's
+    /// thread, and the seed decides which. In [paused time](Builder::start_paused), two runs of the
+    /// same program with the same seed are equal, provided that the program does not depend on
+    /// anything outside of it. [`Handle::order_hash`](super::Handle::order_hash) shows whether two
+    /// runs were equal.
     ///
-    /// A job that waits for a task of its own loop waits for ever, for both are one thread. The
-    /// `blocking_` functions of [`sync`](crate::sync) panic instead of waiting there.
+    /// Sockets of the program that are connected to each other over the loopback device repeat too,
+    /// if [`nodelay`](crate::net::TcpStream::set_nodelay) is set; otherwise timers of the kernel
+    /// delay data. If more data is in flight than the receiver's buffer holds, about 200 kB, the
+    /// sizes of reads and writes differ between runs.
+    ///
+    /// A blocking job that waits for a task of its own loop waits for ever, because both run on the
+    /// same thread. The `blocking_` functions of [`sync`](crate::sync) panic in this case.
     pub fn seed(&mut self, seed: u64) -> &mut Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Sets whether the time that each task's polls take is measured, for a
-    /// [`Dump`](super::Dump); without this it is in debug builds only. It costs two readings of the
-    /// clock a poll, some 50 ns.
+    /// Sets whether the runtime measures how long the polls of each task take, for
+    /// [`TaskDump::busy`](super::TaskDump::busy).
+    ///
+    /// The default is `true` in debug builds and `false` otherwise. It reads the clock twice for
+    /// each poll, which takes about 50 ns.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
         self
     }
 
-    /// Sets whether files that the kernel has in memory are read on the loop's thread, without a trip
-    /// to a worker; they are without this. See [`fs`](crate::fs#cached-files).
+    /// Sets whether files in the kernel's page cache are read on the loop's thread, and not by a
+    /// worker.
     ///
-    /// To be switched off where opening a file may wait for this very process: if one of its own
-    /// threads serves a FUSE file system, or answers fanotify's permission events. Under a
-    /// [seed](Builder::seed) it is off.
+    /// The default is `true`; with a [seed](Builder::seed) it is always off. Switch it off if
+    /// opening a file may wait for this process itself, for example because one of its threads
+    /// serves a FUSE file system or handles fanotify permission events. See
+    /// [`fs`](crate::fs#cached-files).
     ///
     /// # Examples
     ///
@@ -234,7 +251,9 @@ impl Builder {
         self
     }
 
-    /// Sets what becomes of a panic of a task whose join handle is gone.
+    /// Sets what the runtime does when a task panics and its join handle has been dropped.
+    ///
+    /// The default is [`UnhandledPanic::Report`].
     pub fn unhandled_panic(&mut self, policy: UnhandledPanic) -> &mut Self {
         self.settings.unhandled_panic = policy.into();
         let ignores_panics = policy == UnhandledPanic::Ignore;
@@ -242,14 +261,14 @@ impl Builder {
         self
     }
 
-    /// Calls `function` with each [`Report`] of this runtime, in place of writing it to standard
-    /// error.
+    /// Sets a function that receives each [`Report`] of this runtime. Reports are then not written
+    /// to standard error.
     ///
-    /// The function is called where something happens: mostly on the loop's thread, but also on worker
-    /// threads, and on any other that drops a handle. It is called under no lock. Until it returns,
-    /// that thread does nothing else; so it must not wait for the runtime. It may spawn tasks and use
-    /// the [`Handle`](super::Handle). If it panics, this and the report are written to standard error.
-    /// The same becomes of reports that it causes itself.
+    /// The function runs on the thread that causes the report. Usually this is the loop's thread,
+    /// but it may be a worker thread or any thread that drops a handle. No lock is held during the
+    /// call. The function may spawn tasks and use the [`Handle`](super::Handle), but it must not
+    /// wait for the runtime. If it panics, the panic and the report are written to standard error.
+    /// So are reports that the function itself causes.
     ///
     /// # Examples
     ///
@@ -265,11 +284,11 @@ impl Builder {
     ///         let _closed = reports.send(report.clone());
     ///     })
     ///     .build()?;
-    /// runtime.spawn(async { panic!("out of order") });
+    /// runtime.spawn(async { panic!("oops") });
     /// runtime.run().unwrap();
     ///
     /// let report = received.recv().unwrap();
-    /// assert!(matches!(report, Report::TaskPanicked { message, .. } if message == "out of order"));
+    /// assert!(matches!(report, Report::TaskPanicked { message, .. } if message == "oops"));
     /// # Ok(())
     /// # }
     /// ```
@@ -278,33 +297,36 @@ impl Builder {
         self
     }
 
-    /// Writes no [`Report`] to standard error.
+    /// Disables writing [`Report`]s to standard error.
     ///
-    /// A function given to [`on_report`](Builder::on_report) is called all the same. The environment
-    /// variable `QUINTET_REPORTS=off` does this for all runtimes of a process, and also for what is
-    /// reported where no runtime is current: the panic of a waker that a channel calls there.
+    /// A function that is set by [`on_report`](Builder::on_report) still receives them. The
+    /// environment variable `QUINTET_REPORTS=off` disables the output for all runtimes of a
+    /// process, and for reports without a runtime, such as the panic of a waker that a channel
+    /// calls on another thread.
     pub fn quiet(&mut self) -> &mut Self {
         self.settings.reporter.set_quiet();
         self
     }
 
-    /// Sets how long dropping the runtime waits for blocking jobs that are running; 5 seconds
-    /// without this. It waits for what may change something: file operations that only read and name
-    /// look-ups are not waited for, as there is no future left that could have their result.
+    /// Sets how long dropping the runtime waits for running blocking jobs.
+    ///
+    /// The default is 5 seconds. The drop waits only for jobs that may change something. It does
+    /// not wait for name lookups and for file operations that only read, because no future is left
+    /// to receive their results.
     pub fn shutdown_grace(&mut self, duration: Duration) -> &mut Self {
         self.grace = duration;
         self
     }
 
-    /// Makes the runtime.
+    /// Builds the runtime.
     ///
     /// # Errors
     ///
-    /// If `QUINTET_WORKERS` is set to something that is not a number between 1 and 1024 (and
-    /// [`worker_threads`](Builder::worker_threads) does not override it), or if the
-    /// [name of the threads](Builder::thread_name) contains a NUL byte:
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput). If the OS has no more descriptors for a poller:
-    /// the error of the system call.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if `QUINTET_WORKERS` is not a number between
+    ///   1 and 1024 and [`worker_threads`](Builder::worker_threads) is not set, or if the [name of
+    ///   the threads](Builder::thread_name) contains a NUL byte.
+    /// - The error of the system call if the OS cannot create a poller, for example because the
+    ///   process has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
         let mut pool = self.pool.clone();
         check_thread_name(&pool.thread_name)?;
@@ -316,8 +338,9 @@ impl Builder {
             Some(_) => pool::Pool::inline(),
             None => pool::Pool::new(pool),
         };
-        let event_loop = EventLoop::new(self.settings.clone(), pool)
-            .map_err(|error| with_context(&error, "no poller for a quintet runtime"))?;
+        let event_loop = EventLoop::new(self.settings.clone(), pool).map_err(|error| {
+            with_context(&error, "failed to create the poller of a quintet runtime")
+        })?;
         Ok(Runtime::from_event_loop(event_loop, self.grace))
     }
 }
@@ -332,12 +355,12 @@ fn with_context(error: &io::Error, context: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{context}: {error}"))
 }
 
-/// The standard library would panic, where the first thread is started.
+/// With such a name, the standard library panics when the first worker is started.
 fn check_thread_name(name: &str) -> io::Result<()> {
     if name.contains('\0') {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("the name of worker threads must not contain a NUL byte, as {name:?} does"),
+            format!("the name of worker threads must not contain a NUL byte: {name:?}"),
         ));
     }
     Ok(())

@@ -1,7 +1,6 @@
-//! How sets and trackers of tasks spawn by a handle, and blocking jobs.
+//! The methods of `JoinSet` and `TaskTracker` that spawn blocking jobs, or spawn through a handle.
 //!
-//! These methods stand here and not with their types because `task` knows neither runtimes nor the
-//! worker pool.
+//! They are here because `task` must not depend on runtimes or the worker pool.
 
 use super::Handle;
 use crate::blocking::spawn_blocking;
@@ -10,10 +9,10 @@ use crate::task::{
 };
 
 impl<T: 'static> JoinSet<T> {
-    /// Spawns a task onto the runtime of `handle`, adds it to the set, and returns what can abort
-    /// it; see [`Handle::spawn`].
+    /// Spawns a task onto the runtime of `handle`, adds it to the set, and returns its abort
+    /// handle.
     ///
-    /// It can be joined on any thread.
+    /// The task can be joined on any thread. See [`Handle::spawn`].
     #[track_caller]
     pub fn spawn_on<F>(&mut self, future: F, handle: &Handle) -> AbortHandle
     where
@@ -23,8 +22,10 @@ impl<T: 'static> JoinSet<T> {
         self.insert(boxed_if_large!(future: F, Box::pin => handle.spawn(future)))
     }
 
-    /// Runs `f` on a worker thread of the current runtime, adds this as a task to the set, and
-    /// returns what can abort it; see [`quintet::spawn_blocking`](crate::spawn_blocking).
+    /// Runs `f` on a worker thread of the current runtime, adds the job to the set, and returns its
+    /// abort handle.
+    ///
+    /// See [`quintet::spawn_blocking`](crate::spawn_blocking).
     ///
     /// # Panics
     ///
@@ -48,10 +49,10 @@ impl<T: 'static> JoinSet<T> {
         self.insert(spawn_blocking(f))
     }
 
-    /// Runs `f` on a worker thread of the runtime of `handle`, adds this as a task to the set, and
-    /// returns what can abort it; see [`Handle::spawn_blocking`].
+    /// Runs `f` on a worker thread of the runtime of `handle`, adds the job to the set, and returns
+    /// its abort handle.
     ///
-    /// It can be joined on any thread.
+    /// The job can be joined on any thread. See [`Handle::spawn_blocking`].
     #[track_caller]
     pub fn spawn_blocking_on<F>(&mut self, f: F, handle: &Handle) -> AbortHandle
     where
@@ -63,7 +64,9 @@ impl<T: 'static> JoinSet<T> {
 }
 
 impl TaskTracker {
-    /// Spawns a task onto the runtime of `handle` and tracks it; see [`Handle::spawn`].
+    /// Spawns a task onto the runtime of `handle`, and tracks it.
+    ///
+    /// See [`Handle::spawn`].
     #[track_caller]
     pub fn spawn_on<F>(&self, future: F, handle: &Handle) -> JoinHandle<F::Output>
     where
@@ -72,8 +75,9 @@ impl TaskTracker {
         boxed_if_large!(future: F, Box::pin => handle.spawn(self.track_future(future)))
     }
 
-    /// Runs `f` on a worker thread of the current runtime and tracks it; see
-    /// [`quintet::spawn_blocking`](crate::spawn_blocking).
+    /// Runs `f` on a worker thread of the current runtime, and tracks the job.
+    ///
+    /// See [`quintet::spawn_blocking`](crate::spawn_blocking).
     ///
     /// # Panics
     ///
@@ -87,8 +91,9 @@ impl TaskTracker {
         spawn_blocking(self.track_job(f))
     }
 
-    /// Runs `f` on a worker thread of the runtime of `handle` and tracks it; see
-    /// [`Handle::spawn_blocking`].
+    /// Runs `f` on a worker thread of the runtime of `handle`, and tracks the job.
+    ///
+    /// See [`Handle::spawn_blocking`].
     #[track_caller]
     pub fn spawn_blocking_on<F, T>(&self, f: F, handle: &Handle) -> JoinHandle<T>
     where
@@ -98,7 +103,7 @@ impl TaskTracker {
         handle.spawn_blocking(self.track_job(f))
     }
 
-    /// Tracks `f` until it has returned or is dropped.
+    /// Tracks `f` until it has returned or has been dropped.
     fn track_job<F, T>(&self, f: F) -> impl FnOnce() -> T + Send + 'static
     where
         F: FnOnce() -> T + Send + 'static,
@@ -113,7 +118,7 @@ impl TaskTracker {
 }
 
 struct TrackedJob<F> {
-    // Dropped first: whoever waits for the tracker waits for this.
+    // Dropped before the token, so that a task that waits for the tracker waits for this drop.
     f: F,
     token: TaskTrackerToken,
 }

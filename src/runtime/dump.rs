@@ -1,4 +1,4 @@
-//! Who is alive, and what everybody waits for.
+//! The live tasks of a loop, and what they wait for.
 
 mod descriptor;
 
@@ -25,13 +25,14 @@ impl Dump {
         Dump::of(event_loop, &wait_graph, |_| true)
     }
 
-    /// The tasks that can never end by what the loop has: those which keep it alive and wait for
-    /// nothing of it, nor for another task that does. Where time does not move, timers do not help.
+    /// The referenced tasks that nothing on the loop can wake: they wait neither for the loop nor
+    /// for a task that does. If time does not move, timers wake nothing.
     pub(super) fn stalled(event_loop: &EventLoop, does_time_move: bool) -> Self {
         if !event_loop.tasks.is_any_ref() {
             return Dump::empty();
         }
-        // Who waits for a descriptor is not among them, and it takes long to ask what each of them is.
+        // A task that waits for a descriptor is not stalled, so the descriptions, which take long
+        // to make, are not needed.
         let wait_graph = WaitGraph::new(event_loop, |_| String::new());
         let stalled = wait_graph.stalled(does_time_move);
         let is_stalled =
@@ -93,7 +94,7 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
     (jobs, dump.tasks)
 }
 
-/// Which runtime it is.
+/// The name of a runtime, or a description of its loop.
 pub(super) fn title(shared: &LoopShared) -> String {
     match &shared.name {
         Some(name) => format!("runtime `{name}`"),
@@ -101,7 +102,7 @@ pub(super) fn title(shared: &LoopShared) -> String {
     }
 }
 
-/// Everybody who is there, and what each waits for.
+/// All live tasks, and what each waits for.
 struct WaitGraph {
     tasks: Vec<TaskInfo>,
     waits: HashMap<Key, Vec<WaitReason>>,
@@ -130,7 +131,7 @@ impl WaitGraph {
         }
     }
 
-    /// What the tasks themselves tell.
+    /// Adds what the tasks themselves record.
     fn add_tasks(&mut self) {
         let mut waits = Vec::new();
         for task_info in &self.tasks {
@@ -155,7 +156,7 @@ impl WaitGraph {
         }
     }
 
-    /// Who stands in the queues of the phases.
+    /// Adds the waiters in the queues of the phases.
     fn add_resources(&mut self, event_loop: &EventLoop, mut describe: impl FnMut(RawFd) -> String) {
         let clock = &event_loop.clock;
         let now = clock.now();
@@ -190,6 +191,7 @@ impl WaitGraph {
         waits.unwrap_or_else(|| vec![WaitReason::Unknown])
     }
 
+    /// The tasks that nothing on the loop can wake.
     fn stalled(&self, does_time_move: bool) -> HashSet<Key> {
         let can_end = |wait: &WaitReason| match wait {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
@@ -206,7 +208,7 @@ impl WaitGraph {
             .filter_map(|task_info| Some((task_info.key, task_info.joiner?)))
             .collect();
         let mut stalled: HashSet<Key> = stalled.iter().map(|task_info| task_info.key).collect();
-        // Who awaits a task that is not stalled is not stalled either.
+        // A task that joins a task which is not stalled is not stalled either.
         let mut to_visit: Vec<Key> = progressing
             .iter()
             .filter_map(|task_info| task_info.joiner)

@@ -1,4 +1,4 @@
-//! Why there is no [`Dump`](super::Dump).
+//! The error of [`Handle::dump_timeout`](super::Handle::dump_timeout).
 
 use std::error::Error;
 use std::fmt;
@@ -7,25 +7,25 @@ use std::time::Duration;
 use super::dump::title;
 use crate::event_loop::LoopShared;
 
-/// A loop on another thread did not return a [`Dump`](super::Dump) in time; see
-/// [`Handle::dump_timeout`](super::Handle::dump_timeout).
+/// The error of [`Handle::dump_timeout`](super::Handle::dump_timeout): a loop on another thread did
+/// not return a [`Dump`](super::Dump) in time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DumpError {
-    /// Nothing runs the loop: no `block_on`, `run` or `turn`.
+    /// Nothing runs the loop, neither `block_on`, `run` nor `turn`.
     #[non_exhaustive]
     NotRunning {
         /// The runtime's name, or a description of its loop.
         runtime: String,
-        /// How long it was waited for.
+        /// The timeout that expired.
         timeout: Duration,
     },
-    /// The loop runs, but has not come to its poll phase: a task blocks it, or holds it up with work.
+    /// The loop is running, but has not reached its poll phase, because a task blocks it.
     #[non_exhaustive]
     Busy {
         /// The runtime's name, or a description of its loop.
         runtime: String,
-        /// How long it was waited for.
+        /// The timeout that expired.
         timeout: Duration,
     },
 }
@@ -47,12 +47,12 @@ impl fmt::Display for DumpError {
         match self {
             DumpError::NotRunning { runtime, timeout } => write!(
                 f,
-                "no dump of {runtime} within {timeout:?}: it is not running, and only its own thread \
-                 can look at it then; call `dump` there, or while `block_on` or `run` runs it"
+                "no dump of {runtime} within {timeout:?}: it is not running, so only its own \
+                 thread can make a dump; call `dump` there, or while `block_on` or `run` runs it"
             ),
             DumpError::Busy { runtime, timeout } => write!(
                 f,
-                "no dump of {runtime} within {timeout:?}: a task keeps its thread busy or blocked"
+                "no dump of {runtime} within {timeout:?}: a task blocks its thread"
             ),
         }
     }

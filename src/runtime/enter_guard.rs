@@ -8,7 +8,8 @@ use crate::event_loop::EventLoop;
 
 /// Keeps a runtime current on this thread; see [`Runtime::enter`](super::Runtime::enter).
 ///
-/// Guards may end in any order: the one made last, of those that live, says what is current.
+/// Guards may be dropped in any order. The current runtime is that of the newest guard that has not
+/// been dropped.
 #[derive(Debug)]
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
@@ -25,8 +26,8 @@ impl EnterGuard<'_> {
     }
 }
 
-// Without it the compiler would take the borrow as unused at the guard's end, and let the runtime be
-// dropped before.
+// With a destructor, the borrow lasts until the guard is dropped, so the runtime cannot be dropped
+// before.
 impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! The end of the process, and what is to be done before it.
+//! The end of the process, and the hooks that run before it.
 
 use std::convert::Infallible;
 use std::future::{Pending, pending};
@@ -7,12 +7,13 @@ use super::Runtime;
 use crate::context;
 use crate::event_loop::EventLoop;
 
-/// Ends the process with `code`, in order: no other task is polled any more, all futures are
-/// dropped, what they close is closed, running jobs are given the
-/// [grace](super::Builder::shutdown_grace), the [`on_exit`] hooks are called.
+/// Shuts the current runtime down and exits the process with `code`.
 ///
-/// The poll that calls this comes to its end first. To stop right here, await what it returns, which
-/// never ends.
+/// The current poll runs to its end. Then no other task is polled, and the runtime
+/// [shuts down](super::Runtime#shutdown): it calls the [`on_exit`] hooks, drops all futures, and
+/// waits for running jobs up to the [grace period](super::Builder::shutdown_grace).
+///
+/// To stop the calling task at the call, await the returned future, which never completes.
 ///
 /// # Panics
 ///
@@ -35,8 +36,10 @@ pub fn exit(code: i32) -> Pending<Infallible> {
     pending()
 }
 
-/// Has `hook` called whenever [`Runtime::run`](super::Runtime::run) finds that nothing is alive any
-/// more. If it starts something, the loop goes on, and it is called again later.
+/// Calls `hook` whenever nothing keeps [`Runtime::run`](super::Runtime::run) alive.
+///
+/// If the hook starts something, the loop continues, and the hook is called again later. This is
+/// Node's `beforeExit`.
 ///
 /// # Panics
 ///
@@ -63,12 +66,25 @@ pub fn before_exit(hook: impl FnMut() + 'static) {
     add_before_exit(&context::expect_current(), hook);
 }
 
-/// Has `hook` called once when the runtime ends, before its tasks are dropped. It is given the code
-/// that the process exits with, as far as the runtime knows.
+/// Calls `hook` once when the runtime shuts down, before its tasks are dropped. This is Node's
+/// `exit`.
+///
+/// The argument of the hook is the exit code: that of [`exit`], 1 if a panic
+/// [ends the runtime](super::UnhandledPanic::ShutdownRuntime), and otherwise 0.
+///
+/// If a hook panics, the panic is [reported](super::Report::HookPanicked), and the other hooks run.
 ///
 /// # Panics
 ///
 /// If no runtime is current on this thread.
+///
+/// # Examples
+///
+/// ```
+/// quintet::block_on(async {
+///     quintet::runtime::on_exit(|code| println!("exit with {code}"));
+/// });
+/// ```
 #[track_caller]
 pub fn on_exit(hook: impl FnOnce(i32) + 'static) {
     add_on_exit(&context::expect_current(), hook);
@@ -84,14 +100,14 @@ fn add_on_exit(event_loop: &EventLoop, hook: impl FnOnce(i32) + 'static) {
     hooks.on_exit.push(Box::new(hook));
 }
 
-/// For the end of the process.
+/// Hooks for the end of a run and of the runtime.
 impl Runtime {
-    /// Has `hook` called whenever [`run`](Runtime::run) finds nothing alive; see [`before_exit`].
+    /// Calls `hook` whenever nothing keeps [`run`](Runtime::run) alive; see [`before_exit`].
     pub fn before_exit(&self, hook: impl FnMut() + 'static) {
         add_before_exit(&self.event_loop, hook);
     }
 
-    /// Has `hook` called once when this runtime ends; see [`on_exit`].
+    /// Calls `hook` once when this runtime shuts down; see [`on_exit`].
     pub fn on_exit(&self, hook: impl FnOnce(i32) + 'static) {
         add_on_exit(&self.event_loop, hook);
     }

@@ -1,4 +1,4 @@
-//! The way to a runtime from other threads.
+//! The handle through which other threads reach a runtime.
 
 use std::error::Error;
 use std::fmt;
@@ -19,14 +19,15 @@ use crate::tasks::Origin;
 
 use super::{Dump, DumpError, KeepAlive};
 
-/// How long [`Handle::dump`] waits for a loop on another thread. A task that keeps its loop from
-/// everything for so long is a fault, and so is a loop that is asked and never run.
+/// How long [`Handle::dump`] waits for a loop on another thread. It is an error if a task blocks
+/// the loop for longer, or if nothing runs the loop.
 const DUMP_WAIT: Duration = Duration::from_secs(5);
 
-/// Reaches a [`Runtime`](super::Runtime) from any thread.
+/// A handle to a [`Runtime`](super::Runtime), for any thread.
 ///
-/// Handles are cheap to clone and keep nothing alive: what is spawned through one after its runtime
-/// has ended is dropped, and its join handle says cancelled.
+/// Handles are cheap to clone, and do not keep the runtime alive. If the runtime has ended, a
+/// future that is spawned through a handle is dropped, and its join handle resolves to a cancelled
+/// [`JoinError`].
 ///
 /// # Examples
 ///
@@ -50,7 +51,9 @@ impl Handle {
         Handle { shared }
     }
 
-    /// Returns the handle of the current runtime; in a blocking job that of the job's runtime.
+    /// Returns the handle of the current runtime.
+    ///
+    /// In a blocking job, this is the runtime that the job belongs to.
     ///
     /// # Panics
     ///
@@ -63,24 +66,27 @@ impl Handle {
         }
     }
 
-    /// Returns the handle of the current runtime; in a blocking job that of the job's runtime.
+    /// Returns the handle of the current runtime.
+    ///
+    /// In a blocking job, this is the runtime that the job belongs to.
     ///
     /// # Errors
     ///
-    /// If no runtime is current on this thread.
+    /// Returns an error if no runtime is current on this thread.
     pub fn try_current() -> Result<Self, TryCurrentError> {
         let shared = context::current_shared();
         shared.map(Handle::new).ok_or(TryCurrentError(()))
     }
 
-    /// Spawns a task from any thread.
+    /// Spawns a task onto the runtime, from any thread.
     ///
-    /// The future runs on the runtime's thread, and is dropped there. It arrives in the loop's poll
-    /// phase; on the runtime's own thread it is queued at once, like
-    /// [`quintet::spawn`](crate::spawn). The join handle may be awaited on any thread and by any
+    /// The future runs on the runtime's thread, and is dropped there. It arrives in the poll phase.
+    /// If this is the runtime's own thread, the task is queued at once, as by
+    /// [`quintet::spawn`](crate::spawn). The join handle can be awaited on any thread and by any
     /// executor.
     ///
-    /// If the runtime has ended, the future is dropped here, and the join handle says cancelled.
+    /// If the runtime has ended, the future is dropped on this thread, and the join handle resolves
+    /// to a cancelled [`JoinError`].
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -90,11 +96,15 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        boxed_if_large!(future: F, Box::pin => task::spawn_from_elsewhere(&self.shared, future, origin))
+        boxed_if_large!(future: F, Box::pin => {
+            task::spawn_from_elsewhere(&self.shared, future, origin)
+        })
     }
 
-    /// Runs `f` on a worker thread; see [`quintet::spawn_blocking`](crate::spawn_blocking). The
-    /// join handle may be awaited on any thread and by any executor.
+    /// Runs `f` on a worker thread of the runtime.
+    ///
+    /// The join handle can be awaited on any thread and by any executor. See
+    /// [`quintet::spawn_blocking`](crate::spawn_blocking).
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -108,19 +118,18 @@ impl Handle {
         boxed_if_large!(f: F, Box::new => blocking::spawn_from_elsewhere(&self.shared, f, origin))
     }
 
-    /// Runs `future` on the runtime's thread, as a task, and blocks this thread until it is done:
-    /// the way from a blocking job, or from any other thread, to async code.
+    /// Runs `future` as a task on the runtime's thread, and blocks this thread until it completes.
     ///
-    /// The runtime must be running, in [`block_on`](super::Runtime::block_on) or
-    /// [`run`](super::Runtime::run). Until it runs, this waits. A job that
-    /// waits here occupies its worker.
+    /// This is how blocking jobs and other threads call async code. It waits until the runtime
+    /// runs, by [`block_on`](super::Runtime::block_on) or [`run`](super::Runtime::run). A job that
+    /// calls this occupies its worker until the future completes.
     ///
     /// # Panics
     ///
-    /// With the panic of the future, if it panics. If the runtime has ended, or ends before the
-    /// future is done; the future is dropped then. On the runtime's own thread, which is to run the
-    /// future, and where another runtime runs: a task cannot block its thread. Under a
-    /// [seed](super::Builder::seed) jobs run on the runtime's own thread, so they cannot call this.
+    /// - If the future panics, with the same payload.
+    /// - If the runtime has ended, or ends before the future completes. The future is dropped.
+    /// - If this is the runtime's own thread, or if another runtime is running on this thread. With
+    ///   a [seed](super::Builder::seed), blocking jobs run on the runtime's own thread.
     ///
     /// # Examples
     ///
@@ -148,67 +157,74 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        let task = boxed_if_large!(future: F, Box::pin => task::spawn_from_elsewhere(&self.shared, future, origin));
+        let task = boxed_if_large!(future: F, Box::pin => {
+            task::spawn_from_elsewhere(&self.shared, future, origin)
+        });
         match sync::wait(task).map_err(JoinError::try_into_panic) {
             Ok(output) => output,
             Err(Ok(payload)) => panic::resume_unwind(payload),
             Err(Err(_cancelled)) => panic!(
-                "{} has ended, so the future that `Handle::block_on` waits for never will; end such \
+                "{} has ended before the future that `Handle::block_on` waits for; end such \
                  threads and jobs before their runtime",
                 context::describe(self.shared.id)
             ),
         }
     }
 
+    /// Checks that this thread may wait for the loop.
+    ///
     /// # Panics
     ///
-    /// If this thread must not wait for the loop.
+    /// If it may not.
     #[track_caller]
     fn assert_may_block(&self) {
         let is_loop_thread = thread::current().id() == self.shared.thread;
         assert!(
             !(is_loop_thread && self.shared.is_seeded && context::with_job(|_| ()).is_some()),
-            "`Handle::block_on` in a blocking job would wait for ever under a seed: such jobs run on \
-             the runtime's own thread, which is to run the future; await it in a task, and give the \
-             job its output"
+            "`Handle::block_on` in a blocking job would wait for ever under a seed, because the job \
+             runs on the runtime's own thread; await the future in a task, and pass its output to \
+             the job"
         );
         assert!(
             !is_loop_thread,
-            "`Handle::block_on` would wait for ever on the runtime's own thread, which is to run the \
-             future; await it in a task, or call `Runtime::block_on` outside of one, or this inside \
+            "`Handle::block_on` would wait for ever on the runtime's own thread; await the future \
+             in a task, or call `Runtime::block_on` outside of tasks, or call this inside \
              `spawn_blocking`"
         );
         assert!(
             !ready::is_any_running(),
-            "`Handle::block_on` would block the quintet loop that runs on this thread; await the \
-             handle of `Handle::spawn`, or call this inside `spawn_blocking`"
+            "`Handle::block_on` would block the quintet loop that is running on this thread; await \
+             the handle of `Handle::spawn`, or call this inside `spawn_blocking`"
         );
     }
 
     /// Makes [`Runtime::run`](super::Runtime::run), [`turn`](super::Runtime::turn) or
-    /// [`run_until_stalled`](super::Runtime::run_until_stalled) return after the tick it is in; or the
-    /// next one at once, if none is running. What was left stays where it is.
+    /// [`run_until_stalled`](super::Runtime::run_until_stalled) return after the current tick.
     ///
-    /// [`block_on`](super::Runtime::block_on) goes on until its future is done.
+    /// If none of these is running, the next call returns at once. Tasks keep their state.
+    /// [`block_on`](super::Runtime::block_on) continues until its future completes.
     pub fn stop(&self) {
         self.shared.stop();
     }
 
-    /// Keeps [`Runtime::run`](super::Runtime::run) going while the guard lives: this thread will send
-    /// something.
+    /// Keeps [`Runtime::run`](super::Runtime::run) from returning until the guard is dropped.
+    ///
+    /// Use it on a thread that will send something to the runtime.
     pub fn keep_alive(&self) -> KeepAlive {
         KeepAlive::new(&self.shared)
     }
 
     /// Returns the live tasks and what they wait for.
     ///
-    /// On the runtime's own thread this looks at once, whether the runtime runs or not. On any other
-    /// thread it waits until the loop comes to its poll phase. A runtime that has ended has no tasks.
+    /// On the runtime's own thread this returns at once, whether or not the runtime is running. On
+    /// any other thread it waits until the loop reaches its poll phase. If the runtime has ended,
+    /// the dump is empty.
     ///
     /// # Panics
     ///
-    /// On another thread, if the loop does not come to its poll phase within five seconds: it does not
-    /// run, or a task blocks it. [`dump_timeout`](Handle::dump_timeout) returns an error instead.
+    /// On another thread, if the loop does not reach its poll phase within five seconds, because
+    /// nothing runs it or because a task blocks it. [`dump_timeout`](Handle::dump_timeout) returns
+    /// an error instead.
     #[track_caller]
     pub fn dump(&self) -> Dump {
         match self.dump_timeout(DUMP_WAIT) {
@@ -217,13 +233,13 @@ impl Handle {
         }
     }
 
-    /// Returns the live tasks and what they wait for, as [`dump`](Handle::dump) does, but waits no
-    /// longer than `timeout` where this is not the runtime's own thread.
+    /// Returns the live tasks and what they wait for, like [`dump`](Handle::dump), but waits at
+    /// most `timeout`.
     ///
     /// # Errors
     ///
-    /// If the time is over: [`NotRunning`](DumpError::NotRunning) where nothing runs the loop,
-    /// [`Busy`](DumpError::Busy) where something holds it up.
+    /// If the timeout expires, returns [`NotRunning`](DumpError::NotRunning) if nothing runs the
+    /// loop, and [`Busy`](DumpError::Busy) if a task blocks it.
     ///
     /// # Examples
     ///
@@ -234,7 +250,8 @@ impl Handle {
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = Runtime::new()?;
     /// let handle = runtime.handle().clone();
-    /// let other_thread = std::thread::spawn(move || handle.dump_timeout(Duration::from_millis(1)));
+    /// let timeout = Duration::from_millis(1);
+    /// let other_thread = std::thread::spawn(move || handle.dump_timeout(timeout));
     /// let error = other_thread.join().unwrap().unwrap_err();
     /// assert!(matches!(error, DumpError::NotRunning { .. }));
     /// # Ok(())
@@ -250,7 +267,7 @@ impl Handle {
         });
         match receiver.recv_timeout(timeout) {
             Ok(dump) => Ok(dump),
-            // A loop that is gone drops the question, and with it the sender.
+            // A loop that has ended drops the closure, and with it the sender.
             Err(RecvTimeoutError::Disconnected) => Ok(Dump::empty()),
             Err(RecvTimeoutError::Timeout) if self.shared.is_running() => {
                 Err(DumpError::busy(&self.shared, timeout))
@@ -259,12 +276,15 @@ impl Handle {
         }
     }
 
-    /// Returns the live tasks and what they wait for, as [`dump`](Handle::dump) does, without blocking
-    /// the thread: for async code on any thread and any executor. It waits until the loop runs.
+    /// Returns the live tasks and what they wait for, like [`dump`](Handle::dump), without blocking
+    /// the thread.
+    ///
+    /// It can be awaited on any thread and by any executor, and completes when the loop has reached
+    /// its poll phase.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing.
+    /// This method is cancel safe.
     ///
     /// # Examples
     ///
@@ -288,7 +308,7 @@ impl Handle {
         if context::resident(self.shared.id).is_some() {
             coop::operate().await;
         }
-        // Looked up again: it may have ended while the task waited for its turn.
+        // The runtime may have ended while the task waited for its budget.
         if let Some(event_loop) = context::resident(self.shared.id) {
             return Dump::new(&event_loop);
         }
@@ -299,20 +319,22 @@ impl Handle {
         receiver.await.unwrap_or_else(|_| Dump::empty())
     }
 
-    /// Calls `f` on the loop's thread, which is another one; never, if the loop has ended.
+    /// Sends `f` to the loop, which is on another thread. If the loop has ended, `f` is dropped.
     fn call_on_loop(&self, f: impl FnOnce(&EventLoop) + Send + 'static) {
         let (id, inbox) = (self.shared.id, &self.shared.inbox);
         context::at_home(id, inbox, f);
     }
 
-    /// Returns a hash of everything that has happened on the loop, in its order, if the runtime has a
-    /// [seed](super::Builder::seed): which task was polled in which phase of a tick, and how many bytes
-    /// each of its operations moved. Two runs with the same hash went the same way.
+    /// Returns a hash of the events on the loop in their order, if the runtime has a
+    /// [seed](super::Builder::seed).
+    ///
+    /// The hash includes which task was polled in which phase of a tick, and how many bytes each
+    /// operation moved. Two runs with the same hash were equal.
     pub fn order_hash(&self) -> Option<u64> {
         self.shared.order_hash()
     }
 
-    /// Returns the name given by [`Builder::name`](super::Builder::name).
+    /// Returns the name that was set by [`Builder::name`](super::Builder::name).
     pub fn name(&self) -> Option<&str> {
         self.shared.name.as_deref()
     }
@@ -327,7 +349,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// No runtime is current on this thread; see [`Handle::try_current`].
+/// The error of [`Handle::try_current`]: no runtime is current on this thread.
 #[derive(Debug)]
 pub struct TryCurrentError(());
 

@@ -1,15 +1,15 @@
-//! A guard for other threads.
+//! The guard by which other threads keep a loop alive.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::event_loop;
 
-/// Keeps [`Runtime::run`](super::Runtime::run) going while it lives; made by
-/// [`Handle::keep_alive`](super::Handle::keep_alive).
+/// Keeps [`Runtime::run`](super::Runtime::run) from returning until it is dropped.
 ///
-/// For what the loop cannot see: another thread that will send something. It also keeps paused time
-/// from moving on by itself.
+/// Returned by [`Handle::keep_alive`](super::Handle::keep_alive). Use it on another thread that
+/// will send something to the runtime, which the loop cannot know. While a guard exists, paused
+/// time does not advance by itself.
 pub struct KeepAlive(event_loop::AliveGuard);
 
 impl KeepAlive {

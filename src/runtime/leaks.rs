@@ -1,4 +1,4 @@
-//! What a program has left on a runtime.
+//! The things that a program has left on a runtime.
 
 use std::fmt;
 use std::os::fd::RawFd;
@@ -13,19 +13,20 @@ use crate::pool::Label;
 use crate::tasks::Waiter;
 use crate::time::Instant;
 
-/// How many turns the loop has to end what can end. A task that is always ready takes all of them.
+/// The maximum number of turns in which things can end. A task that is always ready uses all of
+/// them.
 const TURNS_MAX: u32 = 1000;
 
-/// After so many turns with nothing to do, nothing more is expected: one in which the poll phase looks
-/// at what the last destructors have closed, and one that releases it.
+/// The number of idle turns after which nothing more can end: one turn in which the poll phase sees
+/// what the last destructors have closed, one that releases it, and one more.
 const IDLE_TURNS: u32 = 3;
 
-/// How often jobs that are under way are looked at.
+/// The interval in which unfinished jobs are checked.
 const JOBS_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What is left on a runtime; made by [`leaks`](crate::testing::leaks).
+/// The things that are left on a runtime; returned by [`leaks`](crate::testing::leaks).
 ///
-/// It prints well.
+/// Its [`Display`](fmt::Display) output is a list with one thing on each line.
 #[derive(Clone, Debug)]
 pub struct Leaks {
     runtime: String,
@@ -38,26 +39,26 @@ pub struct Leaks {
 pub enum Leak {
     /// A task that has not ended.
     Task(TaskDump),
-    /// A blocking job that is queued, or still runs.
+    /// A blocking job that is queued or running.
     Job(JobMeta),
-    /// A socket, or another descriptor, that is registered with the loop and belongs to no task.
+    /// A socket or another descriptor that is registered with the loop and belongs to no task.
     #[non_exhaustive]
     Source {
         /// The descriptor.
         fd: RawFd,
-        /// What it is: for a TCP socket its addresses.
+        /// What the descriptor is. For a TCP socket this includes its addresses.
         description: String,
     },
     /// An armed timer that belongs to no task.
     #[non_exhaustive]
     Timer {
-        /// The time.
+        /// The time at which it fires.
         deadline: Instant,
-        /// How long it is until then; `None` if that is for ever.
+        /// The time until the deadline; `None` if the timer never fires.
         left: Option<Duration>,
     },
     /// A [`KeepAlive`](super::KeepAlive) guard, or a job of
-    /// [`Handle::spawn_blocking`](super::Handle::spawn_blocking) that has not begun.
+    /// [`Handle::spawn_blocking`](super::Handle::spawn_blocking) that has not started.
     KeepAlive,
 }
 
@@ -67,12 +68,13 @@ impl Leaks {
         self.leaks.is_empty()
     }
 
-    /// Returns what is left: tasks in the order in which they were spawned, then the rest.
+    /// Returns the things that are left: first tasks, in the order in which they were spawned, and
+    /// then the others.
     pub fn as_slice(&self) -> &[Leak] {
         &self.leaks
     }
 
-    /// Lets the loop end what can end, and looks what is left.
+    /// Runs the loop until nothing more can end, and collects what is left.
     #[track_caller]
     pub(crate) fn of(runtime: &Runtime) -> Self {
         let event_loop = &runtime.event_loop;
@@ -80,7 +82,7 @@ impl Leaks {
         if !event_loop.is_closed() {
             settle(runtime);
         }
-        // The settling may have shut it down.
+        // `settle` may have shut the runtime down.
         if !event_loop.is_closed() {
             add_tasks_and_jobs(event_loop, &mut leaks);
             add_resources(event_loop, &mut leaks);
@@ -92,14 +94,14 @@ impl Leaks {
     }
 }
 
-/// Gives a turn to all that is ready, and waits for the jobs that are under way, as the shutdown does.
+/// Runs what is ready, and waits for unfinished jobs up to the grace period, as the shutdown does.
 #[track_caller]
 fn settle(runtime: &Runtime) {
     let event_loop = &runtime.event_loop;
     let start = Instant::from_std(std::time::Instant::now());
     loop {
         run_turns(runtime);
-        // A worker still shows a job for a moment when its result is there.
+        // A worker still counts a job for a moment after its result has arrived.
         let is_waiting = event_loop.tasks.has_referenced_jobs()
             || event_loop.shared.inbox.is_held()
             || !event_loop.shared.pool.running().is_empty();
@@ -111,7 +113,7 @@ fn settle(runtime: &Runtime) {
     }
 }
 
-/// Goes round without waiting. Paused time does not move.
+/// Runs turns until the loop is idle. Paused time does not advance.
 #[track_caller]
 fn run_turns(runtime: &Runtime) {
     let event_loop = &runtime.event_loop;
@@ -138,7 +140,7 @@ fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
         }
     }
     let has_keep_alive = running.is_empty() && event_loop.shared.inbox.is_held();
-    // These were spawned through a handle, and have no slot.
+    // Jobs that were spawned through a handle have no slot.
     let from_other_threads = running
         .into_iter()
         .map(|label| JobMeta::new(label.name, label.location));
@@ -147,7 +149,7 @@ fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     leaks.extend(has_keep_alive.then_some(Leak::KeepAlive));
 }
 
-/// Those that have outlived their task, or never had one.
+/// Adds the sources and timers that belong to no live task.
 fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     let belongs_to_task = |waiter: &Waiter| {
         let owner = waiter.owner();
@@ -194,7 +196,7 @@ impl fmt::Display for Leak {
             } => write!(f, "a timer, due in {left:.1?}"),
             Leak::Timer { left: None, .. } => f.write_str("a timer that never fires"),
             Leak::KeepAlive => f.write_str(
-                "a `KeepAlive` guard, or a blocking job from another thread that has not begun",
+                "a `KeepAlive` guard, or a blocking job from another thread that has not started",
             ),
         }
     }

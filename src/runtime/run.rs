@@ -1,4 +1,4 @@
-//! The ways to drive a runtime besides `block_on`.
+//! `run`, `turn` and `run_until_stalled`: the ways to run a runtime other than `block_on`.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic;
@@ -11,32 +11,42 @@ use crate::panics;
 use crate::ready;
 use crate::time::Instant;
 
-/// For a loop inside of another one, see [`turn`](Runtime::turn) and
+/// The ways to run the loop. To embed it in another event loop, see [`turn`](Runtime::turn) and
 /// [`as_fd`](Runtime#impl-AsFd-for-Runtime).
 impl Runtime {
-    /// Runs the loop until nothing is alive that keeps it going; Node's rule.
+    /// Runs the loop until nothing keeps it alive, as Node does.
     ///
-    /// Alive are tasks that are ready to run, immediates and closes; blocking jobs that have not been
-    /// delivered; an armed timer, a socket or a signal stream on which a task waits; and a
-    /// [`KeepAlive`](super::KeepAlive) guard. A task that waits for another task, or for a channel,
-    /// keeps nothing alive by itself. What was taken out of this count by `unref` (a task by its
-    /// [`JoinHandle`](crate::task::JoinHandle::unref), a [`Sleep`](crate::time::Sleep::unref), a
-    /// [`TcpListener`](crate::net::TcpListener::unref) …) does not count.
+    /// These keep the loop alive:
     ///
-    /// When nothing is alive, the [`before_exit`](super::before_exit) hooks are called, which may
-    /// start something. What is left after that stays where it is, and this can be called again.
+    /// - tasks that are ready to run, immediates and closes;
+    /// - blocking jobs whose results have not been delivered;
+    /// - an armed timer, a socket or a signal stream on which a task waits;
+    /// - a [`KeepAlive`](super::KeepAlive) guard.
     ///
-    /// [`Handle::stop`](super::Handle::stop) makes it return after the tick it is in.
+    /// A task that waits for another task or for a channel does not keep the loop alive by itself.
+    /// `unref` excludes a single thing: a task (by its
+    /// [`JoinHandle`](crate::task::JoinHandle::unref)), a [`Sleep`](crate::time::Sleep::unref), a
+    /// [`TcpListener`](crate::net::TcpListener::unref) and others.
+    ///
+    /// When nothing keeps the loop alive, it calls the [`before_exit`](super::before_exit) hooks,
+    /// which may start something. Tasks that are left when `run` returns keep their state, and
+    /// `run` can be called again.
+    ///
+    /// [`Handle::stop`](super::Handle::stop) makes `run` return after the current tick.
     ///
     /// # Errors
     ///
-    /// [`Stalled`], if a task is left that keeps the loop alive but waits for nothing of it: it
-    /// could only be woken by another thread, and none has said that it will.
+    /// Returns [`Stalled`] if a referenced task is left that nothing on the loop can wake. Only
+    /// another thread could wake it, and none holds a [`KeepAlive`](super::KeepAlive) guard.
     ///
     /// # Panics
     ///
-    /// If a runtime runs on this thread already. If the OS refuses to wait for events. With the panic
-    /// of a task, if that is to [end the runtime](super::UnhandledPanic::ShutdownRuntime).
+    /// - If a runtime is already running on this thread.
+    /// - If a task panics and the runtime is set to
+    ///   [`ShutdownRuntime`](super::UnhandledPanic::ShutdownRuntime), with the payload of that
+    ///   task.
+    /// - If a [`before_exit`](super::before_exit) hook panics, with its payload.
+    /// - If the OS returns an error when the loop waits for events.
     ///
     /// # Examples
     ///
@@ -47,7 +57,7 @@ impl Runtime {
     /// let runtime = quintet::runtime::Runtime::new()?;
     /// runtime.spawn(async {
     ///     sleep(Duration::from_millis(2)).await;
-    ///     println!("done, and so is the runtime");
+    ///     println!("done");
     /// });
     /// runtime.run()?;
     /// # Ok(())
@@ -74,17 +84,17 @@ impl Runtime {
         Ok(())
     }
 
-    /// Lets the loop go round once, and answers whether anything is alive, as for
+    /// Runs one tick, and returns whether anything keeps the loop alive, as defined by
     /// [`run`](Runtime::run).
     ///
-    /// First what is ready runs, then come the five phases. The poll phase waits at most `limit` for
-    /// something to happen; without a limit it waits as long as that takes, but not at all if
-    /// nothing is alive. Under paused time the limit counts in that time: a turn that has nothing to
-    /// do moves it on by `limit` at most.
+    /// Ready tasks run first, and then the five phases. The poll phase waits at most `limit` for
+    /// something to happen. Without a limit it waits until something happens, but not at all if
+    /// nothing keeps the loop alive. In paused time, the limit is a duration of the paused clock: a
+    /// turn that has nothing to do advances the clock by at most `limit`.
     ///
     /// # Panics
     ///
-    /// As [`run`](Runtime::run) does.
+    /// In the same cases as [`run`](Runtime::run), apart from hooks.
     ///
     /// # Examples
     ///
@@ -111,45 +121,46 @@ impl Runtime {
         is_alive
     }
 
-    /// Lets the loop go round, without ever waiting, until there is nothing to do at once.
+    /// Runs ticks until nothing is left that can be done without waiting.
     ///
-    /// Under paused time this does not move the time on.
+    /// This does not advance paused time.
     ///
     /// # Panics
     ///
-    /// As [`run`](Runtime::run) does.
+    /// In the same cases as [`run`](Runtime::run), apart from hooks.
     #[track_caller]
     pub fn run_until_stalled(&self) {
         let stop = self.drive("run_until_stalled", || self.event_loop.run_until_stalled());
         self.handle_stop(stop);
     }
 
-    /// Returns when the next [`turn`](Runtime::turn) has something to do, as far as that is known:
-    /// now, if something is ready; else when the next timer is due; `None` if it depends on sockets,
-    /// workers and other threads alone.
+    /// Returns the time at which the next [`turn`](Runtime::turn) has something to do.
+    ///
+    /// That is the current time if something is ready, and otherwise the time at which the next
+    /// timer is due. Returns `None` if it depends only on sockets, workers and other threads.
     pub fn next_deadline(&self) -> Option<Instant> {
         let clock = &self.event_loop.clock;
         let at = self.event_loop.next_turn(clock.now());
         at.map(|at| Instant::from_std(clock.instant_at(at)))
     }
 
-    /// Returns what is alive, and what it waits for.
+    /// Returns the live tasks and what they wait for.
     pub fn dump(&self) -> Dump {
         Dump::new(&self.event_loop)
     }
 
-    /// Runs the loop by `f`, and leaves its descriptor as it must be for those who wait for it.
+    /// Runs the loop by `f`, and then updates the descriptor for hosts that wait for it.
     #[track_caller]
     pub(super) fn drive<R>(&self, name: &str, f: impl FnOnce() -> R) -> R {
-        // A job that runs on the loop's thread, under a seed, does not see that a loop is running.
+        // With a seed, a job on the loop's thread has no running loop in `ready`.
         assert!(
             !ready::is_any_running() && !self.event_loop.shared.is_running(),
-            "a quintet runtime is running on this thread already, and `{name}` would stop it; \
-             inside a task use `.await`, or `spawn_blocking` for what must block"
+            "a quintet runtime is running on this thread already, and `{name}` would block it; \
+             inside a task use `.await`, or `spawn_blocking` for blocking code"
         );
         assert!(
             !self.event_loop.is_closed(),
-            "this quintet runtime has been shut down by a panic; make a new one"
+            "this quintet runtime has been shut down by a panic; build a new one"
         );
         let running = context::run(&self.event_loop);
         let result = f();
@@ -158,7 +169,7 @@ impl Runtime {
         result
     }
 
-    /// What is to happen when the loop has stopped.
+    /// Ends the process or passes on a panic, if the loop has stopped for that.
     pub(super) fn handle_stop(&self, stop: StopReason) {
         match stop {
             StopReason::Done | StopReason::Stuck => {}
@@ -178,32 +189,37 @@ impl Runtime {
         let mut panicked = None;
         for hook in &mut hooks {
             if let Err(payload) = panics::contain(hook) {
-                // The first one is told of. To drop another may panic, too.
+                // Only the first panic is passed on.
                 match panicked {
                     None => panicked = Some(payload),
                     Some(_) => panics::discard(payload),
                 }
             }
         }
-        let mut present = self.event_loop.hooks.borrow_mut();
-        hooks.append(&mut present.before_exit);
-        present.before_exit = hooks;
-        drop(present);
+        // Hooks may have added hooks. These follow the others.
+        let mut added = self.event_loop.hooks.borrow_mut();
+        hooks.append(&mut added.before_exit);
+        added.before_exit = hooks;
+        drop(added);
         if let Some(payload) = panicked {
             panic::resume_unwind(payload);
         }
     }
 }
 
-/// The loop's descriptor, to wait for in another loop.
+/// The descriptor of the loop, for embedding it in another event loop.
 ///
-/// It is readable whenever a [`turn`](Runtime::turn) would do something: a socket is ready, a timer
-/// is due, a worker or another thread has sent something, a task was spawned. Wait for it with
-/// `poll(2)` or the like, and then call `turn(Some(Duration::ZERO))`; nothing need be read from it.
-/// Timers make it readable by a `timerfd`. Where the OS refuses one (a sandbox may, or descriptors
-/// have run out) it does not tell of timers: a host that must work there waits no longer than until
-/// [`next_deadline`](Runtime::next_deadline).
-/// Under paused time it tells of timers only when they are due: such a turn does not move the time.
+/// It is readable whenever a [`turn`](Runtime::turn) has something to do: a socket is ready, a
+/// timer is due, a worker or another thread has sent something, or a task was spawned. Wait for it
+/// with `poll(2)` or a similar call, and then call `turn(Some(Duration::ZERO))`. Do not read from
+/// it.
+///
+/// Timers make it readable through a `timerfd`. If the OS cannot create one, because of a sandbox
+/// or because no descriptors are left, timers do not make the descriptor readable. A host that must
+/// work in this case waits at most until [`next_deadline`](Runtime::next_deadline).
+///
+/// In paused time, timers make it readable only when they are due, so a turn with a limit of zero
+/// does not advance the clock.
 impl AsFd for Runtime {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event_loop.descriptor()

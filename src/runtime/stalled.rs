@@ -1,13 +1,13 @@
-//! The error of a run that can come to no end.
+//! The error of a run that leaves tasks which nothing can wake.
 
 use std::error::Error;
 use std::fmt;
 
 use super::Dump;
 
-/// Nothing is left that could wake the tasks which are left; see [`Runtime::run`](super::Runtime::run).
+/// The error of [`Runtime::run`](super::Runtime::run) if it leaves tasks that nothing can wake.
 ///
-/// It says which tasks these are, where they were spawned, and what they wait for.
+/// Its message lists the tasks, where they were spawned, and what they wait for.
 pub struct Stalled {
     dump: Dump,
 }
@@ -17,7 +17,7 @@ impl Stalled {
         Stalled { dump }
     }
 
-    /// Returns the tasks that can never end.
+    /// Returns the tasks that nothing can wake.
     pub fn tasks(&self) -> &[super::TaskDump] {
         self.dump.tasks()
     }
@@ -25,7 +25,7 @@ impl Stalled {
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing is left that could wake ")?;
+        f.write_str("nothing can wake ")?;
         match self.tasks() {
             [_] => f.write_str("a task")?,
             tasks => write!(f, "{} tasks", tasks.len())?,
@@ -34,7 +34,7 @@ impl fmt::Display for Stalled {
     }
 }
 
-// What `fn main() -> Result<(), Stalled>` prints.
+// The output of `fn main() -> Result<(), Stalled>`.
 impl fmt::Debug for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

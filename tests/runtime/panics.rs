@@ -220,7 +220,7 @@ fn a_payload_that_panics_as_it_is_dropped_hurts_nobody() {
         settle().await;
 
         assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
-        assert_reported(&["its handle is gone: (the payload is not a string)"; 4]);
+        assert_reported(&["its join handle was dropped: (the payload is not a string)"; 4]);
     });
 }
 

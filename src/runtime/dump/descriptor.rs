@@ -1,8 +1,7 @@
-//! What a descriptor is, told by the OS.
+//! Descriptions of descriptors, for dumps.
 //!
-//! A loop knows its sources by number only. Asked for a dump it looks into `/proc`, which says which
-//! socket a number is, and what addresses that has; so nothing is remembered for this while a
-//! program runs.
+//! A loop knows its sources only by number. For a dump, the addresses of each socket are read from
+//! `/proc`, so the loop stores nothing for this while a program runs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +11,7 @@ use std::os::fd::RawFd;
 /// The state of a listening socket in the kernel's tables.
 const LISTENING: &str = "0A";
 
-/// Descriptors and their descriptions. The tables are read when they are first needed.
+/// Describes descriptors. The kernel's tables are read when they are first needed.
 #[derive(Default)]
 pub(in crate::runtime) struct Descriptors {
     sockets: Option<HashMap<String, String>>,
@@ -44,7 +43,8 @@ fn read_tables() -> HashMap<String, String> {
     lines.filter_map(parse_line).collect()
 }
 
-/// A line such as `0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 …`.
+/// A line such as `0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0
+/// 4711 …`.
 fn parse_line(line: &str) -> Option<(String, String)> {
     let mut fields = line.split_whitespace().skip(1);
     let local = parse_addr(fields.next()?)?;
@@ -59,7 +59,7 @@ fn parse_line(line: &str) -> Option<(String, String)> {
     Some((inode, description))
 }
 
-/// An address in the kernel's words: each of 32 bits, in the machine's order of bytes.
+/// Parses an address of the kernel's tables: words of 32 bits in native byte order.
 fn parse_addr(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_kernels_tables_are_understood() {
+    fn it_parses_lines_of_the_kernels_tables() {
         let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 \
                     1000        0 4711 1 0000000000000000 100 0 0 10 0";
         let (inode, description) = parse_line(line).unwrap();
@@ -90,6 +90,6 @@ mod tests {
         if cfg!(target_endian = "little") {
             assert_eq!(description, "TCP, listening on 127.0.0.1:8080");
         }
-        assert_eq!(parse_line("nothing of the kind"), None);
+        assert_eq!(parse_line("not such a line"), None);
     }
 }

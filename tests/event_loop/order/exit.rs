@@ -244,7 +244,7 @@ fn case_q13_run_waits_for_a_running_job() {
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// What it says then.
-const WORD: &str = "nothing can wake this loop but another thread";
+const WORD: &str = "only another thread can wake this loop";
 
 /// Set for the process that waits.
 const WAITS: &str = "QUINTET_TEST_WAITS";
