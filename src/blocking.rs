@@ -71,7 +71,7 @@ pub(crate) enum Purpose {
 
 /// Queues a job on behalf of the task that is being polled: it keeps the loop alive if the task does.
 /// `location` is where the user asked for it.
-pub(crate) fn spawn_helper<F, T>(
+pub(crate) fn spawn_internal<F, T>(
     f: F,
     purpose: Purpose,
     location: &'static Location<'static>,
@@ -212,7 +212,6 @@ where
 }
 
 /// Drops the closure of the job `id`, which the runtime no longer takes.
-#[cold]
 fn refuse<F>(id: u64, f: F) {
     let what = "the destructor of a job that came too late";
     ready::acting_for(id, || panics::drop_contained(f, what));
@@ -264,7 +263,7 @@ where
     if context::with(|_| ()).is_none() {
         return Err(io::Error::other(context::no_loop()));
     }
-    let mut job = AbortOnDrop(spawn_helper(f, purpose, call_site(Location::caller())));
+    let mut job = AbortOnDrop(spawn_internal(f, purpose, call_site(Location::caller())));
     (&mut job.0).await?
 }
 

@@ -119,7 +119,7 @@ impl<S: Operate> InFlight<S> {
         };
         let location = blocking::call_site(self.location);
         RequestJob {
-            handle: blocking::spawn_helper(job, purpose, location),
+            handle: blocking::spawn_internal(job, purpose, location),
             loop_id,
         }
     }
