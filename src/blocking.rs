@@ -1,9 +1,10 @@
-//! `spawn_blocking`: a closure as a task whose queue is the pool.
+//! `spawn_blocking`: a closure that runs on the worker pool, with the handle of a task.
 //!
-//! On the loop's own thread a job has a slot like any task. The slot's header is the job's ticket, so
-//! the result always arrives as a wake from the worker: the poll phase stores it in the slot, and the
-//! join handle takes it from there. A job from another thread has a header too, and its ticket is what
-//! its handle holds; so the result is there whether or not the loop runs.
+//! A job that is spawned on the thread of the loop has a slot like any task. The header of the
+//! slot is the ticket of the job. So the result arrives as a wake from the worker: the poll phase
+//! stores it in the slot, and the join handle takes it from there. A job that is spawned on
+//! another thread has no slot. Its ticket is the [`Remote`] that its handle holds, so the result
+//! is available whether or not the loop runs.
 
 mod call_site;
 
@@ -23,18 +24,31 @@ use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work};
 
 pub(crate) use call_site::{call_site, called_here};
 
-/// Runs `f` on a worker thread and returns a handle that awaits its result.
+/// Runs the closure `f` on a worker thread, where it may block, and returns a handle to its result.
 ///
-/// For what blocks: file systems, databases without an async driver, long computations. There are
-/// few workers (4, unless set otherwise), so what goes on for ever belongs on a thread of its own.
+/// Use it for blocking calls, such as those of a database without an async driver, and for long
+/// computations, which would otherwise delay all tasks. Closures wait in a FIFO queue for a worker.
+/// The number of workers is small ([4 by default](crate::runtime::Builder::worker_threads)), and they
+/// also run file operations and name look-ups. A closure that runs for the whole life of the program
+/// should have its own thread.
 ///
-/// [`abort`](JoinHandle::abort) keeps a job from beginning; one that has begun runs to its end. A
-/// panic of `f` is in the handle's [`JoinError`](crate::task::JoinError), and so is the OS's error
-/// where no worker thread could be had.
+/// The closure runs even if the handle is dropped. Like a task, it keeps the loop alive until it
+/// ends.
+///
+/// # Cancellation
+///
+/// [`JoinHandle::abort`] prevents a closure from beginning. A closure that has begun runs to its
+/// end. A shutdown of the runtime drops closures that have not begun, and waits for the others
+/// for up to the [grace period](crate::runtime::Builder::shutdown_grace).
+///
+/// # Errors
+///
+/// The handle resolves to a [`JoinError`](crate::task::JoinError) if `f` panics, if it was aborted
+/// before it began, or if the OS cannot start the first worker thread.
 ///
 /// # Panics
 ///
-/// If no runtime is current on this thread.
+/// Panics if no runtime is current on this thread.
 ///
 /// # Examples
 ///
@@ -57,20 +71,20 @@ where
     boxed_if_large!(f: F, Box::new => spawn_with(f, Class::Plain, origin))
 }
 
-/// What an operation of ours wants from a worker.
+/// What a job of this crate does, which decides whether a shutdown waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// It may change something: a shutdown waits for it, up to the grace.
+    /// It may change something. A shutdown waits for it, up to the grace period.
     Change,
-    /// It only reads. At a shutdown no future is left that could have the result, so the shutdown
-    /// does not wait.
+    /// It only reads. A shutdown does not wait for it, because it drops all futures that could use
+    /// the result.
     Read,
-    /// It looks up a name: the same.
+    /// It looks up a host name. A shutdown does not wait for it.
     LookUp,
 }
 
-/// Queues a job on behalf of the task that is being polled: it keeps the loop alive if the task does.
-/// `location` is where the user asked for it.
+/// Queues a job of this crate for the task that is polled now. The job keeps the loop alive if the
+/// task does. `location` is the call in user code that it runs for.
 pub(crate) fn spawn_internal<F, T>(
     f: F,
     purpose: Purpose,
@@ -98,13 +112,13 @@ where
     job
 }
 
-/// For `spawn_blocking` jobs with a name.
+/// `spawn_blocking` with a name.
 impl Builder {
-    /// Runs `f` on a worker thread; see [`spawn_blocking`](crate::spawn_blocking).
+    /// Runs the closure `f` on a worker thread; see [`spawn_blocking`](crate::spawn_blocking).
     ///
     /// # Panics
     ///
-    /// If no runtime is current on this thread.
+    /// Panics if no runtime is current on this thread.
     #[track_caller]
     pub fn spawn_blocking<F, T>(self, f: F) -> JoinHandle<T>
     where
@@ -126,7 +140,7 @@ where
     T: Send + 'static,
 {
     let Some(event_loop) = context::current() else {
-        // A job spawns another one.
+        // The calling code is itself a job.
         return match context::current_shared() {
             Some(shared) => spawn_from_elsewhere(&shared, f, origin),
             None => panic!("{}", context::no_loop()),
@@ -158,19 +172,19 @@ where
     let ticket = Arc::clone(&spawned.header);
     match event_loop.shared.pool.push(job.with_ticket(ticket)) {
         Ok(()) => {
-            // Under a seed the loop itself does the job.
+            // Under a seed the loop itself runs the job.
             event_loop.touch();
             JoinHandle::local(spawned)
         }
         Err(error) => {
-            // The slot ends by itself: its job says cancelled, and nobody asks.
+            // The push has dropped the job, which ends the slot as cancelled.
             drop(JoinHandle::<T>::local(spawned));
             JoinHandle::no_worker(error, id)
         }
     }
 }
 
-/// Queues a job from any thread. Its handle works everywhere.
+/// Queues a job from any thread. Its handle can be awaited on any thread.
 pub(crate) fn spawn_from_elsewhere<F, T>(
     shared: &Arc<LoopShared>,
     f: F,
@@ -199,25 +213,26 @@ where
     let had_backlog = shared.pool.has_backlog();
     match shared.pool.push(job.with_ticket(remote)) {
         Ok(()) => {
-            // Under a seed the loop does the job, and where jobs wait it looks at the clock.
+            // Under a seed the loop runs the job. And once jobs wait, the loop must look at the
+            // clock from time to time to detect a starved pool.
             if shared.is_seeded || !had_backlog && shared.pool.has_backlog() {
                 shared.unpark();
             }
             handle
         }
-        // The runtime has ended just now: the job was dropped, and its handle says cancelled.
+        // The runtime was shut down meanwhile. The job was dropped, and its handle is cancelled.
         Err(_) if shared.is_closed() => handle,
         Err(error) => JoinHandle::no_worker(error, id),
     }
 }
 
-/// Drops the closure of the job `id`, which the runtime no longer takes.
+/// Drops the closure of the job `id` after the shutdown of the runtime.
 fn refuse<F>(id: u64, f: F) {
-    let what = "the destructor of a job that came too late";
+    let what = "the destructor of a job that was spawned after the shutdown";
     ready::acting_for(id, || panics::drop_contained(f, what));
 }
 
-/// The closure of a job, which is dropped on behalf of the job if it never runs.
+/// The closure of a job. If it never runs, its destructor runs with the job as the current one.
 struct JobClosure<F> {
     id: u64,
     f: Option<F>,
@@ -225,7 +240,7 @@ struct JobClosure<F> {
 
 impl<F> JobClosure<F> {
     fn into_inner(mut self) -> F {
-        self.f.take().expect("it is taken once")
+        self.f.take().expect("this consumes `self`")
     }
 }
 
@@ -245,10 +260,10 @@ fn label(class: Class, origin: &Origin) -> Label {
     }
 }
 
-/// Runs `f` on a worker and unwraps its result: what a file operation on the pool comes to. The job
-/// is named after the call of the user, see [`called_here`].
+/// Runs an I/O operation `f` on a worker and returns its result. The location of the job is the
+/// call in user code, see [`called_here`].
 ///
-/// Dropping this before the job has begun keeps it from beginning.
+/// If the future is dropped before the job has begun, the job is aborted.
 pub(crate) async fn run_io<F, T>(purpose: Purpose, f: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
@@ -267,7 +282,7 @@ where
     (&mut job.0).await?
 }
 
-/// A job as work of a slot.
+/// The work of a slot that belongs to a job.
 struct JobWork<T> {
     result: JobResult<T>,
 }
@@ -286,7 +301,7 @@ impl JobTicket for Header {
         self.start_job()
     }
 
-    /// After an abort the task is ended at home, and its closure dropped there.
+    /// After an abort the loop ends the task and drops the closure.
     fn discard(&self) -> bool {
         !self.is_aborted()
     }

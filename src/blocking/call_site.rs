@@ -1,8 +1,8 @@
-//! Where a user has called one of our functions whose jobs may be spoken of.
+//! The call in user code that a job of this crate runs for, for reports.
 //!
-//! Futures start their jobs when they are polled, and then the user's call is long over. So the
-//! functions are no `async fn`s: they note their caller, and while their future is polled that stands
-//! in a thread-local.
+//! Futures start jobs when they are polled, and the call that created the future has returned by
+//! then. So functions that start jobs are not `async fn`s: they record their caller, and a
+//! thread-local contains it while their future is polled.
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -17,13 +17,13 @@ thread_local! {
     static SITE: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
 }
 
-/// The call of the user for whom a future is being polled, or else `other`.
+/// Returns the call in user code whose future is polled now, or else `other`.
 pub(crate) fn call_site(other: &'static Location<'static>) -> &'static Location<'static> {
     SITE.get().unwrap_or(other)
 }
 
-/// Names the caller as the one who asks for the jobs of `future`, unless that is part of a future that
-/// has been given another name.
+/// Records the caller as the location of the jobs of `future`, unless `future` is part of another
+/// one that has recorded a location.
 #[track_caller]
 pub(crate) fn called_here<T, F: Future<Output = T>>(future: F) -> CalledHere<F> {
     CalledHere {
@@ -33,7 +33,7 @@ pub(crate) fn called_here<T, F: Future<Output = T>>(future: F) -> CalledHere<F> 
 }
 
 pin_project! {
-    /// See [`called_here`].
+    /// The future of [`called_here`].
     #[must_use = "futures do nothing unless they are polled"]
     pub(crate) struct CalledHere<F> {
         #[pin]
