@@ -27,10 +27,10 @@ pub(crate) use call_site::{call_site, called_here};
 /// Runs the closure `f` on a worker thread, where it may block, and returns a handle to its result.
 ///
 /// Use it for blocking calls, such as those of a database without an async driver, and for long
-/// computations, which would otherwise delay all tasks. Closures wait in a FIFO queue for a worker.
-/// The number of workers is small ([4 by default](crate::runtime::Builder::worker_threads)), and they
-/// also run file operations and name look-ups. A closure that runs for the whole life of the program
-/// should have its own thread.
+/// computations, which would otherwise delay all tasks. Closures wait in a FIFO queue for a
+/// worker. The number of workers is small ([4 by
+/// default](crate::runtime::Builder::worker_threads)), and they also run file operations and name
+/// look-ups. A closure that runs for the whole life of the program should have its own thread.
 ///
 /// The closure runs even if the handle is dropped. Like a task, it keeps the loop alive until it
 /// ends.

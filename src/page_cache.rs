@@ -1,15 +1,17 @@
-//! Files that the kernel has in memory are read on the loop.
+//! Reads files on the loop if the kernel has them in its caches.
 //!
-//! A trip to a worker takes several times as long as reading a small file that is in the page cache.
-//! So the kernel is asked first, in ways that do not wait: to open what it finds in its cache of
-//! names, and to read what it finds in its cache of pages. Where it says no, a worker goes on, with
-//! the descriptor if there is one, from where this came to.
+//! A job on a worker takes several times as long as reading a small file from the page cache. So
+//! the loop first tries system calls that do not block: to open a file if its path is in the
+//! dentry cache, and to read what is in the page cache. If such a call fails, a worker continues,
+//! with the descriptor if the file is open, and after the bytes that were read.
 //!
-//! It is bounded: [`LEN_MAX`] for one read, [`BYTES_PER_TICK`] for all of a tick. What comes of it is
-//! what a worker would come to. Of errors only "not found" is answered from here, for it is what a
-//! program may well ask for; all others are left to the worker, who finds the true one.
+//! The work on the loop is bounded by [`LEN_MAX`] for one read and by [`BYTES_PER_TICK`] for a
+//! tick. The results are those that a worker would return. Of errors only "not found" is returned
+//! from here, because programs often expect it. After any other error the worker repeats the
+//! operation and returns its own error.
 //!
-//! This is the part that decides. What it asks is [`Kernel`]; what it is for is in `fs`.
+//! This module decides what to try. The trait [`Kernel`] makes the system calls, and `fs` uses the
+//! results.
 
 mod directories;
 mod kernel;
@@ -28,69 +30,68 @@ use directories::Directories;
 use kernel::Stat;
 pub(crate) use kernel::{Kernel, Linux};
 
-/// The most that is read at once. It takes some 15 µs, and a worker's wake-up no longer shows in the
-/// time of more than this.
+/// The maximum number of bytes of one read. Reading them takes about 15 µs; for larger reads the
+/// cost of waking a worker no longer shows.
 const LEN_MAX: usize = 256 << 10;
 
-/// What all tasks together may read in one tick: copying it takes a fraction of a millisecond. What is
-/// more is for the workers, who copy it beside the loop. Only bytes count, for what an attempt costs
-/// apart from them is no more than to hand it to a worker.
+/// The maximum number of bytes that all tasks together read in one tick. Copying them takes a
+/// fraction of a millisecond. Workers read the rest, concurrently with the loop. Only bytes are
+/// limited, because an attempt without them costs no more than a job for a worker.
 const BYTES_PER_TICK: usize = 4 << 20;
 
-/// The devices are here. To open one may do anything, even wait.
+/// The directory of devices. Opening a device can have any effect, and can block.
 const DEVICES: &[u8] = b"/dev/";
 
-/// The cached files of a loop.
+/// Decides which files a loop reads itself.
 #[derive(Debug)]
 pub(crate) struct PageCache {
     is_on: bool,
-    /// The tick that is meant by `left`.
+    /// The tick that `bytes_left` belongs to.
     tick: u64,
-    /// How many bytes are left to this tick.
-    left: usize,
+    /// The number of bytes that can still be read in this tick.
+    bytes_left: usize,
     directories: Directories,
 }
 
-/// What came of an attempt to read a whole file.
+/// The result of an attempt to read a whole file.
 #[derive(Debug)]
 pub(crate) enum Probe<F> {
     Read(Vec<u8>),
     NotFound,
-    /// It is open, and the rest may wait.
+    /// The file is open, and reading the rest may block.
     Partial(PartialRead<F>),
-    /// Nothing was done.
+    /// No file was opened.
     NotTried,
 }
 
-/// There is nothing of this name.
+/// The path does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotFound;
 
 impl From<NotFound> for io::Error {
-    /// The OS's error.
+    /// Returns the error that the OS reports.
     fn from(_: NotFound) -> Self {
         Errno::NOENT.into()
     }
 }
 
-/// A file that is to be read on.
+/// An open file that has been read in part.
 #[derive(Debug)]
 pub(crate) struct PartialRead<F> {
     pub(crate) file: F,
-    /// Up to where the file's cursor is.
+    /// The bytes before the cursor of the file.
     pub(crate) contents: Vec<u8>,
-    /// How long it says it is.
+    /// The length in the metadata of the file.
     pub(crate) stated_len: u64,
-    /// Whether its other end must be opened first, if that is known.
+    /// Whether it is a FIFO, which must wait for a writer; `None` if unknown.
     pub(crate) is_fifo: Option<bool>,
 }
 
-/// How much of a read was there.
+/// The result of a read from the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) len: usize,
-    /// Why it is not more. Without an error it is as much as there was room for, or all up to the end
-    /// of the file.
+    /// Why the read ended early. `None` if it has filled the buffer or reached the end of the file.
     error: Option<Errno>,
 }
 
@@ -100,7 +101,7 @@ impl Part {
     }
 }
 
-/// Whether an open file can be read from the cache. It is found out by trying.
+/// Whether an open file can be read from the page cache. The first attempt finds out.
 #[derive(Debug, Default)]
 pub(crate) struct Suitability(AtomicU8);
 
@@ -110,7 +111,7 @@ impl Suitability {
     const UNSUITABLE: u8 = 2;
 
     fn get_or_probe<K: Kernel>(&self, kernel: &K, file: &K::File) -> bool {
-        // Relaxed: nothing else depends on it, and whoever asks twice gets the same answer.
+        // Relaxed: no other data depends on it, and a second probe has the same result.
         match self.0.load(Ordering::Relaxed) {
             Self::UNKNOWN => {
                 let stat = kernel.stat(file);
@@ -138,7 +139,7 @@ impl PageCache {
         PageCache {
             is_on,
             tick: 0,
-            left: BYTES_PER_TICK,
+            bytes_left: BYTES_PER_TICK,
             directories: Directories::new(),
         }
     }
@@ -147,19 +148,19 @@ impl PageCache {
         self.is_on
     }
 
-    /// Says which tick it is.
+    /// Resets the limit if `tick` is a new one.
     pub(crate) fn at_tick(&mut self, tick: u64) -> &mut Self {
         if tick != self.tick {
             self.tick = tick;
-            self.left = BYTES_PER_TICK;
+            self.bytes_left = BYTES_PER_TICK;
         }
         self
     }
 
-    /// Whether to try at all.
+    /// Returns whether reading on the loop is on, and bytes are left in this tick.
     fn should_try<K: Kernel>(&mut self, kernel: &K) -> bool {
         self.is_on = self.is_on && kernel.is_supported();
-        self.is_on && self.left > 0
+        self.is_on && self.bytes_left > 0
     }
 
     fn may_open<K: Kernel>(&mut self, kernel: &K, path: &Path) -> bool {
@@ -168,10 +169,10 @@ impl PageCache {
     }
 
     fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes);
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
     }
 
-    /// Reads a whole file.
+    /// Reads a whole file, as far as it is cached.
     pub(crate) fn read<K: Kernel>(&mut self, kernel: &K, path: &Path) -> Probe<K::File> {
         if !self.may_open(kernel, path) {
             return Probe::NotTried;
@@ -199,8 +200,9 @@ impl PageCache {
         };
         partial.stated_len = stat.len;
         partial.is_fifo = Some(stat.kind == FileType::Fifo);
-        // Whoever waits at the other end of a FIFO has seen that it was opened. So it is not closed, to
-        // be opened again by the worker: the one at the other end would take that for the end.
+        // A writer that waits for the other end of a FIFO has been woken by the open. So the
+        // worker continues with this descriptor: if it were closed and opened again, the writer
+        // would see a reader come and go.
         if stat.kind != FileType::RegularFile {
             return Probe::Partial(partial);
         }
@@ -209,7 +211,7 @@ impl PageCache {
             self.probe_file_system(kernel, path, &partial.file);
             return Probe::Partial(partial);
         }
-        // With one byte more a file that has grown shows.
+        // One byte more, so that a file that has grown is noticed.
         if partial.contents.try_reserve_exact(len + 1).is_err() {
             return Probe::Partial(partial);
         }
@@ -222,14 +224,14 @@ impl PageCache {
         );
         self.note_read(path, part.error);
         partial.contents.truncate(part.len);
-        // It has become shorter or longer, or the rest is not there.
+        // The file has become shorter or longer, or the rest is not cached.
         if part.len != len || part.error.is_some() {
             return Probe::Partial(partial);
         }
         Probe::Read(partial.contents)
     }
 
-    /// Whether an attempt to read from an open file would be made.
+    /// Returns whether a read of `len` bytes from an open file would be tried.
     pub(crate) fn may_read<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -240,7 +242,7 @@ impl PageCache {
         is_sensible && self.should_try(kernel) && suitability.get_or_probe(kernel, file)
     }
 
-    /// Fills `buf` with what an open file has at `offset`.
+    /// Fills `buf` from an open file at `offset`, as far as it is cached.
     pub(crate) fn read_at<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -253,8 +255,8 @@ impl PageCache {
         may_read.then(|| self.fill(kernel, file, (buf, enough), Some(offset)))
     }
 
-    /// The same for up to `len` bytes, of which there is nothing else in `buf` then. Whatever was in it
-    /// need not be initialised again.
+    /// As [`read_at`](PageCache::read_at) for up to `len` bytes, which replace the contents of
+    /// `buf`. The length that `buf` has need not be initialized again.
     pub(crate) fn read_chunk<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -272,7 +274,7 @@ impl PageCache {
         Some(part)
     }
 
-    /// Reads at the cursor: at least a byte, or that the file ends there.
+    /// Reads at the cursor. Returns 0 at the end of the file, and `None` if no byte is cached.
     pub(crate) fn read_at_cursor<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -302,7 +304,7 @@ impl PageCache {
         part
     }
 
-    /// Opens a regular file for reading. It is as if it had been opened in the usual way.
+    /// Opens a regular file for reading. The descriptor has the flags of an ordinary open.
     pub(crate) fn open<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -311,15 +313,15 @@ impl PageCache {
         if !self.may_open(kernel, path) {
             return None;
         }
-        // Whoever opens a FIFO waits for its other end, which a worker must do; and to have opened it
-        // before would look to the other end as if somebody had come and gone.
+        // Opening a FIFO must wait for its other end, which a worker does. So it must not be opened
+        // here: the other end would see a reader come and go.
         match self.classify(kernel, path, kernel.look_up(path))? {
             Ok(found) if self.is_regular(kernel, &found) => {}
             Ok(_) => return None,
             Err(NotFound) => return Some(Err(NotFound)),
         }
         match self.classify(kernel, path, kernel.open(path))? {
-            // The name may have come to mean something else.
+            // The path may refer to another file by now.
             Ok(file) if self.is_regular(kernel, &file) => {
                 kernel.set_blocking(&file).ok()?;
                 let suitability = Suitability::default();
@@ -331,7 +333,7 @@ impl PageCache {
         }
     }
 
-    /// Whether there is something of this name, if the kernel knows.
+    /// Returns whether the path exists, or `None` if that is not cached.
     pub(crate) fn exists<K: Kernel>(&mut self, kernel: &K, path: &Path) -> Option<bool> {
         if !self.may_open(kernel, path) {
             return None;
@@ -340,7 +342,7 @@ impl PageCache {
         Some(found.is_ok())
     }
 
-    /// What is known of an open file.
+    /// Returns the cached metadata of an open file.
     fn stat<K: Kernel>(&mut self, kernel: &K, file: &K::File) -> Option<Stat> {
         let stat = kernel.stat(file);
         self.is_on &= !stat.is_err_and(may_be_seccomp);
@@ -352,39 +354,41 @@ impl PageCache {
         stat.is_some_and(|stat| stat.kind == FileType::RegularFile)
     }
 
-    /// What the search for a name came to, if that is the answer. Learns from it.
+    /// Returns the result of an open or a look-up if it is final, or `None` if a worker must repeat
+    /// it. Remembers what it shows about the directory.
     fn classify<K: Kernel>(
         &mut self,
         kernel: &K,
         path: &Path,
         found: Result<K::File, Errno>,
     ) -> Option<Result<K::File, NotFound>> {
-        let answer = match found {
+        let result = match found {
             Ok(file) => Ok(file),
             Err(Errno::NOENT) => Err(NotFound),
             Err(error) => {
                 if error == Errno::AGAIN {
                     self.directories.note_uncached(path);
                 } else if may_be_seccomp(error) {
-                    // It may be the file system's, too.
+                    // The error may also come from the file system. Then the calls are still
+                    // permitted.
                     self.is_on = kernel.is_permitted();
                 }
                 return None;
             }
         };
         self.directories.remove(path);
-        Some(answer)
+        Some(result)
     }
 
-    /// Learns from a file that is not to be read here whether its file system can do that. If it
-    /// cannot, opening may have asked a server; the next time a worker does.
+    /// Finds out whether the file system supports reads from the page cache, with a file that is
+    /// not read here. If it does not, opening may do I/O, and workers will open the next files.
     fn probe_file_system<K: Kernel>(&mut self, kernel: &K, path: &Path, file: &K::File) -> bool {
         let error = kernel.try_read(file).err();
         self.note_read(path, error);
         error != Some(Errno::OPNOTSUPP)
     }
 
-    /// Learns from what reading came to.
+    /// Remembers what the error of a read shows about the file system and the process.
     fn note_read(&mut self, path: &Path, error: Option<Errno>) {
         if error == Some(Errno::OPNOTSUPP) {
             self.directories.note_unsupported(path);
@@ -393,12 +397,12 @@ impl PageCache {
     }
 }
 
-/// Whether this may mean that the process must not make this call: then it is the filter's answer.
+/// Returns whether a seccomp filter may have returned the error instead of the system call.
 fn may_be_seccomp(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
 }
 
-/// Reads `enough` into `buf`, or more, or up to the end of the file, as far as that is in the cache.
+/// Reads at least `enough` bytes into `buf`, or up to the end of the file, as far as it is cached.
 fn fill<K: Kernel>(
     kernel: &K,
     file: &K::File,

@@ -1,26 +1,27 @@
-//! Where trying is in vain.
+//! The directories whose files are not worth an attempt.
 //!
-//! What can read from the cache is the file system, but a file's is known only when it has been
-//! opened, which is most of the cost; and a file system that asks somebody else waits there. So it is
-//! the directory, as it is written in the path, that is remembered. If the same name comes to mean
-//! another directory, nothing is wrong: its files are read by the other way.
+//! Whether a file can be read from the cache depends on its file system. But the file system is
+//! known only after the file was opened, which is most of the cost, and which blocks on a network
+//! file system. So this remembers the directory, as it is written in the path. If the path later
+//! refers to another directory, the results are still correct: workers read its files.
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Directories remembered. Each has one place where it can be, and the later one takes it. The number
-/// is arbitrary: more than a program uses at a time, and small enough to be in every loop.
+/// The number of directories that are remembered. Each directory has one slot, and replaces another
+/// one there. The number is arbitrary: more than most programs use at a time, and small enough for
+/// each loop to have it.
 const SLOTS: usize = 32;
 
-/// Where names are not in the cache, at least every 64th attempt is made.
+/// In a directory whose names are not cached, at least every 64th attempt is made.
 const SKIPS_LOG_MAX: u32 = 6;
 
 #[derive(Debug)]
 pub(super) struct Directories {
     slots: [Option<DirectoryRecord>; SLOTS],
-    /// How many are in use: mostly none.
+    /// The number of slots in use, mostly 0.
     len: usize,
 }
 
@@ -32,9 +33,9 @@ struct DirectoryRecord {
 
 #[derive(Clone, Copy, Debug)]
 enum SkipReason {
-    /// The file system cannot do it.
+    /// The file system cannot read from the cache.
     Unsupported,
-    /// The name was not in the cache, so many times in a row, and so many attempts are to be skipped.
+    /// A name was not cached, `times` times in a row. The next `skips` attempts are skipped.
     Uncached { times: u32, skips: u32 },
 }
 
@@ -46,7 +47,7 @@ impl Directories {
         }
     }
 
-    /// Whether a file is worth an attempt. Each call counts as one.
+    /// Returns whether a file is worth an attempt. Each call counts as an attempt.
     pub(super) fn should_try(&mut self, path: &Path) -> bool {
         match self.find(path) {
             None => true,
@@ -59,13 +60,13 @@ impl Directories {
         }
     }
 
-    /// The file system of this file cannot read from the cache.
+    /// Remembers that the file system of this file cannot read from the cache.
     pub(super) fn note_unsupported(&mut self, path: &Path) {
         self.put(path, SkipReason::Unsupported);
     }
 
-    /// This name was not in the cache. A worker will have put it there, so the first time does not
-    /// count; but on some file systems it is there never.
+    /// Remembers that this path was not cached. The worker that opens it puts it in the cache, so
+    /// the first time does not count. But some file systems never cache it.
     pub(super) fn note_uncached(&mut self, path: &Path) {
         let times = match self.find(path) {
             Some(SkipReason::Uncached { times, .. }) => *times + 1,
@@ -75,7 +76,7 @@ impl Directories {
         self.put(path, SkipReason::Uncached { times, skips });
     }
 
-    /// It went well.
+    /// Removes the directory of a path that was cached.
     pub(super) fn remove(&mut self, path: &Path) {
         if self.find(path).is_some() {
             self.slots[slot_of(directory(path))] = None;
@@ -101,8 +102,8 @@ impl Directories {
     }
 }
 
-/// A number for what stands before the last slash. Two directories with the same one share their
-/// fate, which is rare and does no harm.
+/// Returns a hash of the part of the path before the last slash. Two directories with the same hash
+/// are taken for one, which is rare and harmless.
 fn directory(path: &Path) -> u64 {
     let path = path.as_os_str().as_bytes();
     let end = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
@@ -110,7 +111,7 @@ fn directory(path: &Path) -> u64 {
 }
 
 fn slot_of(directory: u64) -> usize {
-    usize::try_from(directory % SLOTS as u64).expect("it is less than a usize")
+    usize::try_from(directory % SLOTS as u64).expect("it is less than `SLOTS`")
 }
 
 #[cfg(test)]
@@ -119,7 +120,7 @@ mod tests {
 
     use super::{Directories, SLOTS};
 
-    /// How many of the next attempts are not made.
+    /// Returns how many of the next attempts are skipped.
     fn skips(directories: &mut Directories, path: &Path) -> usize {
         (0..1000)
             .take_while(|_| !directories.should_try(path))
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_is_not_tried_again_and_others_are() {
+    fn only_an_unsupported_directory_is_not_tried_again() {
         let mut directories = Directories::new();
         directories.note_unsupported(Path::new("/a/b/c"));
 
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_never_cached_are_tried_ever_less_often() {
+    fn a_directory_that_is_never_cached_is_tried_less_and_less_often() {
         let mut directories = Directories::new();
         let path = Path::new("a/b");
         let skips: Vec<usize> = (0..9)
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_well_begins_anew() {
+    fn a_cached_path_resets_its_directory() {
         let mut directories = Directories::new();
         let path = Path::new("a/b");
         for _ in 0..5 {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_stays_so_in_spite_of_what_it_was_before() {
+    fn an_uncached_directory_can_become_unsupported() {
         let mut directories = Directories::new();
         let path = Path::new("a/b");
         directories.note_uncached(path);
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_bound_and_the_latest_are_kept() {
+    fn the_number_of_directories_is_bounded_and_the_latest_are_kept() {
         let mut directories = Directories::new();
         let path = |n: usize| PathBuf::from(format!("/{n}/file"));
         for n in 0..1000 {

@@ -1,4 +1,4 @@
-//! What is asked of the kernel: never to wait.
+//! The system calls of the page cache. None of them blocks.
 
 use std::fs::File;
 use std::io::IoSliceMut;
@@ -8,56 +8,56 @@ use std::sync::OnceLock;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::{self, Errno, ReadWriteFlags};
 
-/// Where the kernel says which version it is.
+/// The file that contains the version of the kernel.
 const RELEASE_FILE: &str = "/proc/sys/kernel/osrelease";
 
-/// Stands for the cursor, where an offset is asked for.
+/// The offset that means "at the cursor".
 const AT_CURSOR: u64 = u64::MAX;
 
-/// There may be a byte at this offset, by the OS's rules; but no file is so long.
+/// The largest offset at which a file can have a byte. No file is that long.
 const OFFSET_MAX: u64 = i64::MAX as u64 - 1;
 
-/// What decides between the loop and a worker goes by this; its tests put another one in its place.
+/// The system calls, as a trait, so that tests can replace the kernel.
 pub(crate) trait Kernel {
     type File;
 
-    /// Whether the calls below are there, and say the truth. Asked once for each process.
+    /// Returns whether this kernel has the system calls below, and they work correctly. Found out
+    /// once for each process.
     fn is_supported(&self) -> bool;
 
-    /// Whether opening from the cache, and asking what was opened, is still allowed.
+    /// Returns whether `openat2` and `statx` are permitted, which a seccomp filter can change.
     fn is_permitted(&self) -> bool;
 
-    /// Opens a file for reading if its name is in the cache. What is not a regular file does not
-    /// wait either.
+    /// Opens a file for reading if its path is cached. Does not block on a FIFO or a device either.
     fn open(&self, path: &Path) -> Result<Self::File, Errno>;
 
-    /// Finds a name in the cache, and asks no file system to open it.
+    /// Looks the path up in the cache, without opening the file (`O_PATH`).
     fn look_up(&self, path: &Path) -> Result<Self::File, Errno>;
 
-    /// What is known of an open file without asking a server.
+    /// Returns the metadata of an open file that is known without a request to a server.
     fn stat(&self, file: &Self::File) -> Result<Stat, Errno>;
 
-    /// Reads what is in the cache at `offset`, or at the file's cursor, which moves on then.
+    /// Reads what is cached at `offset`, or at the cursor of the file, which moves then.
     fn read(&self, file: &Self::File, buf: &mut [u8], offset: Option<u64>) -> Result<usize, Errno>;
 
-    /// Tries whether the file system can read from the cache, and reads nothing.
+    /// Tests whether the file system supports reads from the cache. Reads no data.
     fn try_read(&self, file: &Self::File) -> Result<(), Errno>;
 
-    /// Whether reads of the file go by the cache.
+    /// Returns whether reads of the file use the page cache (no `O_DIRECT`).
     fn is_buffered(&self, file: &Self::File) -> bool;
 
-    /// Makes a file as if it had been opened in the usual way.
+    /// Removes `O_NONBLOCK`, which [`open`](Kernel::open) sets.
     fn set_blocking(&self, file: &Self::File) -> Result<(), Errno>;
 }
 
-/// What is known of a file.
+/// The metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) kind: FileType,
     pub(crate) len: u64,
 }
 
-/// The kernel that this runs on.
+/// The kernel of this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linux;
 
@@ -65,7 +65,7 @@ impl Kernel for Linux {
     type File = File;
 
     fn is_supported(&self) -> bool {
-        // The kernel is the same for all loops of the process.
+        // All loops of a process have the same kernel.
         static IS_SUPPORTED: OnceLock<bool> = OnceLock::new();
         *IS_SUPPORTED.get_or_init(|| {
             let release = std::fs::read_to_string(RELEASE_FILE);
@@ -74,17 +74,16 @@ impl Kernel for Linux {
     }
 
     fn is_permitted(&self) -> bool {
-        // The root has no name that could be missing. `EINVAL` is of a kernel that knows no
-        // `RESOLVE_CACHED`.
+        // The root directory is always cached. A kernel without `RESOLVE_CACHED` returns `EINVAL`.
         let refused = [Errno::NOSYS, Errno::PERM, Errno::INVAL];
         let root = self.look_up(Path::new("/"));
-        let asked = root.and_then(|root| self.stat(&root));
-        !asked.is_err_and(|error| refused.contains(&error))
+        let stat = root.and_then(|root| self.stat(&root));
+        !stat.is_err_and(|error| refused.contains(&error))
     }
 
     fn open(&self, path: &Path) -> Result<File, Errno> {
-        // `O_NONBLOCK` is for FIFOs, which would wait for a writer, and for files with a lease, whose
-        // holder would be waited for.
+        // Without `O_NONBLOCK` opening a FIFO would wait for a writer, and opening a file with a
+        // lease for the process that holds the lease.
         openat2(path, OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
@@ -104,7 +103,7 @@ impl Kernel for Linux {
     fn read(&self, file: &File, buf: &mut [u8], offset: Option<u64>) -> Result<usize, Errno> {
         let offset = match offset {
             None => AT_CURSOR,
-            // No file is as long as that. A worker hears from the OS what is wrong with it.
+            // This offset has another meaning in `preadv2`. The worker gets the error from the OS.
             Some(AT_CURSOR) => return Err(Errno::INVAL),
             Some(offset) => offset,
         };
@@ -120,7 +119,7 @@ impl Kernel for Linux {
     }
 
     fn set_blocking(&self, file: &File) -> Result<(), Errno> {
-        // Of what can be set here `O_NONBLOCK` is the only one that it was opened with.
+        // Of the flags that this call can change, the file has only `O_NONBLOCK`.
         fs::fcntl_setfl(file, OFlags::empty())
     }
 }
@@ -136,11 +135,11 @@ fn openat2(path: &Path, flags: OFlags) -> Result<File, Errno> {
     Ok(File::from(file))
 }
 
-/// Whether reading from the cache says the truth in this version of the kernel.
+/// Returns whether reads from the cache work correctly in this version of the kernel.
 ///
-/// In 5.9 and 5.10 a read that comes to a page which is not in the cache may answer 0, which is to
-/// say that the file ends there (preadv2(2), "BUGS"). Later patches of 5.10 still do, and have
-/// opening from the cache, which is of 5.12.
+/// In Linux 5.9 and 5.10 a read at a page that is not cached may return 0, as at the end of the
+/// file (see "BUGS" in preadv2(2)). Later patches of 5.10 still have this bug, and some also have
+/// `RESOLVE_CACHED`, which is from 5.12.
 fn is_correct(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next()?.parse::<u32>().ok();
@@ -155,7 +154,7 @@ mod tests {
     use super::is_correct;
 
     #[test]
-    fn the_versions_that_take_a_gap_for_the_end_are_known() {
+    fn versions_that_report_a_gap_as_the_end_are_excluded() {
         for wrong in [
             "5.9.0",
             "5.9.16-arch1",

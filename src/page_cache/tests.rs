@@ -1,4 +1,4 @@
-//! The decisions, against a kernel that answers what it is told to.
+//! Tests of the decisions, with a fake kernel that returns given results.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,8 +12,8 @@ use super::{BYTES_PER_TICK, Kernel, LEN_MAX, NotFound, PageCache, Probe, Suitabi
 
 const PATH: &str = "some/file";
 
-/// Answers each kind of call in the order of a list. A call that is not on it fails the test, and so
-/// does an answer that nobody asked for.
+/// Returns the results of a list for each kind of call, in order. A call without a result fails the
+/// test, and so does a result without a call.
 #[derive(Default)]
 struct Fake {
     opens: RefCell<VecDeque<Result<(), Errno>>>,
@@ -21,7 +21,7 @@ struct Fake {
     stats: RefCell<VecDeque<Result<Stat, Errno>>>,
     reads: RefCell<VecDeque<Result<usize, Errno>>>,
     tries: RefCell<VecDeque<Result<(), Errno>>>,
-    /// Where reads began.
+    /// The offsets of all reads.
     offsets: RefCell<Vec<Option<u64>>>,
     is_unsupported: bool,
     is_forbidden: bool,
@@ -69,13 +69,16 @@ impl Fake {
             + self.stats.borrow().len()
             + self.reads.borrow().len()
             + self.tries.borrow().len();
-        assert_eq!(left, 0, "so many answers were not asked for");
+        assert_eq!(left, 0, "results are left over");
     }
 }
 
 #[track_caller]
-fn next<T>(answers: &RefCell<VecDeque<Result<T, Errno>>>) -> Result<T, Errno> {
-    answers.borrow_mut().pop_front().expect("one call too many")
+fn next<T>(results: &RefCell<VecDeque<Result<T, Errno>>>) -> Result<T, Errno> {
+    results
+        .borrow_mut()
+        .pop_front()
+        .expect("a call has no result")
 }
 
 impl Kernel for Fake {
@@ -105,7 +108,7 @@ impl Kernel for Fake {
     fn read(&self, _file: &(), buf: &mut [u8], offset: Option<u64>) -> Result<usize, Errno> {
         self.offsets.borrow_mut().push(offset);
         let n = next(&self.reads)?;
-        assert!(n <= buf.len(), "there is room for {} bytes", buf.len());
+        assert!(n <= buf.len(), "the buffer has {} bytes", buf.len());
         buf[..n].fill(b'x');
         Ok(n)
     }
@@ -146,7 +149,7 @@ fn on() -> PageCache {
     PageCache::new(true)
 }
 
-/// Reads a whole file from a kernel that gives all its answers.
+/// Reads a whole file, and checks that all results of the kernel were used.
 #[track_caller]
 fn read(cache: &mut PageCache, kernel: &Fake) -> Probe<()> {
     let probe = cache.read(kernel, Path::new(PATH));
@@ -191,9 +194,9 @@ fn a_cached_file_is_read_by_one_call_for_each_step() {
 }
 
 #[test]
-fn an_empty_file_is_found_to_be_empty() {
+fn an_empty_file_is_read() {
     assert_read(&read(&mut on(), &Fake::file(0).reading([Ok(0)])), 0);
-    // It states no length, and has contents.
+    // The metadata states the length 0, but there are contents.
     assert_partial(&read(&mut on(), &Fake::file(0).reading([Ok(1)])), 1);
 }
 
@@ -204,20 +207,20 @@ fn a_short_read_is_followed_by_another_one() {
 }
 
 #[test]
-fn what_is_not_in_the_cache_is_left_to_a_worker_with_what_there_is() {
+fn a_worker_continues_after_the_cached_bytes() {
     for error in [Errno::AGAIN, Errno::INTR, Errno::IO] {
         let kernel = Fake::file(10).reading([Ok(4), Err(error)]);
         assert_partial(&read(&mut on(), &kernel), 4);
         let mut cache = on();
         assert_partial(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
-        // That says nothing of the next file.
+        // The next file is tried.
         assert_read(&read(&mut cache, &Fake::file(1).reading([Ok(1)])), 1);
     }
 }
 
 #[test]
-fn a_file_that_has_changed_its_length_is_left_to_a_worker() {
-    // Longer, shorter, and gone.
+fn a_worker_continues_a_file_that_has_changed_its_length() {
+    // Longer, shorter, and empty.
     assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(11)])), 11);
     assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(9), Ok(0)])), 9);
     assert_partial(&read(&mut on(), &Fake::file(10).reading([Ok(0)])), 0);
@@ -229,11 +232,11 @@ fn a_file_that_has_changed_its_length_is_left_to_a_worker() {
 }
 
 #[test]
-fn a_large_file_is_left_to_a_worker_as_a_whole() {
+fn a_worker_reads_all_of_a_large_file() {
     for len in [LEN_MAX as u64 + 1, u64::MAX] {
         let kernel = Fake::file(len).trying([Ok(())]);
         let Probe::Partial(partial) = read(&mut on(), &kernel) else {
-            panic!("it is open");
+            panic!("the file is open");
         };
         assert_eq!(partial.stated_len, len);
         assert_eq!(partial.contents.capacity(), 0);
@@ -241,7 +244,7 @@ fn a_large_file_is_left_to_a_worker_as_a_whole() {
 }
 
 #[test]
-fn what_is_no_file_is_not_read_but_not_opened_twice_either() {
+fn what_is_not_a_regular_file_is_opened_once_and_not_read() {
     for kind in [
         FileType::Fifo,
         FileType::CharacterDevice,
@@ -251,20 +254,20 @@ fn what_is_no_file_is_not_read_but_not_opened_twice_either() {
     ] {
         let kernel = Fake::default().opening([Ok(())]).stating([stat(kind, 1)]);
         let Probe::Partial(partial) = read(&mut on(), &kernel) else {
-            panic!("it is open");
+            panic!("the file is open");
         };
         assert_eq!(partial.is_fifo, Some(kind == FileType::Fifo));
         assert!(partial.contents.is_empty());
     }
     let kernel = Fake::default().opening([Ok(())]).stating([Err(Errno::IO)]);
     let Probe::Partial(partial) = read(&mut on(), &kernel) else {
-        panic!("it is open");
+        panic!("the file is open");
     };
     assert_eq!(partial.is_fifo, None, "the worker finds out");
 }
 
 #[test]
-fn where_nothing_is_said_of_an_open_file_nothing_more_is_tried() {
+fn a_forbidden_stat_turns_the_cache_off() {
     for error in [Errno::NOSYS, Errno::PERM] {
         let mut cache = on();
         let kernel = Fake::default().opening([Ok(())]).stating([Err(error)]);
@@ -280,7 +283,7 @@ fn where_nothing_is_said_of_an_open_file_nothing_more_is_tried() {
 }
 
 #[test]
-fn only_not_found_is_answered_at_once() {
+fn not_found_is_the_only_error_returned_by_a_read() {
     let kernel = Fake::default().opening([Err(Errno::NOENT)]);
     assert!(matches!(read(&mut on(), &kernel), Probe::NotFound));
     for error in [
@@ -299,7 +302,7 @@ fn only_not_found_is_answered_at_once() {
 }
 
 #[test]
-fn devices_are_not_even_opened() {
+fn devices_are_not_opened() {
     let mut cache = on();
     let kernel = Fake::default();
     for path in ["/dev/null", "/dev/shm/x", "/dev/a/b"] {
@@ -311,10 +314,10 @@ fn devices_are_not_even_opened() {
     assert_read(&cache.read(&kernel, Path::new("/device")), 1);
 }
 
-// ---- What is learned ---------------------------------------------------------------------------
+// ---- What is remembered ------------------------------------------------------------------------
 
 #[test]
-fn a_file_system_that_cannot_is_remembered_by_its_directory() {
+fn an_unsupported_file_system_is_remembered_by_directory() {
     let mut cache = on();
     let kernel = Fake::file(10).reading([Err(Errno::OPNOTSUPP)]);
     assert_partial(&read(&mut cache, &kernel), 0);
@@ -326,7 +329,7 @@ fn a_file_system_that_cannot_is_remembered_by_its_directory() {
 }
 
 #[test]
-fn it_is_remembered_of_files_that_are_not_read_too() {
+fn it_is_remembered_even_if_the_file_is_not_read() {
     let unable = [Err(Errno::OPNOTSUPP)];
     let mut cache = on();
     let kernel = Fake::file(LEN_MAX as u64 + 1).trying(unable);
@@ -341,7 +344,7 @@ fn it_is_remembered_of_files_that_are_not_read_too() {
 }
 
 #[test]
-fn names_that_are_not_cached_are_tried_less_often_until_one_is() {
+fn uncached_names_are_tried_less_often_until_one_is_cached() {
     let mut cache = on();
     let uncached = || Fake::default().opening([Err(Errno::AGAIN)]);
     assert_not_tried(&read(&mut cache, &uncached()));
@@ -354,7 +357,7 @@ fn names_that_are_not_cached_are_tried_less_often_until_one_is() {
 }
 
 #[test]
-fn any_name_that_is_cached_ends_it() {
+fn any_cached_name_resets_its_directory() {
     let ends: [&dyn Fn(&mut PageCache); 5] = [
         &|cache| assert_partial(&read(cache, &Fake::file(1).reading([Err(Errno::AGAIN)])), 0),
         &|cache| {
@@ -390,7 +393,7 @@ fn any_name_that_is_cached_ends_it() {
 }
 
 #[test]
-fn what_the_kernel_cannot_is_never_tried() {
+fn an_unsupported_kernel_turns_the_cache_off() {
     let mut cache = on();
     let kernel = Fake {
         is_unsupported: true,
@@ -402,7 +405,7 @@ fn what_the_kernel_cannot_is_never_tried() {
 }
 
 #[test]
-fn a_filter_of_system_calls_switches_it_off_and_a_file_system_does_not() {
+fn a_seccomp_filter_turns_the_cache_off_and_a_file_system_does_not() {
     for error in [Errno::NOSYS, Errno::PERM] {
         for is_forbidden in [false, true] {
             let mut cache = on();
@@ -414,7 +417,7 @@ fn a_filter_of_system_calls_switches_it_off_and_a_file_system_does_not() {
             assert_eq!(kernel.permissions_asked.get(), 1);
             assert_eq!(cache.is_on(), !is_forbidden);
         }
-        // Reading asks no file system for leave.
+        // For a read no permission is tested, because a file system does not return these errors.
         let mut cache = on();
         assert_partial(&read(&mut cache, &Fake::file(10).reading([Err(error)])), 0);
         assert!(!cache.is_on());
@@ -427,10 +430,10 @@ fn a_filter_of_system_calls_switches_it_off_and_a_file_system_does_not() {
     }
 }
 
-// ---- The budget --------------------------------------------------------------------------------
+// ---- The limit of bytes ------------------------------------------------------------------------
 
 #[test]
-fn a_tick_has_so_many_bytes_and_the_next_one_has_as_many() {
+fn the_limit_of_bytes_is_reset_in_each_tick() {
     let reads_per_tick = BYTES_PER_TICK.div_ceil(5000);
     let mut cache = on();
     for tick in [0, 1, 2, 7] {
@@ -450,14 +453,14 @@ fn a_tick_has_so_many_bytes_and_the_next_one_has_as_many() {
 }
 
 #[test]
-fn all_that_is_read_counts() {
+fn all_reads_count_toward_the_limit() {
     let file = suitable();
     let ways: [&dyn Fn(&mut PageCache); 5] = [
         &|cache| {
             let kernel = Fake::file(LEN_MAX as u64).reading([Ok(LEN_MAX)]);
             assert_read(&read(cache, &kernel), LEN_MAX);
         },
-        // What a worker goes on with.
+        // Bytes after which a worker continues.
         &|cache| {
             let kernel = Fake::file(LEN_MAX as u64).reading([Ok(LEN_MAX + 1)]);
             assert_partial(&read(cache, &kernel), LEN_MAX + 1);
@@ -499,7 +502,7 @@ fn read_at(cache: &mut PageCache, kernel: &Fake, file: &Suitability) -> Option<(
 }
 
 #[test]
-fn an_open_file_is_looked_at_once() {
+fn the_suitability_of_an_open_file_is_probed_once() {
     let file = Suitability::default();
     let mut cache = on();
     let kernel = Fake::default().stating([regular(1)]).reading([Ok(10)]);
@@ -509,7 +512,7 @@ fn an_open_file_is_looked_at_once() {
 }
 
 #[test]
-fn only_regular_files_that_are_not_read_past_the_cache_are_suitable() {
+fn only_regular_files_without_o_direct_are_suitable() {
     let is_direct = |is_direct| Fake {
         is_direct,
         ..Fake::default()
@@ -527,9 +530,9 @@ fn only_regular_files_that_are_not_read_past_the_cache_are_suitable() {
 }
 
 #[test]
-fn a_read_is_filled_up_unless_the_file_ends_or_the_cache_does() {
+fn a_read_fills_the_buffer_up_to_the_end_of_the_file_or_the_cache() {
     let file = suitable();
-    for (answers, expected) in [
+    for (results, expected) in [
         (vec![Ok(10)], (10, true)),
         (vec![Ok(4), Ok(6)], (10, true)),
         (vec![Ok(4), Ok(0)], (4, true)),
@@ -538,14 +541,14 @@ fn a_read_is_filled_up_unless_the_file_ends_or_the_cache_does() {
         (vec![Err(Errno::AGAIN)], (0, false)),
         (vec![Err(Errno::BADF)], (0, false)),
     ] {
-        let kernel = Fake::default().reading(answers.clone());
+        let kernel = Fake::default().reading(results.clone());
         assert_eq!(
             read_at(&mut on(), &kernel, &file),
             Some(expected),
-            "{answers:?}"
+            "{results:?}"
         );
 
-        let kernel = Fake::default().reading(answers.clone());
+        let kernel = Fake::default().reading(results.clone());
         let mut chunk = vec![b'?'; 3];
         let part = on().read_chunk(&kernel, (&(), &file), (&mut chunk, 10), 7);
         assert_eq!(part.map(|part| (part.len, part.is_whole())), Some(expected));
@@ -557,7 +560,7 @@ fn a_read_is_filled_up_unless_the_file_ends_or_the_cache_does() {
 }
 
 #[test]
-fn a_chunk_has_nothing_in_it_but_what_was_read() {
+fn a_chunk_contains_only_what_was_read() {
     let file = suitable();
     let mut chunk = vec![b'?'; 100];
     let kernel = Fake::default().reading([Ok(2), Ok(0)]);
@@ -566,7 +569,7 @@ fn a_chunk_has_nothing_in_it_but_what_was_read() {
 }
 
 #[test]
-fn an_open_file_that_cannot_is_not_tried_again() {
+fn an_unsupported_open_file_is_not_tried_again() {
     let file = suitable();
     let mut cache = on();
     let kernel = Fake::default().reading([Err(Errno::OPNOTSUPP)]);
@@ -576,7 +579,7 @@ fn an_open_file_that_cannot_is_not_tried_again() {
 }
 
 #[test]
-fn reads_that_are_large_or_empty_are_for_workers() {
+fn large_and_empty_reads_are_left_to_workers() {
     let file = suitable();
     let mut cache = on();
     let mut large = vec![0; LEN_MAX + 1];
@@ -594,10 +597,10 @@ fn reads_that_are_large_or_empty_are_for_workers() {
 }
 
 #[test]
-fn at_the_cursor_a_byte_is_enough() {
+fn a_read_at_the_cursor_needs_one_cached_byte() {
     let file = suitable();
-    let read = |answer: Result<usize, Errno>| {
-        let kernel = Fake::default().reading([answer]);
+    let read = |result: Result<usize, Errno>| {
+        let kernel = Fake::default().reading([result]);
         let n = on().read_at_cursor(&kernel, (&(), &file), &mut [0; 10]);
         assert_eq!(*kernel.offsets.borrow(), [None]);
         kernel.assert_all_used();
@@ -608,7 +611,7 @@ fn at_the_cursor_a_byte_is_enough() {
     assert_eq!(read(Err(Errno::AGAIN)), None);
 }
 
-// ---- Opening, and asking for names -------------------------------------------------------------
+// ---- Opening and looking up paths ---------------------------------------------------------------
 
 /// A regular file, looked up and then opened.
 fn found_and_opened() -> Fake {
@@ -625,19 +628,19 @@ fn open(cache: &mut PageCache, kernel: &Fake) -> Option<Result<((), Suitability)
 }
 
 #[test]
-fn a_regular_file_is_opened_and_may_wait_afterwards() {
-    for answer in [Ok(()), Err(Errno::AGAIN)] {
-        let kernel = found_and_opened().trying([answer]);
+fn a_regular_file_is_opened_and_set_to_blocking() {
+    for result in [Ok(()), Err(Errno::AGAIN)] {
+        let kernel = found_and_opened().trying([result]);
         let (_, file) = open(&mut on(), &kernel).unwrap().unwrap();
         assert_eq!(kernel.set_blocking_calls.get(), 1);
-        // It is not looked at again.
+        // It is not probed again.
         let kernel = Fake::default().reading([Ok(10)]);
         assert_eq!(read_at(&mut on(), &kernel, &file), Some((10, true)));
     }
 }
 
 #[test]
-fn what_is_no_regular_file_is_opened_by_a_worker_alone() {
+fn what_is_not_a_regular_file_is_left_to_a_worker() {
     for state in [
         stat(FileType::Fifo, 0),
         stat(FileType::CharacterDevice, 0),
@@ -645,7 +648,7 @@ fn what_is_no_regular_file_is_opened_by_a_worker_alone() {
     ] {
         let kernel = Fake::default().looking_up([Ok(())]).stating([state]);
         assert!(open(&mut on(), &kernel).is_none());
-        // It was exchanged in between.
+        // It was replaced in between.
         let kernel = found_and_opened().stating([regular(1), state]);
         assert!(open(&mut on(), &kernel).is_none());
     }
@@ -657,7 +660,7 @@ fn what_is_no_regular_file_is_opened_by_a_worker_alone() {
 }
 
 #[test]
-fn opening_answers_not_found_and_no_other_error() {
+fn not_found_is_the_only_error_returned_by_an_open() {
     let open = |kernel: &Fake| open(&mut on(), kernel).map(|opened| opened.unwrap_err());
     let missing = [Err(Errno::NOENT)];
     let unfound = Fake::default().looking_up(missing);
@@ -671,9 +674,9 @@ fn opening_answers_not_found_and_no_other_error() {
 }
 
 #[test]
-fn a_name_is_there_or_not_or_a_worker_must_look() {
-    let exists = |answer| {
-        let kernel = Fake::default().looking_up([answer]);
+fn exists_returns_only_what_is_cached() {
+    let exists = |result| {
+        let kernel = Fake::default().looking_up([result]);
         let exists = on().exists(&kernel, Path::new(PATH));
         kernel.assert_all_used();
         exists
