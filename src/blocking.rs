@@ -30,7 +30,7 @@ pub(crate) use call_site::{call_site, called_here};
 /// computations, which would otherwise delay all tasks. Closures wait in a FIFO queue for a
 /// worker. The number of workers is small ([4 by
 /// default](crate::runtime::Builder::worker_threads)), and they also run file operations and name
-/// look-ups. A closure that runs for the whole life of the program should have its own thread.
+/// lookups. A closure that runs for the whole life of the program should have its own thread.
 ///
 /// The closure runs even if the handle is dropped. Like a task, it keeps the loop alive until it
 /// ends.
@@ -80,7 +80,7 @@ pub(crate) enum Purpose {
     /// the result.
     Read,
     /// It looks up a host name. A shutdown does not wait for it.
-    LookUp,
+    Lookup,
 }
 
 /// Queues a job of this crate for the task that is polled now. The job keeps the loop alive if the
@@ -96,7 +96,7 @@ where
 {
     let class = match purpose {
         Purpose::Change | Purpose::Read => Class::Plain,
-        Purpose::LookUp => Class::Dns,
+        Purpose::Lookup => Class::Dns,
     };
     let origin = Origin {
         name: None,

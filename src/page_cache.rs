@@ -354,7 +354,7 @@ impl PageCache {
         stat.is_some_and(|stat| stat.kind == FileType::RegularFile)
     }
 
-    /// Returns the result of an open or a look-up if it is final, or `None` if a worker must repeat
+    /// Returns the result of an open or a lookup if it is final, or `None` if a worker must repeat
     /// it. Remembers what it shows about the directory.
     fn classify<K: Kernel>(
         &mut self,

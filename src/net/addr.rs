@@ -166,7 +166,7 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
         }
         Ok(addrs)
     };
-    blocking::run_io(Purpose::LookUp, resolve).await
+    blocking::run_io(Purpose::Lookup, resolve).await
 }
 
 /// Tries `operation` on each address in turn; returns the first success, or the last failure, which

@@ -17,7 +17,7 @@ const PATH: &str = "some/file";
 #[derive(Default)]
 struct Fake {
     opens: RefCell<VecDeque<Result<(), Errno>>>,
-    look_ups: RefCell<VecDeque<Result<(), Errno>>>,
+    lookups: RefCell<VecDeque<Result<(), Errno>>>,
     stats: RefCell<VecDeque<Result<Stat, Errno>>>,
     reads: RefCell<VecDeque<Result<usize, Errno>>>,
     tries: RefCell<VecDeque<Result<(), Errno>>>,
@@ -38,7 +38,7 @@ impl Fake {
     }
 
     fn looking_up(mut self, results: impl Into<VecDeque<Result<(), Errno>>>) -> Self {
-        self.look_ups = RefCell::new(results.into());
+        self.lookups = RefCell::new(results.into());
         self
     }
 
@@ -65,7 +65,7 @@ impl Fake {
     #[track_caller]
     fn assert_all_used(&self) {
         let left = self.opens.borrow().len()
-            + self.look_ups.borrow().len()
+            + self.lookups.borrow().len()
             + self.stats.borrow().len()
             + self.reads.borrow().len()
             + self.tries.borrow().len();
@@ -98,7 +98,7 @@ impl Kernel for Fake {
     }
 
     fn look_up(&self, _path: &Path) -> Result<(), Errno> {
-        next(&self.look_ups)
+        next(&self.lookups)
     }
 
     fn stat(&self, _file: &()) -> Result<Stat, Errno> {

@@ -19,7 +19,7 @@ pub(super) struct ClassLimit {
 }
 
 impl ClassLimit {
-    /// The limit of name look-ups: half of the workers, rounded up, so that a pool of two or more
+    /// The limit of name lookups: half of the workers, rounded up, so that a pool of two or more
     /// workers has one for other jobs. With a single worker there is no limit, and jobs of all
     /// classes run in the order of their pushes.
     pub(super) fn of_dns(workers: usize) -> ClassLimit {

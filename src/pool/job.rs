@@ -27,7 +27,7 @@ use crate::primitive::lock;
 pub(crate) enum Class {
     /// A job that can run on any worker.
     Plain,
-    /// A name look-up. It can hang for as long as the name server does, so such jobs occupy at most
+    /// A name lookup. It can hang for as long as the name server does, so such jobs occupy at most
     /// half of the workers, and the others stay free for files.
     Dns,
 }

@@ -1,4 +1,4 @@
-//! The limit on name look-ups.
+//! The limit on name lookups.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -7,26 +7,26 @@ use super::{HeldJob, dns, here, hold, hold_as, pool_of, submit, submit_as, until
 use crate::pool::{Class, Label};
 
 #[test]
-fn look_ups_that_hang_leave_half_of_the_workers_free() {
-    for (workers, look_ups_max) in [(2, 1), (3, 2), (4, 2), (5, 3)] {
+fn lookups_that_hang_leave_half_of_the_workers_free() {
+    for (workers, lookups_max) in [(2, 1), (3, 2), (4, 2), (5, 3)] {
         let pool = pool_of(workers);
-        let look_ups: Vec<_> = (0..100).map(|_| hold_as(&pool, dns())).collect();
-        for look_up in &look_ups[..look_ups_max] {
-            look_up.wait_for_start();
+        let lookups: Vec<_> = (0..100).map(|_| hold_as(&pool, dns())).collect();
+        for lookup in &lookups[..lookups_max] {
+            lookup.wait_for_start();
         }
 
         let plain: Vec<_> = (0..100).map(|_| submit(&pool, || ())).collect();
         plain.into_iter().for_each(|job| wait(job).unwrap());
 
-        assert!(!look_ups[look_ups_max..].iter().any(HeldJob::has_started));
-        assert_eq!(pool.load().queued, 100 - look_ups_max);
-        look_ups.into_iter().for_each(HeldJob::release);
+        assert!(!lookups[lookups_max..].iter().any(HeldJob::has_started));
+        assert_eq!(pool.load().queued, 100 - lookups_max);
+        lookups.into_iter().for_each(HeldJob::release);
         until(|| pool.load().queued == 0);
     }
 }
 
 #[test]
-fn look_ups_stay_within_their_limit() {
+fn lookups_stay_within_their_limit() {
     let pool = pool_of(4);
     let running = Arc::new(AtomicUsize::new(0));
     let jobs: Vec<_> = (0..300)
@@ -46,14 +46,14 @@ fn look_ups_stay_within_their_limit() {
 }
 
 #[test]
-fn a_look_up_that_ends_admits_a_later_one() {
+fn a_lookup_that_ends_admits_a_later_one() {
     let pool = pool_of(4);
 
     for _ in 0..10 {
         wait(submit_as(&pool, dns(), || ())).unwrap();
     }
 
-    // All admissions were released: two look-ups run concurrently.
+    // All admissions were released: two lookups run concurrently.
     let barrier = Arc::new(Barrier::new(2));
     let jobs = [(); 2].map(|()| wait_at(&pool, dns(), &barrier));
     jobs.into_iter().for_each(|job| wait(job).unwrap());
@@ -79,7 +79,7 @@ fn neither_class_starves_the_other() {
             order.lock().unwrap().push(class);
         }));
     }
-    // Many more plain jobs behind them: they do not delay the first look-up, and the last look-up
+    // Many more plain jobs behind them: they do not delay the first lookup, and the last lookup
     // does not delay them.
     for _ in 0..1_000 {
         let order = Arc::clone(&order);
@@ -101,7 +101,7 @@ fn neither_class_starves_the_other() {
 }
 
 #[test]
-fn look_ups_that_are_cancelled_or_panic_admit_later_ones() {
+fn lookups_that_are_cancelled_or_panic_admit_later_ones() {
     let pool = pool_of(2);
     let held = hold_as(&pool, dns());
     held.wait_for_start();
