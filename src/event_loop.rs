@@ -6,6 +6,7 @@
 mod alive;
 mod drive;
 mod embedded;
+mod idle_report;
 mod root;
 mod starvation;
 mod turn;

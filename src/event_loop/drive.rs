@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::EventLoop;
 use super::alive::Life;
 use super::root::Root;
-use super::turn::{IdleTimer, Turn, WaitLimit};
+use super::turn::{Turn, WaitLimit};
 use crate::clock;
 use crate::panics::Payload;
 use crate::ready;
@@ -66,9 +66,8 @@ impl EventLoop {
         turn.begin();
         while !turn.has_stopped() && !turn.is_stuck {
             tick(&mut turn);
-            if turn.idle_timer == IdleTimer::Over {
-                turn.idle_timer = IdleTimer::Told;
-                report(IdleReport::Silent);
+            if let Some(idle) = turn.take_idle_report() {
+                report(idle);
             }
         }
         let is_stuck = turn.is_stuck && !turn.has_stopped();

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::EventLoop;
 use super::alive::Life;
+use super::idle_report::IdleWatch;
 use super::root::Root;
 use super::starvation::PoolSleep;
 use crate::clock::{self, NEVER};
@@ -30,10 +31,6 @@ const UNITS_PER_CLOCK_READ: u32 = 32;
 /// The clock is read at least once in so many ticks, for what is dated by it.
 const TICKS_PER_CLOCK_READ: u64 = 32;
 
-/// How long a loop waits in idle timer, when nothing of its own can end the wait, before it says so:
-/// half a second, in which other threads that are about to wake it have most likely done so.
-const IDLE_REPORT_NANOS: u64 = 500_000_000;
-
 /// For what the loop goes round: how long poll may wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WaitLimit {
@@ -55,25 +52,12 @@ impl WaitLimit {
     };
 }
 
-/// How a wait stands that nothing of the loop's own can end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IdleTimer {
-    /// There is none.
-    None,
-    /// It is to be spoken of at this time, if nothing more has happened than so many events.
-    Until(u64, u64),
-    /// It is to be spoken of now.
-    Over,
-    /// It has been spoken of.
-    Told,
-}
-
 /// See the [module](self).
 pub(super) struct Turn<'a> {
-    event_loop: &'a EventLoop,
+    pub(super) event_loop: &'a EventLoop,
     root: Option<Root<'a>>,
     wait_limit: WaitLimit,
-    pub(super) idle_timer: IdleTimer,
+    pub(super) idle_watch: IdleWatch,
     /// Set where time is paused and nothing can happen any more.
     pub(super) is_stuck: bool,
     /// How much has happened: polls and events.
@@ -102,7 +86,7 @@ impl<'a> Turn<'a> {
             event_loop,
             root,
             wait_limit,
-            idle_timer: IdleTimer::None,
+            idle_watch: IdleWatch::default(),
             is_stuck: false,
             events: 0,
             phase: 0,
@@ -124,7 +108,10 @@ impl<'a> Turn<'a> {
         if let Some(rng) = &l.rng {
             l.run_inline_jobs(rng);
         }
-        let wait = self.begin_phase().wait();
+        let mut wait = self.begin_phase().wait();
+        if wait != PollWait::Not {
+            wait = self.prepare_sleep(wait);
+        }
         l.poll.run(self, wait, l.must_repeat(), now)?;
         l.check.run(self.begin_phase());
         l.close
@@ -133,68 +120,49 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// How long poll may wait. The deadline is compared with the clock only when poll waits: time
-    /// spent in tasks is not added to anybody's sleep.
-    fn wait(&mut self) -> PollWait {
+    /// How long poll may wait.
+    fn wait(&self) -> PollWait {
         let l = self.event_loop;
-        let is_stopping = self.root.is_none() && l.is_stopping();
-        if is_stopping || l.has_work() {
+        if self.is_stopping() || l.has_work() {
             return PollWait::Not;
         }
-        ready::trim();
-        if self.wait_limit.ends_with_life {
-            match l.life() {
-                Life::Alive => {}
-                Life::Over => return PollWait::Until(0),
-                Life::Asked => return PollWait::Not,
-            }
-        }
-        match l.watch_pool() {
-            PoolSleep::Any => {}
-            PoolSleep::AtMost(limit) => l.poll.limit_next_wait(limit),
-            PoolSleep::No => return PollWait::Not,
-        }
-        let wait = if l.clock.is_paused() {
-            self.wait_in_paused_time()
-        } else {
-            self.wait_in_time()
-        };
-        match (wait, self.wait_limit.limit) {
-            (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
-            (PollWait::ForEver, Some(limit)) => PollWait::Until(limit),
-            (wait, _) => wait,
+        match self.wait_limit.ends_with_life.then(|| l.life()) {
+            Some(Life::Over) => PollWait::Until(0),
+            Some(Life::Asked) => PollWait::Not,
+            Some(Life::Alive) | None => self.next_deadline().at_most(self.wait_limit.limit),
         }
     }
 
-    fn wait_in_time(&mut self) -> PollWait {
+    /// How long nothing is due. A deadline is compared with the clock only when poll waits: the time
+    /// that tasks take is not added to any sleep.
+    fn next_deadline(&self) -> PollWait {
         let l = self.event_loop;
+        if l.clock.is_paused() {
+            return self.wait_in_paused_time();
+        }
         let recent = l.clock.recent();
-        if let Some(wake) = l.timers.next_wake(recent) {
+        match l.timers.next_wake(recent) {
+            None => PollWait::ForEver,
             // What is due already is work like any other.
-            let is_work = wake <= recent && self.wait_limit.limit.is_none();
-            return if is_work {
-                PollWait::Not
-            } else {
-                PollWait::Until(wake)
-            };
+            Some(wake) if wake <= recent && self.wait_limit.limit.is_none() => PollWait::Not,
+            Some(wake) => PollWait::Until(wake),
         }
-        if self.idle_timer == IdleTimer::Told || l.may_hear() {
-            return PollWait::ForEver;
+    }
+
+    /// Gives memory back before a sleep, and ends the sleep in time for a report that becomes due.
+    fn prepare_sleep(&mut self, wait: PollWait) -> PollWait {
+        let l = self.event_loop;
+        ready::trim();
+        match l.watch_pool() {
+            PoolSleep::Any => {}
+            PoolSleep::AtMost(limit) => l.poll.limit_next_wait(limit),
+            // The report function has run, and may have woken tasks.
+            PoolSleep::No => return PollWait::Not,
         }
-        let now = l.clock.now();
-        match self.idle_timer {
-            IdleTimer::Until(end, events) if events == self.events => {
-                if end <= now {
-                    self.idle_timer = IdleTimer::Over;
-                }
-                PollWait::Until(end)
-            }
-            _ => {
-                let end = now + IDLE_REPORT_NANOS;
-                self.idle_timer = IdleTimer::Until(end, self.events);
-                PollWait::Until(end)
-            }
+        if wait == PollWait::ForEver && !l.may_hear() {
+            return self.limit_idle_sleep();
         }
+        wait
     }
 
     /// While time stands still poll waits for others, but not for time.
@@ -253,6 +221,13 @@ impl<'a> Turn<'a> {
         self.callbacks = 0;
         self.charged = 0;
         self
+    }
+
+    /// Whether the drive ends after this tick. `block_on` does not heed [`LoopShared::stop`].
+    ///
+    /// [`LoopShared::stop`]: super::LoopShared::stop
+    fn is_stopping(&self) -> bool {
+        self.root.is_none() && self.event_loop.is_stopping()
     }
 
     #[inline]

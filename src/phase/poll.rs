@@ -63,6 +63,17 @@ pub(crate) enum PollWait {
     ForEver,
 }
 
+impl PollWait {
+    /// The same, but no longer than until `limit`.
+    pub(crate) fn at_most(self, limit: Option<u64>) -> Self {
+        match (self, limit) {
+            (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
+            (PollWait::ForEver, Some(limit)) => PollWait::Until(limit),
+            (wait, _) => wait,
+        }
+    }
+}
+
 /// See the [module](self).
 pub(crate) struct Poll {
     poller: RefCell<mio::Poll>,
