@@ -28,6 +28,9 @@ const CALLBACKS_PER_CLOCK_READ: u32 = 64;
 /// And after a callback that did this much work, counted in units of the task budget.
 const UNITS_PER_CLOCK_READ: u32 = 32;
 
+/// How many phases a tick has.
+const PHASES: u64 = 5;
+
 /// The clock is read at least once in so many ticks, for what is dated by it.
 const TICKS_PER_CLOCK_READ: u64 = 32;
 
@@ -112,6 +115,10 @@ impl<'a> Turn<'a> {
         if wait != PollWait::Not {
             wait = self.prepare_sleep(wait);
         }
+        debug_assert!(
+            wait == PollWait::Not || !l.has_work() || self.is_stopping(),
+            "poll does not wait while there is work"
+        );
         l.poll.run(self, wait, l.must_repeat(), now)?;
         l.check.run(self.begin_phase());
         l.close
@@ -182,6 +189,10 @@ impl<'a> Turn<'a> {
         if !ready::is_empty() {
             self.leave_over();
         }
+        debug_assert!(
+            ready::is_empty() || self.has_stopped(),
+            "a phase begins with an empty ready queue"
+        );
         self.phase += 1;
         self.grant_budget()
     }
@@ -197,11 +208,14 @@ impl<'a> Turn<'a> {
     }
 
     fn begin_tick(&mut self) {
+        debug_assert!(!ready::has_deferred(), "drained after each poll");
         self.phase = 0;
         self.is_eventful = false;
     }
 
     fn end_tick(&self) {
+        debug_assert_eq!(self.phase, PHASES, "each phase has begun once");
+        debug_assert!(!ready::has_deferred(), "drained after each poll");
         let ticks = self.event_loop.ticks.get() + 1;
         self.event_loop.ticks.set(ticks);
         if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
@@ -265,11 +279,13 @@ impl<'a> Turn<'a> {
         };
         self.charged += coop::end_poll();
         if was_run {
+            debug_assert!(self.budget > 0, "a task is polled while the phase has a budget");
             self.budget -= 1;
             self.record(key.to_bits());
             if ready::has_deferred() {
                 ready::drain_deferred(|key| l.pending.push(Callback::LeftOver(key)));
             }
+            debug_assert!(!ready::has_deferred(), "drained after each poll");
         }
         was_run
     }
@@ -334,6 +350,7 @@ impl<'a> Turn<'a> {
 
     /// Tells one, and those who were collected.
     fn wake_all(&mut self, single: Option<Waiter>) {
+        debug_assert!(single.is_none() || self.waiters.is_empty());
         let tasks = &self.event_loop.tasks;
         let waiters = single.into_iter().chain(self.waiters.drain(..));
         waiters.for_each(|waiter| tasks.wake(waiter));
@@ -354,6 +371,7 @@ impl Deliver for Turn<'_> {
     }
 
     fn deliver(&mut self, callback: Callback) {
+        debug_assert!(self.may_go_on(), "a phase asks before each callback");
         self.charged = 0;
         self.record(0);
         match callback {
@@ -367,6 +385,7 @@ impl Deliver for Turn<'_> {
     }
 
     fn deliver_alone(&mut self, callback: Callback) {
+        debug_assert!(self.may_go_on(), "a phase asks before each callback");
         let wakes_others = matches!(
             callback,
             Callback::Wake(Waiter::Foreign(_)) | Callback::Source(_)
@@ -393,6 +412,10 @@ impl Deliver for Turn<'_> {
         {
             self.run(key, PollCause::Queued);
         }
+        debug_assert!(
+            ready::is_empty() || !self.may_go_on(),
+            "a checkpoint drains the ready queue unless the budget or the run ends"
+        );
     }
 
     fn has_pending(&self) -> bool {

@@ -146,6 +146,7 @@ impl Poll {
         always: bool,
         now: impl Fn() -> u64,
     ) -> io::Result<()> {
+        debug_assert!(self.fetched.borrow().is_empty(), "see below");
         if !turn.may_go_on() {
             return Ok(());
         }
@@ -162,6 +163,10 @@ impl Poll {
                 turn.deliver(callback);
             }
         }
+        debug_assert!(
+            self.fetched.borrow().is_empty(),
+            "each callback that was fetched is delivered or deferred"
+        );
         Ok(())
     }
 
