@@ -37,11 +37,11 @@ use crate::slots::Key;
 use crate::tasks::{
     AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks, Waiter,
 };
-use alive::Suspects;
+use alive::LivenessProbes;
 use starvation::Starvation;
 use turn::{Turn, WaitLimit};
 
-pub(crate) use alive::Life;
+pub(crate) use alive::LoopLiveness;
 pub(crate) use drive::{IdleReport, StopReason};
 
 /// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
@@ -190,7 +190,7 @@ pub(crate) struct EventLoop {
     pub(crate) ticks: Cell<u64>,
     /// Set when the process is to end.
     exit_code: Cell<Option<i32>>,
-    suspects: Suspects,
+    probes: LivenessProbes,
     /// Whether somebody waits for the loop's descriptor: then it must tell of work.
     is_embedded: Cell<bool>,
     starvation: Starvation,
@@ -258,7 +258,7 @@ impl EventLoop {
             auto_advance: Cell::new(settings.auto_advance),
             ticks: Cell::new(0),
             exit_code: Cell::new(None),
-            suspects: Suspects::default(),
+            probes: LivenessProbes::default(),
             is_embedded: Cell::new(false),
             starvation: Starvation::default(),
             hooks: RefCell::default(),

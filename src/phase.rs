@@ -33,7 +33,7 @@ pub(crate) enum Callback {
     /// Timers, check, close: somebody waited for this.
     Wake(Waiter),
     /// Pending: a task that the budget of an earlier phase did not reach.
-    LeftOver(Key),
+    Deferred(Key),
     /// Poll: this source is ready.
     Source(Key),
     /// Poll: from another thread.

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use super::EventLoop;
 use crate::clock::NEVER;
 use crate::phase::candidates::Liveness;
-use crate::phase::poll::Suspect;
+use crate::phase::poll::UncertainWaiter;
 use crate::phase::timers::TimerKey;
 use crate::ready;
 use crate::slots::Key;
@@ -21,30 +21,30 @@ use crate::tasks::ReferencedAgain;
 
 /// Whether anything referenced is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum LoopLiveness {
     Alive,
-    Over,
+    Dead,
     /// A task was woken that knows. The loop must go on, without waiting.
-    Asked,
+    Probing,
 }
 
 /// A caller of an I/O trait, and how often its task had been polled when that was noted.
-type Noted = (Suspect, u32);
+type Polled = (UncertainWaiter, u32);
 
 /// Callers of I/O traits that were woken to see whether they still wait.
 #[derive(Debug, Default)]
-pub(super) struct Suspects {
+pub(super) struct LivenessProbes {
     /// The one that has been woken last.
-    asked: Cell<Option<Noted>>,
+    woken: Cell<Option<Polled>>,
     /// One that has asked again.
-    confirmed: Cell<Option<Noted>>,
+    confirmed: Cell<Option<Polled>>,
     /// How many have asked again that may have stopped waiting since.
-    doubtful: Cell<u32>,
+    inconclusive: Cell<u32>,
 }
 
 /// A task may need several polls for each wake, so that its asking again always leaves a doubt. After
 /// so many times it is believed: one that has stopped waiting does not ask again.
-const DOUBTFUL_MAX: u32 = 3;
+const INCONCLUSIVE_MAX: u32 = 3;
 
 impl EventLoop {
     /// Whether something stands in a queue: then poll does not wait.
@@ -66,7 +66,7 @@ impl EventLoop {
     /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not
     /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
     /// loop. This is the rule that `Runtime::run` goes round by.
-    pub(crate) fn life(&self) -> Life {
+    pub(crate) fn liveness(&self) -> LoopLiveness {
         let again = self.tasks.take_referenced_again();
         if again != ReferencedAgain::default() {
             self.timers.count_again(&again);
@@ -79,78 +79,79 @@ impl EventLoop {
             || self.check.is_any_alive(counts)
             || self.tasks.has_referenced_jobs();
         if is_alive {
-            return Life::Alive;
+            return LoopLiveness::Alive;
         }
         let timer = match self.timers.find_alive(&self.tasks) {
-            Some((_, Liveness::Yes)) => return Life::Alive,
+            Some((_, Liveness::Yes)) => return LoopLiveness::Alive,
             timer => timer,
         };
         match self.poll.sources.find_alive(&self.tasks) {
-            Some((_, Liveness::Yes)) => Life::Alive,
+            Some((_, Liveness::Yes)) => LoopLiveness::Alive,
             // It takes a lock.
-            _ if !self.shared.inbox.is_idle() => Life::Alive,
-            Some((source, _)) => self.ask(source),
-            None => timer.map_or(Life::Over, |(timer, _)| self.ask_timer(timer)),
+            _ if !self.shared.inbox.is_idle() => LoopLiveness::Alive,
+            Some((source, _)) => self.probe_source(source),
+            None => timer.map_or(LoopLiveness::Dead, |(timer, _)| self.probe_timer(timer)),
         }
     }
 
     /// The same, for one who cannot let the loop go on: what is not known counts.
     pub(crate) fn may_be_alive(&self) -> bool {
-        self.life() != Life::Over
+        self.liveness() != LoopLiveness::Dead
     }
 
     /// Nothing is known to be alive but, maybe, one who waits for `timer` by a waker whose task has
     /// ended.
-    fn ask_timer(&self, timer: TimerKey) -> Life {
+    fn probe_timer(&self, timer: TimerKey) -> LoopLiveness {
         if let Some(waiter) = self.timers.take_waiter(timer) {
             self.tasks.wake(waiter);
         }
-        Life::Asked
+        LoopLiveness::Probing
     }
 
     /// Nothing is known to be alive but, maybe, a poller of `source`.
-    fn ask(&self, source: Key) -> Life {
-        let polls = |suspect: &Suspect| self.tasks.polls(suspect.task());
-        let waits = |suspect: &Suspect| {
-            self.tasks.is_ref(suspect.task()) && self.poll.sources.has_poller(suspect)
+    fn probe_source(&self, source: Key) -> LoopLiveness {
+        let polls = |uncertain: &UncertainWaiter| self.tasks.polls(uncertain.task());
+        let waits = |uncertain: &UncertainWaiter| {
+            self.tasks.is_ref(uncertain.task()) && self.poll.sources.is_waiting(uncertain)
         };
-        if let Some((suspect, polled)) = self.suspects.asked.take()
-            && waits(&suspect)
+        if let Some((uncertain, polled)) = self.probes.woken.take()
+            && waits(&uncertain)
         {
-            let doubtful = &self.suspects.doubtful;
+            let inconclusive = &self.probes.inconclusive;
             // In a later poll than the one that it was woken for it may have gone on to something else.
-            if polls(&suspect) == polled.wrapping_add(1) || doubtful.get() >= DOUBTFUL_MAX {
-                self.suspects
+            if polls(&uncertain) == polled.wrapping_add(1) || inconclusive.get() >= INCONCLUSIVE_MAX
+            {
+                self.probes
                     .confirmed
-                    .set(Some((suspect, polls(&suspect))));
-                doubtful.set(0);
+                    .set(Some((uncertain, polls(&uncertain))));
+                inconclusive.set(0);
             } else {
-                doubtful.update(|times| times + 1);
+                inconclusive.update(|times| times + 1);
             }
         }
-        if let Some((suspect, polled)) = self.suspects.confirmed.take()
-            && polls(&suspect) == polled
-            && waits(&suspect)
+        if let Some((uncertain, polled)) = self.probes.confirmed.take()
+            && polls(&uncertain) == polled
+            && waits(&uncertain)
         {
-            self.suspects.confirmed.set(Some((suspect, polled)));
-            return Life::Alive;
+            self.probes.confirmed.set(Some((uncertain, polled)));
+            return LoopLiveness::Alive;
         }
-        if let Some((suspect, waiter)) = self.poll.sources.take_suspect(source, &self.tasks) {
-            let polled = polls(&suspect);
-            self.suspects.asked.set(Some((suspect, polled)));
+        if let Some((uncertain, waiter)) = self.poll.sources.take_uncertain(source, &self.tasks) {
+            let polled = polls(&uncertain);
+            self.probes.woken.set(Some((uncertain, polled)));
             self.tasks.wake(waiter);
         }
-        Life::Asked
+        LoopLiveness::Probing
     }
 
     /// Whether something may happen from outside, or by itself, referenced or not. If nothing may,
     /// only a waker on another thread can help.
-    pub(super) fn may_hear(&self) -> bool {
-        self.poll.sources.has_waiters() || self.may_time_help() || self.is_helped_by_others()
+    pub(super) fn expects_events(&self) -> bool {
+        self.poll.sources.has_waiters() || self.expects_timer() || self.expects_messages()
     }
 
     /// Whether a timer waits that is due, or will be as time goes on.
-    pub(super) fn may_time_help(&self) -> bool {
+    pub(super) fn expects_timer(&self) -> bool {
         let Some(deadline) = self.timers.next_deadline() else {
             return false;
         };
@@ -159,7 +160,7 @@ impl EventLoop {
     }
 
     /// Whether jobs or other threads are at work for this loop.
-    pub(super) fn is_helped_by_others(&self) -> bool {
+    pub(super) fn expects_messages(&self) -> bool {
         self.tasks.has_jobs() || self.shared.inbox.is_held()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::EventLoop;
-use super::alive::Life;
+use super::alive::LoopLiveness;
 use super::root::Root;
 use super::turn::{Turn, WaitLimit};
 use crate::clock;
@@ -88,10 +88,10 @@ impl EventLoop {
         let mut turn = Turn::new(self, None, WaitLimit::WHILE_ALIVE);
         turn.begin();
         while !self.is_stopping() && !turn.is_stuck {
-            if self.life() == Life::Over {
+            if self.liveness() == LoopLiveness::Dead {
                 revive();
                 turn.begin();
-                if self.is_stopping() || self.life() == Life::Over {
+                if self.is_stopping() || self.liveness() == LoopLiveness::Dead {
                     break;
                 }
             }

@@ -52,6 +52,6 @@ impl EventLoop {
         if has_work {
             return Some(now);
         }
-        self.timers.next_deadline().filter(|_| self.may_time_help())
+        self.timers.next_deadline().filter(|_| self.expects_timer())
     }
 }

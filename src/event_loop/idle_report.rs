@@ -49,7 +49,7 @@ impl Turn<'_> {
         };
         let l = self.event_loop;
         let is_due = events == self.events && deadline <= l.clock.recent();
-        if !is_due || l.has_work() || l.may_hear() {
+        if !is_due || l.has_work() || l.expects_events() {
             return None;
         }
         self.idle_watch = IdleWatch::Reported;

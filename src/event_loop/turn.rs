@@ -7,7 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use super::EventLoop;
-use super::alive::Life;
+use super::alive::LoopLiveness;
 use super::idle_report::IdleWatch;
 use super::root::Root;
 use super::starvation::PoolSleep;
@@ -40,18 +40,18 @@ pub(super) struct WaitLimit {
     /// No longer than until then, by the loop's clock.
     pub(super) limit: Option<u64>,
     /// Not at all if nothing referenced is alive.
-    pub(super) ends_with_life: bool,
+    pub(super) only_while_alive: bool,
 }
 
 impl WaitLimit {
     pub(super) const ENDLESS: WaitLimit = WaitLimit {
         limit: None,
-        ends_with_life: false,
+        only_while_alive: false,
     };
 
     pub(super) const WHILE_ALIVE: WaitLimit = WaitLimit {
         limit: None,
-        ends_with_life: true,
+        only_while_alive: true,
     };
 }
 
@@ -133,10 +133,10 @@ impl<'a> Turn<'a> {
         if self.is_stopping() || l.has_work() {
             return PollWait::Not;
         }
-        match self.wait_limit.ends_with_life.then(|| l.life()) {
-            Some(Life::Over) => PollWait::Until(0),
-            Some(Life::Asked) => PollWait::Not,
-            Some(Life::Alive) | None => self.next_deadline().at_most(self.wait_limit.limit),
+        match self.wait_limit.only_while_alive.then(|| l.liveness()) {
+            Some(LoopLiveness::Dead) => PollWait::Until(0),
+            Some(LoopLiveness::Probing) => PollWait::Not,
+            Some(LoopLiveness::Alive) | None => self.next_deadline().at_most(self.wait_limit.limit),
         }
     }
 
@@ -166,7 +166,7 @@ impl<'a> Turn<'a> {
             // The report function has run, and may have woken tasks.
             PoolSleep::No => return PollWait::Not,
         }
-        if wait == PollWait::ForEver && !l.may_hear() {
+        if wait == PollWait::ForEver && !l.expects_events() {
             return self.limit_idle_sleep();
         }
         wait
@@ -175,8 +175,8 @@ impl<'a> Turn<'a> {
     /// While time stands still poll waits for others, but not for time.
     fn wait_in_paused_time(&self) -> PollWait {
         let l = self.event_loop;
-        let may_others_help = l.is_helped_by_others();
-        if may_others_help || (!l.may_time_help() && l.poll.sources.has_waiters()) {
+        let expects_messages = l.expects_messages();
+        if expects_messages || (!l.expects_timer() && l.poll.sources.has_waiters()) {
             PollWait::ForEver
         } else {
             PollWait::Probe
@@ -187,7 +187,7 @@ impl<'a> Turn<'a> {
     #[inline]
     pub(super) fn begin_phase(&mut self) -> &mut Self {
         if !ready::is_empty() {
-            self.leave_over();
+            self.defer_ready_tasks();
         }
         debug_assert!(
             ready::is_empty() || self.has_stopped(),
@@ -198,10 +198,10 @@ impl<'a> Turn<'a> {
     }
 
     #[cold]
-    fn leave_over(&mut self) {
+    fn defer_ready_tasks(&mut self) {
         if !self.has_stopped() {
             while let Some(key) = ready::pop() {
-                self.event_loop.pending.push(Callback::LeftOver(key));
+                self.event_loop.pending.push(Callback::Deferred(key));
             }
             ready::trim();
         }
@@ -279,11 +279,14 @@ impl<'a> Turn<'a> {
         };
         self.charged += coop::end_poll();
         if was_run {
-            debug_assert!(self.budget > 0, "a task is polled while the phase has a budget");
+            debug_assert!(
+                self.budget > 0,
+                "a task is polled while the phase has a budget"
+            );
             self.budget -= 1;
             self.record(key.to_bits());
             if ready::has_deferred() {
-                ready::drain_deferred(|key| l.pending.push(Callback::LeftOver(key)));
+                ready::drain_deferred(|key| l.pending.push(Callback::Deferred(key)));
             }
             debug_assert!(!ready::has_deferred(), "drained after each poll");
         }
@@ -310,11 +313,11 @@ impl<'a> Turn<'a> {
     }
 
     /// Carries a callback out, up to the wakes and polls that it stands for itself.
-    fn carry_out(&mut self, callback: Callback) {
+    fn dispatch(&mut self, callback: Callback) {
         let l = self.event_loop;
         match callback {
             Callback::Wake(waiter) => self.end_wait(waiter),
-            Callback::LeftOver(key) => self.run(key, PollCause::Queued),
+            Callback::Deferred(key) => self.run(key, PollCause::Queued),
             Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Event),
             Callback::Message(Message::Call(call)) => {
                 if let Err(payload) = panics::contain(call) {
@@ -375,10 +378,10 @@ impl Deliver for Turn<'_> {
         self.charged = 0;
         self.record(0);
         match callback {
-            // As in `carry_out`; here for speed, as a yield or a timer is hardly more than this.
+            // As in `dispatch`; here for speed, as a yield or a timer is hardly more than this.
             Callback::Wake(waiter) => self.end_wait(waiter),
             Callback::Source(source) => self.wake_source(source),
-            callback => self.carry_out(callback),
+            callback => self.dispatch(callback),
         }
         self.checkpoint();
         self.callbacks += 1;
@@ -391,7 +394,7 @@ impl Deliver for Turn<'_> {
             Callback::Wake(Waiter::Foreign(_)) | Callback::Source(_)
         );
         let mark = ready::len();
-        self.carry_out(callback);
+        self.dispatch(callback);
         if !wakes_others {
             return;
         }
@@ -402,7 +405,7 @@ impl Deliver for Turn<'_> {
             self.run(key, PollCause::Queued);
         }
         for key in woken.into_iter().rev() {
-            self.event_loop.pending.push_front(Callback::LeftOver(key));
+            self.event_loop.pending.push_front(Callback::Deferred(key));
         }
     }
 
@@ -442,7 +445,7 @@ impl Deliver for Turn<'_> {
             return;
         }
         let limit = self.wait_limit.limit;
-        let deadline = l.timers.next_deadline().filter(|_| l.may_time_help());
+        let deadline = l.timers.next_deadline().filter(|_| l.expects_timer());
         match (deadline, limit) {
             (Some(deadline), _) => l.clock.advance_to(deadline.min(limit.unwrap_or(NEVER))),
             (None, Some(_)) => {}

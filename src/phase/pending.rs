@@ -40,7 +40,7 @@ impl Pending {
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
         if !self.is_idle() {
-            self.work_off(turn);
+            self.run_queue(turn);
         }
     }
 
@@ -51,7 +51,7 @@ impl Pending {
         queue.is_empty() && queue.capacity() <= ROOM_KEPT_MAX
     }
 
-    fn work_off(&self, turn: &mut impl Deliver) {
+    fn run_queue(&self, turn: &mut impl Deliver) {
         self.trim();
         let there = self.queue.borrow().len();
         for _ in 0..there {
@@ -92,7 +92,7 @@ mod tests {
         let pending = Pending::new();
         let room = || pending.queue.borrow().capacity();
         for n in 0..100_000 {
-            pending.push(Callback::LeftOver(Key::from_bits(n)));
+            pending.push(Callback::Deferred(Key::from_bits(n)));
         }
         pending.trim();
         assert!(room() >= 100_000, "all of it is needed");
@@ -101,10 +101,10 @@ mod tests {
             pending.trim();
             assert!(room() < 8 * pending.queue.borrow().len().max(ROOM_KEPT_MAX));
         }
-        pending.push(Callback::LeftOver(Key::from_bits(7)));
+        pending.push(Callback::Deferred(Key::from_bits(7)));
         pending.trim();
         assert!(
-            matches!(pending.take_all().pop_front(), Some(Callback::LeftOver(key)) if key.to_bits() == 7)
+            matches!(pending.take_all().pop_front(), Some(Callback::Deferred(key)) if key.to_bits() == 7)
         );
     }
 }

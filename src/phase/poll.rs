@@ -31,7 +31,7 @@ use crate::slots::Key;
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
 
-pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, Suspect};
+pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, UncertainWaiter};
 pub(crate) use waiters::WaiterId;
 
 /// Events fetched by one call. More than this and the rest comes with the next tick's call; the

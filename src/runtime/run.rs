@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Dump, Runtime, Stalled};
 use crate::context;
-use crate::event_loop::{Life, StopReason};
+use crate::event_loop::{LoopLiveness, StopReason};
 use crate::panics;
 use crate::ready;
 use crate::time::Instant;
@@ -69,7 +69,7 @@ impl Runtime {
             let stop = self.event_loop.run_while_alive(|| self.call_before_exit());
             match stop {
                 StopReason::Stuck => Err(Stalled::new(Dump::stalled(&self.event_loop, false))),
-                StopReason::Done if self.event_loop.life() == Life::Over => {
+                StopReason::Done if self.event_loop.liveness() == LoopLiveness::Dead => {
                     let dump = Dump::stalled(&self.event_loop, true);
                     if dump.tasks().is_empty() {
                         Ok(stop)

@@ -142,13 +142,13 @@ impl SourceSlot {
 
 /// A poller that may have stopped waiting.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Suspect {
+pub(crate) struct UncertainWaiter {
     source: Key,
     direction: Direction,
     task: Key,
 }
 
-impl Suspect {
+impl UncertainWaiter {
     /// The task that asked; [`Key::DANGLING`] if it has gone.
     pub(crate) fn task(&self) -> Key {
         self.task
@@ -449,32 +449,36 @@ impl Sources {
 
     /// Takes one entry off the lists of `source` of which only its waker can say whether it still
     /// waits. It is to be woken: if it does, it asks again.
-    pub(crate) fn take_suspect(&self, source: Key, tasks: &Tasks) -> Option<(Suspect, Waiter)> {
+    pub(crate) fn take_uncertain(
+        &self,
+        source: Key,
+        tasks: &Tasks,
+    ) -> Option<(UncertainWaiter, Waiter)> {
         let owner = |waiter: &Waiter| tasks.owner(waiter);
         [Direction::Read, Direction::Write]
             .into_iter()
             .find_map(|direction| {
-                let is_suspect = |entry: &WaiterEntry| entry.liveness(&owner) == Liveness::Maybe;
+                let is_uncertain = |entry: &WaiterEntry| entry.liveness(&owner) == Liveness::Maybe;
                 let taken = self.change_list(source, direction, |side| {
-                    side.waiters.remove_first(is_suspect)
+                    side.waiters.remove_first(is_uncertain)
                 });
                 let waiter = taken??.waiter;
                 let task = waiter.owner().unwrap_or(Key::DANGLING);
-                let suspect = Suspect {
+                let uncertain = UncertainWaiter {
                     source,
                     direction,
                     task,
                 };
-                Some((suspect, waiter))
+                Some((uncertain, waiter))
             })
     }
 
-    /// Whether the task of `suspect` waits there as a poller.
-    pub(crate) fn has_poller(&self, suspect: &Suspect) -> bool {
+    /// Whether the task of `uncertain` waits there as a poller.
+    pub(crate) fn is_waiting(&self, uncertain: &UncertainWaiter) -> bool {
         let slots = self.slots.borrow();
-        slots.get(suspect.source).is_some_and(|source| {
-            let mut entries = source.side(suspect.direction).waiters.iter();
-            source.is_ref && entries.any(|entry| entry.waiter.owner() == Some(suspect.task))
+        slots.get(uncertain.source).is_some_and(|source| {
+            let mut entries = source.side(uncertain.direction).waiters.iter();
+            source.is_ref && entries.any(|entry| entry.waiter.owner() == Some(uncertain.task))
         })
     }
 }
