@@ -173,7 +173,7 @@ where
     match event_loop.shared.pool.push(job.with_ticket(ticket)) {
         Ok(()) => {
             // Under a seed the loop itself runs the job.
-            event_loop.touch();
+            event_loop.notify_host();
             JoinHandle::local(spawned)
         }
         Err(error) => {

@@ -20,7 +20,7 @@ use crate::vars;
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
     /// The loops that belong to this thread, current or not.
-    static RESIDENTS: RefCell<Vec<Weak<EventLoop>>> = const { RefCell::new(Vec::new()) };
+    static THREAD_LOOPS: RefCell<Vec<Weak<EventLoop>>> = const { RefCell::new(Vec::new()) };
     /// For each guard that lives: its number, and what was current before it.
     static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
     /// The job that this thread runs.
@@ -118,7 +118,7 @@ pub(crate) struct RunningLoop {
 impl Drop for RunningLoop {
     fn drop(&mut self) {
         if let Some(outer) = self.outer.take() {
-            self.event_loop.park_queue(ready::stop(outer));
+            self.event_loop.store_queue(ready::stop(outer));
             self.event_loop.shared.set_running(self.was_running);
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn run(event_loop: &Rc<EventLoop>) -> RunningLoop {
     let _entered = enter(event_loop);
     RunningLoop {
         was_running: event_loop.shared.set_running(true),
-        outer: Some(ready::start(event_loop.id(), event_loop.unpark_queue())),
+        outer: Some(ready::start(event_loop.id(), event_loop.take_queue())),
         event_loop: Rc::clone(event_loop),
         _entered,
     }
@@ -158,44 +158,48 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
 }
 
 /// The loop `id`, if it is the current one.
-pub(crate) fn home(id: LoopId) -> Option<Rc<EventLoop>> {
+pub(crate) fn current_if(id: LoopId) -> Option<Rc<EventLoop>> {
     current().filter(|event_loop| event_loop.id() == id)
 }
 
 /// The loop `id`, if it belongs to this thread: current, running, or neither. For what only this
 /// thread can answer, so that it must not wait for itself.
-pub(crate) fn resident(id: LoopId) -> Option<Rc<EventLoop>> {
-    let found = RESIDENTS.try_with(|residents| {
-        let residents = residents.borrow();
-        let mut found = residents.iter().filter_map(Weak::upgrade);
+pub(crate) fn loop_of_thread(id: LoopId) -> Option<Rc<EventLoop>> {
+    let found = THREAD_LOOPS.try_with(|loops| {
+        let loops = loops.borrow();
+        let mut found = loops.iter().filter_map(Weak::upgrade);
         found.find(|event_loop| event_loop.id() == id)
     });
     found.ok().flatten()
 }
 
 /// Notes that a loop belongs to this thread.
-pub(crate) fn move_in(event_loop: &Rc<EventLoop>) {
-    let resident = Rc::downgrade(event_loop);
+pub(crate) fn add_to_thread(event_loop: &Rc<EventLoop>) {
+    let weak = Rc::downgrade(event_loop);
     // Where it fails, the thread is about to end.
-    let _ending = RESIDENTS.try_with(|residents| residents.borrow_mut().push(resident));
+    let _ending = THREAD_LOOPS.try_with(|loops| loops.borrow_mut().push(weak));
 }
 
 /// Notes that a loop has ended.
-pub(crate) fn move_out(event_loop: &Rc<EventLoop>) {
-    let _ending = RESIDENTS.try_with(|residents| {
-        let is_other = |resident: &Weak<EventLoop>| resident.as_ptr() != Rc::as_ptr(event_loop);
-        residents.borrow_mut().retain(is_other);
+pub(crate) fn remove_from_thread(event_loop: &Rc<EventLoop>) {
+    let _ending = THREAD_LOOPS.try_with(|loops| {
+        let is_other = |other: &Weak<EventLoop>| other.as_ptr() != Rc::as_ptr(event_loop);
+        loops.borrow_mut().retain(is_other);
     });
 }
 
 /// Calls `f` with the loop `id`: now, if that is the current one; else there, later, by way of its
 /// inbox. A loop that is gone has nothing to be called for.
-pub(crate) fn at_home(id: LoopId, inbox: &TaskInbox, f: impl FnOnce(&EventLoop) + Send + 'static) {
-    match home(id) {
+pub(crate) fn call_on_loop(
+    id: LoopId,
+    inbox: &TaskInbox,
+    f: impl FnOnce(&EventLoop) + Send + 'static,
+) {
+    match current_if(id) {
         Some(event_loop) => f(&event_loop),
         None => {
             let call = move || {
-                if let Some(event_loop) = home(id) {
+                if let Some(event_loop) = current_if(id) {
                     f(&event_loop);
                 }
             };

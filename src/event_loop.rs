@@ -130,7 +130,7 @@ pub(crate) struct AliveGuard {
 
 impl AliveGuard {
     pub(crate) fn new(shared: Arc<LoopShared>) -> Self {
-        shared.inbox.hold();
+        shared.inbox.add_keep_alive();
         AliveGuard { shared }
     }
 
@@ -141,7 +141,7 @@ impl AliveGuard {
 
 impl Drop for AliveGuard {
     fn drop(&mut self) {
-        self.shared.inbox.let_go();
+        self.shared.inbox.remove_keep_alive();
     }
 }
 
@@ -168,7 +168,7 @@ pub(crate) struct EventLoop {
     id: LoopId,
     pub(crate) shared: Arc<LoopShared>,
     /// A reference to the same that was given back.
-    spare: Cell<Option<Arc<LoopShared>>>,
+    cached_shared: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
@@ -178,7 +178,7 @@ pub(crate) struct EventLoop {
     pub(crate) close: Close,
     pub(crate) page_cache: RefCell<PageCache>,
     /// The ready queue while the loop does not run.
-    parked: RefCell<VecDeque<Key>>,
+    stored_queue: RefCell<VecDeque<Key>>,
     phase_budget: u32,
     is_measuring: bool,
     rng: Option<Rc<Rng>>,
@@ -235,7 +235,7 @@ impl EventLoop {
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
-            spare: Cell::new(None),
+            cached_shared: Cell::new(None),
             clock,
             tasks: Tasks::new(
                 id,
@@ -250,7 +250,7 @@ impl EventLoop {
             close: Close::new(),
             // What is in memory is not for a seed to say.
             page_cache: RefCell::new(PageCache::new(settings.cached_reads && rng.is_none())),
-            parked: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
+            stored_queue: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,
             rng,
@@ -278,24 +278,24 @@ impl EventLoop {
     /// Then the next one need not be counted.
     #[inline]
     pub(crate) fn take_shared(&self) -> Arc<LoopShared> {
-        let spare = self.spare.take();
-        spare.unwrap_or_else(|| Arc::clone(&self.shared))
+        let cached_shared = self.cached_shared.take();
+        cached_shared.unwrap_or_else(|| Arc::clone(&self.shared))
     }
 
     #[inline]
     pub(crate) fn restore_shared(&self, shared: Arc<LoopShared>) {
         debug_assert_eq!(shared.id, self.id());
-        self.spare.set(Some(shared));
+        self.cached_shared.set(Some(shared));
     }
 
     /// The ready queue, to be put in place while the loop runs.
-    pub(crate) fn unpark_queue(&self) -> VecDeque<Key> {
-        self.parked.take()
+    pub(crate) fn take_queue(&self) -> VecDeque<Key> {
+        self.stored_queue.take()
     }
 
     /// The ready queue, as it stands when the loop stops running.
-    pub(crate) fn park_queue(&self, queue: VecDeque<Key>) {
-        self.parked.replace(queue);
+    pub(crate) fn store_queue(&self, queue: VecDeque<Key>) {
+        self.stored_queue.replace(queue);
     }
 
     /// Adds a task to the tasks and to the end of the ready queue.
@@ -329,7 +329,7 @@ impl EventLoop {
     pub(crate) fn spawn_immediate(&self, work: AnyWork, identity: Identity) -> Spawned {
         let spawned = self.insert(work, identity);
         self.check.push(Waiter::Task(spawned.header.key()));
-        self.touch();
+        self.notify_host();
         spawned
     }
 
@@ -337,8 +337,8 @@ impl EventLoop {
     fn enqueue(&self, header: &Header) {
         let is_running = ready::push(self.id(), || header.enqueue());
         if !is_running && let Some(key) = header.enqueue() {
-            self.parked.borrow_mut().push_back(key);
-            self.touch();
+            self.stored_queue.borrow_mut().push_back(key);
+            self.notify_host();
         }
     }
 
@@ -383,7 +383,7 @@ impl EventLoop {
     pub(crate) fn exit(&self, code: i32) {
         if self.exit_code.get().is_none() {
             self.exit_code.set(Some(code));
-            self.touch();
+            self.notify_host();
         }
     }
 

@@ -18,7 +18,7 @@ const ROOM_KEPT_MAX: usize = 4096;
 
 /// Messages from other threads to one loop.
 pub(crate) struct Inbox<M> {
-    state: Mutex<State<M>>,
+    state: Mutex<InboxState<M>>,
     /// Whether the queue may hold something. A hint: stale answers delay a message to the next
     /// tick or sleep, where the lock decides.
     pending: AtomicBool,
@@ -26,15 +26,15 @@ pub(crate) struct Inbox<M> {
     unpark: Box<dyn Fn() + Send + Sync>,
 }
 
-struct State<M> {
+struct InboxState<M> {
     queue: Vec<M>,
     /// Set when the loop is about to wait; cleared by the first pusher that sees it, or when the
     /// loop is awake again.
     asleep: bool,
-    /// How many hold the loop: see [`hold`](Inbox::hold).
-    holders: usize,
+    /// How many hold the loop: see [`add_keep_alive`](Inbox::add_keep_alive).
+    keep_alives: usize,
     /// Set when the last of them let go while the loop was awake: it may be about to wait for them.
-    was_let_go: bool,
+    was_released: bool,
     /// Set once, when the loop is gone.
     closed: bool,
 }
@@ -42,11 +42,11 @@ struct State<M> {
 impl<M> Inbox<M> {
     pub(crate) fn new(unpark: Box<dyn Fn() + Send + Sync>) -> Self {
         Inbox {
-            state: Mutex::new(State {
+            state: Mutex::new(InboxState {
                 queue: Vec::new(),
                 asleep: false,
-                holders: 0,
-                was_let_go: false,
+                keep_alives: 0,
+                was_released: false,
                 closed: false,
             }),
             pending: AtomicBool::new(false),
@@ -78,19 +78,19 @@ impl<M> Inbox<M> {
     }
 
     /// Says that a message may still come, so that the loop is not at its end.
-    pub(crate) fn hold(&self) {
-        self.lock().holders += 1;
+    pub(crate) fn add_keep_alive(&self) {
+        self.lock().keep_alives += 1;
     }
 
-    /// Takes back a [`hold`](Inbox::hold). The last one ends the loop's sleep, or keeps it from
+    /// Takes back a [`add_keep_alive`](Inbox::add_keep_alive). The last one ends the loop's sleep, or keeps it from
     /// beginning: the loop may be at its end.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn remove_keep_alive(&self) {
         let was_asleep = {
             let mut state = self.lock();
-            state.holders -= 1;
-            let is_last = state.holders == 0;
+            state.keep_alives -= 1;
+            let is_last = state.keep_alives == 0;
             let was_asleep = is_last && mem::take(&mut state.asleep);
-            state.was_let_go |= is_last && !was_asleep;
+            state.was_released |= is_last && !was_asleep;
             was_asleep
         };
         if was_asleep {
@@ -99,14 +99,14 @@ impl<M> Inbox<M> {
     }
 
     /// Whether somebody holds the loop.
-    pub(crate) fn is_held(&self) -> bool {
-        self.lock().holders > 0
+    pub(crate) fn has_keep_alive(&self) -> bool {
+        self.lock().keep_alives > 0
     }
 
     /// Whether there is no message and nobody who says that there may be one.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.queue.is_empty() && state.holders == 0
+        state.queue.is_empty() && state.keep_alives == 0
     }
 
     /// Whether a fetch is likely to find something.
@@ -118,8 +118,8 @@ impl<M> Inbox<M> {
     /// message already, or if it has been let go since it last asked: what it waits for may be gone.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut state = self.lock();
-        let was_let_go = mem::take(&mut state.was_let_go);
-        state.asleep = state.queue.is_empty() && !was_let_go;
+        let was_released = mem::take(&mut state.was_released);
+        state.asleep = state.queue.is_empty() && !was_released;
         state.asleep
     }
 
@@ -136,12 +136,12 @@ impl<M> Inbox<M> {
         };
         queue.drain(..).for_each(take);
         if queue.capacity() <= ROOM_KEPT_MAX {
-            self.give_back(queue);
+            self.restore_buffer(queue);
         }
     }
 
     /// Returns an emptied buffer, so that the next messages need no allocation.
-    fn give_back(&self, buffer: Vec<M>) {
+    fn restore_buffer(&self, buffer: Vec<M>) {
         let mut state = self.lock();
         if state.queue.capacity() == 0 {
             state.queue = buffer;
@@ -161,7 +161,7 @@ impl<M> Inbox<M> {
         mem::take(&mut state.queue)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<M>> {
+    fn lock(&self) -> MutexGuard<'_, InboxState<M>> {
         primitive::lock(&self.state)
     }
 }

@@ -92,7 +92,7 @@ impl Runtime {
     fn from_event_loop(event_loop: EventLoop, grace: Duration) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
         let event_loop = Rc::new(event_loop);
-        context::move_in(&event_loop);
+        context::add_to_thread(&event_loop);
         Runtime {
             event_loop,
             handle,
@@ -249,7 +249,7 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.shut_down(0);
-        context::move_out(&self.event_loop);
+        context::remove_from_thread(&self.event_loop);
     }
 }
 

@@ -161,6 +161,6 @@ impl EventLoop {
 
     /// Whether jobs or other threads are at work for this loop.
     pub(super) fn expects_messages(&self) -> bool {
-        self.tasks.has_jobs() || self.shared.inbox.is_held()
+        self.tasks.has_jobs() || self.shared.inbox.has_keep_alive()
     }
 }

@@ -14,13 +14,13 @@ impl EventLoop {
     /// The descriptor. From the first call on it tells of work.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.is_embedded.set(true);
-        self.touch();
+        self.notify_host();
         self.shared.registry.as_fd()
     }
 
     /// To be called after a change that may come from outside of a running loop.
     #[inline]
-    pub(crate) fn touch(&self) {
+    pub(crate) fn notify_host(&self) {
         if self.is_embedded.get() && !ready::is_running(self.id()) {
             self.update_descriptor();
         }
@@ -43,7 +43,7 @@ impl EventLoop {
     /// none, if it depends on others.
     pub(crate) fn next_turn(&self, now: u64) -> Option<u64> {
         let has_work = self.is_stopping()
-            || !self.parked.borrow().is_empty()
+            || !self.stored_queue.borrow().is_empty()
             || !self.pending.is_empty()
             || !self.check.is_empty()
             || !self.close.is_empty()

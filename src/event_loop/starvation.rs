@@ -19,18 +19,18 @@ const STARVED_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Starvation {
     watch: Cell<PoolWatch>,
     /// Where the jobs were spawned that were spoken of.
-    told: RefCell<Vec<&'static Location<'static>>>,
+    reported: RefCell<Vec<&'static Location<'static>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 enum PoolWatch {
     /// No job waits for a worker.
     #[default]
-    Calm,
+    NoBacklog,
     /// Jobs wait since then, by the system's clock, and so many had begun.
     Since(Instant, u64),
     /// It was looked into when so many had begun.
-    Seen(u64),
+    Reported(u64),
 }
 
 /// What the loop is to do before it sleeps.
@@ -58,12 +58,12 @@ impl EventLoop {
     fn watch_backlog(&self) -> PoolSleep {
         let begun = self.shared.pool.begun();
         match self.starvation.watch.get() {
-            PoolWatch::Seen(then) if then == begun => PoolSleep::Any,
+            PoolWatch::Reported(then) if then == begun => PoolSleep::Any,
             PoolWatch::Since(since, then) if then == begun => {
                 match STARVED_AFTER.checked_sub(since.elapsed()) {
                     Some(left) if !left.is_zero() => PoolSleep::AtMost(left),
                     _ => {
-                        self.starvation.watch.set(PoolWatch::Seen(begun));
+                        self.starvation.watch.set(PoolWatch::Reported(begun));
                         self.report_starvation()
                     }
                 }
@@ -82,16 +82,16 @@ impl EventLoop {
         let Some(starved) = self.shared.pool.starved() else {
             return PoolSleep::Any;
         };
-        let mut told = self.starvation.told.borrow_mut();
-        let before = told.len();
+        let mut reported = self.starvation.reported.borrow_mut();
+        let before = reported.len();
         for job in &starved.running {
-            if !told.contains(&job.location) {
-                told.push(job.location);
+            if !reported.contains(&job.location) {
+                reported.push(job.location);
             }
         }
-        let is_news = told.len() > before;
-        drop(told);
-        if !is_news {
+        let is_new = reported.len() > before;
+        drop(reported);
+        if !is_new {
             return PoolSleep::Any;
         }
         let running = starved.running.into_iter();

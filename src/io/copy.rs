@@ -49,8 +49,8 @@ where
     W: AsyncWrite + Unpin + ?Sized,
 {
     let mut reader = pin!(reader);
-    let mut transfer = Transfer::new();
-    poll_fn(|cx| transfer.poll(cx, reader.as_mut(), Pin::new(&mut *writer))).await
+    let mut buffer = CopyBuffer::new();
+    poll_fn(|cx| buffer.poll(cx, reader.as_mut(), Pin::new(&mut *writer))).await
 }
 
 /// Copies all that `reader` has to `writer`, flushes it, and returns the number of bytes.
@@ -150,19 +150,19 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
-    let (mut there, mut back) = (CopyDirection::new(), CopyDirection::new());
-    let mut is_back_first = false;
+    let (mut a_to_b, mut b_to_a) = (TransferState::new(), TransferState::new());
+    let mut is_b_to_a_first = false;
     poll_fn(|cx| {
         let (mut a, mut b) = (Pin::new(&mut *a), Pin::new(&mut *b));
         // By turns, because the first one may use up the task's budget each time.
-        let (sent, received) = if is_back_first {
-            let received = back.poll(cx, b.as_mut(), a.as_mut())?;
-            (there.poll(cx, a, b)?, received)
+        let (sent, received) = if is_b_to_a_first {
+            let received = b_to_a.poll(cx, b.as_mut(), a.as_mut())?;
+            (a_to_b.poll(cx, a, b)?, received)
         } else {
-            let sent = there.poll(cx, a.as_mut(), b.as_mut())?;
-            (sent, back.poll(cx, b, a)?)
+            let sent = a_to_b.poll(cx, a.as_mut(), b.as_mut())?;
+            (sent, b_to_a.poll(cx, b, a)?)
         };
-        is_back_first = !is_back_first;
+        is_b_to_a_first = !is_b_to_a_first;
         Poll::Ready(Ok((ready!(sent), ready!(received))))
     })
     .await
@@ -226,15 +226,15 @@ impl CopyProgress {
 }
 
 /// A copy through a buffer.
-struct Transfer {
+struct CopyBuffer {
     buffer: Box<[u8]>,
     unwritten: Range<usize>,
     progress: CopyProgress,
 }
 
-impl Transfer {
+impl CopyBuffer {
     fn new() -> Self {
-        Transfer {
+        CopyBuffer {
             buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
             unwritten: 0..0,
             progress: CopyProgress::default(),
@@ -272,16 +272,16 @@ impl Transfer {
 }
 
 /// One of two directions.
-enum CopyDirection {
-    Copies(Transfer),
+enum TransferState {
+    Running(CopyBuffer),
     /// The write side of the other end is being closed.
-    Closes(u64),
-    HasEnded(u64),
+    ShuttingDown(u64),
+    Done(u64),
 }
 
-impl CopyDirection {
+impl TransferState {
     fn new() -> Self {
-        CopyDirection::Copies(Transfer::new())
+        TransferState::Running(CopyBuffer::new())
     }
 
     fn poll<R, W>(
@@ -294,16 +294,16 @@ impl CopyDirection {
         R: AsyncRead + ?Sized,
         W: AsyncWrite + ?Sized,
     {
-        if let CopyDirection::Copies(transfer) = self {
-            let copied = ready!(transfer.poll(cx, reader, writer.as_mut()))?;
-            *self = CopyDirection::Closes(copied);
+        if let TransferState::Running(buffer) = self {
+            let copied = ready!(buffer.poll(cx, reader, writer.as_mut()))?;
+            *self = TransferState::ShuttingDown(copied);
         }
-        if let CopyDirection::Closes(copied) = *self {
+        if let TransferState::ShuttingDown(copied) = *self {
             ready!(writer.poll_close(cx))?;
-            *self = CopyDirection::HasEnded(copied);
+            *self = TransferState::Done(copied);
         }
         match self {
-            CopyDirection::HasEnded(copied) => Poll::Ready(Ok(*copied)),
+            TransferState::Done(copied) => Poll::Ready(Ok(*copied)),
             _ => Poll::Pending,
         }
     }

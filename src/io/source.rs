@@ -24,61 +24,48 @@ use crate::slots::Key;
 use crate::tasks::Caller;
 use registration::LoopBinding;
 
-/// What a successful operation says about the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outlook {
-    /// It may succeed too.
-    Ready,
-    /// It would block: this one moved less than it could have. Only stream sockets and pipes are
-    /// a proof of that.
-    Drained,
-}
-
-/// What an operation did.
+/// What a system call of an operation did.
 #[derive(Debug)]
-pub(crate) struct Done<R> {
-    pub(crate) result: R,
+pub(crate) struct OpOutput<R> {
+    pub(crate) value: R,
     /// How many bytes it moved, for the task's budget.
     pub(crate) bytes: usize,
-    pub(crate) outlook: Outlook,
+    /// Whether the next call would block: this one moved less than it could have. Only stream sockets
+    /// and pipes are a proof of that.
+    pub(crate) is_drained: bool,
 }
 
 /// No call of Linux moves more bytes than this, whatever it is given: `MAX_RW_COUNT`, `i32::MAX`
 /// rounded down to a page, of which the largest have 64 KiB.
 const CALL_BYTES_MAX: usize = 0x7fff_0000;
 
-impl<R> Done<R> {
-    /// An operation that moves no bytes and proves nothing.
-    pub(crate) fn new(result: R) -> Self {
-        Done {
-            result,
+impl<R> OpOutput<R> {
+    /// A call that moves no bytes and proves nothing.
+    pub(crate) fn new(value: R) -> Self {
+        OpOutput {
+            value,
             bytes: 0,
-            outlook: Outlook::Ready,
+            is_drained: false,
         }
     }
 
-    /// The same with another result.
-    pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> Done<S> {
-        Done {
-            result: f(self.result),
+    /// The same with another value.
+    pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> OpOutput<S> {
+        OpOutput {
+            value: f(self.value),
             bytes: self.bytes,
-            outlook: self.outlook,
+            is_drained: self.is_drained,
         }
     }
 }
 
-impl Done<usize> {
+impl OpOutput<usize> {
     /// A read or write of a stream whose call was given `given` bytes.
     pub(crate) fn moved(bytes: usize, given: usize) -> Self {
-        let outlook = if bytes < given.min(CALL_BYTES_MAX) {
-            Outlook::Drained
-        } else {
-            Outlook::Ready
-        };
-        Done {
-            result: bytes,
+        OpOutput {
+            value: bytes,
             bytes,
-            outlook,
+            is_drained: bytes < given.min(CALL_BYTES_MAX),
         }
     }
 }
@@ -180,19 +167,19 @@ impl LoopBinding {
             source,
             waiter: None,
         });
-        event_loop.touch();
+        event_loop.notify_host();
         ticket
     }
 
     fn end_operations(&self) {
         self.set_closed();
-        self.at_home(LoopBinding::wake_all);
+        self.call_on_loop(LoopBinding::wake_all);
     }
 
     /// Deregisters, and sends the slot home.
     fn release(&mut self, fd: BorrowedFd<'_>) {
         if let Some(registration) = self.deregister(fd) {
-            registration.at_home(|event_loop, source| {
+            registration.call_on_loop(|event_loop, source| {
                 LoopBinding::push_closing(event_loop, Some(source));
             });
         }
@@ -205,9 +192,9 @@ impl LoopBinding {
         drop(io);
         let source = match registration {
             None => None,
-            Some(registration) if registration.is_home() => Some(registration.key()),
+            Some(registration) if registration.is_of_current_loop() => Some(registration.key()),
             Some(registration) => {
-                registration.at_home(|event_loop, source| {
+                registration.call_on_loop(|event_loop, source| {
                     LoopBinding::push_closing(event_loop, Some(source));
                 });
                 return None;
@@ -215,7 +202,7 @@ impl LoopBinding {
         };
         let event_loop = context::current()?;
         Some(Closed {
-            home: event_loop.id(),
+            loop_id: event_loop.id(),
             ticket: LoopBinding::push_closing(&event_loop, source),
         })
     }
@@ -223,7 +210,7 @@ impl LoopBinding {
 
 /// Waits for a loop's close phase to come to a ticket.
 struct Closed {
-    home: LoopId,
+    loop_id: LoopId,
     ticket: u64,
 }
 
@@ -232,10 +219,10 @@ impl Future for Closed {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Where its loop is not the current one there is nothing to ask; the descriptor is closed.
-        let Some(event_loop) = context::home(self.home) else {
+        let Some(event_loop) = context::current_if(self.loop_id) else {
             return Poll::Ready(());
         };
-        let caller = Caller::new(self.home, cx.waker());
+        let caller = Caller::new(self.loop_id, cx.waker());
         event_loop.close.poll(self.ticket, caller)
     }
 }
@@ -243,7 +230,7 @@ impl Future for Closed {
 impl Drop for Closed {
     fn drop(&mut self) {
         let forget = |event_loop: &EventLoop| event_loop.close.forget(self.ticket);
-        let waiter = context::with_loop(self.home, forget);
+        let waiter = context::with_loop(self.loop_id, forget);
         drop(waiter);
     }
 }
@@ -254,10 +241,10 @@ mod tests {
 
     #[test]
     fn a_count_is_short_only_of_what_a_call_can_move() {
-        let outlook = |bytes, given| Done::moved(bytes, given).outlook;
-        assert_eq!(outlook(99, 100), Outlook::Drained);
-        assert_eq!(outlook(100, 100), Outlook::Ready);
+        let is_drained = |bytes, given| OpOutput::moved(bytes, given).is_drained;
+        assert!(is_drained(99, 100));
+        assert!(!is_drained(100, 100));
         // What the kernel moves of a buffer of 3 GiB.
-        assert_eq!(outlook(0x7fff_f000, 3 << 30), Outlook::Ready);
+        assert!(!is_drained(0x7fff_f000, 3 << 30));
     }
 }

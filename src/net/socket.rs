@@ -57,7 +57,7 @@ const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 /// The kernel takes so many buffers in one call: `UIO_MAXIOV`.
 const IOV_MAX: usize = 1024;
 
-/// Writes several buffers, of which there are no more than [`given`] says. Unlike `writev` this cannot raise SIGPIPE.
+/// Writes several buffers, of which there are no more than [`io_batch`] says. Unlike `writev` this cannot raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut no_ancillary = SendAncillaryBuffer::default();
     let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
@@ -67,7 +67,7 @@ pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::R
 /// Which of several buffers one call is given: with more than the kernel takes it fails. Those in front
 /// that are empty are left out then: a call with nothing else would move nothing, as if there were no
 /// more.
-pub(super) fn given<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
+pub(super) fn io_batch<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
     let count = buffers.len();
     if count <= IOV_MAX {
         return 0..count;
@@ -78,12 +78,12 @@ pub(super) fn given<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
 }
 
 /// How many bytes there are in buffers.
-pub(super) fn len_of<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
+pub(super) fn total_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
     buffers.iter().map(|buffer| buffer.len()).sum()
 }
 
 /// Resolves a read or write of nothing. The OS may let it wait for others' data.
-pub(super) fn poll_nothing(cx: &Context<'_>) -> Poll<io::Result<usize>> {
+pub(super) fn poll_empty(cx: &Context<'_>) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx));
     coop::charge(0);
     Poll::Ready(Ok(0))
@@ -115,7 +115,7 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.is_empty {
-            return poll_nothing(cx);
+            return poll_empty(cx);
         }
         Pin::new(&mut self.operation).poll(cx)
     }

@@ -12,7 +12,7 @@ use futures::Stream;
 use super::addr::{self, ToSocketAddrs};
 use super::{TcpStream, socket};
 use crate::blocking::called_here;
-use crate::io::source::{Done, Source};
+use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 
 /// Accepts TCP connections.
@@ -157,9 +157,9 @@ impl TcpListener {
     }
 }
 
-fn accept(listener: &std::net::TcpListener) -> io::Result<Done<(TcpStream, SocketAddr)>> {
+fn accept(listener: &std::net::TcpListener) -> io::Result<OpOutput<(TcpStream, SocketAddr)>> {
     let (stream, addr) = socket::accept(listener)?;
-    Ok(Done::new((TcpStream::from_connected(stream), addr)))
+    Ok(OpOutput::new((TcpStream::from_connected(stream), addr)))
 }
 
 impl AsFd for TcpListener {

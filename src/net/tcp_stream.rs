@@ -16,7 +16,7 @@ use super::socket::{self, UnlessEmpty};
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::blocking::called_here;
 use crate::coop;
-use crate::io::source::{Done, Source};
+use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 
 /// A TCP connection.
@@ -164,12 +164,12 @@ impl TcpStream {
         let mut filled = 0;
         self.source
             .operate_until_done(Direction::Read, wanted == 0, move |stream| {
-                let done = read(stream, &mut buf[filled..])?;
-                if done.result == 0 {
+                let output = read(stream, &mut buf[filled..])?;
+                if output.value == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                filled += done.result;
-                Ok(done.map(|_| filled == wanted))
+                filled += output.value;
+                Ok(output.map(|_| filled == wanted))
             })
     }
 
@@ -185,7 +185,7 @@ impl TcpStream {
     pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         let is_empty = buf.is_empty();
         let operation = self.source.operate(Direction::Read, move |stream| {
-            stream.peek(buf).map(Done::new)
+            stream.peek(buf).map(OpOutput::new)
         });
         UnlessEmpty::new(is_empty, operation)
     }
@@ -232,12 +232,12 @@ impl TcpStream {
     pub fn write_all(&self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         self.source
             .operate_until_done(Direction::Write, buf.is_empty(), move |stream| {
-                let done = write(stream, buf)?;
-                if done.result == 0 {
+                let output = write(stream, buf)?;
+                if output.value == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
-                buf = &buf[done.result..];
-                Ok(done.map(|_| buf.is_empty()))
+                buf = &buf[output.value..];
+                Ok(output.map(|_| buf.is_empty()))
             })
     }
 
@@ -412,12 +412,12 @@ impl TcpStream {
 }
 
 /// Whether a socket that began to connect has done so.
-fn is_connected(stream: &std::net::TcpStream) -> io::Result<Done<()>> {
+fn is_connected(stream: &std::net::TcpStream) -> io::Result<OpOutput<()>> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
     match stream.peer_addr() {
-        Ok(_) => Ok(Done::new(())),
+        Ok(_) => Ok(OpOutput::new(())),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
             Err(io::ErrorKind::WouldBlock.into())
         }
@@ -425,29 +425,32 @@ fn is_connected(stream: &std::net::TcpStream) -> io::Result<Done<()>> {
     }
 }
 
-fn read(mut stream: &std::net::TcpStream, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    Ok(Done::moved(stream.read(buf)?, buf.len()))
+fn read(mut stream: &std::net::TcpStream, buf: &mut [u8]) -> io::Result<OpOutput<usize>> {
+    Ok(OpOutput::moved(stream.read(buf)?, buf.len()))
 }
 
 fn read_vectored(
     mut stream: &std::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
-) -> io::Result<Done<usize>> {
-    let given = socket::given(bufs);
-    let bufs = &mut bufs[given];
-    let len = socket::len_of(bufs);
-    Ok(Done::moved(stream.read_vectored(bufs)?, len))
+) -> io::Result<OpOutput<usize>> {
+    let batch = socket::io_batch(bufs);
+    let bufs = &mut bufs[batch];
+    let len = socket::total_len(bufs);
+    Ok(OpOutput::moved(stream.read_vectored(bufs)?, len))
 }
 
-fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
-    Ok(Done::moved(stream.write(buf)?, buf.len()))
+fn write(mut stream: &std::net::TcpStream, buf: &[u8]) -> io::Result<OpOutput<usize>> {
+    Ok(OpOutput::moved(stream.write(buf)?, buf.len()))
 }
 
-fn write_vectored(stream: &std::net::TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    let bufs = &bufs[socket::given(bufs)];
-    Ok(Done::moved(
+fn write_vectored(
+    stream: &std::net::TcpStream,
+    bufs: &[IoSlice<'_>],
+) -> io::Result<OpOutput<usize>> {
+    let bufs = &bufs[socket::io_batch(bufs)];
+    Ok(OpOutput::moved(
         socket::send_vectored(stream, bufs)?,
-        socket::len_of(bufs),
+        socket::total_len(bufs),
     ))
 }
 
@@ -458,7 +461,7 @@ impl AsyncRead for &TcpStream {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return socket::poll_nothing(cx);
+            return socket::poll_empty(cx);
         }
         self.source
             .poll_operate(cx, Direction::Read, |stream| read(stream, buf))
@@ -470,7 +473,7 @@ impl AsyncRead for &TcpStream {
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return socket::poll_nothing(cx);
+            return socket::poll_empty(cx);
         }
         self.source
             .poll_operate(cx, Direction::Read, |stream| read_vectored(stream, bufs))
@@ -484,7 +487,7 @@ impl AsyncWrite for &TcpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
-            return socket::poll_nothing(cx);
+            return socket::poll_empty(cx);
         }
         self.source
             .poll_operate(cx, Direction::Write, |stream| write(stream, buf))
@@ -496,7 +499,7 @@ impl AsyncWrite for &TcpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            return socket::poll_nothing(cx);
+            return socket::poll_empty(cx);
         }
         self.source
             .poll_operate(cx, Direction::Write, |stream| write_vectored(stream, bufs))

@@ -41,7 +41,7 @@ const LOOKED_AT_MAX: usize = 16;
 
 /// The list may have so many entries more than twice the number of things there are. Beyond that it
 /// is made anew.
-const SPARE: usize = 64;
+const SLACK: usize = 64;
 
 #[cfg(test)]
 thread_local! {
@@ -82,7 +82,7 @@ impl<K: Copy + Ord> Candidates<K> {
     #[cold]
     fn push(&self, key: K, len: usize) {
         let mut keys = self.keys.borrow_mut();
-        let most = 2 * len + SPARE;
+        let most = 2 * len + SLACK;
         let aside_most = most + 2 * self.aside_first.get();
         if keys.len() > most || self.aside.borrow().len() > aside_most {
             drop(keys);
@@ -100,17 +100,17 @@ impl<K: Copy + Ord> Candidates<K> {
     }
 
     /// Puts what was set aside because of these tasks back on the list.
-    pub(super) fn add_those_of(&self, tasks: &ReferencedAgain) {
+    pub(super) fn restore_of_tasks(&self, tasks: &ReferencedAgain) {
         let ReferencedAgain::These(tasks) = tasks else {
             self.forget();
             return;
         };
         for &task in tasks {
-            self.add_those_of_one(task);
+            self.restore_of_task(task);
         }
     }
 
-    fn add_those_of_one(&self, task: Key) {
+    fn restore_of_task(&self, task: Key) {
         let mut aside = self.aside.borrow_mut();
         loop {
             // None comes before any key.
@@ -280,7 +280,7 @@ mod tests {
         // Not added: its task has come to count, not itself.
         things.verdicts[3].set(Liveness::Yes);
         assert_eq!(things.find(), (None, 0));
-        let back = |tasks| things.candidates.add_those_of(&tasks);
+        let back = |tasks| things.candidates.restore_of_tasks(&tasks);
         back(ReferencedAgain::These(vec![Key::from_bits(3)]));
         assert_eq!(things.find(), (None, 0));
         back(ReferencedAgain::These(vec![own]));
@@ -318,7 +318,7 @@ mod tests {
             things.task.set(Some(Key::from_bits(task)));
             things.candidates.add(1, || 1000);
             things.find();
-            assert!(things.candidates.aside.borrow().len() <= 4 * 1000 + SPARE + 1);
+            assert!(things.candidates.aside.borrow().len() <= 4 * 1000 + SLACK + 1);
         }
     }
 
@@ -334,7 +334,7 @@ mod tests {
         for _ in 0..10_000 {
             things.candidates.add(1, || 1000);
         }
-        assert!(things.candidates.keys.borrow().len() <= 2 * 1000 + SPARE + 1);
+        assert!(things.candidates.keys.borrow().len() <= 2 * 1000 + SLACK + 1);
         things.verdicts[3].set(Liveness::Yes);
         assert_eq!(
             things.find().0,

@@ -226,7 +226,7 @@ impl Poll {
 
     /// The loop's clock has been moved or set going: times by it are not what they were.
     pub(crate) fn forget_alarm(&self) {
-        self.alarm.borrow_mut().forget();
+        self.alarm.borrow_mut().reset();
     }
 
     /// Lets the next wait last no longer than this, by the system's clock.
@@ -274,7 +274,7 @@ impl Poll {
             match event.token() {
                 UNPARK => continue,
                 ALARM => {
-                    self.alarm.borrow_mut().forget();
+                    self.alarm.borrow_mut().reset();
                     continue;
                 }
                 _ => {}

@@ -115,7 +115,7 @@ impl Timers {
 
     /// Those who were said not to count may do so now.
     pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
-        self.candidates.add_those_of(tasks);
+        self.candidates.restore_of_tasks(tasks);
     }
 
     /// A timer that keeps the loop alive, and whether it surely does: a referenced one, for a

@@ -258,7 +258,7 @@ impl Handle {
     /// # }
     /// ```
     pub fn dump_timeout(&self, timeout: Duration) -> Result<Dump, DumpError> {
-        if let Some(event_loop) = context::resident(self.shared.id) {
+        if let Some(event_loop) = context::loop_of_thread(self.shared.id) {
             return Ok(Dump::new(&event_loop));
         }
         let (sender, receiver) = mpsc::channel();
@@ -305,11 +305,11 @@ impl Handle {
     /// # }
     /// ```
     pub async fn dump_async(&self) -> Dump {
-        if context::resident(self.shared.id).is_some() {
+        if context::loop_of_thread(self.shared.id).is_some() {
             coop::operate().await;
         }
         // The runtime may have ended while the task waited for its budget.
-        if let Some(event_loop) = context::resident(self.shared.id) {
+        if let Some(event_loop) = context::loop_of_thread(self.shared.id) {
             return Dump::new(&event_loop);
         }
         let (sender, receiver) = oneshot::channel();
@@ -322,7 +322,7 @@ impl Handle {
     /// Sends `f` to the loop, which is on another thread. If the loop has ended, `f` is dropped.
     fn call_on_loop(&self, f: impl FnOnce(&EventLoop) + Send + 'static) {
         let (id, inbox) = (self.shared.id, &self.shared.inbox);
-        context::at_home(id, inbox, f);
+        context::call_on_loop(id, inbox, f);
     }
 
     /// Returns a hash of the events on the loop in their order, if the runtime has a

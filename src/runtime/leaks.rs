@@ -103,7 +103,7 @@ fn settle(runtime: &Runtime) {
         run_turns(runtime);
         // A worker still counts a job for a moment after its result has arrived.
         let is_waiting = event_loop.tasks.has_referenced_jobs()
-            || event_loop.shared.inbox.is_held()
+            || event_loop.shared.inbox.has_keep_alive()
             || !event_loop.shared.pool.running().is_empty();
         let waited = Instant::from_std(std::time::Instant::now()).duration_since(start);
         if !is_waiting || event_loop.is_closed() || waited > runtime.grace {
@@ -139,7 +139,7 @@ fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
             running.swap_remove(index);
         }
     }
-    let has_keep_alive = running.is_empty() && event_loop.shared.inbox.is_held();
+    let has_keep_alive = running.is_empty() && event_loop.shared.inbox.has_keep_alive();
     // Jobs that were spawned through a handle have no slot.
     let from_other_threads = running
         .into_iter()

@@ -165,7 +165,7 @@ impl Runtime {
         let running = context::run(&self.event_loop);
         let result = f();
         drop(running);
-        self.event_loop.touch();
+        self.event_loop.notify_host();
         result
     }
 

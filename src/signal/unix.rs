@@ -13,7 +13,7 @@ use signal_hook::SigId;
 use signal_hook::consts;
 use signal_hook::low_level;
 
-use crate::io::source::{Done, Source};
+use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 use disposition::DefaultActionGuard;
 
@@ -133,7 +133,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     Ok(Signal {
         receiver: Source::new_signal(receiver),
         registration: HandlerRegistration(id),
-        _claim: guard,
+        _guard: guard,
     })
 }
 
@@ -145,7 +145,7 @@ pub struct Signal {
     receiver: Source<UnixStream>,
     registration: HandlerRegistration,
     // Behind the registration: the default action comes back when no stream is registered.
-    _claim: DefaultActionGuard,
+    _guard: DefaultActionGuard,
 }
 
 /// The handler's part, taken back when it is dropped.
@@ -205,10 +205,10 @@ impl Signal {
 }
 
 /// Takes all signals that have arrived as one.
-fn drain(mut receiver: &UnixStream) -> io::Result<Done<usize>> {
+fn drain(mut receiver: &UnixStream) -> io::Result<OpOutput<usize>> {
     let mut bytes = [0; 64];
     let n = receiver.read(&mut bytes)?;
-    Ok(Done::moved(n, bytes.len()))
+    Ok(OpOutput::moved(n, bytes.len()))
 }
 
 impl Stream for Signal {

@@ -297,7 +297,7 @@ impl JoinLink {
 #[track_caller]
 fn own_loop(header: &Header) -> Option<Rc<EventLoop>> {
     let home = header.home();
-    match context::home(home) {
+    match context::current_if(home) {
         Some(event_loop) => Some(event_loop),
         None if header.inbox().is_closed() => None,
         None => panic!(
@@ -339,7 +339,7 @@ impl<T> Drop for JoinHandle<T> {
 fn set_ref(header: &Arc<Header>, is_ref: bool) {
     header.set_ref(is_ref);
     let task = Arc::clone(header);
-    context::at_home(header.home(), header.inbox(), move |event_loop| {
+    context::call_on_loop(header.home(), header.inbox(), move |event_loop| {
         event_loop.tasks.recount(&task);
     });
 }
@@ -347,12 +347,12 @@ fn set_ref(header: &Arc<Header>, is_ref: bool) {
 /// Tells the loop at home that nobody will ask for the outcome.
 fn detach(header: Arc<Header>) {
     let id = header.home();
-    if let Some(event_loop) = context::home(id) {
+    if let Some(event_loop) = context::current_if(id) {
         event_loop.tasks.detach(header);
         return;
     }
     let inbox = Arc::clone(header.inbox());
-    context::at_home(id, &inbox, move |event_loop| {
+    context::call_on_loop(id, &inbox, move |event_loop| {
         event_loop.tasks.detach(header);
     });
 }

@@ -117,7 +117,7 @@ impl<T: Send + 'static> Remote<T> {
     /// Drops an outcome that no handle takes; a panic in it is reported.
     fn discard(&self, outcome: Outcome<T>) {
         if let Err(Failure::Panicked(payload)) = outcome {
-            match context::home(self.shared.id) {
+            match context::current_if(self.shared.id) {
                 Some(event_loop) => event_loop.tasks.panic_unhandled(&self.identity, payload),
                 None => self.shared.panic_unhandled(&self.identity, payload),
             }

@@ -102,7 +102,7 @@ impl YieldNow {
         match self.state {
             YieldState::New => {
                 self.state = YieldState::Waiting(home, check.push(caller.to_waiter()));
-                event_loop.touch();
+                event_loop.notify_host();
             }
             // Whoever polls again may have another waker. On another loop the ticket says nothing.
             YieldState::Waiting(id, ticket)

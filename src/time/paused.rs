@@ -44,7 +44,7 @@ pub fn pause() {
         "time is paused already; `time::resume` lets it go on"
     );
     event_loop.clock.pause();
-    event_loop.touch();
+    event_loop.notify_host();
 }
 
 /// Lets the time of the current runtime go on, from where it stands.
@@ -57,7 +57,7 @@ pub fn resume() {
     let event_loop = paused_loop("resume");
     event_loop.clock.resume();
     event_loop.poll.forget_alarm();
-    event_loop.touch();
+    event_loop.notify_host();
 }
 
 /// Returns whether the time of the current runtime is paused. It is not where there is none.
@@ -97,7 +97,7 @@ pub fn advance(duration: Duration) -> Advance {
     let now = event_loop.clock.now();
     let then = now.saturating_add(clock::nanos(duration));
     event_loop.clock.advance_to(then);
-    event_loop.touch();
+    event_loop.notify_host();
     Advance(sleep(Duration::ZERO))
 }
 
@@ -113,7 +113,7 @@ pub fn advance_to_next() -> Option<Duration> {
     let now = event_loop.clock.now();
     let next = event_loop.timers.exact_next_deadline()?;
     event_loop.clock.advance_to(next);
-    event_loop.touch();
+    event_loop.notify_host();
     Some(clock::until(next, now))
 }
 
@@ -126,7 +126,7 @@ pub fn advance_to_next() -> Option<Duration> {
 pub fn auto_advance(enabled: bool) {
     let event_loop = context::expect_current();
     event_loop.auto_advance.set(enabled);
-    event_loop.touch();
+    event_loop.notify_host();
 }
 
 /// Waits until what [`advance`] made due has happened.

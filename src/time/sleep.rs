@@ -151,7 +151,7 @@ impl Sleep {
             return;
         };
         let key = *key;
-        context::at_home(shared.id, &shared.inbox, move |event_loop| {
+        context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
             event_loop.timers.set_ref(key, is_ref);
         });
     }
@@ -169,7 +169,7 @@ impl Sleep {
             with_own_loop(shared, |event_loop| {
                 let time = event_loop.clock.not_before_now(deadline.into_std());
                 event_loop.timers.rearm(*key, time);
-                event_loop.touch();
+                event_loop.notify_host();
             });
         }
         self.is_endless = false;
@@ -196,7 +196,7 @@ impl Sleep {
         if !self.has_ref() {
             event_loop.timers.set_ref(key, false);
         }
-        event_loop.touch();
+        event_loop.notify_host();
         self.state = SleepState::Armed(event_loop.take_shared(), key);
     }
 
@@ -313,7 +313,7 @@ impl Drop for Sleep {
 
 /// Sends the key of a timer that was dropped elsewhere back to its loop.
 fn go_home(shared: &LoopShared, key: TimerKey) {
-    context::at_home(shared.id, &shared.inbox, move |event_loop| {
+    context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
         drop(event_loop.timers.cancel(key));
     });
 }

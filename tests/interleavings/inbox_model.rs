@@ -169,13 +169,13 @@ fn who_holds_the_loop_ends_its_sleep_by_letting_go_and_loses_no_message() {
         let (bell, ring) = Bell::new();
         let inbox = Arc::new(Inbox::new(ring));
         let holders = [true, false].map(|has_message| {
-            inbox.hold();
+            inbox.add_keep_alive();
             let inbox = Arc::clone(&inbox);
             thread::spawn(move || {
                 if has_message {
                     inbox.push(()).expect("the loop is there");
                 }
-                inbox.let_go();
+                inbox.remove_keep_alive();
             })
         });
 

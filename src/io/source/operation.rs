@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Done, LoopBinding, Outlook, Source};
+use super::{LoopBinding, OpOutput, Source};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
@@ -23,10 +23,10 @@ impl<T: AsFd> Source<T> {
     /// What `operation` has done is returned by the same poll; dropped before, it has done nothing.
     pub(crate) fn operate<F, R>(&self, direction: Direction, operation: F) -> Operation<'_, T, F>
     where
-        F: FnMut(&T) -> io::Result<Done<R>>,
+        F: FnMut(&T) -> io::Result<OpOutput<R>>,
     {
         Operation {
-            place: OpWaiter::new(self, direction),
+            waiter: OpWaiter::new(self, direction),
             operation,
         }
     }
@@ -44,10 +44,10 @@ impl<T: AsFd> Source<T> {
         operation: F,
     ) -> OperationUntilDone<'_, T, F>
     where
-        F: FnMut(&T) -> io::Result<Done<bool>>,
+        F: FnMut(&T) -> io::Result<OpOutput<bool>>,
     {
         OperationUntilDone {
-            place: OpWaiter::new(self, direction),
+            waiter: OpWaiter::new(self, direction),
             is_done,
             operation,
         }
@@ -59,9 +59,9 @@ impl<T: AsFd> Source<T> {
         self.operate(direction, move |io| {
             let readiness = self
                 .binding
-                .with_home(|event_loop, key| event_loop.poll.sources.readiness(key, direction));
+                .with_loop(|event_loop, key| event_loop.poll.sources.readiness(key, direction));
             if readiness == Some(Readiness::Ready) || is_ready_now(io, direction)? {
-                Ok(Done::new(()))
+                Ok(OpOutput::new(()))
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
             }
@@ -73,24 +73,24 @@ impl<T: AsFd> Source<T> {
         &self,
         cx: &Context<'_>,
         direction: Direction,
-        operation: impl FnMut(&T) -> io::Result<Done<R>>,
+        operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> Poll<io::Result<R>> {
-        let mut poller = WaiterId::POLLER;
-        self.poll_with(cx, direction, &mut poller, operation)
+        let mut waiter = WaiterId::TRAIT_CALLER;
+        self.poll_with(cx, direction, &mut waiter, operation)
     }
 
     /// Tries `operation` now, whatever the readiness says, and does not wait.
     pub(crate) fn try_operate<R>(
         &self,
         direction: Direction,
-        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+        mut operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> io::Result<R> {
         self.binding.check_open()?;
         let result = retry(|| operation(self.get()));
         context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
         self.binding
-            .with_home(|event_loop, key| note(event_loop, key, direction, &result));
-        result.map(|done| done.result)
+            .with_loop(|event_loop, key| note(event_loop, key, direction, &result));
+        result.map(|output| output.value)
     }
 
     fn poll_with<R>(
@@ -98,24 +98,24 @@ impl<T: AsFd> Source<T> {
         cx: &Context<'_>,
         direction: Direction,
         waiter: &mut WaiterId,
-        mut operation: impl FnMut(&T) -> io::Result<Done<R>>,
+        mut operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> Poll<io::Result<R>> {
         ready!(coop::poll_proceed(cx));
-        let attempt = context::with(|event_loop| {
-            self.attempt(event_loop, cx, direction, waiter, &mut operation)
+        let state = context::with(|event_loop| {
+            self.try_or_wait(event_loop, cx, direction, waiter, &mut operation)
         });
-        match attempt {
+        match state {
             None => Poll::Ready(Err(io::Error::other(context::no_loop()))),
-            Some(Attempt::Done(result)) => {
+            Some(OpState::Complete(result)) => {
                 coop::charge(bytes_of(&result));
-                Poll::Ready(result.map(|done| done.result))
+                Poll::Ready(result.map(|output| output.value))
             }
-            Some(Attempt::Refused(error)) => {
+            Some(OpState::Rejected(error)) => {
                 coop::charge(0);
                 Poll::Ready(Err(error))
             }
-            Some(Attempt::Waits) => Poll::Pending,
-            Some(Attempt::WaitsByWaker(key)) => {
+            Some(OpState::Pending) => Poll::Pending,
+            Some(OpState::NeedsWaker(key)) => {
                 wait_by_waker(cx, key, direction, waiter);
                 Poll::Pending
             }
@@ -125,17 +125,17 @@ impl<T: AsFd> Source<T> {
     /// Tries the operation, if it may succeed, and waits for the source if it would block. Runs no
     /// code of users, for the loop is only borrowed.
     #[inline]
-    fn attempt<R>(
+    fn try_or_wait<R>(
         &self,
         event_loop: &EventLoop,
         cx: &Context<'_>,
         direction: Direction,
         waiter: &mut WaiterId,
-        operation: &mut impl FnMut(&T) -> io::Result<Done<R>>,
-    ) -> Attempt<R> {
+        operation: &mut impl FnMut(&T) -> io::Result<OpOutput<R>>,
+    ) -> OpState<R> {
         let refused = self.binding.bind(event_loop.id());
         if let Err(error) = refused.and_then(|()| self.binding.check_open()) {
-            return Attempt::Refused(error);
+            return OpState::Rejected(error);
         }
         let sources = &event_loop.poll.sources;
         let key = self.binding.key();
@@ -150,31 +150,31 @@ impl<T: AsFd> Source<T> {
                         sources.forget_task(key, direction, waiter);
                     }
                 }
-                return Attempt::Done(result);
+                return OpState::Complete(result);
             }
         }
         let key = match self.binding.register(event_loop, self.get().as_fd()) {
             Ok(key) => key,
-            Err(error) => return Attempt::Refused(error),
+            Err(error) => return OpState::Rejected(error),
         };
         let caller = Caller::new(event_loop.id(), cx.waker());
         if sources.wait_by_task(key, direction, waiter, &caller) {
-            Attempt::Waits
+            OpState::Pending
         } else {
-            Attempt::WaitsByWaker(key)
+            OpState::NeedsWaker(key)
         }
     }
 }
 
-/// What became of the attempt to do an operation.
-enum Attempt<R> {
-    Done(io::Result<Done<R>>),
-    /// The source cannot be used here, or has been closed.
-    Refused(io::Error),
+/// What a poll of an operation has come to.
+enum OpState<R> {
+    Complete(io::Result<OpOutput<R>>),
+    /// The source belongs to another loop, or has been closed.
+    Rejected(io::Error),
     /// It would block, and the task that polls it waits.
-    Waits,
-    /// It would block, and its caller is still to be put on the list, by its waker.
-    WaitsByWaker(Key),
+    Pending,
+    /// It would block, and the waker of its caller has still to be added to the waiters.
+    NeedsWaker(Key),
 }
 
 /// Puts the caller of an operation that would block on the list.
@@ -190,8 +190,8 @@ fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut 
 }
 
 /// How many bytes an attempt has moved.
-fn bytes_of<R>(result: &io::Result<Done<R>>) -> usize {
-    result.as_ref().map_or(0, |done| done.bytes)
+fn bytes_of<R>(result: &io::Result<OpOutput<R>>) -> usize {
+    result.as_ref().map_or(0, |output| output.bytes)
 }
 
 fn would_block<R>(result: &io::Result<R>) -> bool {
@@ -209,10 +209,15 @@ fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
 }
 
 /// Draws the conclusion for the next operation.
-fn note<R>(event_loop: &EventLoop, key: Key, direction: Direction, result: &io::Result<Done<R>>) {
+fn note<R>(
+    event_loop: &EventLoop,
+    key: Key,
+    direction: Direction,
+    result: &io::Result<OpOutput<R>>,
+) {
     let sources = &event_loop.poll.sources;
     match result {
-        Ok(done) if done.outlook == Outlook::Drained => {
+        Ok(output) if output.is_drained => {
             sources.clear_ready_if_drained(key, direction);
         }
         Err(_) if would_block(result) => sources.clear_ready(key, direction),
@@ -253,7 +258,7 @@ impl<'a, T: AsFd> OpWaiter<'a, T> {
     fn poll<R>(
         &mut self,
         cx: &Context<'_>,
-        operation: impl FnMut(&T) -> io::Result<Done<R>>,
+        operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> Poll<io::Result<R>> {
         self.source
             .poll_with(cx, self.direction, &mut self.waiter, operation)
@@ -273,7 +278,7 @@ impl LoopBinding {
     /// An operation is dropped that may be on the list.
     #[cold]
     fn forget(&self, direction: Direction, waiter: WaiterId) {
-        self.at_home(move |event_loop, key| {
+        self.call_on_loop(move |event_loop, key| {
             drop(event_loop.poll.sources.forget(key, direction, waiter));
         });
     }
@@ -282,7 +287,7 @@ impl LoopBinding {
 /// The future of [`Source::operate`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct Operation<'a, T: AsFd, F> {
-    place: OpWaiter<'a, T>,
+    waiter: OpWaiter<'a, T>,
     operation: F,
 }
 
@@ -291,20 +296,20 @@ impl<T: AsFd, F> Unpin for Operation<'_, T, F> {}
 
 impl<T: AsFd, F, R> Future for Operation<'_, T, F>
 where
-    F: FnMut(&T) -> io::Result<Done<R>>,
+    F: FnMut(&T) -> io::Result<OpOutput<R>>,
 {
     type Output = io::Result<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         let this = &mut *self;
-        this.place.poll(cx, &mut this.operation)
+        this.waiter.poll(cx, &mut this.operation)
     }
 }
 
 /// The future of [`Source::operate_until_done`].
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct OperationUntilDone<'a, T: AsFd, F> {
-    place: OpWaiter<'a, T>,
+    waiter: OpWaiter<'a, T>,
     is_done: bool,
     operation: F,
 }
@@ -314,7 +319,7 @@ impl<T: AsFd, F> Unpin for OperationUntilDone<'_, T, F> {}
 
 impl<T: AsFd, F> Future for OperationUntilDone<'_, T, F>
 where
-    F: FnMut(&T) -> io::Result<Done<bool>>,
+    F: FnMut(&T) -> io::Result<OpOutput<bool>>,
 {
     type Output = io::Result<()>;
 
@@ -325,7 +330,7 @@ where
             return coop::poll_operate(cx).map(Ok);
         }
         while !this.is_done {
-            this.is_done = ready!(this.place.poll(cx, &mut this.operation))?;
+            this.is_done = ready!(this.waiter.poll(cx, &mut this.operation))?;
         }
         Poll::Ready(Ok(()))
     }

@@ -17,7 +17,7 @@ use crate::slots::Key;
 /// See the [module](self).
 pub(super) struct LoopBinding {
     /// The loop that the source belongs to, or zero: bound once, by the first operation.
-    home: AtomicU32,
+    loop_id: AtomicU32,
     registration: OnceLock<Registration>,
     /// Set when it was closed while operations still wait.
     closed: AtomicBool,
@@ -34,7 +34,7 @@ pub(super) struct Registration {
 impl LoopBinding {
     pub(super) fn new(kind: SourceKind) -> Self {
         LoopBinding {
-            home: AtomicU32::new(0),
+            loop_id: AtomicU32::new(0),
             registration: OnceLock::new(),
             closed: AtomicBool::new(false),
             kind,
@@ -51,15 +51,15 @@ impl LoopBinding {
     /// Calls `f` with the loop and the slot, if the source is registered and its loop is the current
     /// one. `f` must not run users' code.
     #[inline]
-    pub(super) fn with_home<R>(&self, f: impl FnOnce(&EventLoop, Key) -> R) -> Option<R> {
+    pub(super) fn with_loop<R>(&self, f: impl FnOnce(&EventLoop, Key) -> R) -> Option<R> {
         let Registration { shared, key } = self.registration.get()?;
         context::with_loop(shared.id, |event_loop| f(event_loop, *key))
     }
 
     /// Calls `f` at home with the slot, if the source is registered.
-    pub(super) fn at_home(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
+    pub(super) fn call_on_loop(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
         if let Some(registration) = self.registration.get() {
-            registration.at_home(f);
+            registration.call_on_loop(f);
         }
     }
 
@@ -69,7 +69,9 @@ impl LoopBinding {
 
     pub(super) fn set_ref(&self, is_ref: bool) {
         if let Some(call) = self.reference.set(is_ref) {
-            self.at_home(move |event_loop, key| event_loop.poll.sources.set_ref(key, is_ref, call));
+            self.call_on_loop(move |event_loop, key| {
+                event_loop.poll.sources.set_ref(key, is_ref, call);
+            });
         }
     }
 
@@ -89,16 +91,16 @@ impl LoopBinding {
     #[inline]
     pub(super) fn bind(&self, id: LoopId) -> io::Result<()> {
         let id = id.to_bits();
-        let home = self.home.load(Ordering::Relaxed);
+        let bound = self.loop_id.load(Ordering::Relaxed);
         // Relaxed: nothing but the number itself is handed over. Two loops that bind at once are
         // told apart by the exchange.
-        let is_home = home == id
-            || home == 0
+        let is_bound_here = bound == id
+            || bound == 0
                 && self
-                    .home
+                    .loop_id
                     .compare_exchange(0, id, Ordering::Relaxed, Ordering::Relaxed)
                     .is_ok();
-        if is_home {
+        if is_bound_here {
             Ok(())
         } else {
             Err(self.bound_elsewhere())
@@ -110,7 +112,7 @@ impl LoopBinding {
         io::Error::other(format!(
             "this source belongs to quintet loop {}, on which it was first used, but {}; \
              move it by `into_std` and `from_std`",
-            self.home.load(Ordering::Relaxed),
+            self.loop_id.load(Ordering::Relaxed),
             context::describe_current()
         ))
     }
@@ -158,14 +160,14 @@ impl Registration {
     }
 
     /// Whether its loop is the current one.
-    pub(super) fn is_home(&self) -> bool {
+    pub(super) fn is_of_current_loop(&self) -> bool {
         context::with_loop(self.shared.id, |_| ()).is_some()
     }
 
     /// Calls `f` at home with the slot.
-    pub(super) fn at_home(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
+    pub(super) fn call_on_loop(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
         let key = self.key;
-        context::at_home(self.shared.id, &self.shared.inbox, move |event_loop| {
+        context::call_on_loop(self.shared.id, &self.shared.inbox, move |event_loop| {
             f(event_loop, key);
         });
     }

@@ -21,7 +21,7 @@ use crate::clock::{self, NEVER};
 /// twice. Of longer ones, which most likely something else will end, the poller waits all but the last
 /// millisecond and something. The kernel may add its timer slack (50 µs by default) to the poller's
 /// part, which must stay clear of the deadline.
-const FINE_MAX: Duration = Duration::from_millis(32);
+const ALARM_WAIT_MAX: Duration = Duration::from_millis(32);
 
 /// After a failure for want of something, a timer is asked for again no sooner than this.
 const RETRY_NANOS: u64 = 1_000_000_000;
@@ -32,11 +32,11 @@ pub(super) struct Alarm {
     token: Token,
     /// Made when first needed.
     timer: Option<OwnedFd>,
-    make: fn() -> rustix::io::Result<OwnedFd>,
+    create: fn() -> rustix::io::Result<OwnedFd>,
     /// After a failure: before this there is no timer. [`NEVER`] where the OS has none, or refuses it.
     retry_at: u64,
     /// When it will go off, by the loop's clock; none if it has, or if that is not known.
-    goes_off_at: Option<u64>,
+    expires_at: Option<u64>,
 }
 
 impl Alarm {
@@ -44,15 +44,15 @@ impl Alarm {
         Alarm {
             token,
             timer: None,
-            make,
+            create,
             retry_at: 0,
-            goes_off_at: None,
+            expires_at: None,
         }
     }
 
     /// Its event was fetched, or the loop's clock is not going as it was.
-    pub(super) fn forget(&mut self) {
-        self.goes_off_at = None;
+    pub(super) fn reset(&mut self) {
+        self.expires_at = None;
     }
 
     /// Prepares a wait from `now` until `deadline` and returns the timeout for the poller. The wait may
@@ -63,7 +63,7 @@ impl Alarm {
         if left.is_zero() {
             return Some(Duration::ZERO);
         }
-        if left >= FINE_MAX {
+        if left >= ALARM_WAIT_MAX {
             let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             return Some(Duration::from_millis(millis - 1));
         }
@@ -79,7 +79,7 @@ impl Alarm {
     /// where the OS gives no timer. That is remembered, and not tried each time.
     pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, registry: &Registry) -> bool {
         debug_assert!(deadline > now, "the kernel takes zero for never");
-        if self.goes_off_at == Some(deadline) {
+        if self.expires_at == Some(deadline) {
             return true;
         }
         if now < self.retry_at {
@@ -102,11 +102,11 @@ impl Alarm {
     /// If the timer cannot be made or set, or the poller does not take it.
     fn try_to_set(&mut self, deadline: u64, now: u64, registry: &Registry) -> io::Result<()> {
         let left = clock::until(deadline, now);
-        self.goes_off_at = None;
+        self.expires_at = None;
         let timer = match self.timer.take() {
             Some(timer) => timer,
             None => {
-                let timer = (self.make)()?;
+                let timer = (self.create)()?;
                 let source = &mut SourceFd(&timer.as_raw_fd());
                 registry.register(source, self.token, Interest::READABLE)?;
                 timer
@@ -126,12 +126,12 @@ impl Alarm {
         // Setting it anew makes a new edge; it need never be read.
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
         self.timer = Some(timer);
-        self.goes_off_at = Some(deadline);
+        self.expires_at = Some(deadline);
         Ok(())
     }
 }
 
-fn make() -> rustix::io::Result<OwnedFd> {
+fn create() -> rustix::io::Result<OwnedFd> {
     let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
     timerfd_create(TimerfdClockId::Monotonic, flags)
 }
@@ -167,7 +167,7 @@ mod tests {
         REFUSED_BY.set(refused_by);
         let poller = mio::Poll::new().unwrap();
         let mut alarm = Alarm::new(Token(1));
-        alarm.make = refuse;
+        alarm.create = refuse;
         for millis in 0..10_000 {
             let now = millis * 1_000_000;
             let deadline = now + 5_000_000;
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_timer_that_comes_late_is_used() {
-        if let Err(error) = make() {
+        if let Err(error) = create() {
             // Not `eprintln!`, which the harness captures.
             let why = format!("skipped: a_timer_that_comes_late_is_used: no timerfd: {error}\n");
             io::Write::write_all(&mut io::stderr(), why.as_bytes()).unwrap();
@@ -200,9 +200,9 @@ mod tests {
         let poller = mio::Poll::new().unwrap();
         let mut alarm = Alarm::new(Token(1));
         REFUSED_BY.set(Errno::MFILE);
-        alarm.make = refuse;
+        alarm.create = refuse;
         assert!(!alarm.set_precisely(2, 1, poller.registry()));
-        alarm.make = make;
+        alarm.create = create;
         assert!(!alarm.set_precisely(3, 2, poller.registry()));
         let later = 1 + RETRY_NANOS;
         assert!(alarm.set_precisely(later + 1, later, poller.registry()));

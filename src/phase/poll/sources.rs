@@ -279,8 +279,8 @@ impl Sources {
     ) {
         let owner = |waiter: &Waiter| tasks.owner(waiter);
         self.number(id);
-        if *id == WaiterId::POLLER {
-            *id = WaiterId::poller(tasks.polls(caller.polled()));
+        if *id == WaiterId::TRAIT_CALLER {
+            *id = WaiterId::trait_caller(tasks.polls(caller.polled()));
         }
         let is_there = self.change_list(key, direction, |side| {
             side.readiness = Readiness::NotReady;
@@ -431,7 +431,7 @@ impl Sources {
 
     /// Those who were said not to count may do so now.
     pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
-        self.candidates.add_those_of(tasks);
+        self.candidates.restore_of_tasks(tasks);
     }
 
     /// A source that keeps the loop alive, and whether it surely does.

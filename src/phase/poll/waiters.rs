@@ -30,11 +30,11 @@ impl WaiterId {
     pub(crate) const UNNUMBERED: WaiterId = WaiterId(0);
 
     /// A caller of a `poll_*` method, known by its waiter alone.
-    pub(crate) const POLLER: WaiterId = WaiterId(POLLER);
+    pub(crate) const TRAIT_CALLER: WaiterId = WaiterId(TRAIT_CALLER_BIT);
 
     /// A poller that asks in its task's poll number `polls`.
-    pub(super) fn poller(polls: u32) -> Self {
-        WaiterId(POLLER | u64::from(polls))
+    pub(super) fn trait_caller(polls: u32) -> Self {
+        WaiterId(TRAIT_CALLER_BIT | u64::from(polls))
     }
 
     /// An operation, which takes itself off the list when it is dropped.
@@ -43,8 +43,8 @@ impl WaiterId {
     }
 
     #[inline]
-    fn is_poller(self) -> bool {
-        self.0 & POLLER != 0
+    fn is_trait_caller(self) -> bool {
+        self.0 & TRAIT_CALLER_BIT != 0
     }
 
     /// The poll of its task in which a poller last asked.
@@ -55,12 +55,12 @@ impl WaiterId {
     /// Whether it is an operation that may be on the list.
     #[inline]
     pub(crate) fn is_numbered(self) -> bool {
-        self != WaiterId::UNNUMBERED && !self.is_poller()
+        self != WaiterId::UNNUMBERED && !self.is_trait_caller()
     }
 }
 
 /// The bit that tells a poller from an operation, whose numbers never come so far.
-const POLLER: u64 = 1 << 63;
+const TRAIT_CALLER_BIT: u64 = 1 << 63;
 
 /// One that waits.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ impl WaiterEntry {
     /// Whether this is the entry of `caller`, which asks as `id`.
     #[inline]
     fn is(&self, id: WaiterId, caller: &Caller<'_>) -> bool {
-        if id.is_poller() {
-            self.id.is_poller() && caller.is(&self.waiter)
+        if id.is_trait_caller() {
+            self.id.is_trait_caller() && caller.is(&self.waiter)
         } else {
             self.id == id
         }
@@ -85,7 +85,7 @@ impl WaiterEntry {
     pub(super) fn liveness(&self, owner: &impl Fn(&Waiter) -> Owner) -> Liveness {
         let owner = owner(&self.waiter);
         match Liveness::of(&self.waiter, owner) {
-            Liveness::Yes if self.id.is_poller() && owner != Owner::None => Liveness::Maybe,
+            Liveness::Yes if self.id.is_trait_caller() && owner != Owner::None => Liveness::Maybe,
             liveness => liveness,
         }
     }
@@ -99,7 +99,7 @@ impl WaiterEntry {
     /// Whether it is a poller that may have stopped waiting: a task that has ended, or a waker whose
     /// task has been polled since it last asked by it.
     fn may_be_over(&self, owner: &impl Fn(&Waiter) -> Owner) -> bool {
-        self.id.is_poller()
+        self.id.is_trait_caller()
             && match owner(&self.waiter) {
                 Owner::Gone => true,
                 Owner::None => self.is_waker(),
@@ -202,7 +202,7 @@ impl Waiters {
     /// Adds an entry, or puts the waiter in the place of the same operation's old one, which is
     /// returned to be dropped outside of any borrow.
     pub(super) fn add(&mut self, id: WaiterId, waiter: Waiter) -> Option<Waiter> {
-        if !id.is_poller()
+        if !id.is_trait_caller()
             && let Some(entry) = self.iter_mut().find(|entry| entry.id == id)
         {
             return Some(mem::replace(&mut entry.waiter, waiter));
@@ -351,10 +351,10 @@ mod tests {
         waiters.add_task(id, &caller, Waiter::Task(key(task)))
     }
 
-    fn poller(waiters: &mut Waiters, task: u64) -> bool {
+    fn trait_caller(waiters: &mut Waiters, task: u64) -> bool {
         let own = waker();
         let caller = Caller::task(&own, key(task));
-        waiters.add_task(WaiterId::POLLER, &caller, Waiter::Task(key(task)))
+        waiters.add_task(WaiterId::TRAIT_CALLER, &caller, Waiter::Task(key(task)))
     }
 
     fn three() -> Waiters {
@@ -433,8 +433,8 @@ mod tests {
     fn a_task_has_one_entry_as_a_poller_beside_its_operations() {
         let mut waiters = Waiters::default();
         for _ in 0..3 {
-            assert!(poller(&mut waiters, 1));
-            assert!(poller(&mut waiters, 2));
+            assert!(trait_caller(&mut waiters, 1));
+            assert!(trait_caller(&mut waiters, 2));
             assert!(operation(&mut waiters, 1, 1));
         }
         assert_eq!(keys(&waiters), [1, 2, 1]);
@@ -445,7 +445,7 @@ mod tests {
         let mut waiters = Waiters::default();
         let mut sweeps = 0;
         for task in 0..1000 {
-            while !poller(&mut waiters, task) {
+            while !trait_caller(&mut waiters, task) {
                 sweeps += 1;
                 let swept = waiters.sweep(1, |_| Owner::Task {
                     is_ref: true,
@@ -470,7 +470,7 @@ mod tests {
         } else {
             Vec::new()
         };
-        let id = WaiterId::poller(asked_in);
+        let id = WaiterId::trait_caller(asked_in);
         assert!(
             waiters
                 .add(id, Caller::foreign(&foreign).to_waiter())

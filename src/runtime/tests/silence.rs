@@ -257,7 +257,7 @@ fn wait_for_tasks(polls: &Polls) -> std_mpsc::Sender<()> {
 fn look(shared: &LoopShared, polls: &Polls) -> (u64, u64) {
     let (send, seen) = std_mpsc::channel();
     let polls = polls.clone();
-    context::at_home(shared.id, &shared.inbox, move |event_loop| {
+    context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
         let polls = polls.0.load(Ordering::Relaxed);
         send.send((event_loop.ticks.get(), polls)).unwrap();
     });

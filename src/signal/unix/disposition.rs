@@ -1,8 +1,8 @@
-//! What a signal does when no stream for it is left: what it did before.
+//! What a signal does when no stream for it is left: what it did prior.
 //!
 //! Once a signal has a handler in this process it keeps it: safe code cannot put the OS's default
 //! action back. So the first handler of each signal *emulates* that action while a flag is set, and
-//! the flag is set while there is no stream. What the signal did before is read from
+//! the flag is set while there is no stream. What the signal did prior is read from
 //! `/proc/self/status` when its first stream is made:
 //!
 //! - its default action: this is emulated;
@@ -36,13 +36,13 @@ static SIGNALS: Mutex<Option<HashMap<i32, Disposition>>> = Mutex::new(None);
 struct Disposition {
     /// Set while the default action is emulated.
     by_default: Arc<AtomicBool>,
-    before: Before,
-    claims: usize,
+    prior: PriorAction,
+    streams: usize,
 }
 
-/// What a signal did before its first stream.
+/// What a signal did prior its first stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+enum PriorAction {
     Default,
     Ignored,
     Caught,
@@ -53,14 +53,14 @@ impl Disposition {
     /// Installs the handler that emulates the default action.
     fn install(signal: i32) -> io::Result<Self> {
         let by_default = Arc::new(AtomicBool::new(false));
-        // Before the handler of ours, which would be seen as well.
-        let before = Before::read(&status()?, signal);
-        // Before any stream's handler, so that it runs before them.
+        // PriorAction the handler of ours, which would be seen as well.
+        let prior = PriorAction::read(&status()?, signal);
+        // PriorAction any stream's handler, so that it runs prior them.
         register_default(signal, Arc::clone(&by_default))?;
         Ok(Disposition {
             by_default,
-            before,
-            claims: 0,
+            prior,
+            streams: 0,
         })
     }
 }
@@ -116,7 +116,7 @@ impl DefaultActionGuard {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(Disposition::install(signal)?),
         };
-        disposition.claims += 1;
+        disposition.streams += 1;
         disposition.by_default.store(false, Ordering::SeqCst);
         Ok(DefaultActionGuard { signal })
     }
@@ -129,30 +129,30 @@ impl Drop for DefaultActionGuard {
             .as_mut()
             .and_then(|signals| signals.get_mut(&self.signal))
             .expect("a guard is for a signal that was taken over");
-        disposition.claims -= 1;
-        if disposition.claims == 0 && disposition.before == Before::Default {
+        disposition.streams -= 1;
+        if disposition.streams == 0 && disposition.prior == PriorAction::Default {
             disposition.by_default.store(true, Ordering::SeqCst);
         }
     }
 }
 
-impl Before {
+impl PriorAction {
     /// Reads it from the text of `/proc/self/status`, which has a mask of each kind.
     fn read(status: &str, signal: i32) -> Self {
         let Some(bit) = signal.checked_sub(1).filter(|bit| (0..128).contains(bit)) else {
-            return Before::Unknown;
+            return PriorAction::Unknown;
         };
-        let is_in = |mask: &str| {
+        let is_set_in = |mask: &str| {
             let mut lines = status.lines();
             let mask = lines.find_map(|line| line.strip_prefix(mask)?.strip_prefix(':'))?;
             let mask = u128::from_str_radix(mask.trim(), 16).ok()?;
             Some(mask >> bit & 1 == 1)
         };
-        match (is_in("SigIgn"), is_in("SigCgt")) {
-            (_, Some(true)) => Before::Caught,
-            (Some(true), _) => Before::Ignored,
-            (Some(false), Some(false)) => Before::Default,
-            _ => Before::Unknown,
+        match (is_set_in("SigIgn"), is_set_in("SigCgt")) {
+            (_, Some(true)) => PriorAction::Caught,
+            (Some(true), _) => PriorAction::Ignored,
+            (Some(false), Some(false)) => PriorAction::Default,
+            _ => PriorAction::Unknown,
         }
     }
 }
@@ -171,21 +171,21 @@ mod tests {
 
     #[test]
     fn the_masks_say_what_a_signal_did() {
-        for (signal, before) in [
-            (1, Before::Ignored),
-            (2, Before::Default),
-            (10, Before::Caught),
-            (33, Before::Default),
-            (34, Before::Caught),
-            (63, Before::Default),
-            (64, Before::Caught),
-            (128, Before::Default),
-            (129, Before::Unknown),
-            (0, Before::Unknown),
-            (-1, Before::Unknown),
-            (i32::MIN, Before::Unknown),
+        for (signal, prior) in [
+            (1, PriorAction::Ignored),
+            (2, PriorAction::Default),
+            (10, PriorAction::Caught),
+            (33, PriorAction::Default),
+            (34, PriorAction::Caught),
+            (63, PriorAction::Default),
+            (64, PriorAction::Caught),
+            (128, PriorAction::Default),
+            (129, PriorAction::Unknown),
+            (0, PriorAction::Unknown),
+            (-1, PriorAction::Unknown),
+            (i32::MIN, PriorAction::Unknown),
         ] {
-            assert_eq!(Before::read(STATUS, signal), before, "signal {signal}");
+            assert_eq!(PriorAction::read(STATUS, signal), prior, "signal {signal}");
         }
     }
 
@@ -194,9 +194,13 @@ mod tests {
         let cut = STATUS.split_inclusive('\n').take(3).collect::<String>();
         let odd = STATUS.replace("SigCgt:\t8", "SigCgt:\tx");
         for status in ["", "SigIgn:\n", &cut, &odd] {
-            assert_eq!(Before::read(status, 2), Before::Unknown, "{status:?}");
+            assert_eq!(
+                PriorAction::read(status, 2),
+                PriorAction::Unknown,
+                "{status:?}"
+            );
         }
         // That much is certain.
-        assert_eq!(Before::read(&cut, 1), Before::Ignored);
+        assert_eq!(PriorAction::read(&cut, 1), PriorAction::Ignored);
     }
 }
