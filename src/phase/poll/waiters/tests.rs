@@ -1,0 +1,202 @@
+//! Unit tests of the [waiters](super).
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use super::*;
+use crate::slots::Key;
+
+struct Silent;
+
+impl Wake for Silent {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// A waker that is not the same as any other.
+fn waker() -> Waker {
+    Waker::from(Arc::new(Silent))
+}
+
+fn key(index: u64) -> Key {
+    Key::from_bits(index)
+}
+
+fn keys(waiters: &Waiters) -> Vec<u64> {
+    let owners = waiters.iter().map(|entry| entry.waiter.owner());
+    owners
+        .map(|owner| owner.map_or(u64::MAX, Key::to_bits))
+        .collect()
+}
+
+fn operation(waiters: &mut Waiters, number: u64, task: u64) -> bool {
+    let own = waker();
+    let caller = Caller::task(&own, key(task));
+    let id = WaiterId::operation(number);
+    waiters.add_task(id, &caller, Waiter::Task(key(task)))
+}
+
+fn trait_caller(waiters: &mut Waiters, task: u64) -> bool {
+    let own = waker();
+    let caller = Caller::task(&own, key(task));
+    waiters.add_task(WaiterId::TRAIT_CALLER, &caller, Waiter::Task(key(task)))
+}
+
+fn three() -> Waiters {
+    let mut waiters = Waiters::default();
+    for n in 1..=3 {
+        assert!(operation(&mut waiters, n, n));
+    }
+    waiters
+}
+
+#[test]
+fn all_come_out_in_the_order_of_arrival() {
+    let mut waiters = three();
+    assert!(waiters.take_single().is_none(), "there are several");
+    let mut out = Vec::new();
+    waiters.take_all(&mut out);
+    let owners = out.iter().map(|waiter| waiter.owner().unwrap().to_bits());
+    assert_eq!(owners.collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(waiters.is_empty());
+}
+
+#[test]
+fn one_that_goes_leaves_the_others_in_their_order() {
+    for (gone, left) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+        let mut waiters = three();
+        let removed = waiters.remove(WaiterId::operation(gone));
+        assert_eq!(removed.unwrap().owner(), Some(key(gone)));
+        assert_eq!(keys(&waiters), left);
+        assert!(waiters.remove(WaiterId::operation(gone)).is_none());
+    }
+}
+
+#[test]
+fn the_last_of_several_is_single_again() {
+    let mut waiters = three();
+    waiters.remove(WaiterId::operation(1));
+    waiters.remove(WaiterId::operation(3));
+    assert_eq!(waiters.take_single().unwrap().owner(), Some(key(2)));
+}
+
+#[test]
+fn an_operation_that_waits_by_a_waker_is_not_removed_as_a_task() {
+    let mut waiters = three();
+    assert!(waiters.remove_task(WaiterId::operation(2)));
+    assert!(waiters.remove_task(WaiterId::operation(2)));
+    assert_eq!(keys(&waiters), [1, 3]);
+    let foreign = waker();
+    let old = waiters.add(
+        WaiterId::operation(4),
+        Caller::foreign(&foreign).to_waiter(),
+    );
+    assert!(old.is_none());
+    assert!(!waiters.remove_task(WaiterId::operation(4)));
+    assert_eq!(waiters.iter().count(), 3);
+}
+
+#[test]
+fn an_operation_has_one_entry_and_keeps_its_place_when_it_moves() {
+    let mut waiters = three();
+    assert!(operation(&mut waiters, 2, 9));
+    assert_eq!(keys(&waiters), [1, 9, 3]);
+    assert!(operation(&mut waiters, 1, 8));
+    assert_eq!(keys(&waiters), [8, 9, 3]);
+
+    let foreign = waker();
+    let old = waiters.add(
+        WaiterId::operation(2),
+        Caller::foreign(&foreign).to_waiter(),
+    );
+    assert_eq!(old.unwrap().owner(), Some(key(9)));
+    assert!(!operation(&mut waiters, 2, 9), "a waker is to be dropped");
+    assert_eq!(keys(&waiters), [8, u64::MAX, 3]);
+}
+
+#[test]
+fn a_task_has_one_entry_as_a_poller_beside_its_operations() {
+    let mut waiters = Waiters::default();
+    for _ in 0..3 {
+        assert!(trait_caller(&mut waiters, 1));
+        assert!(trait_caller(&mut waiters, 2));
+        assert!(operation(&mut waiters, 1, 1));
+    }
+    assert_eq!(keys(&waiters), [1, 2, 1]);
+}
+
+#[test]
+fn any_number_of_tasks_finds_room_by_a_few_sweeps_that_remove_none() {
+    let mut waiters = Waiters::default();
+    let mut sweeps = 0;
+    for task in 0..1000 {
+        while !trait_caller(&mut waiters, task) {
+            sweeps += 1;
+            let swept = waiters.sweep(1, |_| Owner::Task {
+                is_ref: true,
+                polls: 7,
+            });
+            assert!(swept.is_empty(), "all of them are there");
+        }
+    }
+    assert_eq!(waiters.iter().count(), 1000);
+    assert!(sweeps <= 6, "{sweeps} sweeps");
+}
+
+/// Adds a waker, after a sweep if that is due. Returns what was swept.
+fn add_waker(waiters: &mut Waiters, tick: u64, asked_in: u32, polls: u32) -> Vec<Waiter> {
+    let foreign = waker();
+    let owner = |_: &Waiter| Owner::Task {
+        is_ref: true,
+        polls,
+    };
+    let swept = if waiters.is_full() {
+        waiters.sweep(tick, owner)
+    } else {
+        Vec::new()
+    };
+    let id = WaiterId::trait_caller(asked_in);
+    assert!(
+        waiters
+            .add(id, Caller::foreign(&foreign).to_waiter())
+            .is_none()
+    );
+    swept
+}
+
+#[test]
+fn wakers_that_asked_in_the_last_poll_of_their_task_are_not_woken() {
+    let mut waiters = Waiters::default();
+    for _ in 0..1000 {
+        assert!(add_waker(&mut waiters, 1, 5, 5).is_empty());
+    }
+    assert_eq!(waiters.iter().count(), 1000);
+}
+
+#[test]
+fn wakers_that_nothing_waits_by_do_not_pile_up() {
+    let mut waiters = Waiters::default();
+    let mut woken = 0;
+    // One poll of the task after the other gives a read up that waited by a waker of its own.
+    for poll in 0..100_000 {
+        woken += add_waker(&mut waiters, 100 * u64::from(poll), poll, poll).len();
+        assert!(waiters.iter().count() <= LIMIT_MIN + 1);
+    }
+    assert!(woken > 90_000);
+}
+
+#[test]
+fn wakers_that_are_woken_and_ask_again_come_to_rest() {
+    let mut waiters = Waiters::default();
+    let mut woken = 0;
+    let mut asking = 500;
+    // All of them still wait, and their task is polled once for each.
+    let mut polls = 0;
+    while asking > 0 {
+        polls += 1;
+        let swept = add_waker(&mut waiters, 1, polls, polls + 1).len();
+        woken += swept;
+        asking = asking - 1 + swept;
+        assert!(woken < 5_000, "they wake each other for ever");
+    }
+    assert_eq!(waiters.iter().count(), 500);
+}
