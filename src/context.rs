@@ -1,9 +1,10 @@
 //! The current loop of a thread.
 //!
-//! Entering a runtime makes its loop current; leaving restores what was there. A loop is *running*
-//! only while it goes round: then its ready queue stands in this thread's place for it.
+//! To enter a runtime makes its loop current; to leave it restores the one before. A loop is
+//! *running* only while it is driven: then its ready queue is in a thread-local.
 //!
-//! A blocking job has no current loop, but a home: what other threads may hold of its loop.
+//! While a blocking job runs there is no current loop. The job holds the part of its loop that
+//! other threads may use.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -21,22 +22,22 @@ thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
     /// The loops that belong to this thread, current or not.
     static THREAD_LOOPS: RefCell<Vec<Weak<EventLoop>>> = const { RefCell::new(Vec::new()) };
-    /// For each guard that lives: its number, and what was current before it.
+    /// For each guard that exists: its number, and what was current before it.
     static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
     /// The job that this thread runs.
     static JOB: RefCell<Option<RunningJob>> = const { RefCell::new(None) };
 }
 
-/// What a blocking job knows of itself while it runs.
+/// The loop and the id of a blocking job that runs.
 #[derive(Clone)]
 pub(crate) struct RunningJob {
-    /// Of the loop that it belongs to.
+    /// The loop that it belongs to.
     pub(crate) shared: Arc<LoopShared>,
     /// The job's id as a task.
     pub(crate) id: u64,
 }
 
-/// The message where something needs a current loop and there is none.
+/// Returns the message for an operation that needs a current loop when there is none.
 pub(crate) fn no_loop() -> &'static str {
     with_job(|_| IN_A_JOB).unwrap_or(NO_LOOP)
 }
@@ -48,7 +49,7 @@ const IN_A_JOB: &str = "a blocking job has no event loop on its thread; run asyn
 const NO_LOOP: &str = "no quintet runtime is current on this thread; call this inside \
      `Runtime::block_on` or `#[quintet::main]`, or while a guard of `Runtime::enter` lives";
 
-/// Makes a loop current, or none, while it lives. Guards may end in any order.
+/// Makes a loop current, or none, while it exists. Guards may be dropped in any order.
 #[derive(Debug)]
 pub(crate) struct Entered {
     number: u64,
@@ -56,21 +57,22 @@ pub(crate) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // The thread-locals may be gone already, in a destructor of another one.
+        // In the destructor of another thread-local, these may have been destroyed already.
         let was_current = BEFORE.try_with(|before| self.leave(&mut before.borrow_mut()));
         drop(was_current);
     }
 }
 
 impl Entered {
-    /// Takes the guard out, and returns what was current by it alone, to be dropped outside.
+    /// Removes the guard, and returns the loop that only it has made current. The caller drops that
+    /// outside of the borrow.
     fn leave(&self, before: &mut Vec<(u64, Option<Rc<EventLoop>>)>) -> Option<Rc<EventLoop>> {
         let index = before
             .iter()
             .rposition(|(number, _)| *number == self.number)?;
         let (_, previous) = before.remove(index);
         match before.get_mut(index) {
-            // A later guard lives: what it will restore is what was before this one.
+            // There is a later guard. It will restore what was current before this one.
             Some((_, own)) => std::mem::replace(own, previous),
             None => replace_current(previous),
         }
@@ -82,7 +84,7 @@ pub(crate) fn enter(event_loop: &Rc<EventLoop>) -> Entered {
 }
 
 fn make_current(event_loop: Option<Rc<EventLoop>>) -> Entered {
-    // A runtime that stands in a thread-local may end when these are gone.
+    // A runtime in a thread-local may be dropped after these have been destroyed.
     let previous = replace_current(event_loop);
     let number = BEFORE.try_with(|before| {
         let mut before = before.borrow_mut();
@@ -95,7 +97,7 @@ fn make_current(event_loop: Option<Rc<EventLoop>>) -> Entered {
     }
 }
 
-/// Sets which loop is current, and with it where reports of this thread go; returns the one before.
+/// Sets which loop is current, and with it where reports of this thread go. Returns the one before.
 fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
     let reports = event_loop.as_ref().map(|event_loop| report::Current {
         reporter: event_loop.shared.reporter.clone(),
@@ -106,7 +108,7 @@ fn replace_current(event_loop: Option<Rc<EventLoop>>) -> Option<Rc<EventLoop>> {
     previous.ok().flatten()
 }
 
-/// Makes a loop current and running while it lives.
+/// Makes a loop current and running while it exists.
 #[derive(Debug)]
 pub(crate) struct RunningLoop {
     was_running: bool,
@@ -134,7 +136,7 @@ pub(crate) fn run(event_loop: &Rc<EventLoop>) -> RunningLoop {
     }
 }
 
-/// Calls `f` with the current loop, if there is one. `f` must not run users' code.
+/// Calls `f` with the current loop, if there is one. `f` must not run user code.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
     CURRENT
@@ -143,13 +145,13 @@ pub(crate) fn with<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
         .flatten()
 }
 
-/// Calls `f` with the loop `id` if it is the current one.
+/// Calls `f` with the loop `id`, if that is the current one. `f` must not run user code.
 #[inline]
 pub(crate) fn with_loop<R>(id: LoopId, f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
     with(|event_loop| (event_loop.id() == id).then(|| f(event_loop))).flatten()
 }
 
-/// The current loop, to be used beyond one call.
+/// Returns the current loop. Unlike in [`with`], user code may run while the caller holds it.
 pub(crate) fn current() -> Option<Rc<EventLoop>> {
     CURRENT
         .try_with(|current| current.borrow().clone())
@@ -157,13 +159,13 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
         .flatten()
 }
 
-/// The loop `id`, if it is the current one.
+/// Returns the loop `id`, if it is the current one.
 pub(crate) fn current_if(id: LoopId) -> Option<Rc<EventLoop>> {
     current().filter(|event_loop| event_loop.id() == id)
 }
 
-/// The loop `id`, if it belongs to this thread: current, running, or neither. For what only this
-/// thread can answer, so that it must not wait for itself.
+/// Returns the loop `id`, if it belongs to this thread, whether it is current or not. A caller that
+/// needs something from that loop must not wait for its own thread.
 pub(crate) fn loop_of_thread(id: LoopId) -> Option<Rc<EventLoop>> {
     let found = THREAD_LOOPS.try_with(|loops| {
         let loops = loops.borrow();
@@ -173,14 +175,14 @@ pub(crate) fn loop_of_thread(id: LoopId) -> Option<Rc<EventLoop>> {
     found.ok().flatten()
 }
 
-/// Notes that a loop belongs to this thread.
+/// Adds a loop to those of this thread.
 pub(crate) fn add_to_thread(event_loop: &Rc<EventLoop>) {
     let weak = Rc::downgrade(event_loop);
-    // Where it fails, the thread is about to end.
+    // It fails only while the thread ends.
     let _ending = THREAD_LOOPS.try_with(|loops| loops.borrow_mut().push(weak));
 }
 
-/// Notes that a loop has ended.
+/// Removes a loop that has ended.
 pub(crate) fn remove_from_thread(event_loop: &Rc<EventLoop>) {
     let _ending = THREAD_LOOPS.try_with(|loops| {
         let is_other = |other: &Weak<EventLoop>| other.as_ptr() != Rc::as_ptr(event_loop);
@@ -188,8 +190,8 @@ pub(crate) fn remove_from_thread(event_loop: &Rc<EventLoop>) {
     });
 }
 
-/// Calls `f` with the loop `id`: now, if that is the current one; else there, later, by way of its
-/// inbox. A loop that is gone has nothing to be called for.
+/// Calls `f` with the loop `id`: at once if that is the current one, or else later, through its
+/// inbox. If the loop has ended, `f` is not called.
 pub(crate) fn call_on_loop(
     id: LoopId,
     inbox: &TaskInbox,
@@ -208,11 +210,11 @@ pub(crate) fn call_on_loop(
     }
 }
 
-/// The current loop.
+/// Returns the current loop.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// Panics if there is none.
 #[track_caller]
 pub(crate) fn expect_current() -> Rc<EventLoop> {
     match current() {
@@ -221,7 +223,7 @@ pub(crate) fn expect_current() -> Rc<EventLoop> {
     }
 }
 
-/// Says which loop is current, for messages about the wrong one.
+/// Describes which loop is current, for messages.
 pub(crate) fn describe_current() -> String {
     match with(|event_loop| describe(event_loop.id())) {
         Some(current) => format!("{current} is current on this thread"),
@@ -229,19 +231,19 @@ pub(crate) fn describe_current() -> String {
     }
 }
 
-/// Names a loop in a message.
+/// Describes a loop, for messages.
 pub(crate) fn describe(id: LoopId) -> String {
     format!("quintet loop {}", id.to_bits())
 }
 
-/// The task of the current loop that is being polled, for reports.
+/// Returns the task of the current loop that is being polled, for reports.
 fn polled_task() -> Option<TaskMeta> {
     with(|event_loop| event_loop.tasks.polled_identity())
         .flatten()
         .map(TaskMeta::new)
 }
 
-/// Whether the task that is being polled does not keep its loop alive.
+/// Returns whether the task that is being polled is unreferenced.
 pub(crate) fn is_polled_unref() -> bool {
     let is_unref = with(|event_loop| {
         let polled = ready::polled_task(event_loop.id());
@@ -250,14 +252,14 @@ pub(crate) fn is_polled_unref() -> bool {
     is_unref.unwrap_or(false)
 }
 
-/// Notes what the task that is being polled waits for, for those who ask what everybody waits for.
-/// To be called by a leaf future that is about to answer `Pending`.
+/// Records what the task that is being polled waits for, for dumps. A leaf future calls this before
+/// it returns `Pending`.
 #[inline]
 pub(crate) fn waits_for(what: Note) {
     ready::set_note(what);
 }
 
-/// Calls `f`, the closure of a blocking job: without a current loop, even on the thread of one, and
+/// Calls `f`, the closure of a blocking job, without a current loop, even on the thread of one, and
 /// without values of context variables.
 pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
     clock::expect_virtual();
@@ -275,14 +277,14 @@ pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
     vars::without(f)
 }
 
-/// Calls `f` with the job that runs on this thread, if there is one. `f` must not run users' code.
+/// Calls `f` with the job that runs on this thread, if there is one. `f` must not run user code.
 pub(crate) fn with_job<R>(f: impl FnOnce(&RunningJob) -> R) -> Option<R> {
     JOB.try_with(|running| running.borrow().as_ref().map(f))
         .ok()
         .flatten()
 }
 
-/// What other threads may hold of the current loop, or of the loop whose job runs here.
+/// Returns the shared part of the current loop, or of the loop whose job runs on this thread.
 pub(crate) fn current_shared() -> Option<Arc<LoopShared>> {
     with(|event_loop| Arc::clone(&event_loop.shared))
         .or_else(|| with_job(|job| Arc::clone(&job.shared)))

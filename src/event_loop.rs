@@ -1,7 +1,8 @@
-//! The event loop: five phases, the tasks, and the tick that goes round.
+//! The event loop: five phases, the tasks, and the tick.
 //!
-//! Here are its parts, its beginning and its end. [`Turn::tick`] is one time round, and `drive` has the
-//! ways to go round. The runtime drives the loop; futures reach it through `context`.
+//! This file has the parts of a loop, its construction and its shutdown. [`Turn::tick`] is one
+//! tick, and `drive` has the ways to run ticks. A runtime drives the loop; futures reach it through
+//! `context`.
 
 mod alive;
 mod drive;
@@ -44,10 +45,10 @@ use turn::{Turn, WaitLimit};
 pub(crate) use alive::LoopLiveness;
 pub(crate) use drive::{IdleReport, StopReason};
 
-/// How many rounds of the close phase shutdown makes: destructors may close more, but not for ever.
+/// How many rounds of the close phase a shutdown runs at most. Destructors may close more sources.
 const CLOSE_ROUNDS_MAX: usize = 100;
 
-/// What other threads may hold of a loop.
+/// The part of a loop that other threads may hold.
 pub(crate) struct LoopShared {
     pub(crate) id: LoopId,
     pub(crate) name: Option<String>,
@@ -58,13 +59,13 @@ pub(crate) struct LoopShared {
     /// The loop's clock.
     pub(crate) remote_clock: Arc<RemoteClock>,
     pub(crate) pool: Pool,
-    /// Set once, when the loop shuts down: nothing is spawned any more.
+    /// Set once, when the loop shuts down: nothing can be spawned then.
     closed: AtomicBool,
-    /// Whether the loop goes round, or is shutting down. A hint for messages.
+    /// Whether the loop runs or shuts down. A hint for messages.
     is_running: AtomicBool,
-    /// Set when the loop is to stop going round; cleared when it has.
+    /// Set when the run is to end; cleared when it has ended.
     stopping: AtomicBool,
-    /// Under a seed: a hash of all that has happened, in its order.
+    /// Under a seed: a hash of all events, in their order.
     order: AtomicU64,
     pub(crate) is_seeded: bool,
     pub(crate) unhandled_panic: PanicPolicy,
@@ -76,30 +77,31 @@ impl LoopShared {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Whether the loop runs on its thread. It may begin or stop at any time.
+    /// Returns whether the loop runs on its thread. It may begin or stop at any time.
     pub(crate) fn is_running(&self) -> bool {
         self.is_running.load(Ordering::Relaxed)
     }
 
-    /// Says whether the loop runs, and returns what was said before. On the loop's thread.
+    /// Sets whether the loop runs, and returns what was set before. Only the loop's thread calls
+    /// this.
     pub(crate) fn set_running(&self, is_running: bool) -> bool {
         let was_running = self.is_running();
         self.is_running.store(is_running, Ordering::Relaxed);
         was_running
     }
 
-    /// Makes the loop stop after its present tick.
+    /// Ends the run after the present tick.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.unpark();
     }
 
-    /// Ends the loop's sleep.
+    /// Ends the sleep of the loop.
     pub(crate) fn unpark(&self) {
         let _ended = self.inbox.push(Message::Call(Box::new(|| {})));
     }
 
-    /// Deals with the panic of a task that comes from elsewhere, of which no join handle tells.
+    /// Handles the panic of a task that was spawned from another thread and has no join handle.
     pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
         if let Some(fatal) = self
             .unhandled_panic
@@ -112,7 +114,7 @@ impl LoopShared {
         }
     }
 
-    /// The hash of all that has happened, if there is a seed.
+    /// Returns the hash of all events, if there is a seed.
     pub(crate) fn order_hash(&self) -> Option<u64> {
         self.is_seeded.then(|| self.order.load(Ordering::Relaxed))
     }
@@ -123,7 +125,7 @@ impl LoopShared {
     }
 }
 
-/// Keeps a loop from being at its end while it lives, on any thread.
+/// Keeps a loop alive while this exists, on any thread.
 pub(crate) struct AliveGuard {
     shared: Arc<LoopShared>,
 }
@@ -145,7 +147,7 @@ impl Drop for AliveGuard {
     }
 }
 
-/// How a loop is to be.
+/// The settings of a loop.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) name: Option<String>,
@@ -154,20 +156,20 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     pub(crate) start_paused: bool,
     pub(crate) auto_advance: bool,
-    /// Whether the time of each poll is taken.
+    /// Whether the duration of each poll is measured.
     pub(crate) is_measuring: bool,
-    /// Whether files are read here if the kernel has them in memory.
+    /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
     pub(crate) unhandled_panic: PanicPolicy,
-    /// Where what no result carries is said.
+    /// Where reports go.
     pub(crate) reporter: Reporter,
 }
 
-/// What belongs to one loop. Stays on its thread.
+/// The state of one loop, which stays on its thread.
 pub(crate) struct EventLoop {
     id: LoopId,
     pub(crate) shared: Arc<LoopShared>,
-    /// A reference to the same that was given back.
+    /// A reference to `shared` that has been restored, and can be taken without counting.
     cached_shared: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
@@ -177,27 +179,28 @@ pub(crate) struct EventLoop {
     pub(crate) check: Check,
     pub(crate) close: Close,
     pub(crate) page_cache: RefCell<PageCache>,
-    /// The ready queue while the loop does not run.
+    /// The ready queue, while the loop does not run.
     stored_queue: RefCell<VecDeque<Key>>,
     phase_budget: u32,
     is_measuring: bool,
     rng: Option<Rc<Rng>>,
     /// Chooses where a poll of `select!` begins, without a seed.
     branches: Rng,
-    /// Whether a paused clock jumps to the next deadline when there is nothing else to do.
+    /// Whether a paused clock advances to the next deadline when there is nothing else to do.
     pub(crate) auto_advance: Cell<bool>,
-    /// How often the loop has gone round.
+    /// How many ticks have been run.
     pub(crate) ticks: Cell<u64>,
     /// Set when the process is to end.
     exit_code: Cell<Option<i32>>,
     probes: LivenessProbes,
-    /// Whether somebody waits for the loop's descriptor: then it must tell of work.
+    /// Whether a host may wait for the loop's descriptor, which then has to show that there is
+    /// work.
     is_embedded: Cell<bool>,
     starvation: Starvation,
     pub(crate) hooks: RefCell<Hooks>,
 }
 
-/// What users want to be called when the loop is at its end.
+/// The callbacks of users for the end of the loop.
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) before_exit: Vec<Box<dyn FnMut()>>,
@@ -207,7 +210,7 @@ pub(crate) struct Hooks {
 impl EventLoop {
     /// # Errors
     ///
-    /// The OS's, of making a poller.
+    /// Returns the error of the system calls that make a poller.
     pub(crate) fn new(settings: Settings, pool: Pool) -> io::Result<Self> {
         let id = LoopId::next();
         let poller = Poller::open()?;
@@ -248,7 +251,7 @@ impl EventLoop {
             poll: poll::Poll::new(poller, rng.clone()),
             check: Check::new(),
             close: Close::new(),
-            // What is in memory is not for a seed to say.
+            // A seed cannot repeat what the kernel has in its cache.
             page_cache: RefCell::new(PageCache::new(settings.cached_reads && rng.is_none())),
             stored_queue: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
@@ -274,8 +277,8 @@ impl EventLoop {
         self.shared.is_closed()
     }
 
-    /// A reference to `shared`, for one who will most likely [give it back](EventLoop::restore_shared) here.
-    /// Then the next one need not be counted.
+    /// Returns a reference to `shared`. If the last owner has [restored](EventLoop::restore_shared)
+    /// one, the count of references is not touched.
     #[inline]
     pub(crate) fn take_shared(&self) -> Arc<LoopShared> {
         let cached_shared = self.cached_shared.take();
@@ -288,17 +291,17 @@ impl EventLoop {
         self.cached_shared.set(Some(shared));
     }
 
-    /// The ready queue, to be put in place while the loop runs.
+    /// Takes the ready queue, when the loop begins to run.
     pub(crate) fn take_queue(&self) -> VecDeque<Key> {
         self.stored_queue.take()
     }
 
-    /// The ready queue, as it stands when the loop stops running.
+    /// Stores the ready queue, when the loop stops running.
     pub(crate) fn store_queue(&self, queue: VecDeque<Key>) {
         self.stored_queue.replace(queue);
     }
 
-    /// Adds a task to the tasks and to the end of the ready queue.
+    /// Adds a task, also to the end of the ready queue.
     #[inline]
     pub(crate) fn spawn(&self, work: AnyWork, identity: Identity) -> Spawned {
         let spawned = self.insert(work, identity);
@@ -312,7 +315,7 @@ impl EventLoop {
         self.tasks.insert(work, identity, self.clock.recent())
     }
 
-    /// Adds a task from another thread to the tasks and to the end of the ready queue.
+    /// Adds a task from another thread, also to the end of the ready queue.
     pub(crate) fn admit(
         &self,
         work: AnyWork,
@@ -325,7 +328,7 @@ impl EventLoop {
         self.enqueue(header);
     }
 
-    /// Adds a task whose first turn is in the check phase.
+    /// Adds a task that is first polled in the check phase.
     pub(crate) fn spawn_immediate(&self, work: AnyWork, identity: Identity) -> Spawned {
         let spawned = self.insert(work, identity);
         self.check.push(Waiter::Task(spawned.header.key()));
@@ -349,6 +352,8 @@ impl EventLoop {
         self.rng.as_deref().unwrap_or(&self.branches).below(count)
     }
 
+    /// Under a seed: runs some of the queued jobs on this thread, in random order. Their results
+    /// arrive like those of workers.
     fn run_inline_jobs(&self, rng: &Rng) {
         let mut jobs = self.shared.pool.take_inline_jobs();
         if jobs.is_empty() {
@@ -362,7 +367,7 @@ impl EventLoop {
         }
     }
 
-    /// Notes that an operation has moved so many bytes, for the hash of a run under a seed.
+    /// Under a seed: adds the number of bytes that an operation has moved to the hash.
     #[inline]
     pub(crate) fn note_moved(&self, bytes: usize) {
         if self.rng.is_some() && bytes > 0 {
@@ -379,7 +384,7 @@ impl EventLoop {
         self.is_measuring
     }
 
-    /// Makes the process end as soon as the present poll is through.
+    /// Ends the process after the present poll.
     pub(crate) fn exit(&self, code: i32) {
         if self.exit_code.get().is_none() {
             self.exit_code.set(Some(code));
@@ -387,11 +392,11 @@ impl EventLoop {
         }
     }
 
-    /// Whether the loop is to run nothing more.
+    /// Returns whether the loop has to run nothing more.
     #[inline]
     fn is_ending(&self) -> bool {
         let is_asked = self.exit_code.get().is_some() || self.tasks.has_fatal_panic();
-        // A loop that shuts down runs what belongs to its end.
+        // A loop that shuts down still runs its close phase.
         is_asked && !self.is_closed()
     }
 
@@ -399,12 +404,13 @@ impl EventLoop {
         self.shared.stopping.load(Ordering::Relaxed) || self.is_ending()
     }
 
-    /// Ends everything, in order. The loop must be the running one of this thread.
+    /// Ends all tasks, and releases what the loop holds. The loop must be the running one of this
+    /// thread.
     pub(crate) fn shut_down(&self, grace: Duration) {
         if self.shared.closed.swap(true, Ordering::Relaxed) {
             return;
         }
-        // The end of a task may release a worker, which must not begin another job then.
+        // First: the end of a task may free a worker, which must not begin another job.
         self.shared.pool.close();
         self.tasks.cancel_all();
         let mut turn = Turn::new(self, None, WaitLimit::ENDLESS);
@@ -433,7 +439,7 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// Drops those of other executors who wait here, while they can still use the loop.
+    /// Drops the wakers of other executors, while these can still use the loop.
     fn drop_waiters(&self) {
         let mut waiters = self.timers.take_waiters();
         self.poll.sources.take_waiters(&mut waiters);

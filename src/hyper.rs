@@ -1,11 +1,11 @@
-//! hyper on this runtime; needs the feature `hyper`.
+//! Support for hyper. It needs the feature `hyper`.
 //!
-//! [`TcpStream`] and its owned halves implement hyper's `Read` and `Write` directly. [`Executor`]
-//! and [`Timer`] are what hyper's connection builders ask for.
+//! [`TcpStream`] and its owned halves implement hyper's `Read` and `Write`. [`Executor`] and
+//! [`Timer`] are for the connection builders of hyper.
 //!
 //! # Examples
 //!
-//! A server: for each connection, give hyper the stream and a service.
+//! To serve a connection, pass its stream and a service to hyper:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -42,21 +42,21 @@ use crate::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::task;
 use crate::time;
 
-/// The most that one read moves. hyper's buffer is not initialised, so what is read goes through
-/// one of ours.
+/// How much one read moves at most. The buffer of hyper is uninitialised, so data is read into a
+/// buffer of this thread, and copied.
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Reads through this thread's buffer.
+/// Reads through the buffer of this thread.
 fn poll_read(
     reader: Pin<&mut impl AsyncRead>,
     cx: &mut Context<'_>,
     mut cursor: ReadBufCursor<'_>,
 ) -> Poll<io::Result<()>> {
-    // Taken out for the read, in case the waker comes back here.
+    // Taken for the read, because a waker may call this function again.
     let mut buffer = BUFFER.take();
     buffer.resize(CHUNK, 0);
     let room = cursor.remaining().min(CHUNK);
@@ -122,12 +122,16 @@ impl_read!(OwnedReadHalf);
 impl_write!(TcpStream);
 impl_write!(OwnedWriteHalf);
 
-/// Spawns what hyper asks for onto the current loop. The futures need not be `Send`.
+/// An executor for hyper, which spawns tasks onto the current loop. The futures need not be `Send`.
+///
+/// # Panics
+///
+/// `execute` panics if no runtime is current.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executor;
 
 impl Executor {
-    /// Makes an executor.
+    /// Creates an executor.
     pub fn new() -> Self {
         Executor
     }
@@ -142,13 +146,14 @@ where
     }
 }
 
-/// The loop's timers, for hyper's timeouts. Without a timer hyper has none, and waits for ever for
-/// a client that says nothing.
+/// A timer for hyper, which uses the timers of the current loop.
+///
+/// Without a timer hyper has no timeouts, and waits for ever for a client that sends nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timer;
 
 impl Timer {
-    /// Makes a timer.
+    /// Creates a timer.
     pub fn new() -> Self {
         Timer
     }

@@ -1,41 +1,42 @@
-//! The inbox: the only door through which other threads reach a loop.
+//! The inbox: the queue through which other threads reach a loop.
 //!
-//! Wakes and calls from elsewhere are pushed here and fetched by the poll phase. The inbox knows
-//! nothing of what its messages mean. The whole handshake between a pusher and a loop that falls
-//! asleep is under one mutex: "the queue is empty" and "the loop is asleep" are one critical
-//! section, so a push comes either before it, and is seen, or after it, and sees the sleeper. It
-//! then makes the one write that ends this sleep; while the loop is awake nobody writes anything.
+//! Other threads push wakes and calls; the poll phase fetches them. The inbox does not know what
+//! its messages mean.
+//!
+//! A lost wake-up is impossible, because "the queue is empty" and "the loop is asleep" are checked
+//! and changed under one mutex. A push comes either before the loop falls asleep, which then sees
+//! the message, or after it, and then sees that the loop is asleep and unparks it. While the loop
+//! is awake, a push makes no system call.
 
 use std::fmt;
 use std::mem;
 
 use crate::primitive::{self, AtomicBool, Mutex, MutexGuard, Ordering};
 
-/// How many messages the queue keeps room for when it has been emptied.
-///
-/// A burst may need more; the memory beyond this is given back at the next fetch.
+/// For how many messages the queue keeps memory when it has been emptied. The next fetch frees what
+/// a burst has needed beyond this.
 const ROOM_KEPT_MAX: usize = 4096;
 
 /// Messages from other threads to one loop.
 pub(crate) struct Inbox<M> {
     state: Mutex<InboxState<M>>,
-    /// Whether the queue may hold something. A hint: stale answers delay a message to the next
-    /// tick or sleep, where the lock decides.
+    /// Whether the queue may have messages. A hint: a stale value delays a message until the next
+    /// tick or sleep, which looks under the lock.
     pending: AtomicBool,
-    /// Makes the loop's wait return; called at most once a sleep, outside the lock.
+    /// Ends the wait of the loop. Called outside the lock, at most once a sleep.
     unpark: Box<dyn Fn() + Send + Sync>,
 }
 
 struct InboxState<M> {
     queue: Vec<M>,
-    /// Set when the loop is about to wait; cleared by the first pusher that sees it, or when the
-    /// loop is awake again.
+    /// Set when the loop is about to wait. Cleared by the first push, or when the loop is awake.
     asleep: bool,
-    /// How many hold the loop: see [`add_keep_alive`](Inbox::add_keep_alive).
+    /// How many [keep-alives](Inbox::add_keep_alive) there are.
     keep_alives: usize,
-    /// Set when the last of them let go while the loop was awake: it may be about to wait for them.
+    /// Set when the last keep-alive is removed while the loop is awake: it may be about to wait for
+    /// them.
     was_released: bool,
-    /// Set once, when the loop is gone.
+    /// Set once, when the loop has ended.
     closed: bool,
 }
 
@@ -54,8 +55,11 @@ impl<M> Inbox<M> {
         }
     }
 
-    /// Queues `message` and ends the loop's sleep if it sleeps. Gives the message back, to be
-    /// dropped where it came from, if the loop is gone.
+    /// Queues `message`, and unparks the loop if it is asleep.
+    ///
+    /// # Errors
+    ///
+    /// Returns the message if the loop has ended, so that the caller drops it.
     pub(crate) fn push(&self, message: M) -> Result<(), M> {
         let was_asleep = {
             let mut state = self.lock();
@@ -72,18 +76,18 @@ impl<M> Inbox<M> {
         Ok(())
     }
 
-    /// Makes the loop's next wait return at once.
+    /// Makes the next wait of the loop return at once.
     pub(crate) fn unpark(&self) {
         (self.unpark)();
     }
 
-    /// Says that a message may still come, so that the loop is not at its end.
+    /// Keeps the loop alive: a message may still come.
     pub(crate) fn add_keep_alive(&self) {
         self.lock().keep_alives += 1;
     }
 
-    /// Takes back a [`add_keep_alive`](Inbox::add_keep_alive). The last one ends the loop's sleep, or keeps it from
-    /// beginning: the loop may be at its end.
+    /// Reverses [`add_keep_alive`](Inbox::add_keep_alive). The last one unparks the loop, or keeps
+    /// it from falling asleep, because nothing may keep it alive now.
     pub(crate) fn remove_keep_alive(&self) {
         let was_asleep = {
             let mut state = self.lock();
@@ -98,24 +102,24 @@ impl<M> Inbox<M> {
         }
     }
 
-    /// Whether somebody holds the loop.
+    /// Returns whether there is a keep-alive.
     pub(crate) fn has_keep_alive(&self) -> bool {
         self.lock().keep_alives > 0
     }
 
-    /// Whether there is no message and nobody who says that there may be one.
+    /// Returns whether there is neither a message nor a keep-alive.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
         state.queue.is_empty() && state.keep_alives == 0
     }
 
-    /// Whether a fetch is likely to find something.
+    /// Returns whether a fetch is likely to find a message.
     pub(crate) fn has_pending(&self) -> bool {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Says that the loop is about to wait. False, and the loop must not wait, if there is a
-    /// message already, or if it has been let go since it last asked: what it waits for may be gone.
+    /// Marks the loop as asleep. Returns false, and the loop must not wait, if there is a message,
+    /// or if the last keep-alive has been removed since the last call.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut state = self.lock();
         let was_released = mem::take(&mut state.was_released);
@@ -123,7 +127,7 @@ impl<M> Inbox<M> {
         state.asleep
     }
 
-    /// Says that the loop is awake, and hands all messages to `take`, in order of arrival.
+    /// Marks the loop as awake, and passes all messages to `take`, in order of arrival.
     pub(crate) fn fetch(&self, take: impl FnMut(M)) {
         let mut queue = {
             let mut state = self.lock();
@@ -140,7 +144,7 @@ impl<M> Inbox<M> {
         }
     }
 
-    /// Returns an emptied buffer, so that the next messages need no allocation.
+    /// Puts an emptied buffer back, so that the next messages need no allocation.
     fn restore_buffer(&self, buffer: Vec<M>) {
         let mut state = self.lock();
         if state.queue.capacity() == 0 {
@@ -148,13 +152,13 @@ impl<M> Inbox<M> {
         }
     }
 
-    /// Whether the loop is gone, so that nothing more is fetched.
+    /// Returns whether the loop has ended, so that no message is fetched.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Refuses everything from now on and returns what was still queued, to be dropped by the
-    /// caller: nothing is dropped under the lock.
+    /// Refuses all later messages, and returns those in the queue. The caller drops them, outside
+    /// of the lock.
     pub(crate) fn close(&self) -> Vec<M> {
         let mut state = self.lock();
         state.closed = true;

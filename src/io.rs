@@ -1,18 +1,18 @@
-//! Asynchronous I/O: the traits, and what all of this crate's sources share.
+//! Asynchronous I/O: traits, helpers, and the types that they need.
 //!
-//! Sockets and files implement the traits of `futures::io`, which are re-exported here with their
+//! Sockets and files implement the traits of `futures::io`. This module re-exports them, with their
 //! extension traits for `read_to_end`, `lines` and the like.
 //!
 //! # The budget of a task
 //!
-//! The functions of this module are quintet's own: [`copy`], [`copy_buf`], [`copy_bidirectional`],
-//! [`empty`], [`repeat`] and [`sink`] charge the task's [budget](crate::task::coop), like all
-//! operations of this crate, so a task that copies without end leaves others their turn.
+//! [`copy`], [`copy_buf`], [`copy_bidirectional`], [`empty`], [`repeat`] and [`sink`] are functions
+//! of this crate. Like all its operations they charge the task's [budget](crate::task::coop), so a
+//! task that copies without end does not starve others.
 //!
-//! What is re-exported from `futures` does not charge by itself: [`BufReader`], [`BufWriter`],
+//! The re-exports from `futures` do not charge the budget themselves: [`BufReader`], [`BufWriter`],
 //! [`Cursor`] and the methods of [`AsyncReadExt`], [`AsyncBufReadExt`], [`AsyncWriteExt`] and
-//! [`AsyncSeekExt`]. The sockets and files below them do. But a long loop over what is in memory, say
-//! over the lines of a [`Cursor`], gives way to other tasks only if it is told to, by
+//! [`AsyncSeekExt`]. The sockets and files below them do. A long loop over data in memory, such as
+//! the lines of a [`Cursor`], yields only if it calls
 //! [`consume_budget`](crate::task::coop::consume_budget).
 
 mod copy;

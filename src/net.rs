@@ -1,8 +1,23 @@
-//! Sockets.
+//! TCP sockets and name resolution.
 //!
-//! They belong to the loop on which one of their operations is first polled, not to the one that
-//! made them: a connection may be accepted on one loop and handed to another. They are `Send` and
-//! `Sync`, and may be dropped anywhere.
+//! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them. Their methods have the
+//! names of `std::net`. The streams also implement the traits of [`io`](crate::io).
+//!
+//! # The loop of a socket
+//!
+//! A socket belongs to the loop on which one of its operations is first polled, not to the one on
+//! which it was made. So a connection may be accepted on one loop and used on another. Sockets are
+//! `Send` and `Sync`, and may be dropped on any thread.
+//!
+//! # Readiness
+//!
+//! An operation first tries its system call. Only if that would block, the socket is registered
+//! with the OS, edge-triggered, and the task waits for an event. An event is a hint: after a
+//! spurious wake-up the operation waits again. Callers need not drain a socket, because the loop
+//! remembers an event until a system call shows that the socket is drained.
+//!
+//! Where a task waits by `poll_*` methods or [`readable`](TcpStream::readable), a wake-up means
+//! that the operation is worth another try, not that it succeeds.
 
 mod addr;
 mod socket;

@@ -1,21 +1,21 @@
-//! The five phases of a tick, each a file and a struct that owns the phase's queue.
+//! The five phases of a tick. Each is a file with a struct that owns the phase's queue.
 //!
 //! ```text
-//!    ┌─> timers ── every timer whose deadline has passed
-//!    │   pending ─ what an earlier tick had to leave over
+//!    ┌─> timers ── timers whose deadline has passed
+//!    │   pending ─ what an earlier tick has deferred
 //!    │   poll ──── the OS: sockets, worker results, other threads, signals
 //!    │   check ─── set_immediate and yield_now
-//!    └── close ─── what was closed is released, and those who wait for it are told
+//!    └── close ─── closed sources are released, tasks that wait for a close are woken
 //! ```
 //!
-//! One rule for all: a phase works on what was there when it began, one *callback* after the other,
-//! while [`Deliver::may_go_on`] allows; what is added meanwhile waits for the next tick. Phases hold
-//! queues, not features: they know each other not, nor sockets or the runtime. What a callback
-//! means is the event loop's business, which follows each with a *checkpoint* that drains the ready
-//! queue.
+//! A phase processes the entries that its queue has when the phase begins, one *callback* at a
+//! time, while [`Deliver::may_go_on`] returns true. Entries that are added meanwhile wait for the
+//! next tick. The event loop runs each callback, and then makes a *checkpoint*, which drains the
+//! ready queue.
 //!
-//! Words: the loop *waits*, a task is *run*, a future is *polled*. The phase `pending` has nothing
-//! to do with `Poll::Pending`.
+//! Phases hold queues, not features. They do not know each other, sockets, or the runtime.
+//!
+//! The phase `pending` has nothing to do with `Poll::Pending`.
 
 pub(crate) mod candidates;
 pub(crate) mod check;
@@ -30,41 +30,43 @@ use crate::tasks::{Message, Waiter};
 
 /// One event of a phase.
 pub(crate) enum Callback {
-    /// Timers, check, close: somebody waited for this.
+    /// Timers, check, close: this waiter is woken.
     Wake(Waiter),
-    /// Pending: a task that the budget of an earlier phase did not reach.
+    /// Pending: a task that has been deferred, because its budget or that of a phase was spent.
     Deferred(Key),
     /// Poll: this source is ready.
     Source(Key),
-    /// Poll: from another thread.
+    /// Poll: a message from another thread.
     Message(Message),
 }
 
-/// What a phase may ask of the event loop.
+/// The event loop, as a phase sees it.
 pub(crate) trait Deliver {
-    /// Whether the phase's budget allows another callback, and nobody has asked to stop.
+    /// Returns whether the phase has budget for another callback, and the run has not been stopped.
     fn may_go_on(&self) -> bool;
 
-    /// Carries one callback out, and follows it with a checkpoint.
+    /// Runs a callback, and then makes a checkpoint.
     fn deliver(&mut self, callback: Callback);
 
-    /// Carries one callback out; what it makes ready, other than the tasks it runs itself, stays
-    /// in the ready queue.
+    /// Runs a callback without a checkpoint: the tasks that it wakes stay in the ready queue.
     fn deliver_alone(&mut self, callback: Callback);
 
     /// Drains the ready queue.
     fn checkpoint(&mut self);
 
-    /// Whether the pending phase has something to do.
+    /// Returns whether the pending phase has an entry.
     fn has_pending(&self) -> bool;
 
-    /// Whether a timer is due, looked at now and then: poll leaves then.
+    /// Returns whether a timer is due; then poll defers the rest of its callbacks. The clock is not
+    /// read each time.
     fn is_timer_due(&mut self) -> bool;
 
-    /// Leaves a callback for the pending phase.
+    /// Queues a callback for the pending phase.
     fn defer(&mut self, callback: Callback);
 
-    /// Poll has asked without waiting, as it was told by [`poll::Wait::Probe`], and nothing had
-    /// happened.
+    /// Called if poll has asked the OS without waiting, as [`PollWait::Probe`] demands, and nothing
+    /// has happened.
+    ///
+    /// [`PollWait::Probe`]: poll::PollWait::Probe
     fn idle(&mut self);
 }

@@ -1,38 +1,40 @@
-//! Signals of the OS.
+//! Signals that the process receives.
 //!
-//! While there is a [`Signal`](unix::Signal) for it, a signal does not have its default action. Any
-//! number of streams and loops may await one signal; each receives it. Several signals of one kind that
-//! arrive together may be received as one, as the OS does.
+//! A [`Signal`](unix::Signal) is a stream of one kind of signal. While it exists, the signal does
+//! not have its default action. There may be several streams for one signal, also on several loops;
+//! each receives it. Signals of one kind that arrive together may be received as one, as usual on
+//! Unix.
 //!
 //! # When the last stream is dropped
 //!
 //! The signal then does what it did before its first stream was made:
 //!
-//! - **Its default action.** It is emulated, because safe code cannot remove a handler. A process dies
-//!   of the signal, or stops, or goes on, as it would without the emulation. Only real-time signals,
-//!   and on Linux SIGIO, SIGPWR and SIGSTKFLT, end it in another way: it *exits*, with the code that
-//!   shells show for a signal, 128 and the signal's number.
+//! - **Its default action.** It is emulated, because safe code cannot remove a handler. A process
+//!   dies of the signal, or stops, or continues, as it would without the emulation. The exceptions
+//!   are real-time signals, and on Linux SIGIO, SIGPWR and SIGSTKFLT: the process *exits* with the
+//!   code that shells show for a signal, 128 plus its number.
 //! - **Nothing**, if the process was started with the signal ignored, as `nohup` does.
-//! - **A handler that the program had installed.** It is called for each signal, with streams and
-//!   without them, and no default action is emulated.
+//! - **A handler that the program had installed.** It is called for each signal, whether there are
+//!   streams or not, and no default action is emulated.
 //!
-//! Which of them it was is read from `/proc/self/status`. Where there is no `/proc`, in a sandbox and
-//! on systems other than Linux, the default action is not emulated, so a signal does nothing after its
-//! last stream is dropped unless the program had a handler for it. Such a program has to end itself.
+//! Which of them it was is read from `/proc/self/status`. If that does not exist, in a sandbox or
+//! on another system than Linux, the default action is not emulated. The signal then does nothing
+//! after its last stream is dropped, unless the program had a handler for it, and the program has
+//! to exit by itself.
 //!
-//! A handler that is installed *after* the first stream is not known here. One of signal-hook is called
-//! beside the streams, but when the last stream is dropped the default action is emulated as well:
-//! install such handlers first, or keep a stream. One of `sigaction` replaces the streams', which
-//! receive nothing from then on.
+//! A handler that is installed *after* the first stream is not detected. A handler of signal-hook
+//! is called in addition to the streams, but after the last stream is dropped the default action is
+//! emulated as well: install such handlers first, or keep a stream. A handler of `sigaction`
+//! replaces the one of the streams, which receive nothing from then on.
 //!
 //! # Forked children
 //!
-//! A child process that is forked, and does not execute another program, inherits the handlers and the
-//! descriptors that they write to. So a signal that the *child* receives also arrives at the streams of
-//! its *parent*. This includes what a terminal sends to all processes in its foreground, such as
-//! Ctrl-C, which the parent may then receive twice. A child that executes a program, as
-//! [`std::process::Command`] does, loses the handlers there. Streams that the child makes for itself
-//! receive its own signals only.
+//! A forked child that does not execute another program inherits the handlers and the descriptors
+//! that they write to. So a signal that the *child* receives also arrives at the streams of its
+//! *parent*. This includes signals that a terminal sends to all processes in the foreground, such
+//! as Ctrl-C, which the parent may then receive twice. A child that executes a program, as
+//! [`std::process::Command`] does, loses the handlers. Streams that the child creates itself
+//! receive only its own signals.
 
 pub mod unix;
 
@@ -41,13 +43,20 @@ use std::io;
 
 use unix::{SignalKind, signal};
 
-/// Waits for Ctrl-C, the signal SIGINT.
+/// Waits for Ctrl-C (SIGINT).
 ///
-/// From the first poll on Ctrl-C no longer ends the process, until this is dropped.
+/// From the first poll until the future is dropped, Ctrl-C does not end the process. A Ctrl-C that
+/// comes before the first poll is not received.
 ///
 /// # Errors
 ///
-/// Returns the error of [`signal`], and an error if no runtime is current.
+/// Returns the errors of [`signal`], and an error of kind [`Other`](io::ErrorKind::Other) if no
+/// runtime is current.
+///
+/// # Cancel safety
+///
+/// If the future is dropped before it completes, a signal that has arrived may be lost. In a loop,
+/// use one [`Signal`](unix::Signal) instead.
 ///
 /// # Examples
 ///

@@ -1,12 +1,12 @@
-//! What keeps the loop going.
+//! What keeps the loop alive.
 //!
-//! Nothing is counted while the loop is busy. Before it would wait, it looks for one thing that
-//! counts; how that is found among many that do not, `phase/candidates.rs` says.
+//! Nothing is counted while the loop is busy. Before it waits, it looks for one thing that keeps it
+//! alive; `phase/candidates.rs` finds that quickly among many that do not.
 //!
-//! A caller of an I/O trait does not say that it has stopped waiting. Where nothing else keeps the
-//! loop alive it is woken once: if it still waits it asks again, and counts until its task is polled
-//! the next time. So is a combinator with wakers of its own whose task has ended while it waited for
-//! a timer or a source: it may have moved to another task.
+//! Some waiters do not say when they stop waiting: callers of an I/O trait, and combinators with
+//! their own wakers whose task has ended, because they may have moved to another task. If nothing
+//! else keeps the loop alive, such a waiter is *probed*: it is woken once. If it still waits, it
+//! adds itself again, and counts until its task is polled the next time.
 
 use std::cell::Cell;
 
@@ -24,30 +24,30 @@ use crate::tasks::ReferencedAgain;
 pub(crate) enum LoopLiveness {
     Alive,
     Dead,
-    /// A task was woken that knows. The loop must go on, without waiting.
+    /// A waiter was woken to see whether it still waits. The loop has to go on, without waiting.
     Probing,
 }
 
-/// A caller of an I/O trait, and how often its task had been polled when that was noted.
+/// A waiter, and how many polls its task had at that time.
 type Polled = (UncertainWaiter, u32);
 
-/// Callers of I/O traits that were woken to see whether they still wait.
+/// The waiters that were probed last.
 #[derive(Debug, Default)]
 pub(super) struct LivenessProbes {
-    /// The one that has been woken last.
+    /// The one that was woken last.
     woken: Cell<Option<Polled>>,
-    /// One that has asked again.
+    /// One that has added itself again.
     confirmed: Cell<Option<Polled>>,
-    /// How many have asked again that may have stopped waiting since.
+    /// How many probes in a row have had no clear result.
     inconclusive: Cell<u32>,
 }
 
-/// A task may need several polls for each wake, so that its asking again always leaves a doubt. After
-/// so many times it is believed: one that has stopped waiting does not ask again.
+/// A task that needs several polls for each wake never gives a clear result. After so many probes
+/// its waiter counts: one that has stopped waiting would not have added itself again.
 const INCONCLUSIVE_MAX: u32 = 3;
 
 impl EventLoop {
-    /// Whether something stands in a queue: then poll does not wait.
+    /// Returns whether a queue has an entry, so that poll must not wait.
     #[inline]
     pub(super) fn has_work(&self) -> bool {
         !ready::is_empty()
@@ -57,15 +57,15 @@ impl EventLoop {
             || self.rng.is_some() && self.shared.pool.has_inline_jobs()
     }
 
-    /// Whether nothing that the loop does may depend on how long anything took: in paused time, and
-    /// under a seed.
+    /// Returns whether nothing that the loop does may depend on how long anything takes: in paused
+    /// time, and under a seed.
     pub(super) fn must_repeat(&self) -> bool {
         self.clock.is_paused() || self.rng.is_some()
     }
 
-    /// Whether anything referenced is alive: a ready task, an immediate, a close; a job that has not
-    /// been delivered; an armed timer or a source on which a task waits; somebody who holds the
-    /// loop. This is the rule that `Runtime::run` goes round by.
+    /// Returns whether anything referenced is alive: a ready task, an immediate, a close, a job
+    /// that is not delivered, an armed timer or a source for which a task waits, or a keep-alive.
+    /// `Runtime::run` runs while this is so.
     pub(crate) fn liveness(&self) -> LoopLiveness {
         let again = self.tasks.take_referenced_again();
         if again != ReferencedAgain::default() {
@@ -87,20 +87,19 @@ impl EventLoop {
         };
         match self.poll.sources.find_alive(&self.tasks) {
             Some((_, Liveness::Yes)) => LoopLiveness::Alive,
-            // It takes a lock.
+            // This takes a lock, so it comes late.
             _ if !self.shared.inbox.is_idle() => LoopLiveness::Alive,
             Some((source, _)) => self.probe_source(source),
             None => timer.map_or(LoopLiveness::Dead, |(timer, _)| self.probe_timer(timer)),
         }
     }
 
-    /// The same, for one who cannot let the loop go on: what is not known counts.
+    /// Returns false only if it is certain that nothing referenced is alive.
     pub(crate) fn may_be_alive(&self) -> bool {
         self.liveness() != LoopLiveness::Dead
     }
 
-    /// Nothing is known to be alive but, maybe, one who waits for `timer` by a waker whose task has
-    /// ended.
+    /// Probes the waiter of `timer`, whose task has ended.
     fn probe_timer(&self, timer: TimerKey) -> LoopLiveness {
         if let Some(waiter) = self.timers.take_waiter(timer) {
             self.tasks.wake(waiter);
@@ -108,8 +107,10 @@ impl EventLoop {
         LoopLiveness::Probing
     }
 
-    /// Nothing is known to be alive but, maybe, a poller of `source`.
+    /// Probes a waiter of `source`, or uses the result of the last probe.
     fn probe_source(&self, source: Key) -> LoopLiveness {
+        // Three steps over several ticks: a waiter is woken; it waits again, which confirms it; it
+        // counts until its task is polled again, because it may stop waiting in any poll.
         let polls = |uncertain: &UncertainWaiter| self.tasks.polls(uncertain.task());
         let waits = |uncertain: &UncertainWaiter| {
             self.tasks.is_ref(uncertain.task()) && self.poll.sources.is_waiting(uncertain)
@@ -118,7 +119,7 @@ impl EventLoop {
             && waits(&uncertain)
         {
             let inconclusive = &self.probes.inconclusive;
-            // In a later poll than the one that it was woken for it may have gone on to something else.
+            // More than one poll since the wake: it may have stopped waiting in the last one.
             if polls(&uncertain) == polled.wrapping_add(1) || inconclusive.get() >= INCONCLUSIVE_MAX
             {
                 self.probes
@@ -144,13 +145,13 @@ impl EventLoop {
         LoopLiveness::Probing
     }
 
-    /// Whether something may happen from outside, or by itself, referenced or not. If nothing may,
-    /// only a waker on another thread can help.
+    /// Returns whether anything can still happen to the loop, referenced or not. If not, only a
+    /// waker on another thread can wake a task.
     pub(super) fn expects_events(&self) -> bool {
         self.poll.sources.has_waiters() || self.expects_timer() || self.expects_messages()
     }
 
-    /// Whether a timer waits that is due, or will be as time goes on.
+    /// Returns whether a timer is due, or will be due as time goes on.
     pub(super) fn expects_timer(&self) -> bool {
         let Some(deadline) = self.timers.next_deadline() else {
             return false;
@@ -159,7 +160,7 @@ impl EventLoop {
         is_moving && deadline != NEVER || deadline <= self.clock.now()
     }
 
-    /// Whether jobs or other threads are at work for this loop.
+    /// Returns whether jobs or other threads work for this loop.
     pub(super) fn expects_messages(&self) -> bool {
         self.tasks.has_jobs() || self.shared.inbox.has_keep_alive()
     }

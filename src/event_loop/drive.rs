@@ -1,4 +1,5 @@
-//! The ways to drive the loop: until a root is done, until nothing is alive, once, until it stalls.
+//! The ways to drive the loop: until a root completes, until nothing is alive, for one tick, until
+//! it stalls.
 //!
 //! In all of them the loop must be the running one of this thread.
 
@@ -16,33 +17,34 @@ use crate::ready;
 use crate::tasks::Origin;
 use crate::vars::Vars;
 
-/// Why a loop stopped going round.
+/// Why a run has ended.
 pub(crate) enum StopReason {
-    /// The root is done, or nothing referenced is alive, or somebody asked to stop.
+    /// The root has completed, nothing referenced is alive, or the run was stopped.
     Done,
-    /// A task or the root's caller asked for the end of the process.
+    /// The process is to end with this code.
     Exit(i32),
-    /// A panic that nobody handles is to end the runtime.
+    /// A task without a handle has panicked, and the policy is to end the runtime.
     Panicked(Payload),
     /// Time is paused, and nothing can ever happen.
     Stuck,
 }
 
-/// What is to be told of a root that waits.
+/// What is reported of a root that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdleReport {
-    /// Nothing of the loop's own can wake anything; another thread may.
-    Silent,
-    /// Time is paused, and nothing can ever happen. The run is over.
+    /// Nothing in the loop can wake anything; another thread may.
+    Idle,
+    /// Time is paused, and nothing can ever happen, so the run ends.
     Stuck,
 }
 
 impl EventLoop {
-    /// Runs until `root` is done. What is to be told of its wait is told to `report`, each thing once.
+    /// Runs until `root` completes. Calls `report` if the root waits for what may never happen, at
+    /// most once for each variant.
     ///
     /// # Errors
     ///
-    /// The payload, if the root panicked.
+    /// Returns the payload if the root has panicked.
     pub(crate) fn run_root(
         &self,
         root: Pin<&mut dyn Future<Output = ()>>,
@@ -72,7 +74,7 @@ impl EventLoop {
         }
         let is_stuck = turn.is_stuck && !turn.has_stopped();
         if is_stuck {
-            // While the root is still among the tasks.
+            // Before the root is removed from the tasks, so that a dump contains it.
             report(IdleReport::Stuck);
         }
         match turn.finish() {
@@ -82,7 +84,7 @@ impl EventLoop {
         }
     }
 
-    /// Runs until nothing referenced is alive. Each time when that is so, `revive` is called, which
+    /// Runs until nothing referenced is alive. Each time when that is so, it calls `revive`, which
     /// may change it.
     pub(crate) fn run_while_alive(&self, mut revive: impl FnMut()) -> StopReason {
         let mut turn = Turn::new(self, None, WaitLimit::WHILE_ALIVE);
@@ -103,7 +105,7 @@ impl EventLoop {
         }
     }
 
-    /// Goes round once, and waits no longer than `limit` for something to happen.
+    /// Runs one tick, which waits no longer than `limit`.
     pub(crate) fn run_once(&self, limit: Option<Duration>) -> StopReason {
         let now = self.clock.now();
         let wait_limit = WaitLimit {
@@ -118,7 +120,7 @@ impl EventLoop {
         self.end_run()
     }
 
-    /// Goes round, without waiting, as long as there is something to do.
+    /// Runs ticks without waiting, while there is something to do.
     pub(crate) fn run_until_stalled(&self) -> StopReason {
         let wait_limit = WaitLimit {
             limit: Some(0),
@@ -134,13 +136,13 @@ impl EventLoop {
         self.end_run()
     }
 
-    /// Ends a run that heeds the wish to stop, which is fulfilled now.
+    /// Clears the request to stop, and returns why the run has ended.
     fn end_run(&self) -> StopReason {
         self.shared.stopping.store(false, Ordering::Relaxed);
         self.take_stop()
     }
 
-    /// Why the loop does not go round any more.
+    /// Returns why the run has ended.
     fn take_stop(&self) -> StopReason {
         if let Some(code) = self.exit_code.get() {
             return StopReason::Exit(code);
@@ -152,7 +154,7 @@ impl EventLoop {
     }
 }
 
-/// Goes round once.
+/// Runs one tick.
 fn tick(turn: &mut Turn<'_>) {
     if let Err(error) = turn.tick() {
         panic!("quintet: waiting for events failed: {error}");

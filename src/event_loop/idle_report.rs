@@ -53,6 +53,6 @@ impl Turn<'_> {
             return None;
         }
         self.idle_watch = IdleWatch::Reported;
-        Some(IdleReport::Silent)
+        Some(IdleReport::Idle)
     }
 }

@@ -1,4 +1,4 @@
-//! The root: the future of `block_on`, a task whose body stands on the stack.
+//! The root: the future of `block_on`, a task whose future is on the stack.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -20,7 +20,7 @@ pub(super) struct Root<'a> {
 }
 
 impl Root<'_> {
-    /// Polls the root, if it is its turn; like `Tasks::run`.
+    /// Polls the root like `Tasks::run`. Returns false if it is not due, or has completed.
     #[inline]
     pub(super) fn run(&mut self, tasks: &Tasks, cause: PollCause) -> bool {
         let header = &self.spawned.header;

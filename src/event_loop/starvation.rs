@@ -1,8 +1,9 @@
-//! Says that the pool is starved: its workers wait, perhaps for jobs that wait for a worker.
+//! The report that the pool is starved: all workers are busy, perhaps with jobs that wait for jobs
+//! in the queue.
 //!
-//! The pool has no thread that could look at the clock: all are busy. So the loop looks, and only while
-//! jobs wait for a worker: before it sleeps, and at times when it does not. It then sleeps no longer
-//! than until the pool has been without progress for so long that this is worth a word.
+//! The pool has no thread that could look at the clock, because all are busy. So the loop looks,
+//! only while jobs wait for a worker: before it sleeps, and in every 32nd tick. It then sleeps no
+//! longer than until the report is due.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -11,14 +12,14 @@ use std::time::{Duration, Instant};
 use super::EventLoop;
 use crate::report::{JobMeta, Report};
 
-/// For how long no job must have begun, while jobs wait for a worker.
+/// For how long no job has begun, while jobs wait for a worker, before that is reported.
 const STARVED_AFTER: Duration = Duration::from_secs(1);
 
-/// What the loop knows of its pool.
+/// What the loop has seen of its pool.
 #[derive(Debug, Default)]
 pub(super) struct Starvation {
     watch: Cell<PoolWatch>,
-    /// Where the jobs were spawned that were spoken of.
+    /// The spawn sites of the jobs that have been reported.
     reported: RefCell<Vec<&'static Location<'static>>>,
 }
 
@@ -27,20 +28,20 @@ enum PoolWatch {
     /// No job waits for a worker.
     #[default]
     NoBacklog,
-    /// Jobs wait since then, by the system's clock, and so many had begun.
+    /// Jobs have waited since this time of the system's clock, when so many jobs had begun.
     Since(Instant, u64),
-    /// It was looked into when so many had begun.
+    /// It was looked into when so many jobs had begun.
     Reported(u64),
 }
 
-/// What the loop is to do before it sleeps.
+/// How long the loop may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PoolSleep {
-    /// As long as it likes.
+    /// Without limit.
     Any,
     /// No longer than this, by the system's clock.
     AtMost(Duration),
-    /// Not now: users' code has been called.
+    /// Not at all: user code has run, which may have woken tasks.
     No,
 }
 
@@ -77,7 +78,7 @@ impl EventLoop {
         }
     }
 
-    /// Says which jobs keep others from a worker, once for each place where they are spawned.
+    /// Reports the jobs that keep others from a worker, once for each spawn site.
     fn report_starvation(&self) -> PoolSleep {
         let Some(starved) = self.shared.pool.starved() else {
             return PoolSleep::Any;

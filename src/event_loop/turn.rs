@@ -1,7 +1,10 @@
-//! The loop while it goes round.
+//! One run of the loop, tick by tick.
 //!
-//! [`Turn::tick`] is the whole of it: each phase does its part and hands its callbacks back here,
-//! where they become wakes and polls of tasks, each followed by a checkpoint.
+//! [`Turn::tick`] runs the five phases. Each phase hands its callbacks back to the turn, which
+//! wakes and polls tasks, and then makes a checkpoint.
+//!
+//! The budget bounds how many tasks a phase polls. Tasks that it does not reach are deferred to the
+//! pending phase of the next tick, so no phase starves the others.
 
 use std::io;
 use std::time::Instant;
@@ -21,23 +24,23 @@ use crate::rng;
 use crate::slots::Key;
 use crate::tasks::{Message, PollCause, Waiter};
 
-/// Poll looks for due timers after this many callbacks; reading the clock costs about as much as
-/// one of them.
+/// After so many callbacks poll looks for due timers. To read the clock costs about as much as one
+/// callback.
 const CALLBACKS_PER_CLOCK_READ: u32 = 64;
 
-/// And after a callback that did this much work, counted in units of the task budget.
+/// It also looks after a callback that did this much work, in units of the task budget.
 const UNITS_PER_CLOCK_READ: u32 = 32;
 
 /// How many phases a tick has.
 const PHASES: u64 = 5;
 
-/// The clock is read at least once in so many ticks, for what is dated by it.
+/// The clock is read at least once in so many ticks, for what uses its cached time.
 const TICKS_PER_CLOCK_READ: u64 = 32;
 
-/// For what the loop goes round: how long poll may wait.
+/// How long poll may wait in this run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WaitLimit {
-    /// No longer than until then, by the loop's clock.
+    /// Until this time of the loop's clock.
     pub(super) limit: Option<u64>,
     /// Not at all if nothing referenced is alive.
     pub(super) only_while_alive: bool,
@@ -61,21 +64,21 @@ pub(super) struct Turn<'a> {
     root: Option<Root<'a>>,
     wait_limit: WaitLimit,
     pub(super) idle_watch: IdleWatch,
-    /// Set where time is paused and nothing can happen any more.
+    /// Set if time is paused and nothing can ever happen.
     pub(super) is_stuck: bool,
-    /// How much has happened: polls and events.
+    /// How many polls and callbacks there were.
     pub(super) events: u64,
-    /// Which phase of the tick is running, as a number.
+    /// The number of the running phase in this tick, from 1.
     phase: u64,
-    /// Whether something has happened in this tick.
+    /// Whether there was an event in this tick.
     is_eventful: bool,
-    /// Polls that are left to the present phase.
+    /// How many polls the running phase has left.
     budget: u32,
-    /// Callbacks since the clock was last looked at for due timers.
+    /// How many callbacks there were since poll has last looked for due timers.
     callbacks: u32,
     /// What the present callback and its checkpoint have charged.
     charged: u32,
-    /// Room for those who wait for one event.
+    /// A buffer for the waiters of one event.
     waiters: Vec<Waiter>,
 }
 
@@ -101,7 +104,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Goes round once.
+    /// Runs the five phases.
     pub(super) fn tick(&mut self) -> io::Result<()> {
         let l = self.event_loop;
         let now = || l.clock.now();
@@ -127,7 +130,7 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// How long poll may wait.
+    /// Returns how long poll may wait.
     fn wait(&self) -> PollWait {
         let l = self.event_loop;
         if self.is_stopping() || l.has_work() {
@@ -140,8 +143,10 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// How long nothing is due. A deadline is compared with the clock only when poll waits: the time
-    /// that tasks take is not added to any sleep.
+    /// Returns until when nothing is due.
+    ///
+    /// A deadline is compared with the clock only when poll waits, so the time that tasks take is
+    /// not added to any sleep.
     fn next_deadline(&self) -> PollWait {
         let l = self.event_loop;
         if l.clock.is_paused() {
@@ -150,13 +155,13 @@ impl<'a> Turn<'a> {
         let recent = l.clock.recent();
         match l.timers.next_wake(recent) {
             None => PollWait::ForEver,
-            // What is due already is work like any other.
+            // What is due already is work.
             Some(wake) if wake <= recent && self.wait_limit.limit.is_none() => PollWait::Not,
             Some(wake) => PollWait::Until(wake),
         }
     }
 
-    /// Gives memory back before a sleep, and ends the sleep in time for a report that becomes due.
+    /// Frees memory before a sleep, and limits the sleep for reports that become due during it.
     fn prepare_sleep(&mut self, wait: PollWait) -> PollWait {
         let l = self.event_loop;
         ready::trim();
@@ -172,7 +177,7 @@ impl<'a> Turn<'a> {
         wait
     }
 
-    /// While time stands still poll waits for others, but not for time.
+    /// Returns how long poll may wait in paused time: for events, but not for time to pass.
     fn wait_in_paused_time(&self) -> PollWait {
         let l = self.event_loop;
         let expects_messages = l.expects_messages();
@@ -183,7 +188,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Leaves to the pending phase what the phase before did not reach, and grants a new budget.
+    /// Defers the tasks that the last phase did not reach, and grants a new budget.
     #[inline]
     pub(super) fn begin_phase(&mut self) -> &mut Self {
         if !ready::is_empty() {
@@ -244,12 +249,13 @@ impl<'a> Turn<'a> {
         self.root.is_none() && self.event_loop.is_stopping()
     }
 
+    /// Returns whether nothing more may be polled in this run.
     #[inline]
     pub(super) fn has_stopped(&self) -> bool {
         self.event_loop.is_ending() || matches!(&self.root, Some(root) if root.result.is_some())
     }
 
-    /// Gives a task its turn.
+    /// Polls a task.
     fn run(&mut self, key: Key, cause: PollCause) {
         if self.event_loop.is_measuring {
             self.run_measured(key, cause);
@@ -258,7 +264,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The same, and takes the time of it.
+    /// Polls a task, and measures how long it takes.
     #[cold]
     fn run_measured(&mut self, key: Key, cause: PollCause) {
         let started = Instant::now();
@@ -268,7 +274,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Polls a task, with all that belongs to a poll. Returns whether it was there to be polled.
+    /// Polls a task. Returns false if it was not there to be polled.
     #[inline]
     fn poll(&mut self, key: Key, cause: PollCause) -> bool {
         let l = self.event_loop;
@@ -293,7 +299,7 @@ impl<'a> Turn<'a> {
         was_run
     }
 
-    /// Notes that something happened in this phase.
+    /// Counts an event of this phase.
     #[inline]
     fn record(&mut self, what: u64) {
         self.events += 1;
@@ -302,17 +308,17 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Adds what happened to the hash of the run.
+    /// Adds an event to the hash of the run.
     #[cold]
     fn fold(&mut self, what: u64) {
-        // Ticks without events are not counted: the OS may end a wait for nothing.
+        // Ticks without events are not counted, because of spurious wake-ups.
         let is_first = !std::mem::replace(&mut self.is_eventful, true);
         let place = self.phase << 1 | u64::from(is_first);
         let shared = &self.event_loop.shared;
         shared.fold_order(|hash| rng::fold(rng::fold(hash, place), what));
     }
 
-    /// Carries a callback out, up to the wakes and polls that it stands for itself.
+    /// Runs a callback, without the checkpoint.
     fn dispatch(&mut self, callback: Callback) {
         let l = self.event_loop;
         match callback {
@@ -332,7 +338,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A wait is over: a task has its turn at once, another waker is called.
+    /// Polls the task that has waited, or wakes the waker.
     #[inline]
     fn end_wait(&mut self, waiter: Waiter) {
         match waiter {
@@ -341,8 +347,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Tells who waits for a source. A task that waits alone has its turn at once, for nothing else
-    /// is ready: to be told and then polled is the same.
+    /// Wakes the waiters of a source. A task that waits alone is polled at once: nothing else is
+    /// ready, so the result is the same.
     fn wake_source(&mut self, source: Key) {
         let sources = &self.event_loop.poll.sources;
         match sources.take_ready_waiters(source, &mut self.waiters) {
@@ -351,7 +357,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Tells one, and those who were collected.
+    /// Wakes a single waiter, or those that were collected.
     fn wake_all(&mut self, single: Option<Waiter>) {
         debug_assert!(single.is_none() || self.waiters.is_empty());
         let tasks = &self.event_loop.tasks;
@@ -359,7 +365,7 @@ impl<'a> Turn<'a> {
         waiters.for_each(|waiter| tasks.wake(waiter));
     }
 
-    /// Ends the run of a root.
+    /// Removes the root from the tasks, and returns its result.
     pub(super) fn finish(self) -> Option<Result<(), Payload>> {
         let root = self.root?;
         self.event_loop.tasks.remove_root(root.spawned, root.waker);
@@ -378,7 +384,7 @@ impl Deliver for Turn<'_> {
         self.charged = 0;
         self.record(0);
         match callback {
-            // As in `dispatch`; here for speed, as a yield or a timer is hardly more than this.
+            // As in `dispatch`; here for speed.
             Callback::Wake(waiter) => self.end_wait(waiter),
             Callback::Source(source) => self.wake_source(source),
             callback => self.dispatch(callback),

@@ -10,28 +10,28 @@ use futures::io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use crate::coop;
 
-/// How much is read at once, as in the standard library.
+/// The size of a buffer, as in the standard library.
 const BUFFER_LEN: usize = 8 << 10;
 
-/// Copies all that `reader` has to `writer`, flushes it, and returns the number of bytes.
+/// Copies the entire contents of a reader into a writer, and returns the number of bytes copied.
 ///
-/// The data go through a buffer of 8 KiB. With a larger one use [`copy_buf`] and a
-/// [`BufReader`](super::BufReader). The writer is also flushed whenever the reader has to wait, so
-/// that the other end of a connection gets what there is.
+/// The data passes through a buffer of 8 KiB. For a larger one, use [`copy_buf`] with a
+/// [`BufReader`](super::BufReader). The writer is flushed at the end, and whenever the reader has
+/// to wait, so that the other end of a connection receives the data.
 ///
-/// If neither the reader nor the writer charges the task's [budget](crate::task::coop), because both
-/// are in memory or of another crate, this does.
+/// If neither the reader nor the writer charges the task's [budget](crate::task::coop), this
+/// function does.
 ///
 /// # Errors
 ///
-/// Returns the first error of the reader or the writer;
-/// [`WriteZero`](io::ErrorKind::WriteZero) if the writer accepts nothing. Some of the data have been
+/// Returns the first error of the reader or the writer, and an error of kind
+/// [`WriteZero`](io::ErrorKind::WriteZero) if the writer accepts no bytes. Some data may have been
 /// written then.
 ///
 /// # Cancel safety
 ///
-/// None: what was read and not yet written is lost with the future, and so is the number of bytes.
-/// [`copy_buf`] leaves it in the reader.
+/// This function is not cancel safe. If the future is dropped before it completes, data that was
+/// read and not yet written is lost. [`copy_buf`] leaves it in the reader.
 ///
 /// # Examples
 ///
@@ -53,18 +53,19 @@ where
     poll_fn(|cx| buffer.poll(cx, reader.as_mut(), Pin::new(&mut *writer))).await
 }
 
-/// Copies all that `reader` has to `writer`, flushes it, and returns the number of bytes.
+/// Copies the entire contents of a buffered reader into a writer, and returns the number of bytes
+/// copied.
 ///
-/// Like [`copy`], but the data are written from the reader's buffer.
+/// It is like [`copy`], but writes from the buffer of the reader.
 ///
 /// # Errors
 ///
-/// Those of [`copy`].
+/// Returns the errors of [`copy`].
 ///
 /// # Cancel safety
 ///
-/// Dropping the future loses no data: what was not written is still in the reader. The number of
-/// bytes is lost, and the writer may not be flushed.
+/// If the future is dropped before it completes, no data is lost: what was not written is still in
+/// the reader. The number of bytes copied is lost, and the writer may not have been flushed.
 ///
 /// # Examples
 ///
@@ -112,21 +113,21 @@ where
     .await
 }
 
-/// Copies in both directions until both have ended, and returns the number of bytes from `a` to `b`
-/// and from `b` to `a`.
+/// Copies data between `a` and `b` in both directions, and returns the number of bytes copied from
+/// `a` to `b` and from `b` to `a`.
 ///
-/// When one side has no more data, the write side of the other one is
-/// [closed](AsyncWrite::poll_close): a socket shuts it down. The other direction goes on.
-///
-/// For the rest each direction is like [`copy`], with a buffer of its own.
+/// When one reader reaches its end, the other side is [closed](AsyncWrite::poll_close) for writing:
+/// a socket shuts down its write half. The other direction continues, and the future completes when
+/// both have ended. Each direction copies like [`copy`], with its own buffer.
 ///
 /// # Errors
 ///
-/// Those of [`copy`], of either direction. The other direction is given up.
+/// Returns the errors of [`copy`], of either direction. The other direction is then abandoned.
 ///
 /// # Cancel safety
 ///
-/// None: what was read and not yet written is lost with the future.
+/// This function is not cancel safe. If the future is dropped before it completes, data that was
+/// read and not yet written is lost.
 ///
 /// # Examples
 ///
@@ -154,7 +155,7 @@ where
     let mut is_b_to_a_first = false;
     poll_fn(|cx| {
         let (mut a, mut b) = (Pin::new(&mut *a), Pin::new(&mut *b));
-        // By turns, because the first one may use up the task's budget each time.
+        // The directions alternate, because the first one may spend the task's budget each time.
         let (sent, received) = if is_b_to_a_first {
             let received = b_to_a.poll(cx, b.as_mut(), a.as_mut())?;
             (a_to_b.poll(cx, a, b)?, received)
@@ -168,18 +169,19 @@ where
     .await
 }
 
-/// Charges what a reader or writer has moved, or its error, unless that has charged itself.
+/// Charges the bytes that a reader or writer has moved, or its error, unless it has charged itself.
 fn charged(left: u32, moved: io::Result<usize>) -> io::Result<usize> {
     coop::charge_unless_charged(left, *moved.as_ref().unwrap_or(&0));
     moved
 }
 
-/// What has been copied.
+/// The progress of a copy.
 #[derive(Default)]
 struct CopyProgress {
     copied: u64,
     is_unflushed: bool,
-    /// Whether the reader has no more. It is not asked again: a terminal would wait for more.
+    /// Whether the reader has reached its end. It is not read again: a terminal would wait for
+    /// more.
     is_at_end: bool,
 }
 
@@ -271,10 +273,10 @@ impl CopyBuffer {
     }
 }
 
-/// One of two directions.
+/// One direction of [`copy_bidirectional`].
 enum TransferState {
     Running(CopyBuffer),
-    /// The write side of the other end is being closed.
+    /// The write half of the other side is being closed.
     ShuttingDown(u64),
     Done(u64),
 }

@@ -1,10 +1,12 @@
-//! A descriptor and its place in a loop.
+//! A source: a non-blocking descriptor whose operations can be awaited.
 //!
-//! Operations are optimistic: they try their system call first, and only one that would block
-//! registers the descriptor with the poller and waits (`operation.rs`). A source belongs to the loop
-//! on which one of its operations is first polled (`registration.rs`). It is closed where it is
-//! dropped, on any thread: the descriptor is deregistered and closed at once, and the slot is sent
-//! home, to be freed in the close phase.
+//! Operations are optimistic: they try their system call first. Only one that would block registers
+//! the descriptor with the poller, edge-triggered, and waits (`operation.rs`). A source belongs to
+//! the loop on which one of its operations is first polled (`registration.rs`).
+//!
+//! A source may be dropped on any thread. The descriptor is deregistered and closed there at once.
+//! The slot is freed by the loop, in its close phase, because events for it may have been fetched
+//! already.
 
 mod operation;
 pub(crate) mod reference;
@@ -30,13 +32,13 @@ pub(crate) struct OpOutput<R> {
     pub(crate) value: R,
     /// How many bytes it moved, for the task's budget.
     pub(crate) bytes: usize,
-    /// Whether the next call would block: this one moved less than it could have. Only stream sockets
-    /// and pipes are a proof of that.
+    /// Whether the next call would block: this one has moved less than it could have. That is a
+    /// proof only for stream sockets and pipes.
     pub(crate) is_drained: bool,
 }
 
-/// No call of Linux moves more bytes than this, whatever it is given: `MAX_RW_COUNT`, `i32::MAX`
-/// rounded down to a page, of which the largest have 64 KiB.
+/// No system call of Linux moves more bytes than this: `MAX_RW_COUNT`, which is `i32::MAX` rounded
+/// down to a page, with the largest pages of 64 KiB.
 const CALL_BYTES_MAX: usize = 0x7fff_0000;
 
 impl<R> OpOutput<R> {
@@ -70,20 +72,20 @@ impl OpOutput<usize> {
     }
 }
 
-/// A non-blocking descriptor that can be awaited.
+/// A non-blocking descriptor whose operations can be awaited.
 pub(crate) struct Source<T: AsFd> {
-    /// Empty only after `into_inner`.
+    /// `None` only after `into_inner` and `close`.
     io: Option<T>,
     binding: LoopBinding,
 }
 
 impl<T: AsFd> Source<T> {
-    /// Takes over a descriptor, which must be non-blocking.
+    /// Takes ownership of a descriptor, which must be non-blocking.
     pub(crate) fn new(io: T) -> Self {
         Source::with_kind(io, SourceKind::Ordinary)
     }
 
-    /// The same for one whose events are to come after all others of a tick.
+    /// Creates a source whose events are delivered after all others of a tick.
     pub(crate) fn new_signal(io: T) -> Self {
         Source::with_kind(io, SourceKind::Signal)
     }
@@ -96,10 +98,12 @@ impl<T: AsFd> Source<T> {
     }
 
     pub(crate) fn get(&self) -> &T {
-        self.io.as_ref().expect("emptied by `into_inner` only")
+        self.io
+            .as_ref()
+            .expect("only `into_inner` and `close` take it, by value")
     }
 
-    /// Says whether it keeps its loop alive while a task waits for it.
+    /// Sets whether the source keeps its loop alive while a task waits for it.
     pub(crate) fn set_ref(&self, is_ref: bool) {
         self.binding.set_ref(is_ref);
     }
@@ -108,14 +112,17 @@ impl<T: AsFd> Source<T> {
         self.binding.is_ref()
     }
 
-    /// Leaves the loop and gives the descriptor back.
+    /// Leaves the loop, and returns the descriptor.
     pub(crate) fn into_inner(mut self) -> T {
-        let io = self.io.take().expect("emptied here only, once");
+        let io = self
+            .io
+            .take()
+            .expect("only `into_inner` and `close` take it, by value");
         self.binding.release(io.as_fd());
         io
     }
 
-    /// Closes the descriptor now; resolves in the close phase.
+    /// Closes the descriptor, and completes in the close phase.
     pub(crate) async fn close(mut self) {
         let Some(io) = self.io.take() else { return };
         if let Some(closed) = self.binding.close(io) {
@@ -123,8 +130,8 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Ends what still waits, and everything that comes, with an error, even while others hold the
-    /// source: its descriptor is closed when they drop it.
+    /// Ends all present and later operations with an error, even while there are other owners. The
+    /// descriptor is closed when these drop the source.
     pub(crate) fn end_operations(&self) {
         self.binding.end_operations();
     }
@@ -145,8 +152,8 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
 }
 
 impl LoopBinding {
-    /// Ends what waits for the source: its task asks again, and finds it closed. Operations borrow the
-    /// source, so where it is dropped only callers of the I/O traits are left.
+    /// Wakes all waiters of the source; then they find it closed. Operations borrow the source, so
+    /// where it is dropped, only trait callers are left.
     fn wake_all(event_loop: &EventLoop, source: Key) {
         let mut waiters = Vec::new();
         event_loop
@@ -158,7 +165,7 @@ impl LoopBinding {
         }
     }
 
-    /// Hands a closed source to the close phase. Returns the ticket.
+    /// Queues a closed source for the close phase. Returns the ticket.
     fn push_closing(event_loop: &EventLoop, source: Option<Key>) -> u64 {
         if let Some(source) = source {
             LoopBinding::wake_all(event_loop, source);
@@ -176,7 +183,7 @@ impl LoopBinding {
         self.call_on_loop(LoopBinding::wake_all);
     }
 
-    /// Deregisters, and sends the slot home.
+    /// Deregisters the descriptor, and sends the slot to its loop.
     fn release(&mut self, fd: BorrowedFd<'_>) {
         if let Some(registration) = self.deregister(fd) {
             registration.call_on_loop(|event_loop, source| {
@@ -185,8 +192,8 @@ impl LoopBinding {
         }
     }
 
-    /// Deregisters and closes; returns what waits for the current loop's close phase. There is
-    /// nothing to wait for where another loop's close phase does it, or where there is no loop.
+    /// Deregisters and closes the descriptor. Returns a future that waits for the close phase of
+    /// the current loop; `None` if another loop frees the slot, or if no loop is current.
     fn close<T: AsFd>(&mut self, io: T) -> Option<Closed> {
         let registration = self.deregister(io.as_fd());
         drop(io);
@@ -208,7 +215,7 @@ impl LoopBinding {
     }
 }
 
-/// Waits for a loop's close phase to come to a ticket.
+/// Waits until the close phase of a loop has reached a ticket.
 struct Closed {
     loop_id: LoopId,
     ticket: u64,
@@ -218,7 +225,7 @@ impl Future for Closed {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Where its loop is not the current one there is nothing to ask; the descriptor is closed.
+        // On another loop there is nothing to wait for: the descriptor is closed.
         let Some(event_loop) = context::current_if(self.loop_id) else {
             return Poll::Ready(());
         };
@@ -240,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_is_short_only_of_what_a_call_can_move() {
+    fn a_count_is_short_only_if_a_call_can_move_more() {
         let is_drained = |bytes, given| OpOutput::moved(bytes, given).is_drained;
         assert!(is_drained(99, 100));
         assert!(!is_drained(100, 100));

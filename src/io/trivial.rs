@@ -1,4 +1,4 @@
-//! A reader and writers that need no system call.
+//! Readers and writers that need no system call.
 
 use std::io::{self, SeekFrom};
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use futures::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
 
 use crate::coop;
 
-/// Returns a reader that is at its end from the start, and a writer that discards all data.
+/// Returns a value that is always at the end of the stream when read, and discards all data written
+/// to it.
 ///
-/// Like every operation that resolves at once, its reads and writes are charged to the task's
-/// [budget](crate::task::coop).
+/// Its reads and writes charge the task's [budget](crate::task::coop).
 ///
 /// # Examples
 ///
@@ -29,10 +29,9 @@ pub const fn empty() -> Empty {
     Empty
 }
 
-/// Returns a reader that never ends and has nothing but `byte`.
+/// Returns a reader that yields `byte` without end.
 ///
-/// Like every operation that resolves at once, its reads are charged to the task's
-/// [budget](crate::task::coop).
+/// Its reads charge the task's [budget](crate::task::coop).
 ///
 /// # Examples
 ///
@@ -52,8 +51,7 @@ pub const fn repeat(byte: u8) -> Repeat {
 
 /// Returns a writer that discards all data.
 ///
-/// Like every operation that resolves at once, its writes are charged to the task's
-/// [budget](crate::task::coop).
+/// Its writes charge the task's [budget](crate::task::coop).
 ///
 /// # Examples
 ///
@@ -61,7 +59,7 @@ pub const fn repeat(byte: u8) -> Repeat {
 /// use quintet::io::{copy, sink};
 ///
 /// # quintet::block_on(async {
-/// // How much is there to be read?
+/// // Counts the bytes.
 /// assert_eq!(copy(&b"hello"[..], &mut sink()).await?, 5);
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
@@ -70,21 +68,21 @@ pub const fn sink() -> Sink {
     Sink
 }
 
-/// A reader without data; made by [`empty`].
+/// An empty reader, and a writer that discards all data; returned by [`empty`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Empty;
 
-/// A reader of one byte again and again; made by [`repeat`].
+/// A reader that yields one byte without end; returned by [`repeat`].
 #[derive(Clone, Debug)]
 pub struct Repeat {
     byte: u8,
 }
 
-/// A writer that discards all data; made by [`sink`].
+/// A writer that discards all data; returned by [`sink`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sink;
 
-/// Resolves an operation that moves so many bytes.
+/// Completes an operation that moves so many bytes.
 fn poll_moved(cx: &Context<'_>, bytes: usize) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx));
     coop::charge(bytes);
@@ -111,7 +109,7 @@ impl AsyncBufRead for Empty {
 }
 
 impl AsyncSeek for Empty {
-    /// Stays at 0, the end.
+    /// Returns 0 for every position.
     fn poll_seek(self: Pin<&mut Self>, cx: &mut Context<'_>, _: SeekFrom) -> Poll<io::Result<u64>> {
         ready!(poll_moved(cx, 0))?;
         Poll::Ready(Ok(0))

@@ -12,23 +12,23 @@ use crate::blocking::{self, Purpose};
 use crate::coop;
 use crate::io_error::cannot;
 
-/// What can be turned into socket addresses: an address, a pair of host and port, or a string
+/// Types that convert to socket addresses: an address, a pair of host and port, or a string
 /// `"host:port"`.
 ///
-/// Host names are looked up by the system's resolver on a worker thread; look-ups occupy at most
-/// half of the workers. This trait is implemented for what the standard library's
-/// [`ToSocketAddrs`](StdToSocketAddrs) is implemented for, and for nothing else.
+/// It is implemented for the same types as [`std::net::ToSocketAddrs`](StdToSocketAddrs), and
+/// cannot be implemented for others. Host names are resolved by the system's resolver on a worker
+/// thread. At most half of the workers resolve names at a time.
 pub trait ToSocketAddrs: sealed::Sealed {}
 
-/// An address, or the name of one.
+/// Socket addresses, or a host name to resolve.
 #[derive(Clone, Debug)]
 #[expect(unnameable_types, reason = "a detail of a sealed trait")]
 pub enum Target {
-    /// No look-up is needed.
+    /// Addresses that need no look-up.
     Known(Vec<SocketAddr>),
     /// A host name and a port.
     Named(String, u16),
-    /// A string that says neither.
+    /// A string that is neither.
     Malformed(String),
 }
 
@@ -113,11 +113,20 @@ impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
     }
 }
 
-/// Looks up the addresses of a host.
+/// Resolves a host name and port to socket addresses.
+///
+/// The iterator yields at least one address. Addresses that need no look-up are returned as they
+/// are.
 ///
 /// # Errors
 ///
-/// The resolver's; if the string is not `"host:port"`; if no runtime is current.
+/// Returns the error of the resolver, with the host name in its message; the kind depends on the
+/// platform. Other kinds are:
+///
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): a string is not of the form `"host:port"`, or a
+///   list of addresses is empty.
+/// - [`NotFound`](io::ErrorKind::NotFound): the host has no address.
+/// - [`Other`](io::ErrorKind::Other): no runtime is current.
 ///
 /// # Examples
 ///
@@ -135,7 +144,7 @@ pub fn lookup_host(
     called_here(async move { Ok(resolve(host.target()).await?.into_iter()) })
 }
 
-/// Turns a target into addresses, at least one.
+/// Resolves a target to at least one address.
 async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     if !matches!(target, Target::Named(..)) {
         coop::operate().await;
@@ -143,7 +152,7 @@ async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     match target {
         Target::Known(addrs) if addrs.is_empty() => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "there is no address to use",
+            "the list of addresses is empty",
         )),
         Target::Known(addrs) => Ok(addrs),
         Target::Named(host, port) => look_up(host, port).await,
@@ -169,8 +178,8 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     blocking::run_io(Purpose::Lookup, resolve).await
 }
 
-/// Tries `operation` on each address in turn; returns the first success, or the last failure, which
-/// names what was tried and the address.
+/// Tries `operation` on each address in turn. Returns the first success, or the last error, whose
+/// message names the operation and the address.
 pub(super) async fn on_any<R>(
     what: &'static str,
     host: impl ToSocketAddrs,

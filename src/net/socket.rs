@@ -1,4 +1,4 @@
-//! How sockets are made and moved: non-blocking, closed on exec, no SIGPIPE.
+//! System calls of sockets, which are non-blocking, closed on exec and never raise SIGPIPE.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::coop;
 
-/// How many connections may wait to be accepted. What the kernel allows at most is often more, but
-/// this is enough for a burst of a whole event batch.
+/// How many connections may wait to be accepted. The limit of the kernel is often higher, but this
+/// is enough for a burst that fills an event batch.
 const BACKLOG: i32 = 1024;
 
 fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
@@ -21,7 +21,7 @@ fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(addr), kind, Some(Protocol::TCP))
 }
 
-/// Makes a listening socket. The address may be one that was in use until just now.
+/// Makes a listening socket. Its address may still have connections in the state `TIME_WAIT`.
 pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = stream_socket(addr)?;
     socket.set_reuse_address(true)?;
@@ -54,19 +54,20 @@ pub(super) fn accept(
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
-/// The kernel takes so many buffers in one call: `UIO_MAXIOV`.
+/// How many buffers the kernel accepts in one call: `UIO_MAXIOV`.
 const IOV_MAX: usize = 1024;
 
-/// Writes several buffers, of which there are no more than [`io_batch`] says. Unlike `writev` this cannot raise SIGPIPE.
+/// Writes several buffers, at most [`IOV_MAX`]. Unlike `writev` it does not raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut no_ancillary = SendAncillaryBuffer::default();
     let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
     Ok(sent)
 }
 
-/// Which of several buffers one call is given: with more than the kernel takes it fails. Those in front
-/// that are empty are left out then: a call with nothing else would move nothing, as if there were no
-/// more.
+/// Returns which buffers are given to one call, which fails if there are more than [`IOV_MAX`].
+///
+/// If there are more, empty buffers in front are skipped: a call with nothing but empty buffers
+/// returns 0, which would look like the end of the stream.
 pub(super) fn io_batch<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
     let count = buffers.len();
     if count <= IOV_MAX {
@@ -77,19 +78,20 @@ pub(super) fn io_batch<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
     first..count.min(first + IOV_MAX)
 }
 
-/// How many bytes there are in buffers.
+/// Returns the number of bytes in all buffers.
 pub(super) fn total_len<B: Deref<Target = [u8]>>(buffers: &[B]) -> usize {
     buffers.iter().map(|buffer| buffer.len()).sum()
 }
 
-/// Resolves a read or write of nothing. The OS may let it wait for others' data.
+/// Completes a read or write of no bytes, without a system call: the OS might report that it would
+/// block.
 pub(super) fn poll_empty(cx: &Context<'_>) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx));
     coop::charge(0);
     Poll::Ready(Ok(0))
 }
 
-/// An operation that moves bytes, if there are any to be moved.
+/// An operation that completes at once if its buffers are empty.
 #[must_use = "futures do nothing unless they are awaited"]
 pub(super) struct UnlessEmpty<F> {
     is_empty: bool,

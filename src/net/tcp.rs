@@ -1,4 +1,4 @@
-//! The two directions of a TCP connection.
+//! The read half and the write half of a TCP connection.
 
 use std::error::Error;
 use std::fmt;
@@ -12,31 +12,35 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::TcpStream;
 
-/// The read side, borrowed; made by [`TcpStream::split`].
+/// The read half of a [`TcpStream`], which it borrows; returned by [`TcpStream::split`].
 #[derive(Debug)]
 pub struct ReadHalf<'a> {
     stream: &'a TcpStream,
 }
 
-/// The write side, borrowed; made by [`TcpStream::split`].
+/// The write half of a [`TcpStream`], which it borrows; returned by [`TcpStream::split`].
 #[derive(Debug)]
 pub struct WriteHalf<'a> {
     stream: &'a TcpStream,
 }
 
-/// The read side, for a task of its own; made by [`TcpStream::into_split`].
+/// The owned read half of a [`TcpStream`], returned by [`TcpStream::into_split`].
+///
+/// The descriptor is closed when both halves have been dropped.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Arc<TcpStream>,
 }
 
-/// The write side, for a task of its own; made by [`TcpStream::into_split`].
+/// The owned write half of a [`TcpStream`], returned by [`TcpStream::into_split`].
 ///
-/// Dropping it shuts the write side of the connection down.
+/// Dropping it shuts down the write half of the connection: the other end then reads the end of the
+/// stream. [`forget`](OwnedWriteHalf::forget) drops it without that. The descriptor is closed when
+/// both halves have been dropped.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Arc<TcpStream>,
-    /// Whether dropping it leaves the write side as it is.
+    /// Whether a drop leaves the write half of the connection open.
     is_forgotten: bool,
 }
 
@@ -65,11 +69,11 @@ impl<'a> WriteHalf<'a> {
 }
 
 impl OwnedReadHalf {
-    /// Puts the two halves of one connection together again.
+    /// Puts the two halves of a stream back together.
     ///
     /// # Errors
     ///
-    /// Gives both back if they belong to different connections.
+    /// Returns an error that contains both halves if they are not of the same stream.
     pub fn reunite(self, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
         if !Arc::ptr_eq(&self.stream, &write.stream) {
             return Err(ReuniteError(self, write));
@@ -77,31 +81,33 @@ impl OwnedReadHalf {
         write.forget();
         match Arc::into_inner(self.stream) {
             Some(stream) => Ok(stream),
-            None => unreachable!("a connection has two halves, and the other one is gone"),
+            None => unreachable!("a stream has two halves, and the other one has been dropped"),
         }
     }
 }
 
 impl OwnedWriteHalf {
-    /// Puts the two halves of one connection together again.
+    /// Puts the two halves of a stream back together.
     ///
     /// # Errors
     ///
-    /// Gives both back if they belong to different connections.
+    /// Returns an error that contains both halves if they are not of the same stream.
     pub fn reunite(self, read: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
         read.reunite(self)
     }
 
-    /// Drops it, and leaves the write side of the connection open.
+    /// Drops the write half without shutting down the write half of the connection.
     pub fn forget(mut self) {
         self.is_forgotten = true;
     }
 
-    /// Ends the whole connection, whoever holds the other half: a read that waits there answers
-    /// [`NotConnected`](io::ErrorKind::NotConnected) at once. The descriptor is closed when the
-    /// other half is dropped, too.
+    /// Ends the whole connection, even while the read half is in use.
+    ///
+    /// Operations on the read half, also one that waits, return an error of kind
+    /// [`NotConnected`](io::ErrorKind::NotConnected) from then on. The descriptor is closed when
+    /// the read half has been dropped, too.
     pub fn close(self) {
-        // It fails only where the other end was faster.
+        // It fails only if the connection has ended already.
         let _gone = self.stream.shutdown(Shutdown::Both);
         self.stream.end_operations();
     }
@@ -110,7 +116,7 @@ impl OwnedWriteHalf {
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
         if !self.is_forgotten {
-            // It fails only where the other end was faster.
+            // It fails only if the connection has ended already.
             let _gone = self.stream.shutdown(Shutdown::Write);
         }
     }
@@ -161,7 +167,7 @@ macro_rules! impl_write {
                 Pin::new(&mut &*self.stream).poll_flush(cx)
             }
 
-            /// Shuts the write side down.
+            /// Shuts down the write half of the connection.
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Pin::new(&mut &*self.stream).poll_close(cx)
             }
@@ -172,20 +178,21 @@ macro_rules! impl_write {
 macro_rules! impl_common {
     ($half:ty) => {
         impl $half {
-            /// Returns the address of this end.
+            /// Returns the address of the local end.
             ///
             /// # Errors
             ///
-            /// The OS's.
+            /// Returns the error of the system call.
             pub fn local_addr(&self) -> io::Result<SocketAddr> {
                 self.stream.local_addr()
             }
 
-            /// Returns the address of the other end.
+            /// Returns the address of the remote end.
             ///
             /// # Errors
             ///
-            /// The OS's.
+            /// Returns the error of the system call:
+            /// [`NotConnected`](io::ErrorKind::NotConnected) if the connection has ended.
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 self.stream.peer_addr()
             }
@@ -208,7 +215,7 @@ impl_common!(WriteHalf<'_>);
 impl_common!(OwnedReadHalf);
 impl_common!(OwnedWriteHalf);
 
-/// Two halves that do not belong together; see [`OwnedReadHalf::reunite`].
+/// The error of [`OwnedReadHalf::reunite`] for halves of different streams; it contains both.
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 

@@ -1,4 +1,4 @@
-//! A socket that accepts connections.
+//! A TCP socket that accepts connections.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,10 @@ use crate::blocking::called_here;
 use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 
-/// Accepts TCP connections.
+/// A TCP socket server, which listens for connections.
+///
+/// Dropping the listener closes it. It belongs to the loop on which one of its operations is first
+/// polled; on another loop its operations return an error of kind [`Other`](io::ErrorKind::Other).
 ///
 /// # Examples
 ///
@@ -36,15 +39,25 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens on the first of the addresses that can be bound. Port 0 lets the OS choose one; see
-    /// [`local_addr`](TcpListener::local_addr).
+    /// Creates a listener that is bound to an address.
+    ///
+    /// If `addr` yields several addresses, each is tried in turn until one can be bound. With port
+    /// 0 the OS chooses a free port; [`local_addr`](TcpListener::local_addr) returns it.
+    /// `SO_REUSEADDR` is set, so a server can be restarted at once.
     ///
     /// # Errors
     ///
-    /// Returns the error for the last of the addresses, which it names:
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse),
-    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) and others. Returns the errors of the
-    /// look-up of a name, too.
+    /// Returns the error of the last address, with that address in its message; the error of the
+    /// system call is its [`source`](std::error::Error::source). Common kinds are:
+    ///
+    /// - [`AddrInUse`](io::ErrorKind::AddrInUse): another socket listens there.
+    /// - [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable): no interface of this host has the
+    ///   address.
+    /// - [`PermissionDenied`](io::ErrorKind::PermissionDenied): the port is reserved for privileged
+    ///   processes.
+    ///
+    /// If there is no address to listen on, the errors are those of
+    /// [`lookup_host`](super::lookup_host).
     #[track_caller]
     pub fn bind(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
         called_here(async move {
@@ -56,90 +69,103 @@ impl TcpListener {
         })
     }
 
-    /// Waits for a connection and returns it with the address of the other end.
+    /// Accepts a connection, and returns it with the address of the remote end.
     ///
     /// # Errors
     ///
-    /// The OS's. Most say something of one connection, or that descriptors have run out; the
-    /// listener is still good, and a new call tries again. After running out, give others time to
-    /// close something before that.
+    /// Returns the error of the system call. The listener stays usable, and the next call tries
+    /// again:
+    ///
+    /// - [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) and errors of the network concern
+    ///   one connection only.
+    /// - If the process or the system has run out of descriptors (`EMFILE`, `ENFILE`), the
+    ///   connection stays in the backlog. Wait before the next call, so that some can be closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no connection.
+    /// This method is cancel safe: if the future is dropped before it completes, no connection was
+    /// accepted.
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
         self.source.operate(Direction::Read, accept)
     }
 
-    /// Polls for a connection; see [`accept`](TcpListener::accept).
+    /// Polls for a connection.
+    ///
+    /// If there is none, the task of `cx` is woken when there may be one. Spurious wake-ups are
+    /// possible.
     ///
     /// # Errors
     ///
-    /// Those of [`accept`](TcpListener::accept).
+    /// Returns the errors of [`accept`](TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.source.poll_operate(cx, Direction::Read, accept)
     }
 
-    /// Returns a stream of connections, which never ends.
+    /// Returns a stream of accepted connections. It never ends; after an error, the next item is
+    /// another attempt to accept.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the local address that the listener is bound to.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.source.get().local_addr()
     }
 
-    /// Returns the time to live of packets that it sends.
+    /// Returns the time to live of sent packets (`IP_TTL`).
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call.
     pub fn ttl(&self) -> io::Result<u32> {
         self.source.get().ttl()
     }
 
-    /// Sets the time to live of packets that it sends.
+    /// Sets the time to live of sent packets (`IP_TTL`).
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call: [`InvalidInput`](io::ErrorKind::InvalidInput) if `ttl`
+    /// is not between 1 and 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.source.get().set_ttl(ttl)
     }
 
-    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
-    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    /// Keeps the runtime alive while a task waits for this listener. This is the default.
     ///
-    /// Like `unref` this may be called on any thread, and any number of times.
+    /// It reverses [`unref`](TcpListener::unref). Both may be called from any thread, any number of
+    /// times; the last call counts. See [`Runtime::run`](crate::runtime::Runtime::run).
     pub fn ref_(&self) {
         self.source.set_ref(true);
     }
 
-    /// Lets the runtime end though a task waits for this.
+    /// Allows the runtime to end even while a task waits for this listener.
     pub fn unref(&self) {
         self.source.set_ref(false);
     }
 
-    /// Returns whether it keeps its runtime alive while a task waits for it.
+    /// Returns whether the listener keeps the runtime alive while a task waits for it.
     pub fn has_ref(&self) -> bool {
         self.source.is_ref()
     }
 
-    /// Closes it. The port is free at once; this ends in the close phase of the tick.
+    /// Closes the listener and waits for the close phase of the tick.
+    ///
+    /// The descriptor is closed by the first poll of the future, and the port is free then.
+    /// Dropping the listener closes it, too.
     pub async fn close(self) {
         self.source.close().await;
     }
 
-    /// Takes over a listener of the standard library, and makes it non-blocking.
+    /// Converts a listener of the standard library, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call that makes the socket non-blocking.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(TcpListener {
@@ -147,11 +173,14 @@ impl TcpListener {
         })
     }
 
-    /// Takes it from its loop. The listener is still non-blocking.
+    /// Converts the listener into one of the standard library, which no longer belongs to a loop.
+    ///
+    /// The socket stays non-blocking; see
+    /// [`set_nonblocking`](std::net::TcpListener::set_nonblocking).
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// This method currently never fails.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         Ok(self.source.into_inner())
     }
@@ -180,7 +209,7 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// A stream of connections; made by [`TcpListener::incoming`].
+/// A stream of accepted connections, returned by [`TcpListener::incoming`].
 #[derive(Debug)]
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Incoming<'a> {

@@ -16,12 +16,18 @@ use crate::blocking::called_here;
 use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 
-/// A TCP connection.
+/// A TCP connection between a local and a remote socket.
 ///
-/// It implements the I/O traits of `futures`, also by reference, so that one task may read while
-/// another writes; and the common operations as methods of its own, which take `&self`.
+/// A connection is made by [`connect`](TcpStream::connect), or accepted by
+/// [`TcpListener::accept`](super::TcpListener::accept). Dropping the stream closes it.
 ///
-/// Dropping it closes the connection.
+/// The methods take `&self`, so one task may read while another writes. The stream also implements
+/// [`AsyncRead`](crate::io::AsyncRead) and [`AsyncWrite`](crate::io::AsyncWrite), and so does
+/// `&TcpStream`. [`split`](TcpStream::split) and [`into_split`](TcpStream::into_split) make a read
+/// half and a write half.
+///
+/// A stream belongs to the loop on which one of its operations is first polled. On another loop its
+/// operations return an error of kind [`Other`](io::ErrorKind::Other).
 ///
 /// # Examples
 ///
@@ -45,18 +51,26 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first of the addresses that accepts the connection.
+    /// Opens a connection to a remote host.
+    ///
+    /// If `addr` yields several addresses, each is tried in turn until one accepts the connection.
     ///
     /// # Errors
     ///
-    /// Returns the error for the last of the addresses, which it names:
-    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused),
-    /// [`TimedOut`](io::ErrorKind::TimedOut) and others. The OS's error is its
-    /// [`source`](std::error::Error::source). Returns the errors of the look-up of a name, too.
+    /// Returns the error of the last address, with that address in its message; the error of the
+    /// system call is its [`source`](std::error::Error::source). Common kinds are:
+    ///
+    /// - [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): nothing listens on the port.
+    /// - [`TimedOut`](io::ErrorKind::TimedOut): the host did not respond.
+    /// - [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable) and
+    ///   [`HostUnreachable`](io::ErrorKind::HostUnreachable): there is no route to it.
+    ///
+    /// If there is no address to connect to, the errors are those of
+    /// [`lookup_host`](super::lookup_host).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the connection.
+    /// If the future is dropped, the attempt is given up and the socket closed.
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
         called_here(async move { addr::on_any("connect to", addr, TcpStream::connect_to).await })
@@ -69,105 +83,121 @@ impl TcpStream {
         Ok(stream)
     }
 
-    /// Takes over a non-blocking socket.
+    /// Wraps a socket that is non-blocking already.
     pub(super) fn from_connected(stream: std::net::TcpStream) -> Self {
         TcpStream {
             source: Source::new(stream),
         }
     }
 
-    /// Takes over a stream of the standard library, and makes it non-blocking.
+    /// Converts a stream of the standard library, and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call that makes the socket non-blocking.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(TcpStream::from_connected(stream))
     }
 
-    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
-    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    /// Converts the stream into one of the standard library, which no longer belongs to a loop.
     ///
-    /// Like `unref` this may be called on any thread, and any number of times.
-    pub fn ref_(&self) {
-        self.source.set_ref(true);
-    }
-
-    /// Lets the runtime end though a task waits for this.
-    pub fn unref(&self) {
-        self.source.set_ref(false);
-    }
-
-    /// Returns whether it keeps its runtime alive while a task waits for it.
-    pub fn has_ref(&self) -> bool {
-        self.source.is_ref()
-    }
-
-    /// Takes it from its loop. The stream is still non-blocking.
+    /// The socket stays non-blocking; see
+    /// [`set_nonblocking`](std::net::TcpStream::set_nonblocking).
     ///
     /// # Errors
     ///
-    /// None at present.
+    /// This method currently never fails.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         Ok(self.source.into_inner())
     }
 
-    /// Shuts one or both directions down. Shutting down the write side is how the other end gets to
-    /// know that there will be no more.
+    /// Keeps the runtime alive while a task waits for this stream. This is the default.
+    ///
+    /// It reverses [`unref`](TcpStream::unref). Both may be called from any thread, any number of
+    /// times; the last call counts. See [`Runtime::run`](crate::runtime::Runtime::run).
+    pub fn ref_(&self) {
+        self.source.set_ref(true);
+    }
+
+    /// Allows the runtime to end even while a task waits for this stream.
+    pub fn unref(&self) {
+        self.source.set_ref(false);
+    }
+
+    /// Returns whether the stream keeps the runtime alive while a task waits for it.
+    pub fn has_ref(&self) -> bool {
+        self.source.is_ref()
+    }
+
+    /// Shuts down the read half, the write half, or both halves of the connection.
+    ///
+    /// After the write half is shut down, the other end reads the data that was sent before, and
+    /// then the end of the stream. After the read half is shut down, a read that would wait returns
+    /// 0.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call: [`NotConnected`](io::ErrorKind::NotConnected) if the
+    /// connection has already ended, for example because the other end has reset it.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.source.get().shutdown(how)
     }
 
-    /// Closes the connection, both directions of it. The descriptor is closed at once; this ends in
-    /// the close phase of the tick.
+    /// Closes the connection and waits for the close phase of the tick.
+    ///
+    /// The descriptor is closed by the first poll of the future. Dropping the stream closes it,
+    /// too.
     pub async fn close(self) {
         self.source.close().await;
     }
 
-    /// Marks it as closed though others still hold it; see `OwnedWriteHalf::close`.
+    /// Ends the operations of other owners of the stream; see `OwnedWriteHalf::close`.
     pub(super) fn end_operations(&self) {
         self.source.end_operations();
     }
 
-    /// Borrows the two directions, for one task to use both at a time.
+    /// Splits the stream into a read half and a write half, which borrow it.
+    ///
+    /// This is cheaper than [`into_split`](TcpStream::into_split), but both halves stay in one
+    /// task.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf::new(self), WriteHalf::new(self))
     }
 
-    /// Splits it into two halves that can go to different tasks.
+    /// Splits the stream into a read half and a write half, which can be moved to different tasks.
+    ///
+    /// Dropping the write half shuts down the write half of the connection.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         super::tcp::split(self)
     }
 
-    /// Returns the address of this end.
+    /// Returns the address of the local end.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.source.get().local_addr()
     }
 
-    /// Returns the address of the other end.
+    /// Returns the address of the remote end.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call: [`NotConnected`](io::ErrorKind::NotConnected) if the
+    /// connection has ended, for example because the other end has reset it.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.source.get().peer_addr()
     }
 }
 
-/// Whether a socket that began to connect has done so.
+/// Finishes a connection attempt, or returns `WouldBlock` while it is in progress.
 fn is_connected(stream: &std::net::TcpStream) -> io::Result<OpOutput<()>> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
+    // A spurious wake-up looks like success to `take_error`. Only a connected socket has a peer.
     match stream.peer_addr() {
         Ok(_) => Ok(OpOutput::new(())),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {

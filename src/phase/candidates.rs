@@ -1,12 +1,15 @@
-//! What may keep the loop alive, found without looking at what does not.
+//! The candidates that may keep the loop alive.
 //!
-//! Before a loop that runs while something is alive would wait, it looks for one timer or one source
-//! that counts. Of those that do not count there may be very many. So once all have been looked at,
-//! what counts stands on a list here, and whatever may have come to count since is added to it. Each
-//! entry is looked at once: one that does not count goes off the list. Those that do not because
-//! their task does not are set aside, by task, and come back when it does.
+//! Before a loop that runs while something is alive waits, it looks for one timer or one source
+//! that keeps it alive. There may be very many that do not. So the first search looks at all, and
+//! puts those that keep the loop alive on a list. From then on, whatever may have changed is added
+//! to the list, and an entry that does not keep the loop alive is removed when it is looked at. The
+//! list is correct because it only has to contain *at least* the entries that count.
 //!
-//! Until something asks there is no list, and [`add`](Candidates::add) does nothing.
+//! An entry that does not count because its task is unreferenced is set aside under the key of that
+//! task. It comes back to the list when the task is referenced again.
+//!
+//! Until the first search there is no list, and [`add`](Candidates::add) does nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -18,29 +21,30 @@ use crate::tasks::{Owner, ReferencedAgain, Waiter};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Liveness {
     Yes,
-    /// It did when it last asked; it must be asked again.
+    /// It did when it was last polled. Only another poll can tell whether it still does.
     Maybe,
     No,
 }
 
 impl Liveness {
-    /// Whether `waiter` counts, whose task is `owner`, for something referenced.
+    /// Returns whether a waiter of a referenced timer or source keeps the loop alive; `owner` is
+    /// the task of `waiter`.
     #[inline]
     pub(super) fn of(waiter: &Waiter, owner: Owner) -> Self {
         match owner {
             Owner::None | Owner::Task { is_ref: true, .. } => Liveness::Yes,
-            // A combinator with wakers of its own may have moved to another task.
+            // A combinator with its own wakers may have moved to another task.
             Owner::Gone if waiter.is_foreign() => Liveness::Maybe,
             Owner::Gone | Owner::Task { is_ref: false, .. } => Liveness::No,
         }
     }
 }
 
-/// Among so many candidates that may count one is looked for that surely does.
+/// After an entry that may count, the search looks at so many more for one that surely counts.
 const LOOKED_AT_MAX: usize = 16;
 
-/// The list may have so many entries more than twice the number of things there are. Beyond that it
-/// is made anew.
+/// How many entries the list may have beyond twice the number of timers or sources, because an
+/// entry may be on it more than once. A longer list is discarded and made anew.
 const SLACK: usize = 64;
 
 #[cfg(test)]
@@ -53,11 +57,11 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Candidates<K> {
     keys: RefCell<Vec<K>>,
-    /// What does not count because of a task, by that task.
+    /// Entries that do not count because of a task, with the key of that task.
     aside: RefCell<BTreeSet<(Key, Option<K>)>>,
-    /// How much was set aside when the list was made.
+    /// How many entries were set aside when the list was made.
     aside_first: Cell<usize>,
-    /// Whether all that counts is on the list.
+    /// Whether the list contains all entries that count.
     is_complete: Cell<bool>,
 }
 
@@ -71,7 +75,7 @@ impl<K: Copy + Ord> Candidates<K> {
         }
     }
 
-    /// Adds one that may have come to count. `len` returns how many things there are.
+    /// Adds an entry that may have begun to count. `len` returns the number of timers or sources.
     #[inline]
     pub(super) fn add(&self, key: K, len: impl FnOnce() -> usize) {
         if self.is_complete.get() {
@@ -92,14 +96,14 @@ impl<K: Copy + Ord> Candidates<K> {
         }
     }
 
-    /// Forgets the list.
+    /// Discards the list. The next search makes it anew.
     fn forget(&self) {
         *self.keys.borrow_mut() = Vec::new();
         *self.aside.borrow_mut() = BTreeSet::new();
         self.is_complete.set(false);
     }
 
-    /// Puts what was set aside because of these tasks back on the list.
+    /// Puts the entries that were set aside because of these tasks back on the list.
     pub(super) fn restore_of_tasks(&self, tasks: &ReferencedAgain) {
         let ReferencedAgain::These(tasks) = tasks else {
             self.forget();
@@ -113,7 +117,7 @@ impl<K: Copy + Ord> Candidates<K> {
     fn restore_of_task(&self, task: Key) {
         let mut aside = self.aside.borrow_mut();
         loop {
-            // None comes before any key.
+            // `None` sorts before all keys.
             let next = aside.range((task, None)..).next().copied();
             let Some((owner, Some(key))) = next.filter(|&(owner, _)| owner == task) else {
                 return;
@@ -123,10 +127,10 @@ impl<K: Copy + Ord> Candidates<K> {
         }
     }
 
-    /// Looks for one that counts: surely, if there is such a one among the latest, or else maybe.
+    /// Returns an entry that surely counts, or else one that may count.
     ///
-    /// The list is made of `all` where there is none. `liveness` says whether one counts, and names the
-    /// tasks because of which it does not.
+    /// If there is no list, it is made from `all`. `liveness` says whether an entry counts, and
+    /// passes the tasks because of which it does not to its callback.
     pub(super) fn find<I: Iterator<Item = K>>(
         &self,
         all: impl FnOnce() -> I,
@@ -150,7 +154,7 @@ impl<K: Copy + Ord> Candidates<K> {
         for index in (0..keys.len()).rev() {
             match liveness(keys[index]) {
                 Liveness::Yes => {
-                    // Most likely it counts the next time, too.
+                    // At the end it is the first one that the next search looks at.
                     let last = keys.len() - 1;
                     keys.swap(index, last);
                     return Some((keys[last], Liveness::Yes));
@@ -174,11 +178,11 @@ impl<K: Copy + Ord> Candidates<K> {
 mod tests {
     use super::*;
 
-    /// A thousand things, of which few count, and how many were looked at.
+    /// A thousand entries, of which few count.
     struct Things {
         verdicts: Vec<Cell<Liveness>>,
         looked_at: Cell<usize>,
-        /// The task because of which all do not count that do not.
+        /// The task because of which an entry does not count.
         task: Cell<Option<Key>>,
         candidates: Candidates<usize>,
     }
@@ -200,7 +204,7 @@ mod tests {
             }
         }
 
-        /// What is found, and how many it took to look at.
+        /// Returns what is found, and how many entries were looked at.
         fn find(&self) -> (Option<(usize, Liveness)>, usize) {
             self.looked_at.set(0);
             let liveness = |thing: usize, because_of: &mut dyn FnMut(Key)| {
@@ -241,7 +245,7 @@ mod tests {
             things.set(tick % 1000, Liveness::Yes);
             assert!(things.find().0.is_some());
             things.set(tick % 1000, Liveness::No);
-            // Added, though it does not count.
+            // Added although it does not count.
             things.candidates.add((tick + 500) % 1000, || 1000);
             looked_at += things.find().1;
         }
@@ -277,7 +281,7 @@ mod tests {
         things.candidates.add(3, || 1000);
         things.find();
 
-        // Not added: its task has come to count, not itself.
+        // Not added itself: its task has become referenced.
         things.verdicts[3].set(Liveness::Yes);
         assert_eq!(things.find(), (None, 0));
         let back = |tasks| things.candidates.restore_of_tasks(&tasks);

@@ -1,7 +1,7 @@
-//! The check phase: what asked to run right after poll.
+//! The check phase: callbacks that run right after poll.
 //!
-//! `set_immediate` and `yield_now` stand here in queue. Whoever joins while the phase runs is served
-//! in the next tick, so an endless chain of them starves nobody.
+//! `set_immediate` and `yield_now` add themselves to the queue. Entries that are added while the
+//! phase runs wait for the next tick, so a task that yields for ever starves no other phase.
 
 use super::ticket_queue::TicketQueue;
 use super::{Callback, Deliver};
@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 /// See the [module](self).
 pub(crate) struct Check {
-    /// Nobody stands where the one who asked has gone.
+    /// `None` for an entry whose future has been dropped.
     queue: RefCell<TicketQueue<Option<Waiter>>>,
 }
 
@@ -25,30 +25,30 @@ impl Check {
         self.queue.borrow().len() == 0
     }
 
-    /// Whether somebody stands in the queue who `counts`.
+    /// Returns whether any waiter satisfies `counts`.
     pub(crate) fn is_any_alive(&self, counts: impl Fn(&Waiter) -> bool) -> bool {
         self.queue.borrow().iter().flatten().any(counts)
     }
 
-    /// Tells who stands in the queue.
+    /// Calls `f` for each waiter.
     pub(crate) fn for_each_waiter(&self, f: impl FnMut(&Waiter)) {
         self.queue.borrow().iter().flatten().for_each(f);
     }
 
-    /// Joins the queue; returns the ticket.
+    /// Adds a waiter, and returns its ticket.
     #[inline]
     pub(crate) fn push(&self, waiter: Waiter) -> u64 {
         self.queue.borrow_mut().push(Some(waiter))
     }
 
-    /// Whether `ticket` has been served.
+    /// Returns whether the entry of `ticket` has been taken.
     #[inline]
-    pub(crate) fn is_served(&self, ticket: u64) -> bool {
-        self.queue.borrow().is_served(ticket)
+    pub(crate) fn is_taken(&self, ticket: u64) -> bool {
+        self.queue.borrow().is_taken(ticket)
     }
 
-    /// Replaces the waiter of `ticket` and returns the old one, to be dropped after this borrow has
-    /// ended. Gives `waiter` back if the ticket has been served.
+    /// Replaces the waiter of `ticket` and returns the old one, which the caller drops after this
+    /// borrow has ended. Returns `waiter` as an error if the entry of `ticket` has been taken.
     pub(crate) fn replace(
         &self,
         ticket: u64,
@@ -60,7 +60,7 @@ impl Check {
         }
     }
 
-    /// Takes all waiters out, for the end of the loop.
+    /// Moves all waiters to `out`, for the shutdown of the loop.
     pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
         while let Some(waiter) = self.queue.borrow_mut().pop() {
             out.extend(waiter);
@@ -69,8 +69,8 @@ impl Check {
 
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
-        let there = self.queue.borrow().len();
-        for _ in 0..there {
+        let len = self.queue.borrow().len();
+        for _ in 0..len {
             if !turn.may_go_on() {
                 return;
             }

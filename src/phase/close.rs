@@ -1,8 +1,8 @@
-//! The close phase: the end of the tick, where what was closed is released.
+//! The close phase: the end of the tick, where closed sources are released.
 //!
-//! A source's descriptor is closed at once when it is dropped; its slot is freed only here, after
-//! all events that were fetched for it are through. Those who await a close are told here, in the
-//! order of asking.
+//! The descriptor of a source is closed as soon as the source is dropped. Its slot is freed only
+//! here, after all events that were fetched for it have been delivered. Tasks that wait for a close
+//! are woken here, in the order of the closes.
 
 use std::cell::RefCell;
 use std::task::Poll;
@@ -12,11 +12,11 @@ use super::{Callback, Deliver};
 use crate::slots::Key;
 use crate::tasks::{Caller, Waiter};
 
-/// Something that was closed.
+/// A source that has been closed.
 pub(crate) struct Closing {
-    /// Its slot, if it ever had one.
+    /// Its slot, if it was ever registered.
     pub(crate) source: Option<Key>,
-    /// Who awaits it.
+    /// The task that waits for the close.
     pub(crate) waiter: Option<Waiter>,
 }
 
@@ -36,7 +36,7 @@ impl Close {
         self.queue.borrow().len() == 0
     }
 
-    /// Tells who awaits a close.
+    /// Calls `f` for each waiter.
     pub(crate) fn for_each_waiter(&self, f: impl FnMut(&Waiter)) {
         let queue = self.queue.borrow();
         queue
@@ -45,14 +45,14 @@ impl Close {
             .for_each(f);
     }
 
-    /// Joins the queue; returns the ticket.
+    /// Adds an entry, and returns its ticket.
     pub(crate) fn push(&self, closing: Closing) -> u64 {
         self.queue.borrow_mut().push(closing)
     }
 
-    /// Whether the close of `ticket` has happened; if not, `caller` will be told.
+    /// Returns whether the close of `ticket` has happened. If not, `caller` will be woken.
     pub(crate) fn poll(&self, ticket: u64, caller: Caller<'_>) -> Poll<()> {
-        // Cloning and dropping a waker runs foreign code: neither happens under the borrow.
+        // To clone or drop a waker runs user code, which must not happen under the borrow.
         let waiter = caller.to_waiter();
         let mut queue = self.queue.borrow_mut();
         let Some(closing) = queue.get_mut(ticket) else {
@@ -64,8 +64,8 @@ impl Close {
         Poll::Pending
     }
 
-    /// Nobody awaits the close of `ticket` any more. Who stood there is returned, to be dropped
-    /// after this borrow has ended.
+    /// Removes the waiter of `ticket` and returns it. The caller drops it after this borrow has
+    /// ended.
     pub(crate) fn forget(&self, ticket: u64) -> Option<Waiter> {
         let mut queue = self.queue.borrow_mut();
         queue
@@ -73,11 +73,11 @@ impl Close {
             .and_then(|closing| closing.waiter.take())
     }
 
-    /// Releases by `release` and tells.
+    /// Calls `release` for each source, and wakes the waiter of each entry.
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver, release: impl Fn(Key)) {
-        let there = self.queue.borrow().len();
-        for _ in 0..there {
+        let len = self.queue.borrow().len();
+        for _ in 0..len {
             if !turn.may_go_on() {
                 return;
             }

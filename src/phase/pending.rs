@@ -1,8 +1,8 @@
-//! The pending phase: what an earlier tick had to leave over.
+//! The pending phase: callbacks that an earlier tick has deferred.
 //!
-//! One FIFO, by age, of tasks and fetched events. The event loop puts here what a phase's budget did
-//! not reach, tasks that spent their own budget, and what poll fetched but had to leave. While
-//! anything stands here, poll delivers nothing and waits for nothing: what is older goes first.
+//! One FIFO of tasks and events: tasks that a phase's budget did not reach, tasks that have spent
+//! their own budget, and events that poll has fetched but not delivered. While the queue is not
+//! empty, poll delivers nothing and does not wait, so older callbacks run before newer ones.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,13 +30,15 @@ impl Pending {
         self.queue.borrow_mut().push_back(callback);
     }
 
-    /// Puts back what was taken too early.
+    /// Puts a callback back to the front.
     pub(crate) fn push_front(&self, callback: Callback) {
         self.queue.borrow_mut().push_front(callback);
     }
 
-    /// Delivers what is there now. Unlike in the other phases there is no checkpoint between two
-    /// entries: what they make ready is younger than all of them, and is drained at the end.
+    /// Delivers the entries that are there now.
+    ///
+    /// Unlike in the other phases, there is no checkpoint between two entries: the tasks that they
+    /// wake are younger than all entries, so they run at the end.
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver) {
         if !self.is_idle() {
@@ -44,7 +46,7 @@ impl Pending {
         }
     }
 
-    /// Whether there is nothing to deliver, nor memory of a burst to give back.
+    /// Returns whether there is nothing to deliver, and no memory of a burst to free.
     #[inline]
     fn is_idle(&self) -> bool {
         let queue = self.queue.borrow();
@@ -53,8 +55,8 @@ impl Pending {
 
     fn run_queue(&self, turn: &mut impl Deliver) {
         self.trim();
-        let there = self.queue.borrow().len();
-        for _ in 0..there {
+        let len = self.queue.borrow().len();
+        for _ in 0..len {
             if !turn.may_go_on() {
                 return;
             }
@@ -66,8 +68,8 @@ impl Pending {
         turn.checkpoint();
     }
 
-    /// Gives the memory of a past burst back, as it is worked off: by halves, so that this costs as
-    /// little as it did to grow.
+    /// Frees the memory of a burst while the queue shrinks. It frees half at a time, so that the
+    /// cost is in proportion to the cost of growing.
     fn trim(&self) {
         let mut queue = self.queue.borrow_mut();
         let room = queue.capacity();
@@ -76,7 +78,7 @@ impl Pending {
         }
     }
 
-    /// Empties the queue, for shutdown.
+    /// Empties the queue, for the shutdown of the loop.
     pub(crate) fn take_all(&self) -> VecDeque<Callback> {
         self.queue.take()
     }
@@ -88,7 +90,7 @@ mod tests {
     use crate::slots::Key;
 
     #[test]
-    fn the_memory_of_a_burst_goes_as_it_is_worked_off() {
+    fn the_memory_of_a_burst_is_freed_while_the_queue_shrinks() {
         let pending = Pending::new();
         let room = || pending.queue.borrow().capacity();
         for n in 0..100_000 {

@@ -1,12 +1,16 @@
-//! The poll phase: the OS, and everything that reaches the loop from outside.
+//! The poll phase: events of the OS, and messages from other threads.
 //!
-//! Once a tick it asks the OS what happened, waiting if there is nothing else to do, and fetches the
-//! inbox. What it delivers, each as a callback: ready sources in the kernel's order, then worker
-//! results and wakes from other threads in order of arrival, signals last. Readiness is recorded for
-//! all sources at the fetch.
+//! Once a tick it asks the OS for events, and waits for one if there is no other work. Then it
+//! takes the messages of the inbox. It delivers, each as a callback: ready sources in the order of
+//! the kernel, then messages (worker results, wakes from other threads) in order of arrival, then
+//! signals.
 //!
-//! A *source* is a descriptor registered with the poller, edge-triggered; `io::Source` is its
-//! owner. What a source's readiness means for its operations is decided there.
+//! A *source* is a descriptor that is registered with the poller; `io::Source` owns it. All sources
+//! are edge-triggered: the OS reports a change of readiness once, and not again while the source
+//! stays ready. So the readiness of all sources is recorded as soon as events are fetched, before
+//! any callback runs, and stays recorded until an operation has drained the source; see
+//! [`sources`]. Readiness is a hint, as in mio: spurious wake-ups are possible, so an operation
+//! that is woken may find that it would block.
 
 mod alarm;
 mod sources;
@@ -34,28 +38,27 @@ use alarm::Alarm;
 pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, UncertainWaiter};
 pub(crate) use waiters::WaiterId;
 
-/// Events fetched by one call. More than this and the rest comes with the next tick's call; the
-/// number is large enough that the call's price is spread thin.
+/// How many events one system call fetches. The next tick fetches the rest.
 const EVENTS_MAX: usize = 256;
 
-/// For how many ticks in a row, and for how long, the OS need not be asked when there is other work
-/// anyway. Asking costs about as much as running ten tasks.
+/// For how many ticks in a row, and for how long, the OS need not be asked while there is other
+/// work. The system call costs about as much as running ten tasks.
 const SKIPPED_TICKS_MAX: u32 = 32;
 const SKIPPED_NANOS_MAX: u64 = 50_000;
 
 // A token is a source's key, so it takes all 64 bits.
 const _: () = assert!(usize::BITS == 64, "quintet needs a 64-bit target");
 
-/// No key has this slot index.
+/// Tokens that are not keys: no key has this slot index.
 const UNPARK: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
 
 /// How long poll may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PollWait {
-    /// There is other work: not at all, and the OS need not even be asked.
+    /// Not at all, because there is other work. The OS need not even be asked.
     Not,
-    /// There is nothing else, but not at all; the turn must be told if nothing has happened.
+    /// Not at all, but the OS is asked, and [`Deliver::idle`] is called if nothing has happened.
     Probe,
     /// Until this time of the loop's clock.
     Until(u64),
@@ -64,7 +67,7 @@ pub(crate) enum PollWait {
 }
 
 impl PollWait {
-    /// The same, but no longer than until `limit`.
+    /// Limits the wait to end at `limit`.
     pub(crate) fn at_most(self, limit: Option<u64>) -> Self {
         match (self, limit) {
             (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
@@ -82,17 +85,17 @@ pub(crate) struct Poll {
     inbox: Arc<TaskInbox>,
     alarm: RefCell<Alarm>,
     pub(crate) sources: Sources,
-    /// What was fetched and is being delivered.
+    /// Callbacks that have been fetched and not yet delivered.
     fetched: RefCell<VecDeque<Callback>>,
     skipped_ticks: Cell<u32>,
     last_asked: Cell<u64>,
-    /// How long the next wait may last at most.
+    /// The maximum duration of the next wait.
     wait_limit: Cell<Option<Duration>>,
-    /// Under a seed: decides the order of sources.
+    /// Under a seed: shuffles ready sources.
     rng: Option<Rc<Rng>>,
 }
 
-/// The poller and the inbox that ends its wait.
+/// The poller, and the inbox that ends its wait.
 pub(crate) struct Poller {
     pub(crate) poller: mio::Poll,
     pub(crate) registry: Arc<mio::Registry>,
@@ -105,7 +108,7 @@ impl Poller {
         let registry = Arc::new(poller.registry().try_clone()?);
         let unpark = mio::Waker::new(poller.registry(), UNPARK)?;
         let inbox = TaskInbox::new(Box::new(move || {
-            // It fails only where the descriptor is gone, and with it the loop.
+            // It fails only if the descriptor is closed, and then the loop has ended.
             let _lost = unpark.wake();
         }));
         Ok(Poller {
@@ -133,12 +136,12 @@ impl Poll {
         }
     }
 
-    /// Fetches what happened, waiting as long as `wait` says, and delivers it. With `always` the OS is
-    /// asked even if there is other work, or a message.
+    /// Fetches events and messages, waiting as long as `wait` says, and delivers them. If `always`
+    /// is set, the OS is asked even if there is other work, or a message.
     ///
     /// # Errors
     ///
-    /// The OS's, of waiting.
+    /// Returns the error of the system call that waits.
     pub(crate) fn run(
         &self,
         turn: &mut impl Deliver,
@@ -146,7 +149,10 @@ impl Poll {
         always: bool,
         now: impl Fn() -> u64,
     ) -> io::Result<()> {
-        debug_assert!(self.fetched.borrow().is_empty(), "see below");
+        debug_assert!(
+            self.fetched.borrow().is_empty(),
+            "an earlier tick has delivered or deferred all"
+        );
         if !turn.may_go_on() {
             return Ok(());
         }
@@ -174,8 +180,8 @@ impl Poll {
         self.fetched.borrow_mut().pop_front()
     }
 
-    /// Lines up what happened. Answers whether the OS was asked as `wait` says: not if there was a
-    /// message, or the loop has been let go.
+    /// Queues what has happened in `fetched`. Returns whether the OS was asked as `wait` says: not
+    /// if there was a message, or if the last keep-alive has been removed.
     fn fetch(&self, wait: PollWait, always: bool, now: impl Fn() -> u64) -> io::Result<bool> {
         let mut signals = Vec::new();
         let may_sleep = wait != PollWait::Not && self.inbox.fall_asleep();
@@ -197,8 +203,8 @@ impl Poll {
         Ok(may_sleep)
     }
 
-    /// With other work at hand: whether the OS must be asked all the same. With no source there is
-    /// nobody to hear of: the inbox is looked at without the OS.
+    /// Returns whether the OS has to be asked even while there is other work. Without a source only
+    /// the inbox can have news, and that is looked at without a system call.
     fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
         if self.sources.is_empty() {
             return false;
@@ -208,15 +214,15 @@ impl Poll {
         skipped > SKIPPED_TICKS_MAX || now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
     }
 
-    /// While the loop does not run: sees to it that the poller's descriptor is readable when a message
-    /// comes, and at `deadline`.
+    /// While the loop does not run: makes the poller's descriptor readable when a message comes,
+    /// and at `deadline`.
     pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) {
         if !self.inbox.fall_asleep() {
             self.inbox.unpark();
             return;
         }
         if let Some(deadline) = deadline {
-            // Where there is no timer the host has to go by `Runtime::next_deadline`.
+            // Without a timer the host has to use `Runtime::next_deadline`.
             let _is_set = self
                 .alarm
                 .borrow_mut()
@@ -224,17 +230,18 @@ impl Poll {
         }
     }
 
-    /// The loop's clock has been moved or set going: times by it are not what they were.
+    /// Called when the loop's clock has been moved, paused or resumed: the alarm is set by its old
+    /// time.
     pub(crate) fn forget_alarm(&self) {
         self.alarm.borrow_mut().reset();
     }
 
-    /// Lets the next wait last no longer than this, by the system's clock.
+    /// Limits the duration of the next wait, by the system's clock.
     pub(crate) fn limit_next_wait(&self, limit: Duration) {
         self.wait_limit.set(Some(limit));
     }
 
-    /// Makes the system call. Afterwards `events` holds what came.
+    /// Makes the system call. Afterwards `events` holds the events.
     fn ask(&self, wait: PollWait, now: &impl Fn() -> u64) -> io::Result<()> {
         let timeout = match wait {
             PollWait::Not | PollWait::Probe => Some(Duration::ZERO),
@@ -251,13 +258,13 @@ impl Poll {
         let mut events = self.events.borrow_mut();
         let result = self.poller.borrow_mut().poll(&mut events, timeout);
         self.skipped_ticks.set(0);
-        // After a wait the clock is read in any case: much time may have passed since it was.
+        // After a wait the cached time is old, so the clock is read.
         let has_waited = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
         if has_waited || !self.sources.is_empty() {
             self.last_asked.set(now());
         }
         match result {
-            // A signal handler ran; the loop computes its timeout anew in the next tick.
+            // A signal handler ran. The next tick computes the timeout anew.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 events.clear();
                 Ok(())
@@ -266,7 +273,7 @@ impl Poll {
         }
     }
 
-    /// Records the readiness of all sources that have an event, and lines up their callbacks.
+    /// Records the readiness of all sources that have an event, and queues their callbacks.
     fn record(&self, signals: &mut Vec<Callback>) {
         let mut fetched = self.fetched.borrow_mut();
         let mut shuffled = Vec::new();
@@ -286,31 +293,31 @@ impl Poll {
                 Some(SourceKind::Ordinary) if self.rng.is_none() => {
                     fetched.push_back(Callback::Source(key));
                 }
-                // The kernel also reports what concerns nobody, say that the other end has
-                // acknowledged something, and that goes by its own timers.
+                // The kernel also reports events that no task waits for, for example that the other
+                // end has acknowledged data. When those come depends on timing, not on the seed.
                 Some(SourceKind::Ordinary) if !self.sources.has_ready_waiters(key) => {}
                 Some(SourceKind::Ordinary) => shuffled.push(key),
             }
         }
         if let Some(rng) = &self.rng {
-            // The kernel's order goes by time.
+            // The order of the kernel depends on timing.
             shuffled.sort_unstable_by_key(|key| key.to_bits());
             rng.shuffle(&mut shuffled);
             fetched.extend(shuffled.into_iter().map(Callback::Source));
         }
     }
 
-    /// Registers `fd` for reading and writing. Its present readiness is reported by the next call
-    /// to the OS, so nothing that happened before is lost.
+    /// Registers `fd` for reading and writing, edge-triggered. The OS reports the present readiness
+    /// with the next events, so no earlier change is lost.
     ///
     /// # Errors
     ///
-    /// If the poller does not take the descriptor.
+    /// Returns an error if the poller does not accept the descriptor.
     pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: SourceKind) -> io::Result<Key> {
         let raw = fd.as_raw_fd();
         let key = self.sources.insert(kind, raw);
         let token = Token(key.to_bits() as usize);
-        // Of urgent data it is enough to know that there are some.
+        // Priority: urgent data ends a read early; see `DirectionState::is_urgent`.
         let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         let result = self.registry.register(&mut SourceFd(&raw), token, interest);
         if let Err(error) = result {

@@ -1,23 +1,20 @@
-//! A queue of tasks who wait to be served in order, each with a numbered ticket.
+//! A FIFO of waiters, each with a numbered ticket.
 
 use std::collections::VecDeque;
 
-/// A FIFO whose entries can be found again, and seen to have left, by the ticket that [`push`]
-/// gave.
-///
-/// [`push`]: TicketQueue::push
+/// A FIFO whose entries can be found by the ticket that [`push`](TicketQueue::push) has returned.
 #[derive(Debug)]
 pub(crate) struct TicketQueue<T> {
     entries: VecDeque<T>,
-    /// How many have been served; the ticket of the entry in front.
-    served: u64,
+    /// How many entries have been taken: the ticket of the first entry.
+    taken: u64,
 }
 
 impl<T> TicketQueue<T> {
     pub(crate) fn new() -> Self {
         TicketQueue {
             entries: VecDeque::new(),
-            served: 0,
+            taken: 0,
         }
     }
 
@@ -25,35 +22,35 @@ impl<T> TicketQueue<T> {
         self.entries.len()
     }
 
-    /// Those who stand in it, from the front.
+    /// Iterates over the entries, from first to last.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.entries.iter()
     }
 
-    /// Joins the end of the queue.
+    /// Adds an entry at the end, and returns its ticket.
     #[inline]
     pub(crate) fn push(&mut self, entry: T) -> u64 {
         self.entries.push_back(entry);
-        self.served + self.entries.len() as u64 - 1
+        self.taken + self.entries.len() as u64 - 1
     }
 
-    /// Serves the one in front.
+    /// Takes the first entry.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
         let entry = self.entries.pop_front()?;
-        self.served += 1;
+        self.taken += 1;
         Some(entry)
     }
 
-    /// Whether `ticket` has been served.
+    /// Returns whether the entry of `ticket` has been taken.
     #[inline]
-    pub(crate) fn is_served(&self, ticket: u64) -> bool {
-        ticket < self.served
+    pub(crate) fn is_taken(&self, ticket: u64) -> bool {
+        ticket < self.taken
     }
 
-    /// The entry of `ticket`; `None` once it has been served.
+    /// Returns the entry of `ticket`, or `None` if it has been taken.
     pub(crate) fn get_mut(&mut self, ticket: u64) -> Option<&mut T> {
-        let ahead = usize::try_from(ticket.checked_sub(self.served)?).ok()?;
+        let ahead = usize::try_from(ticket.checked_sub(self.taken)?).ok()?;
         self.entries.get_mut(ahead)
     }
 }
@@ -63,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_finds_its_entry_until_it_is_served() {
+    fn a_ticket_finds_its_entry_until_that_is_taken() {
         let mut queue = TicketQueue::new();
         let tickets = ['a', 'b', 'c'].map(|entry| queue.push(entry));
 
@@ -71,7 +68,7 @@ mod tests {
 
         assert_eq!(queue.get_mut(tickets[0]), None);
         assert_eq!(
-            tickets.map(|ticket| queue.is_served(ticket)),
+            tickets.map(|ticket| queue.is_taken(ticket)),
             [true, false, false]
         );
         assert_eq!(queue.get_mut(tickets[1]), Some(&mut 'b'));

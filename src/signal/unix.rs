@@ -1,4 +1,4 @@
-//! Unix signals, as streams.
+//! Streams of Unix signals.
 
 mod disposition;
 
@@ -17,17 +17,17 @@ use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 use disposition::DefaultActionGuard;
 
-/// Which signal.
+/// A kind of signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignalKind(i32);
 
 impl SignalKind {
-    /// Returns the kind with this number.
+    /// Creates a kind from the number of a signal.
     pub const fn from_raw(number: i32) -> Self {
         SignalKind(number)
     }
 
-    /// Returns the kind's number.
+    /// Returns the number of the signal.
     pub const fn as_raw_value(&self) -> i32 {
         self.0
     }
@@ -37,12 +37,12 @@ impl SignalKind {
         SignalKind(consts::SIGINT)
     }
 
-    /// SIGTERM: the polite request to end.
+    /// SIGTERM: a request to end the process.
     pub const fn terminate() -> Self {
         SignalKind(consts::SIGTERM)
     }
 
-    /// SIGHUP: the terminal is gone; by custom, read the settings again.
+    /// SIGHUP: the terminal was closed. Daemons reload their configuration by convention.
     pub const fn hangup() -> Self {
         SignalKind(consts::SIGHUP)
     }
@@ -52,12 +52,12 @@ impl SignalKind {
         SignalKind(consts::SIGQUIT)
     }
 
-    /// SIGUSR1: has no meaning but the one that the program gives it.
+    /// SIGUSR1: its meaning is defined by the program.
     pub const fn user_defined1() -> Self {
         SignalKind(consts::SIGUSR1)
     }
 
-    /// SIGUSR2: has no meaning but the one that the program gives it.
+    /// SIGUSR2: its meaning is defined by the program.
     pub const fn user_defined2() -> Self {
         SignalKind(consts::SIGUSR2)
     }
@@ -67,12 +67,12 @@ impl SignalKind {
         SignalKind(consts::SIGCHLD)
     }
 
-    /// SIGWINCH: the terminal has another size.
+    /// SIGWINCH: the size of the terminal has changed.
     pub const fn window_change() -> Self {
         SignalKind(consts::SIGWINCH)
     }
 
-    /// SIGALRM: a timer of the OS.
+    /// SIGALRM: a timer of the OS has expired.
     pub const fn alarm() -> Self {
         SignalKind(consts::SIGALRM)
     }
@@ -82,26 +82,26 @@ impl SignalKind {
         SignalKind(consts::SIGIO)
     }
 
-    /// SIGPIPE: a write to a pipe that nobody reads.
+    /// SIGPIPE: a write to a pipe that has no reader.
     pub const fn pipe() -> Self {
         SignalKind(consts::SIGPIPE)
     }
 }
 
-/// Makes a stream of a signal, in place of the signal's default action.
+/// Creates a stream of a signal, which replaces the default action of the signal.
 ///
-/// Any signal can be awaited, by its number also the real-time signals (on Linux 34 to 64 with glibc,
-/// 35 to 64 with musl), except for SIGKILL, SIGSTOP, the faults SIGILL, SIGFPE, SIGSEGV and SIGBUS,
-/// and those that the C library keeps for itself.
+/// All signals can be awaited except SIGKILL, SIGSTOP, the faults SIGILL, SIGFPE, SIGSEGV and
+/// SIGBUS, and those that the C library reserves. Real-time signals are created by number: 34 to 64
+/// on Linux with glibc, 35 to 64 with musl.
 ///
-/// What the signal does when its last stream is dropped is described in the
-/// [module](crate::signal#when-the-last-stream-is-dropped).
+/// The [module](crate::signal#when-the-last-stream-is-dropped) describes what the signal does after
+/// its last stream is dropped.
 ///
 /// # Errors
 ///
-/// Returns an error of kind `InvalidInput` if the signal cannot be awaited, and the error of the
-/// system call if there are no descriptors left: a stream needs two, and a third one while it is
-/// made. After an error the signal does what it did before.
+/// Returns an error of kind [`InvalidInput`](io::ErrorKind::InvalidInput) if the signal cannot be
+/// awaited, or the error of a system call if the process has run out of descriptors: a stream needs
+/// two, and a third one while it is created. After an error the signal does what it did before.
 ///
 /// # Examples
 ///
@@ -117,7 +117,7 @@ impl SignalKind {
 /// # }).unwrap();
 /// ```
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    // SIGBUS has a handler of the standard library, which puts the default action back when it is
+    // The standard library has a handler for SIGBUS that restores the default action when it is
     // called: the stream would receive one signal, and the next one would end the process.
     if consts::FORBIDDEN.contains(&kind.0) || kind.0 == consts::SIGBUS {
         return Err(io::Error::new(
@@ -125,7 +125,8 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
             format!("signal {} cannot be awaited", kind.0),
         ));
     }
-    // First what most likely fails: an error must not change what the signal does.
+    // What is most likely to fail comes first, because an error must not change what the signal
+    // does.
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
     let guard = DefaultActionGuard::new(kind.0)?;
@@ -137,18 +138,19 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     })
 }
 
-/// A stream of one kind of signal; made by [`signal`]. It never ends.
+/// A stream of one kind of signal, returned by [`signal`]. It never ends.
 ///
-/// Its events come last in a tick's poll phase.
+/// Signals are delivered after all other events of a poll phase. Like a socket, the stream belongs
+/// to the loop on which it is first polled.
 pub struct Signal {
-    /// Gets a byte for each signal.
+    /// Receives a byte for each signal.
     receiver: Source<UnixStream>,
     registration: HandlerRegistration,
-    // Behind the registration: the default action comes back when no stream is registered.
+    // Dropped after the registration: the default action is restored when no stream is registered.
     _guard: DefaultActionGuard,
 }
 
-/// The handler's part, taken back when it is dropped.
+/// The registration of the handler, which ends when this is dropped.
 struct HandlerRegistration(SigId);
 
 impl Drop for HandlerRegistration {
@@ -158,29 +160,34 @@ impl Drop for HandlerRegistration {
 }
 
 impl Signal {
-    /// Waits for the next signal. It always returns `Some`: a stream of signals does not end.
+    /// Waits for the next signal. It always returns `Some`, because the stream never ends.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no runtime is current, or on another loop than the one that has first polled the
+    /// stream.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no signal.
+    /// This method is cancel safe: if the future is dropped before it completes, no signal is lost.
     pub async fn recv(&mut self) -> Option<()> {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Undoes [`unref`](Signal::unref): it keeps its runtime alive while a task waits for it, as it
-    /// does from the start; see [`Runtime::run`](crate::runtime::Runtime::run).
+    /// Keeps the runtime alive while a task waits for this stream. This is the default.
     ///
-    /// This may be called on any thread, and any number of times.
+    /// It reverses [`unref`](Signal::unref). Both may be called from any thread, any number of
+    /// times; the last call counts. See [`Runtime::run`](crate::runtime::Runtime::run).
     pub fn ref_(&self) {
         self.receiver.set_ref(true);
     }
 
-    /// Lets the runtime end even while a task waits for this.
+    /// Allows the runtime to end even while a task waits for this stream.
     pub fn unref(&self) {
         self.receiver.set_ref(false);
     }
 
-    /// Returns whether it keeps its runtime alive while a task waits for it.
+    /// Returns whether the stream keeps the runtime alive while a task waits for it.
     pub fn has_ref(&self) -> bool {
         self.receiver.is_ref()
     }
@@ -189,7 +196,8 @@ impl Signal {
     ///
     /// # Panics
     ///
-    /// Outside of a runtime, and on another loop than the first one that polled it.
+    /// Panics if no runtime is current, or on another loop than the one that has first polled the
+    /// stream.
     #[track_caller]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         if let Err(error) = ready!(self.poll_received(cx)) {
@@ -204,7 +212,7 @@ impl Signal {
     }
 }
 
-/// Takes all signals that have arrived as one.
+/// Receives all signals that have arrived, as one.
 fn drain(mut receiver: &UnixStream) -> io::Result<OpOutput<usize>> {
     let mut bytes = [0; 64];
     let n = receiver.read(&mut bytes)?;

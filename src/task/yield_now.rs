@@ -64,8 +64,8 @@ impl Future for YieldNow {
                 }
             }
             YieldState::Waiting(id, ticket) => {
-                let is_served = |event_loop: &EventLoop| event_loop.check.is_served(ticket);
-                if context::with_loop(id, is_served) == Some(true) {
+                let is_taken = |event_loop: &EventLoop| event_loop.check.is_taken(ticket);
+                if context::with_loop(id, is_taken) == Some(true) {
                     self.state = YieldState::Done;
                     return Poll::Ready(());
                 }

@@ -1,4 +1,10 @@
-//! Operations on a source: tried, and waited for where they would block.
+//! Operations on a source: a system call that is tried, and tried again after an event while it
+//! would block.
+//!
+//! Events are edge-triggered, so the order matters: an operation waits only after its system call
+//! has said that it would block, or has moved less than it could have. Both mean that the source is
+//! drained, so the next change of its readiness causes an event. A wake-up may be spurious; then
+//! the operation waits again.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,11 +22,11 @@ use crate::slots::Key;
 use crate::tasks::Caller;
 
 impl<T: AsFd> Source<T> {
-    /// Awaits `operation`, which is tried until it does not block.
+    /// Calls `operation` until it does not return `WouldBlock`, and returns its result.
     ///
     /// # Cancel safety
     ///
-    /// What `operation` has done is returned by the same poll; dropped before, it has done nothing.
+    /// This method is cancel safe: the poll in which `operation` succeeds returns its result.
     pub(crate) fn operate<F, R>(&self, direction: Direction, operation: F) -> Operation<'_, T, F>
     where
         F: FnMut(&T) -> io::Result<OpOutput<R>>,
@@ -31,12 +37,11 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Awaits `operation` again and again, until it returns that all is done; not at all if it `is_done`
-    /// already.
+    /// Calls `operation` until it returns true, or an error; not at all if it `is_done` already.
     ///
     /// # Cancel safety
     ///
-    /// None: what it has done is known to `operation` alone.
+    /// This method is not cancel safe: the caller does not learn what `operation` has done.
     pub(crate) fn operate_until_done<F>(
         &self,
         direction: Direction,
@@ -53,8 +58,10 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Awaits that an operation may succeed. The OS is asked only if no event has said so: and then
-    /// such that an error of the socket stays there, for the operation to find.
+    /// Waits until an operation may succeed.
+    ///
+    /// If no event has been recorded the OS is asked by `poll`, which leaves an error of the socket
+    /// in place for the operation to find.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         self.operate(direction, move |io| {
             let readiness = self
@@ -68,7 +75,7 @@ impl<T: AsFd> Source<T> {
         })
     }
 
-    /// Polls `operation` for a caller of an I/O trait.
+    /// Polls `operation` for a trait caller.
     pub(crate) fn poll_operate<R>(
         &self,
         cx: &Context<'_>,
@@ -79,7 +86,7 @@ impl<T: AsFd> Source<T> {
         self.poll_with(cx, direction, &mut waiter, operation)
     }
 
-    /// Tries `operation` now, whatever the readiness says, and does not wait.
+    /// Calls `operation` once, whatever the readiness is, and does not wait.
     pub(crate) fn try_operate<R>(
         &self,
         direction: Direction,
@@ -122,8 +129,9 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Tries the operation, if it may succeed, and waits for the source if it would block. Runs no
-    /// code of users, for the loop is only borrowed.
+    /// Calls the operation, if it may succeed, and adds the task to the waiters if it would block.
+    ///
+    /// The loop is borrowed, so this runs no user code: it does not clone, wake or drop a waker.
     #[inline]
     fn try_or_wait<R>(
         &self,
@@ -177,7 +185,8 @@ enum OpState<R> {
     NeedsWaker(Key),
 }
 
-/// Puts the caller of an operation that would block on the list.
+/// Adds the caller of an operation that would block to the waiters. It runs user code, so it does
+/// not borrow the loop.
 #[cold]
 fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut WaiterId) {
     let Some(event_loop) = context::current() else {
@@ -189,7 +198,7 @@ fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut 
     sources.wait_by_waker(key, direction, waiter, &caller, &event_loop.tasks, tick);
 }
 
-/// How many bytes an attempt has moved.
+/// Returns how many bytes an operation has moved.
 fn bytes_of<R>(result: &io::Result<OpOutput<R>>) -> usize {
     result.as_ref().map_or(0, |output| output.bytes)
 }
@@ -198,7 +207,7 @@ fn would_block<R>(result: &io::Result<R>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Repeats what a signal handler interrupted.
+/// Repeats a system call that a signal handler has interrupted.
 fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match operation() {
@@ -208,7 +217,7 @@ fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     }
 }
 
-/// Draws the conclusion for the next operation.
+/// Records what the result says about the next operation.
 fn note<R>(
     event_loop: &EventLoop,
     key: Key,
@@ -225,7 +234,7 @@ fn note<R>(
     }
 }
 
-/// Asks the OS whether an operation would not block now.
+/// Returns whether an operation would not block now.
 fn is_ready_now(io: &impl AsFd, direction: Direction) -> io::Result<bool> {
     let now = Timespec {
         tv_sec: 0,
@@ -238,7 +247,8 @@ fn is_ready_now(io: &impl AsFd, direction: Direction) -> io::Result<bool> {
     Ok(poll(&mut [PollFd::new(io, flags)], Some(&now))? > 0)
 }
 
-/// Where a future stands that operates on a source: on its list, if it waits.
+/// The waiter of a future that operates on a source. It is removed from the waiters when it is
+/// dropped.
 struct OpWaiter<'a, T: AsFd> {
     source: &'a Source<T>,
     waiter: WaiterId,
@@ -275,7 +285,7 @@ impl<T: AsFd> Drop for OpWaiter<'_, T> {
 }
 
 impl LoopBinding {
-    /// An operation is dropped that may be on the list.
+    /// Removes an operation that may be among the waiters.
     #[cold]
     fn forget(&self, direction: Direction, waiter: WaiterId) {
         self.call_on_loop(move |event_loop, key| {
@@ -314,7 +324,7 @@ pub(crate) struct OperationUntilDone<'a, T: AsFd, F> {
     operation: F,
 }
 
-// As above.
+// As for `Operation`.
 impl<T: AsFd, F> Unpin for OperationUntilDone<'_, T, F> {}
 
 impl<T: AsFd, F> Future for OperationUntilDone<'_, T, F>
@@ -326,7 +336,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.is_done {
-            // There was nothing to do from the start.
+            // There was nothing to do.
             return coop::poll_operate(cx).map(Ok);
         }
         while !this.is_done {

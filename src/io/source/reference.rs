@@ -1,16 +1,16 @@
-//! Whether a source keeps its loop alive: the flag that any thread may set, also while the loop
+//! Whether a source keeps its loop alive: a flag that any thread may set, also while the loop
 //! registers the source.
 //!
-//! The slot at home has a copy of the flag. So that no call is lost, the flag and "is registered" are
-//! one word: a call either comes before the registration, which then reads its flag, or sees the
-//! registration, and sends the flag home. Calls are numbered, for they may come home in another
-//! order.
+//! The slot in the loop has a copy of the flag. To lose no call, the flag and "is registered" are
+//! one word: a call comes either before the registration, which then reads its flag, or after it,
+//! and then sends its flag to the loop. Calls are numbered, because they may arrive there in
+//! another order.
 
 use crate::primitive::{AtomicU32, Ordering};
 
 const UNREF: u32 = 1;
 const REGISTERED: u32 = 2;
-/// The number of a call begins here.
+/// The lowest bit of the number of the last call.
 const CALL: u32 = 4;
 
 /// See the [module](self).
@@ -26,14 +26,15 @@ impl Reference {
         self.0.load(Ordering::Relaxed) & UNREF == 0
     }
 
-    /// Sets the flag. Returns the number of this call if the flag must be sent home.
+    /// Sets the flag. Returns the number of this call if the flag must be sent to the loop.
     pub(crate) fn set(&self, is_ref: bool) -> Option<u32> {
         let changed = |word: u32| {
             let registered = word & REGISTERED;
             let number = (word & !(CALL - 1)).wrapping_add(CALL);
             number | registered | if is_ref { 0 } else { UNREF }
         };
-        // Acquire: the registration, which is stored before the word says so, is seen.
+        // Acquire: a caller that sees `REGISTERED` also sees the registration, which is stored
+        // before.
         let word = self
             .0
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
@@ -43,7 +44,7 @@ impl Reference {
         (word & REGISTERED != 0).then(|| changed(word) & !(CALL - 1))
     }
 
-    /// Says that the source is registered. Returns the flag, and the number of the last call.
+    /// Marks the source as registered. Returns the flag, and the number of the last call.
     pub(crate) fn register(&self) -> (bool, u32) {
         let word = self.0.fetch_or(REGISTERED, Ordering::AcqRel);
         (word & UNREF == 0, word & !(CALL - 1))

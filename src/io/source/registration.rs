@@ -1,4 +1,5 @@
-//! The way from a source to its loop: bound once, registered at the first operation that waits.
+//! The binding of a source to its loop, and its registration there at the first operation that
+//! waits.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -16,16 +17,16 @@ use crate::slots::Key;
 
 /// See the [module](self).
 pub(super) struct LoopBinding {
-    /// The loop that the source belongs to, or zero: bound once, by the first operation.
+    /// The loop that the source belongs to; zero until the first operation has bound it.
     loop_id: AtomicU32,
     registration: OnceLock<Registration>,
-    /// Set when it was closed while operations still wait.
+    /// Set by `end_operations`, while operations may still wait.
     closed: AtomicBool,
     kind: SourceKind,
     reference: Reference,
 }
 
-/// The source's slot at home.
+/// The slot of a source in its loop.
 pub(super) struct Registration {
     shared: Arc<LoopShared>,
     key: Key,
@@ -42,21 +43,21 @@ impl LoopBinding {
         }
     }
 
-    /// The slot of a source that is registered.
+    /// Returns the slot, if the source is registered.
     #[inline]
     pub(super) fn key(&self) -> Option<Key> {
         self.registration.get().map(Registration::key)
     }
 
-    /// Calls `f` with the loop and the slot, if the source is registered and its loop is the current
-    /// one. `f` must not run users' code.
+    /// Calls `f` with the loop and the slot, if the source is registered and its loop is current.
+    /// `f` must not run user code.
     #[inline]
     pub(super) fn with_loop<R>(&self, f: impl FnOnce(&EventLoop, Key) -> R) -> Option<R> {
         let Registration { shared, key } = self.registration.get()?;
         context::with_loop(shared.id, |event_loop| f(event_loop, *key))
     }
 
-    /// Calls `f` at home with the slot, if the source is registered.
+    /// Calls `f` on the loop with the slot, if the source is registered.
     pub(super) fn call_on_loop(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
         if let Some(registration) = self.registration.get() {
             registration.call_on_loop(f);
@@ -87,13 +88,17 @@ impl LoopBinding {
         Ok(())
     }
 
-    /// Lets the source belong to the loop `id`, the current one, from now on.
+    /// Binds the source to the loop `id`, the current one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is bound to another loop.
     #[inline]
     pub(super) fn bind(&self, id: LoopId) -> io::Result<()> {
         let id = id.to_bits();
         let bound = self.loop_id.load(Ordering::Relaxed);
-        // Relaxed: nothing but the number itself is handed over. Two loops that bind at once are
-        // told apart by the exchange.
+        // Relaxed: the number publishes no other memory. If two loops bind at once, the exchange
+        // decides.
         let is_bound_here = bound == id
             || bound == 0
                 && self
@@ -117,7 +122,7 @@ impl LoopBinding {
         ))
     }
 
-    /// Registers the descriptor, unless it is.
+    /// Registers the descriptor, unless it is registered already.
     #[inline]
     pub(super) fn register(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
         match self.key() {
@@ -132,7 +137,7 @@ impl LoopBinding {
             shared: Arc::clone(&event_loop.shared),
             key,
         };
-        // Only the loop that the source is bound to comes here, so it is the first.
+        // Only the loop that the source is bound to gets here, so this is the first registration.
         let _registered = self.registration.set(registration);
         let (is_ref, call) = self.reference.register();
         if !is_ref {
@@ -141,10 +146,10 @@ impl LoopBinding {
         Ok(key)
     }
 
-    /// Tells the poller that the descriptor is about to be closed, or to leave.
+    /// Deregisters the descriptor, before it is closed or returned to its owner.
     pub(super) fn deregister(&mut self, fd: BorrowedFd<'_>) -> Option<Registration> {
         let registration = self.registration.take()?;
-        // It fails only where the poller does not know the descriptor.
+        // It fails only if the poller does not know the descriptor.
         let _unknown = registration
             .shared
             .registry
@@ -159,12 +164,12 @@ impl Registration {
         self.key
     }
 
-    /// Whether its loop is the current one.
+    /// Returns whether its loop is current.
     pub(super) fn is_of_current_loop(&self) -> bool {
         context::with_loop(self.shared.id, |_| ()).is_some()
     }
 
-    /// Calls `f` at home with the slot.
+    /// Calls `f` on the loop with the slot.
     pub(super) fn call_on_loop(&self, f: impl FnOnce(&EventLoop, Key) + Send + 'static) {
         let key = self.key;
         context::call_on_loop(self.shared.id, &self.shared.inbox, move |event_loop| {

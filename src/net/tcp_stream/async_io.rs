@@ -64,19 +64,19 @@ impl AsyncWrite for &TcpStream {
             .poll_operate(cx, Direction::Write, |stream| write_vectored(stream, bufs))
     }
 
+    /// Does nothing: a stream has no buffer of its own.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What has been written is with the OS.
         coop::poll_operate(cx).map(Ok)
     }
 
-    /// Shuts the write side down.
+    /// Shuts down the write half of the connection.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(coop::poll_operate(cx));
         Poll::Ready(ignore_not_connected(self.shutdown(Shutdown::Write)))
     }
 }
 
-/// The other end may have gone first: then there is nothing to shut down.
+/// If the connection has ended already, there is nothing to shut down.
 fn ignore_not_connected(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
@@ -119,11 +119,12 @@ impl AsyncWrite for TcpStream {
         Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
     }
 
+    /// Does nothing: a stream has no buffer of its own.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut &*self).poll_flush(cx)
     }
 
-    /// Shuts the write side down; [`TcpStream::close`] closes the whole connection.
+    /// Shuts down the write half; [`TcpStream::close`] closes the whole connection.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut &*self).poll_close(cx)
     }

@@ -8,16 +8,22 @@ use crate::net::socket::{self, UnlessEmpty};
 use crate::phase::poll::Direction;
 
 impl TcpStream {
-    /// Reads what is there, at least one byte; 0 means that the other end has finished, or that
-    /// `buf` is empty.
+    /// Reads some bytes into `buf` and returns how many.
+    ///
+    /// The future waits until there is at least one byte. It resolves to 0 if the other end has
+    /// shut down its write half, or if `buf` is empty.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call. Common kinds are
+    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset), if the other end has reset the
+    /// connection, and [`TimedOut`](io::ErrorKind::TimedOut), if the other end no longer responds.
+    /// After [`OwnedWriteHalf::close`](crate::net::tcp::OwnedWriteHalf::close) the kind is
+    /// [`NotConnected`](io::ErrorKind::NotConnected).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no data.
+    /// This method is cancel safe: if the future is dropped before it completes, no data was read.
     pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         let is_empty = buf.is_empty();
         let operation = self
@@ -26,11 +32,15 @@ impl TcpStream {
         UnlessEmpty::new(is_empty, operation)
     }
 
-    /// Reads into several buffers, one after the other; see [`read`](TcpStream::read).
+    /// Reads some bytes into several buffers, filling each before the next, and returns how many.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the errors of [`read`](TcpStream::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: if the future is dropped before it completes, no data was read.
     pub fn read_vectored(
         &self,
         bufs: &mut [IoSliceMut<'_>],
@@ -42,15 +52,18 @@ impl TcpStream {
         UnlessEmpty::new(is_empty, operation)
     }
 
-    /// Reads exactly as much as `buf` holds.
+    /// Reads exactly as many bytes as `buf` holds.
     ///
     /// # Errors
     ///
-    /// The OS's; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the other end finishes first.
+    /// Returns an error of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the other end
+    /// shuts down its write half before `buf` is full, and the errors of [`read`](TcpStream::read).
+    /// Some bytes may have been read into `buf` then.
     ///
     /// # Cancel safety
     ///
-    /// None: what was read is lost with the future.
+    /// This method is not cancel safe. If the future is dropped before it completes, some bytes may
+    /// have been read into `buf`, but it is not known how many.
     pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
         let wanted = buf.len();
         let mut filled = 0;
@@ -65,15 +78,17 @@ impl TcpStream {
             })
     }
 
-    /// Reads what is there and leaves it there.
+    /// Reads some bytes into `buf` without removing them from the stream, and returns how many.
+    ///
+    /// The next read returns the same bytes again.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the errors of [`read`](TcpStream::read).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no data.
+    /// This method is cancel safe: it never consumes data.
     pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         let is_empty = buf.is_empty();
         let operation = self.source.operate(Direction::Read, move |stream| {
@@ -82,15 +97,24 @@ impl TcpStream {
         UnlessEmpty::new(is_empty, operation)
     }
 
-    /// Writes as much of `buf` as the OS takes, and returns how much.
+    /// Writes some bytes of `buf` and returns how many.
+    ///
+    /// The future waits until the send buffer of the socket has room. It may write less than all of
+    /// `buf`; see [`write_all`](TcpStream::write_all).
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the error of the system call. Common kinds are
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe), if the write half was shut down or the connection
+    /// has ended before, and [`ConnectionReset`](io::ErrorKind::ConnectionReset), if the other end
+    /// has reset the connection. After
+    /// [`OwnedWriteHalf::close`](crate::net::tcp::OwnedWriteHalf::close) the kind is
+    /// [`NotConnected`](io::ErrorKind::NotConnected).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it has answered has written nothing.
+    /// This method is cancel safe: if the future is dropped before it completes, no data was
+    /// written.
     pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
         let is_empty = buf.is_empty();
         let operation = self
@@ -99,11 +123,16 @@ impl TcpStream {
         UnlessEmpty::new(is_empty, operation)
     }
 
-    /// Writes from several buffers, one after the other; see [`write`](TcpStream::write).
+    /// Writes some bytes from several buffers, in order, and returns how many.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns the errors of [`write`](TcpStream::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: if the future is dropped before it completes, no data was
+    /// written.
     pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
         let is_empty = bufs.iter().all(|buf| buf.is_empty());
         let operation = self
@@ -116,11 +145,14 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// The OS's; [`WriteZero`](io::ErrorKind::WriteZero) if it takes nothing.
+    /// Returns the errors of [`write`](TcpStream::write), and an error of kind
+    /// [`WriteZero`](io::ErrorKind::WriteZero) if a system call writes nothing. Some of `buf` may
+    /// have been written then.
     ///
     /// # Cancel safety
     ///
-    /// None: how much was written is lost with the future.
+    /// This method is not cancel safe. If the future is dropped before it completes, some of `buf`
+    /// may have been written, but it is not known how much.
     pub fn write_all(&self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         self.source
             .operate_until_done(Direction::Write, buf.is_empty(), move |stream| {
@@ -133,41 +165,80 @@ impl TcpStream {
             })
     }
 
-    /// Waits until there may be something to read, or the other end has finished.
+    /// Waits until a read would not block: there is data, the other end has shut down its write
+    /// half, or the connection has failed.
     ///
-    /// It is a hint: [`try_read`](TcpStream::try_read) may still say that it would block.
+    /// Use it with [`try_read`](TcpStream::try_read). Readiness is a hint: spurious wake-ups are
+    /// possible, so `try_read` may still return `WouldBlock`. The socket is registered
+    /// edge-triggered, but the stream remembers an event until a read drains the socket: if data is
+    /// left, the next call resolves at once.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns an error of kind [`NotConnected`](io::ErrorKind::NotConnected) after
+    /// [`OwnedWriteHalf::close`](crate::net::tcp::OwnedWriteHalf::close). An error of the
+    /// connection is left for the read to return.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing.
+    /// This method is cancel safe: it consumes no data and no readiness.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use quintet::net::{TcpListener, TcpStream};
+    ///
+    /// # quintet::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// # client.write_all(b"ping").await?;
+    /// let mut buf = [0; 16];
+    /// let n = loop {
+    ///     stream.readable().await?;
+    ///     match stream.try_read(&mut buf) {
+    ///         // A spurious wake-up.
+    ///         Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+    ///         result => break result?,
+    ///     }
+    /// };
+    /// assert_eq!(&buf[..n], b"ping");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
         self.source.ready(Direction::Read)
     }
 
-    /// Waits until something may be written.
+    /// Waits until a write would not block: the send buffer has room, or the connection has failed.
     ///
-    /// It is a hint: [`try_write`](TcpStream::try_write) may still say that it would block.
+    /// Use it with [`try_write`](TcpStream::try_write). Readiness is a hint: spurious wake-ups are
+    /// possible, so `try_write` may still return `WouldBlock`.
     ///
     /// # Errors
     ///
-    /// The OS's.
+    /// Returns an error of kind [`NotConnected`](io::ErrorKind::NotConnected) after
+    /// [`OwnedWriteHalf::close`](crate::net::tcp::OwnedWriteHalf::close). An error of the
+    /// connection is left for the write to return.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing.
+    /// This method is cancel safe: it consumes no readiness.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
         self.source.ready(Direction::Write)
     }
 
-    /// Reads if there is something to read.
+    /// Reads some bytes into `buf` without waiting, and returns how many.
+    ///
+    /// 0 means that the other end has shut down its write half, or that `buf` is empty. The socket
+    /// need not be drained; see [`readable`](TcpStream::readable).
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is nothing; the OS's.
+    /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no data, and
+    /// the errors of [`read`](TcpStream::read).
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -176,11 +247,12 @@ impl TcpStream {
             .try_operate(Direction::Read, |stream| read(stream, buf))
     }
 
-    /// Writes if the OS takes something now.
+    /// Writes some bytes of `buf` without waiting, and returns how many.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if it does not; the OS's.
+    /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer has no
+    /// room, and the errors of [`write`](TcpStream::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -216,8 +288,6 @@ pub(super) fn write_vectored(
     bufs: &[IoSlice<'_>],
 ) -> io::Result<OpOutput<usize>> {
     let bufs = &bufs[socket::io_batch(bufs)];
-    Ok(OpOutput::moved(
-        socket::send_vectored(stream, bufs)?,
-        socket::total_len(bufs),
-    ))
+    let sent = socket::send_vectored(stream, bufs)?;
+    Ok(OpOutput::moved(sent, socket::total_len(bufs)))
 }

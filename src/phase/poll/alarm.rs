@@ -1,7 +1,7 @@
-//! The alarm: lets the poller wait to the microsecond.
+//! The alarm: a `timerfd` that makes waits exact to the microsecond.
 //!
-//! The poller itself counts in whole milliseconds. The last bit of a wait is left to a `timerfd`
-//! among its sources. A timer may be late, but is never early.
+//! The poller counts in whole milliseconds, so the rest of a wait is left to a `timerfd` among its
+//! sources. A timer may fire late, but never early.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -17,13 +17,13 @@ use rustix::time::{
 
 use crate::clock::{self, NEVER};
 
-/// Waits shorter than this are left to the alarm as a whole: setting it costs far less than waking
-/// twice. Of longer ones, which most likely something else will end, the poller waits all but the last
-/// millisecond and something. The kernel may add its timer slack (50 µs by default) to the poller's
-/// part, which must stay clear of the deadline.
+/// Waits shorter than this are left to the alarm as a whole, because to set it costs far less than
+/// to wake twice. A longer wait is most likely ended by another event, so at first the poller
+/// waits, until one to two milliseconds before the deadline. The rest leaves room for the timer
+/// slack of the kernel (50 µs by default).
 const ALARM_WAIT_MAX: Duration = Duration::from_millis(32);
 
-/// After a failure for want of something, a timer is asked for again no sooner than this.
+/// How long no timer is asked for after descriptors or memory have run out.
 const RETRY_NANOS: u64 = 1_000_000_000;
 
 /// See the [module](self).
@@ -33,9 +33,9 @@ pub(super) struct Alarm {
     /// Made when first needed.
     timer: Option<OwnedFd>,
     create: fn() -> rustix::io::Result<OwnedFd>,
-    /// After a failure: before this there is no timer. [`NEVER`] where the OS has none, or refuses it.
+    /// After a failure: until then there is no timer. [`NEVER`] if the OS has none, or refuses it.
     retry_at: u64,
-    /// When it will go off, by the loop's clock; none if it has, or if that is not known.
+    /// When it expires, by the loop's clock; `None` if it has expired, or if that is not known.
     expires_at: Option<u64>,
 }
 
@@ -50,14 +50,16 @@ impl Alarm {
         }
     }
 
-    /// Its event was fetched, or the loop's clock is not going as it was.
+    /// Called when its event was fetched, or when the loop's clock has been moved, paused or
+    /// resumed.
     pub(super) fn reset(&mut self) {
         self.expires_at = None;
     }
 
-    /// Prepares a wait from `now` until `deadline` and returns the timeout for the poller. The wait may
-    /// then be too short, and an event may come from an earlier setting: who waits must look at the
-    /// clock.
+    /// Prepares a wait from `now` until `deadline`, and returns the timeout for the poller.
+    ///
+    /// The wait may end early: the timeout may be too short, and the event may be of an earlier
+    /// setting. The caller compares the deadline with the clock.
     pub(super) fn set(&mut self, deadline: u64, now: u64, registry: &Registry) -> Option<Duration> {
         let left = clock::until(deadline, now);
         if left.is_zero() {
@@ -70,15 +72,15 @@ impl Alarm {
         if self.set_precisely(deadline, now, registry) {
             None
         } else {
-            // The poller rounds up to a millisecond.
+            // The poller rounds up to whole milliseconds.
             Some(left)
         }
     }
 
-    /// Makes an event come at `deadline`, which is later than `now`. Returns whether it will: not
-    /// where the OS gives no timer. That is remembered, and not tried each time.
+    /// Makes an event come at `deadline`, which is later than `now`. Returns false if the OS gives
+    /// no timer; that is remembered, and not tried each time.
     pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, registry: &Registry) -> bool {
-        debug_assert!(deadline > now, "the kernel takes zero for never");
+        debug_assert!(deadline > now, "to the kernel zero means never");
         if self.expires_at == Some(deadline) {
             return true;
         }
@@ -99,7 +101,7 @@ impl Alarm {
 
     /// # Errors
     ///
-    /// If the timer cannot be made or set, or the poller does not take it.
+    /// Returns an error if the timer cannot be made or set, or if the poller does not accept it.
     fn try_to_set(&mut self, deadline: u64, now: u64, registry: &Registry) -> io::Result<()> {
         let left = clock::until(deadline, now);
         self.expires_at = None;
@@ -123,7 +125,7 @@ impl Alarm {
                 tv_nsec: i64::from(left.subsec_nanos()),
             },
         };
-        // Setting it anew makes a new edge; it need never be read.
+        // Edge-triggered: a new setting makes a new event, so the timer need never be read.
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
         self.timer = Some(timer);
         self.expires_at = Some(deadline);
@@ -136,7 +138,7 @@ fn create() -> rustix::io::Result<OwnedFd> {
     timerfd_create(TimerfdClockId::Monotonic, flags)
 }
 
-/// Whether there may be a timer later on: descriptors or memory have run out.
+/// Returns whether there may be a timer later: descriptors or memory have run out.
 fn is_temporary(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(
@@ -161,7 +163,7 @@ mod tests {
         Err(REFUSED_BY.get())
     }
 
-    /// How often a timer is asked for in ten seconds, a call each millisecond.
+    /// Returns how often a timer is asked for in ten seconds, with a call each millisecond.
     fn times_asked_for(refused_by: Errno) -> u32 {
         MADE.set(0);
         REFUSED_BY.set(refused_by);

@@ -1,7 +1,21 @@
-//! The registered sources: their readiness, and what waits for it.
+//! The registered sources: their readiness, and the waiters for it.
 //!
-//! Operations on a source come here by way of its key. No waker is cloned, called or dropped under
-//! the borrow: what is to be dropped or woken is returned.
+//! Each direction of a source has a readiness, a hint that saves system calls:
+//!
+//! ```text
+//!               an operation would block, or has drained the source
+//!    Unknown, Ready ───────────────────────────────────────────> NotReady
+//!                   <───────────────────────────────────────────
+//!                                      an event
+//! ```
+//!
+//! Sources are edge-triggered: after an event there is no other one while the source stays ready.
+//! So only an operation that would block, or that proves the source drained, may clear the
+//! readiness. It may be too optimistic, and then the operation finds that it would block; if it
+//! were too pessimistic, a task would sleep for ever.
+//!
+//! The sources are borrowed during each call. No waker is cloned, called or dropped under the
+//! borrow, because that runs user code: methods return what the caller has to wake or drop.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
@@ -13,18 +27,18 @@ use crate::phase::candidates::{Candidates, Liveness};
 use crate::slots::{Key, Slots};
 use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
 
-/// What an operation needs.
+/// What an operation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Read,
     Write,
 }
 
-/// How a source's events are delivered.
+/// When the events of a source are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceKind {
     Ordinary,
-    /// After everything else of the same fetch.
+    /// After all other events of the same fetch.
     Signal,
 }
 
@@ -32,8 +46,9 @@ pub(crate) enum SourceKind {
 #[derive(Debug)]
 pub(crate) struct Sources {
     slots: RefCell<Slots<SourceSlot>>,
+    /// How many operations have got a number.
     operations: Cell<u64>,
-    /// How many directions of sources something waits for.
+    /// How many directions of sources have waiters.
     waiting: Cell<usize>,
     candidates: Candidates<Key>,
 }
@@ -41,10 +56,10 @@ pub(crate) struct Sources {
 #[derive(Debug)]
 struct SourceSlot {
     kind: SourceKind,
-    /// The descriptor, for those who ask; it may be closed.
+    /// The descriptor, for dumps; it may be closed.
     fd: RawFd,
-    /// Whether it keeps the loop alive while a task waits for it, and the number of the call that
-    /// said so.
+    /// Whether the source keeps the loop alive while a task waits for it, and the number of the
+    /// call that has set this.
     is_ref: bool,
     ref_call: u32,
     read: DirectionState,
@@ -55,10 +70,11 @@ struct SourceSlot {
 #[derive(Debug)]
 struct DirectionState {
     readiness: Readiness,
-    /// Set for good when the other end has closed this direction, or the source has failed.
+    /// Set for good when the other end has closed this direction, or the source has failed. There
+    /// are no further events then, so the readiness is no longer cleared by a short read.
     is_closed: bool,
-    /// Set for good when urgent data have come: a read ends before them, so one that moves less than
-    /// it could have proves nothing.
+    /// Set for good when urgent data has come. A read ends before urgent data, so a short read does
+    /// not prove that the source is drained.
     is_urgent: bool,
     waiters: Waiters,
 }
@@ -66,11 +82,11 @@ struct DirectionState {
 /// A hint, as in mio: whether an operation may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// Nothing is known. An operation is tried.
+    /// There was no event yet. An operation is tried.
     Unknown,
-    /// An event has said so, and no operation has come to the end of it.
+    /// There was an event, and no operation has drained the source since.
     Ready,
-    /// An operation would block. It is not tried before an event.
+    /// An operation would block. It is not tried before the next event.
     NotReady,
 }
 
@@ -121,8 +137,8 @@ impl SourceSlot {
         }
     }
 
-    /// Whether it keeps the loop alive: if it is referenced, and a referenced task waits for it.
-    /// Names the tasks because of which it does not.
+    /// Returns whether the source keeps the loop alive: it is referenced, and a referenced task
+    /// waits for it. Passes the tasks because of which it does not to `because_of`.
     fn liveness(
         &self,
         owner: &impl Fn(&Waiter) -> Owner,
@@ -140,7 +156,7 @@ impl SourceSlot {
     }
 }
 
-/// A poller that may have stopped waiting.
+/// A waiter of which only a poll can tell whether it still waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UncertainWaiter {
     source: Key,
@@ -149,7 +165,7 @@ pub(crate) struct UncertainWaiter {
 }
 
 impl UncertainWaiter {
-    /// The task that asked; [`Key::DANGLING`] if it has gone.
+    /// The task that was polled when it began to wait; [`Key::DANGLING`] if that has ended.
     pub(crate) fn task(&self) -> Key {
         self.task
     }
@@ -180,8 +196,8 @@ impl Sources {
         })
     }
 
-    /// Says whether a source keeps the loop alive while a task waits for it. Of several calls, which
-    /// other threads may have made, the one with the latest number holds.
+    /// Sets whether a source keeps the loop alive while a task waits for it. Other threads may set
+    /// it as well; the call with the latest number counts.
     pub(crate) fn set_ref(&self, key: Key, is_ref: bool, ref_call: u32) {
         self.candidates.add(key, || self.slots.borrow().len());
         if let Some(source) = self.slots.borrow_mut().get_mut(key)
@@ -192,7 +208,7 @@ impl Sources {
         }
     }
 
-    /// Frees a slot. What still waits there is returned, to be dropped outside.
+    /// Frees a slot. Returns its waiters, for the caller to drop.
     pub(super) fn remove(&self, key: Key) -> Vec<Waiter> {
         let mut waiters = Vec::new();
         if let Some(mut source) = self.slots.borrow_mut().remove(key) {
@@ -201,7 +217,8 @@ impl Sources {
         waiters
     }
 
-    /// Notes what an event says. Returns how it is delivered; `None` if the source is gone.
+    /// Records the readiness that an event reports. Returns when the event is delivered, or `None`
+    /// if the source has been released.
     pub(super) fn record(&self, key: Key, event: &Event) -> Option<SourceKind> {
         let mut slots = self.slots.borrow_mut();
         let SourceSlot {
@@ -224,15 +241,14 @@ impl Sources {
         })
     }
 
-    /// An operation would have blocked: it is not to be tried again before an event.
+    /// An operation would have blocked: it is not tried before the next event.
     pub(crate) fn clear_ready(&self, key: Key, direction: Direction) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
             source.side_mut(direction).readiness = Readiness::NotReady;
         }
     }
 
-    /// An operation moved less than it could have: the same, unless the other end has closed, for
-    /// then there will be no further event, or something else cuts operations short.
+    /// An operation has moved less than it could have: the same, unless that is no proof.
     #[inline]
     pub(crate) fn clear_ready_if_drained(&self, key: Key, direction: Direction) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
@@ -243,9 +259,10 @@ impl Sources {
         }
     }
 
-    /// An operation would block: lets `caller`, if it is a task that polls by its own waker, be woken
-    /// when the operation may succeed. False if that takes a waker, or room to be made: then
-    /// [`wait_by_waker`](Sources::wait_by_waker) does it. Runs no foreign code.
+    /// Adds `caller` to the waiters if it is a task that polls by its own waker. Returns false if
+    /// it is not, or if the list has to be swept first: then the caller calls
+    /// [`wait_by_waker`](Sources::wait_by_waker), which runs user code and must not be called under
+    /// a borrow of the loop.
     #[inline]
     pub(crate) fn wait_by_task(
         &self,
@@ -266,8 +283,8 @@ impl Sources {
         is_added == Some(true)
     }
 
-    /// The same for any caller. Clones, calls and drops wakers: not to be called under a borrow of the
-    /// loop. `tick` is the number of the tick.
+    /// Adds any caller to the waiters. It clones, wakes and drops wakers. `tick` is the number of
+    /// the tick.
     pub(crate) fn wait_by_waker(
         &self,
         key: Key,
@@ -302,7 +319,7 @@ impl Sources {
         swept.into_iter().for_each(|waiter| tasks.wake(waiter));
     }
 
-    /// Gives an operation that waits for the first time its number.
+    /// Numbers an operation that waits for the first time.
     #[inline]
     fn number(&self, id: &mut WaiterId) {
         if *id == WaiterId::UNNUMBERED {
@@ -311,8 +328,9 @@ impl Sources {
         }
     }
 
-    /// The operation is over, after it had waited. If it waits as a task it is taken off the list, and
-    /// `id` says so. Runs no foreign code.
+    /// Removes an operation that has completed, and resets `id`, if it waits as a task. An
+    /// operation that waits by a waker keeps its `id`: its waker must not be dropped here, under a
+    /// borrow of the loop, but when the operation is dropped.
     #[inline]
     pub(crate) fn forget_task(&self, key: Key, direction: Direction, id: &mut WaiterId) {
         let is_off = self.change_list(key, direction, |side| {
@@ -323,14 +341,14 @@ impl Sources {
         }
     }
 
-    /// The operation is dropped. What waited for it is returned, to be dropped outside.
+    /// Removes an operation that is dropped. Returns its waiter, for the caller to drop.
     pub(crate) fn forget(&self, key: Key, direction: Direction, id: WaiterId) -> Option<Waiter> {
         self.change_list(key, direction, |side| side.waiters.remove(id))
             .flatten()
     }
 
-    /// Takes what waits for what is now ready. If there are several they go to `out`: readers, then
-    /// writers, each in the order of arrival.
+    /// Takes the waiters of the directions that are ready. A single one is returned; several are
+    /// moved to `out`: first readers, then writers, each in order of arrival.
     #[inline]
     pub(crate) fn take_ready_waiters(&self, key: Key, out: &mut Vec<Waiter>) -> Option<Waiter> {
         let mut slots = self.slots.borrow_mut();
@@ -354,7 +372,7 @@ impl Sources {
         None
     }
 
-    /// Whether something waits for what is now ready.
+    /// Returns whether a direction that is ready has waiters.
     pub(super) fn has_ready_waiters(&self, key: Key) -> bool {
         let slots = self.slots.borrow();
         slots.get(key).is_some_and(|source| {
@@ -362,14 +380,14 @@ impl Sources {
         })
     }
 
-    /// Moves all that waits to `out`: the source has been closed.
+    /// Moves all waiters of a source to `out`, because the source has been closed.
     pub(crate) fn take_all_waiters(&self, key: Key, out: &mut Vec<Waiter>) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
             self.take_all(source, out);
         }
     }
 
-    /// Moves the waiters of all sources to `out`, for the end of the loop.
+    /// Moves the waiters of all sources to `out`, for the shutdown of the loop.
     pub(crate) fn take_waiters(&self, out: &mut Vec<Waiter>) {
         for source in self.slots.borrow_mut().values_mut() {
             self.take_all(source, out);
@@ -385,7 +403,7 @@ impl Sources {
         }
     }
 
-    /// Changes the list of one direction of a source, and counts whether something is on it.
+    /// Calls `change` with one direction of a source, and updates `waiting`.
     #[inline]
     fn change_list<R>(
         &self,
@@ -404,14 +422,14 @@ impl Sources {
     }
 }
 
-/// For those who ask what keeps the loop alive.
+/// What keeps the loop alive.
 impl Sources {
-    /// Whether something waits for any source.
+    /// Returns whether any source has a waiter.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.get() > 0
     }
 
-    /// Calls `f` for what waits: for which descriptor, and to do what.
+    /// Calls `f` for each waiter, with the descriptor and the direction.
     pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, RawFd, Direction)) {
         for (_, source) in self.slots.borrow().iter() {
             for (direction, entry) in source.entries() {
@@ -420,7 +438,8 @@ impl Sources {
         }
     }
 
-    /// The descriptors of the referenced sources for which nothing waits that `owns` says is owned.
+    /// Returns the descriptors of the referenced sources without a waiter for which `owns` returns
+    /// true.
     pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
         let slots = self.slots.borrow();
         let is_owned = |source: &SourceSlot| source.entries().any(|(_, entry)| owns(&entry.waiter));
@@ -429,12 +448,12 @@ impl Sources {
         unowned.map(|source| source.fd).collect()
     }
 
-    /// Those who were said not to count may do so now.
+    /// Looks again at sources that did not count because of these tasks.
     pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
         self.candidates.restore_of_tasks(tasks);
     }
 
-    /// A source that keeps the loop alive, and whether it surely does.
+    /// Returns a source that keeps the loop alive, and whether it surely does.
     pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Liveness)> {
         let slots = self.slots.borrow();
         let owner = |waiter: &Waiter| tasks.owner(waiter);
@@ -447,8 +466,8 @@ impl Sources {
         )
     }
 
-    /// Takes one entry off the lists of `source` of which only its waker can say whether it still
-    /// waits. It is to be woken: if it does, it asks again.
+    /// Removes one waiter of `source` of which only a poll can tell whether it still waits. The
+    /// caller wakes it; if it does, it comes back.
     pub(crate) fn take_uncertain(
         &self,
         source: Key,
@@ -473,7 +492,7 @@ impl Sources {
             })
     }
 
-    /// Whether the task of `uncertain` waits there as a poller.
+    /// Returns whether the task of `uncertain` waits there again.
     pub(crate) fn is_waiting(&self, uncertain: &UncertainWaiter) -> bool {
         let slots = self.slots.borrow();
         slots.get(uncertain.source).is_some_and(|source| {

@@ -1,43 +1,49 @@
-//! The list of what waits for one direction of a source, in the order of arrival.
+//! The waiters of one direction of a source, in the order of arrival.
 //!
-//! An entry is one operation, which takes itself off the list when it is dropped, or one *poller*: a
-//! task or a waker that called a `poll_*` method of an I/O trait. A poller never says that it has
-//! stopped waiting. A task has one entry as a poller, however often it asks, and so has each waker
-//! that is not a task's own.
+//! There are two kinds. An *operation*, a future of this crate, has a number, and removes its entry
+//! when it is dropped. A *trait caller* is a task or a waker that has called a `poll_*` method of
+//! an I/O trait. It does not say when it stops waiting, so its entry may be out of date. It has one
+//! entry, however often it calls.
 //!
-//! Most often nothing waits, or one task, so the first entry stands in the source's own slot and
-//! only a second one allocates.
+//! Entries of trait callers that are out of date must not pile up. A task by its own waker has one
+//! entry at most, so tasks need no care. But combinators such as `FuturesUnordered` make any number
+//! of wakers, and drop them silently. When the list is full, a [sweep](Waiters::sweep) removes
+//! wakers that may have stopped waiting, and wakes them: those that still wait come back.
+//!
+//! Most sources have one waiter at most, so the first entry is stored inline, and only the second
+//! one allocates.
 
 use std::mem;
 
 use crate::phase::candidates::Liveness;
 use crate::tasks::{Caller, Owner, Waiter};
 
-/// How many entries may stand behind the first before those are looked for that have stopped
-/// waiting without saying so. The limit doubles while this happens often; see [`Waiters::sweep`].
+/// The initial number of entries behind the first at which the list is swept. It doubles while
+/// sweeps follow each other closely; see [`Waiters::sweep`].
 const LIMIT_MIN: usize = 16;
 
-/// A sweep this many ticks after another one, or more, halves the limit. Wakers that a sweep wakes
-/// are back on the list by then, if they still wait.
+/// So many ticks after a sweep, the wakers that it has woken have come back, if they still wait. So
+/// the next sweep may lower the limit.
 const SWEPT_LONG_AGO: u64 = 64;
 
-/// What waits: one operation, or a caller of the I/O traits.
+/// The identity of an entry: zero, the number of an operation, or the bit of a trait caller with
+/// the count of polls of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaiterId(u64);
 
 impl WaiterId {
-    /// An operation that does not wait yet; it gets a number when it does.
+    /// An operation that has not waited yet. It is numbered when it does.
     pub(crate) const UNNUMBERED: WaiterId = WaiterId(0);
 
-    /// A caller of a `poll_*` method, known by its waiter alone.
+    /// A caller of a `poll_*` method, which is identified by its waiter alone.
     pub(crate) const TRAIT_CALLER: WaiterId = WaiterId(TRAIT_CALLER_BIT);
 
-    /// A poller that asks in its task's poll number `polls`.
+    /// A trait caller in the poll number `polls` of its task.
     pub(super) fn trait_caller(polls: u32) -> Self {
         WaiterId(TRAIT_CALLER_BIT | u64::from(polls))
     }
 
-    /// An operation, which takes itself off the list when it is dropped.
+    /// An operation.
     pub(super) fn operation(number: u64) -> Self {
         WaiterId(number + 1)
     }
@@ -47,22 +53,21 @@ impl WaiterId {
         self.0 & TRAIT_CALLER_BIT != 0
     }
 
-    /// The poll of its task in which a poller last asked.
+    /// The poll of its task in which a trait caller last called.
     fn asked_in(self) -> u32 {
         self.0 as u32
     }
 
-    /// Whether it is an operation that may be on the list.
+    /// Returns whether this is an operation that may have an entry.
     #[inline]
     pub(crate) fn is_numbered(self) -> bool {
         self != WaiterId::UNNUMBERED && !self.is_trait_caller()
     }
 }
 
-/// The bit that tells a poller from an operation, whose numbers never come so far.
+/// The bit that marks a trait caller. Operations are never so many that they reach it.
 const TRAIT_CALLER_BIT: u64 = 1 << 63;
 
-/// One that waits.
 #[derive(Debug)]
 pub(super) struct WaiterEntry {
     pub(super) id: WaiterId,
@@ -70,7 +75,7 @@ pub(super) struct WaiterEntry {
 }
 
 impl WaiterEntry {
-    /// Whether this is the entry of `caller`, which asks as `id`.
+    /// Returns whether this is the entry of `caller`, which calls as `id`.
     #[inline]
     fn is(&self, id: WaiterId, caller: &Caller<'_>) -> bool {
         if id.is_trait_caller() {
@@ -80,28 +85,30 @@ impl WaiterEntry {
         }
     }
 
-    /// Whether it keeps the loop alive.
+    /// Returns whether the entry keeps the loop alive.
     #[inline]
     pub(super) fn liveness(&self, owner: &impl Fn(&Waiter) -> Owner) -> Liveness {
         let owner = owner(&self.waiter);
         match Liveness::of(&self.waiter, owner) {
+            // The task is alive, but it may no longer wait for this source.
             Liveness::Yes if self.id.is_trait_caller() && owner != Owner::None => Liveness::Maybe,
             liveness => liveness,
         }
     }
 
-    /// Whether it wakes something else than a task by its own waker.
+    /// Returns whether the entry holds a waker other than a task's own.
     #[inline]
     fn is_waker(&self) -> bool {
         self.waiter.is_foreign()
     }
 
-    /// Whether it is a poller that may have stopped waiting: a task that has ended, or a waker whose
-    /// task has been polled since it last asked by it.
+    /// Returns whether this is a trait caller that may have stopped waiting: its task has ended, or
+    /// it is a waker and its task has been polled since it last called.
     fn may_be_over(&self, owner: &impl Fn(&Waiter) -> Owner) -> bool {
         self.id.is_trait_caller()
             && match owner(&self.waiter) {
                 Owner::Gone => true,
+                // Not of this loop, so its polls are not counted.
                 Owner::None => self.is_waker(),
                 Owner::Task { polls, .. } => self.is_waker() && self.id.asked_in() != polls,
             }
@@ -115,11 +122,11 @@ pub(super) struct Waiters {
     others: Option<Box<Others>>,
 }
 
-/// The entries behind the first, which is there.
+/// The entries behind the first. If there are any, there is a first.
 #[derive(Debug)]
 struct Others {
     entries: Vec<WaiterEntry>,
-    /// With so many entries the next one is preceded by a sweep.
+    /// With so many entries the list is swept before the next one is added.
     limit: usize,
     /// The tick of the last sweep.
     swept_at: u64,
@@ -154,8 +161,9 @@ impl Waiters {
         self.first.iter_mut().chain(others)
     }
 
-    /// Adds `task`, which polls by its own waker, or finds its entry. Returns false, with nothing
-    /// done, where that takes more: a waker is to be dropped, or the list is to be swept.
+    /// Adds `task`, which polls by its own waker, or updates its entry. Returns false, and does
+    /// nothing, if the entry holds a waker, which would have to be dropped, or if the list has to
+    /// be swept.
     #[inline]
     pub(super) fn add_task(&mut self, id: WaiterId, caller: &Caller<'_>, task: Waiter) -> bool {
         match &mut self.first {
@@ -186,12 +194,13 @@ impl Waiters {
         has_room
     }
 
-    /// Notes that `caller` asks again, if its entry is as it should be. False if there is none, or it
-    /// would wake something else.
+    /// Notes that `caller` waits again, if it has an entry that wakes it. Returns false if it has
+    /// none, or if its entry would wake something else.
     pub(super) fn renew(&mut self, id: WaiterId, caller: &Caller<'_>) -> bool {
         let mut entries = self.iter_mut();
         match entries.find(|entry| entry.is(id, caller) && caller.is(&entry.waiter)) {
             Some(entry) => {
+                // For a trait caller: the number of the present poll.
                 entry.id = id;
                 true
             }
@@ -199,9 +208,10 @@ impl Waiters {
         }
     }
 
-    /// Adds an entry, or puts the waiter in the place of the same operation's old one, which is
-    /// returned to be dropped outside of any borrow.
+    /// Adds an entry. If the operation has one, its waiter is replaced, and returned for the caller
+    /// to drop outside of any borrow.
     pub(super) fn add(&mut self, id: WaiterId, waiter: Waiter) -> Option<Waiter> {
+        // A trait caller that has an entry with this waiter was found by `renew`.
         if !id.is_trait_caller()
             && let Some(entry) = self.iter_mut().find(|entry| entry.id == id)
         {
@@ -220,18 +230,18 @@ impl Waiters {
         }
     }
 
-    /// Whether the list is to be swept before anything is added.
+    /// Returns whether the list has to be swept before an entry is added.
     pub(super) fn is_full(&self) -> bool {
         let others = self.others.as_ref();
         others.is_some_and(|others| others.entries.len() >= others.limit)
     }
 
-    /// Takes pollers off the list that may have stopped waiting. They are to be woken: those that
-    /// still wait ask again.
+    /// Removes the trait callers that may have stopped waiting. The caller wakes them; those that
+    /// still wait come back.
     ///
-    /// While nothing happens this must come to rest, whatever number of wakers waits. So the limit
-    /// doubles as long as sweeps follow each other closely, until all have room. It is halved later,
-    /// so the list stays in proportion to what really waits.
+    /// If all of them still wait, each sweep wakes them all, they come back, and fill the list
+    /// again. To end this, the limit doubles while sweeps follow each other closely, until all have
+    /// room. Later sweeps halve it again, so the list stays in proportion to what really waits.
     pub(super) fn sweep(&mut self, tick: u64, owner: impl Fn(&Waiter) -> Owner) -> Vec<Waiter> {
         let Some(others) = &mut self.others else {
             return Vec::new();
@@ -242,20 +252,21 @@ impl Waiters {
             (others.limit / 2).max(LIMIT_MIN)
         };
         others.swept_at = tick;
+        // The first entry is not swept: one entry that is out of date costs nothing.
         let may_be_over = |entry: &mut WaiterEntry| entry.may_be_over(&owner);
         let swept = others.entries.extract_if(.., may_be_over);
         swept.map(|entry| entry.waiter).collect()
     }
 
-    /// Takes an operation off the list.
+    /// Removes an operation, and returns its waiter.
     #[inline]
     pub(super) fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
         let index = self.iter().position(|entry| entry.id == id)?;
         Some(self.remove_at(index)?.waiter)
     }
 
-    /// Takes an operation that waits as a task off the list, if it is there. False, with nothing
-    /// done, if it waits by another waker.
+    /// Removes an operation that waits as a task, if it has an entry. Returns false, and does
+    /// nothing, if it waits by a waker.
     #[inline]
     pub(super) fn remove_task(&mut self, id: WaiterId) -> bool {
         let entry = self.iter().find(|entry| entry.id == id);
@@ -266,7 +277,7 @@ impl Waiters {
         }
     }
 
-    /// Takes the first entry off the list that `is_it`.
+    /// Removes the first entry for which `is_it` returns true.
     pub(super) fn remove_first(
         &mut self,
         is_it: impl Fn(&WaiterEntry) -> bool,
@@ -278,12 +289,14 @@ impl Waiters {
     fn remove_at(&mut self, index: usize) -> Option<WaiterEntry> {
         let removed = match index.checked_sub(1) {
             Some(index) => Some(self.others.as_mut()?.entries.remove(index)),
+            // The second entry becomes the first.
             None => {
                 let others = self.others.as_mut();
                 let next = others.map(|others| others.entries.remove(0));
                 mem::replace(&mut self.first, next)
             }
         };
+        // `others` is `None` if it would be empty: `take_single` relies on it.
         if self
             .others
             .as_ref()
@@ -294,7 +307,7 @@ impl Waiters {
         removed
     }
 
-    /// Takes the only entry; nothing, if there are several.
+    /// Takes the only entry, or returns `None` if there are several.
     #[inline]
     pub(super) fn take_single(&mut self) -> Option<Waiter> {
         if self.others.is_some() {
@@ -303,7 +316,7 @@ impl Waiters {
         self.first.take().map(|entry| entry.waiter)
     }
 
-    /// Moves all to `out`.
+    /// Moves all waiters to `out`.
     pub(super) fn take_all(&mut self, out: &mut Vec<Waiter>) {
         let others = self
             .others

@@ -1,16 +1,16 @@
-//! What a signal does when no stream for it is left: what it did prior.
+//! What a signal does when it has no stream: what it did before its first one.
 //!
-//! Once a signal has a handler in this process it keeps it: safe code cannot put the OS's default
-//! action back. So the first handler of each signal *emulates* that action while a flag is set, and
-//! the flag is set while there is no stream. What the signal did prior is read from
-//! `/proc/self/status` when its first stream is made:
+//! A handler cannot be removed by safe code, so the default action of the OS cannot be restored.
+//! Instead the first handler of each signal *emulates* that action while a flag is set, and the
+//! flag is set while there is no stream. What the signal did before its first stream is read from
+//! `/proc/self/status`:
 //!
 //! - its default action: this is emulated;
 //! - nothing, as under `nohup`: it stays ignored;
-//! - it called a handler of the program: that one is still called, always, and nothing is emulated;
-//! - unknown, because there is no `/proc`: nothing is emulated, so a handler of the program lives on.
+//! - it called a handler of the program: that is always called, and nothing is emulated;
+//! - unknown, because there is no `/proc`: nothing is emulated, in case the program has a handler.
 //!
-//! This is the one place with state of the whole process, because signals are that.
+//! Signals are per process, so this state is, too.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -27,10 +27,10 @@ use signal_hook::low_level;
 
 use crate::primitive;
 
-/// What shells add to the number of the signal that ended a program.
+/// Shells add this to the number of the signal that has ended a program.
 const EXIT_BY_SIGNAL: i32 = 128;
 
-/// What is known of each signal that was ever taken over.
+/// The state of each signal that has ever had a stream.
 static SIGNALS: Mutex<Option<HashMap<i32, Disposition>>> = Mutex::new(None);
 
 struct Disposition {
@@ -40,7 +40,7 @@ struct Disposition {
     streams: usize,
 }
 
-/// What a signal did prior its first stream.
+/// What a signal did before its first stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PriorAction {
     Default,
@@ -53,9 +53,9 @@ impl Disposition {
     /// Installs the handler that emulates the default action.
     fn install(signal: i32) -> io::Result<Self> {
         let by_default = Arc::new(AtomicBool::new(false));
-        // PriorAction the handler of ours, which would be seen as well.
+        // Read before our handler is installed, which would be seen as well.
         let prior = PriorAction::read(&status()?, signal);
-        // PriorAction any stream's handler, so that it runs prior them.
+        // Registered before the handler of any stream, so that it runs before them.
         register_default(signal, Arc::clone(&by_default))?;
         Ok(Disposition {
             by_default,
@@ -65,12 +65,12 @@ impl Disposition {
     }
 }
 
-/// Reads `/proc/self/status`; it is empty where there is none, or where it may not be read.
+/// Reads `/proc/self/status`. The result is empty if that does not exist or may not be read.
 ///
 /// # Errors
 ///
-/// If there is no descriptor or memory left for it. That says nothing about the signal, and must not
-/// decide for good what becomes of it.
+/// Returns an error if descriptors or memory have run out. That is temporary, so it must not decide
+/// for good how the signal is treated.
 fn status() -> io::Result<String> {
     match fs::read_to_string("/proc/self/status") {
         Ok(status) => Ok(status),
@@ -81,12 +81,13 @@ fn status() -> io::Result<String> {
     }
 }
 
-/// Registers the action that does what the OS does by default, while `condition` is set.
+/// Registers a handler that emulates the default action of the OS, while `condition` is set.
 ///
 /// signal-hook knows the default actions of the signals that have a name in POSIX. The others are
-/// the real-time signals, and SIGSTKFLT and SIGPWR on Linux; by default each ends the process. The
-/// emulation calls `_exit`: it cannot die of the signal itself, for that needs the OS's default
-/// action. SIGIO ends the process on Linux as well, and does nothing elsewhere.
+/// the real-time signals, and SIGSTKFLT and SIGPWR on Linux. Each of them ends the process by
+/// default. The emulation calls `_exit`, because only the default action of the OS can end a
+/// process *by* the signal. SIGIO ends the process on Linux as well, and does nothing on other
+/// systems.
 fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId> {
     let ends_on_linux = cfg!(any(target_os = "linux", target_os = "android")) && signal == SIGIO;
     if low_level::signal_name(signal).is_some() && !ends_on_linux {
@@ -97,7 +98,7 @@ fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId
     }
 }
 
-/// Keeps a signal's default action off while it lives.
+/// Turns the default action of a signal off while it exists.
 #[derive(Debug)]
 pub(super) struct DefaultActionGuard {
     signal: i32,
@@ -106,9 +107,8 @@ pub(super) struct DefaultActionGuard {
 impl DefaultActionGuard {
     /// # Errors
     ///
-    /// Returns the error of installing a handler: `InvalidInput` where there is no such signal, or
-    /// where the C library keeps it for itself; and an error if there is no descriptor left. Nothing
-    /// is changed then.
+    /// Returns an error of kind `InvalidInput` if there is no such signal, or if the C library
+    /// reserves it, and an error if descriptors have run out. Nothing is changed then.
     pub(super) fn new(signal: i32) -> io::Result<Self> {
         let mut signals = primitive::lock(&SIGNALS);
         let signals = signals.get_or_insert_default();
@@ -137,7 +137,7 @@ impl Drop for DefaultActionGuard {
 }
 
 impl PriorAction {
-    /// Reads it from the text of `/proc/self/status`, which has a mask of each kind.
+    /// Parses the text of `/proc/self/status`, which has a mask for each kind of action.
     fn read(status: &str, signal: i32) -> Self {
         let Some(bit) = signal.checked_sub(1).filter(|bit| (0..128).contains(bit)) else {
             return PriorAction::Unknown;
