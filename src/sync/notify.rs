@@ -225,8 +225,7 @@ impl NotifiedWait {
             NotifiedState::Waiting(_) | NotifiedState::Done => {}
         }
         if let NotifiedState::Waiting(key) = mem::replace(&mut self.state, NotifiedState::Done) {
-            // Its waker is gone: it was woken.
-            state.waiters.remove(key);
+            state.waiters.remove_notified(key);
         }
         LeafPoll::Ready(())
     }

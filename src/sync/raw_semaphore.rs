@@ -125,8 +125,7 @@ impl RawSemaphore {
             return LeafPoll::Ready(Err(AcquireError::new()));
         }
         if let Some(queued) = key.take_if(|queued| waiters.is_notified(queued)) {
-            // Its waker is gone: it was woken.
-            waiters.remove(queued);
+            waiters.remove_notified(queued);
             return LeafPoll::Ready(Ok(()));
         }
         if let Some(queued) = key {

@@ -302,6 +302,9 @@ impl<T> RwLock<T> {
     /// The value, for who has a permit to read.
     fn share(&self) -> Arc<T> {
         let mut slot = lock(&self.value);
+        if let ValueSlot::Shared(value) = &*slot {
+            return Arc::clone(value);
+        }
         let value = slot.take();
         *slot = ValueSlot::Shared(Arc::clone(&value));
         value

@@ -221,18 +221,22 @@ impl<N: Copy> WaitList<N> {
 
     /// Removes a waiter, whether it is in the queue or notified.
     pub(super) fn remove(&mut self, key: WaitKey) -> Cancelled<N> {
-        let index = key.0;
-        if !self.is_notified(&key) {
-            self.unlink(index);
-        }
-        let node = &mut self.nodes[index as usize];
-        let (note, waker) = (node.note, node.waker.take());
-        node.next = mem::replace(&mut self.vacant, index);
+        let waker = self.detach(&key);
+        let note = self.remove_notified(key);
+        Cancelled { note, waker }
+    }
+
+    /// Removes a waiter that is notified, and returns its note. Its waker is gone: it was woken.
+    #[inline]
+    pub(super) fn remove_notified(&mut self, key: WaitKey) -> N {
+        let node = &mut self.nodes[key.0 as usize];
+        let note = node.note;
+        node.next = mem::replace(&mut self.vacant, key.0);
         self.len -= 1;
         if self.len == 0 && self.nodes.len() > NODES_KEPT_MAX {
             *self = WaitList::new();
         }
-        Cancelled { note, waker }
+        note
     }
 
     /// Sets the waker of a waiter in the queue. Returns false if `waker` must be cloned first.
