@@ -10,6 +10,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::lock;
+
 thread_local! {
     /// The addresses of the locks.
     static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -112,7 +114,7 @@ impl<T> ReentryMutex<T> {
             self.holder.load(Ordering::Relaxed) != this_thread(),
             "this thread would wait for itself: {how}"
         );
-        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.value)
     }
 
     pub(super) fn into_inner(self) -> T {
