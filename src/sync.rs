@@ -1,25 +1,25 @@
-//! Synchronization: channels, locks, semaphores, and ways to tell one another.
+//! Synchronization primitives for tasks: channels, locks, semaphores and notifications.
 //!
-//! Names and semantics are tokio's. What is promised beyond them: the futures that wait for a
-//! primitive stand in one line and are served in the order of their first polls, so the order of a
-//! program does not depend on luck. Each operation counts towards the task's budget; where that is
-//! spent, the future takes its place in line all the same.
+//! Names and semantics are tokio's. In addition, every queue of waiters is FIFO in the order of the
+//! first polls, so the order of a program is deterministic. Each operation counts towards the
+//! cooperative budget of the task. A future that is polled when the budget is spent still takes its
+//! place in the queue.
 //!
-//! Code of the user's that a call runs (a closure, a waker, a destructor, `Clone`, `Debug`) may call
-//! back. Where the inner call would wait for its own thread, it panics.
+//! A closure, waker, destructor, `Clone` or `Debug` that a call runs may call back into the same
+//! primitive. If the inner call would deadlock with its own thread, it panics.
 //!
-//! No runtime is needed ([`mpsc::Sender::send_timeout`] aside, which takes the runtime's time), and
-//! all types work across threads and with any executor. Functions with `blocking` in their names
-//! park the thread; they panic where a loop runs, which would stand still.
+//! No runtime is needed, except for [`mpsc::Sender::send_timeout`], which needs its timers. All
+//! types work across threads and with any executor. Functions with `blocking` in their names park
+//! the thread; they panic on a thread that runs a loop.
 //!
-//! - Channels: [`mpsc`] for many messages to one receiver, [`oneshot`] for a single one,
-//!   [`broadcast`] for many to all, [`watch`] for the latest value.
+//! - Channels: [`mpsc`] sends many messages to one receiver, [`oneshot`] sends one message,
+//!   [`broadcast`] sends every message to every receiver, [`watch`] keeps the latest value.
 //! - Shared state: [`Mutex`], [`RwLock`], [`Semaphore`], [`OnceCell`], [`SetOnce`].
 //! - Signals: [`Notify`], [`Barrier`].
 
 use std::sync::{Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError};
 
-/// Shows guards as their values.
+/// Implements `Debug` and `Display` of guards by their values.
 macro_rules! show_as_value {
     ($([$($generics:tt)*] $guard:ty;)*) => {$(
         impl<$($generics)*> std::fmt::Debug for $guard
@@ -75,9 +75,8 @@ pub use semaphore::{
 };
 pub use set_once::{SetOnce, SetOnceError};
 
-/// Locks. Poison says nothing here: no users' code runs under these locks, so what is under them is
-/// whole. The locks that it does run under, the value of a `watch` channel and a message that is
-/// cloned, are noted in [`reentry`].
+/// Locks a mutex and ignores poison: no users' code runs under these locks, so their data is
+/// consistent. The locks that users' code runs under are those of [`reentry`].
 fn lock<T>(mutex: &StdMutex<T>) -> StdMutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

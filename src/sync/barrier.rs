@@ -1,10 +1,10 @@
-//! A barrier: nobody goes on until all are there.
+//! A barrier: tasks wait until a given number of them has arrived.
 
 use std::fmt;
 
 use super::watchers::Watchers;
 
-/// Holds tasks back until there are enough of them.
+/// A barrier: tasks wait until a given number of them has arrived.
 ///
 /// # Examples
 ///
@@ -33,13 +33,13 @@ pub struct Barrier {
 }
 
 struct BarrierState {
-    /// Who has come in this round.
+    /// The number of tasks that have arrived in this round.
     arrived: usize,
     round: u64,
 }
 
 impl Barrier {
-    /// Returns a barrier for so many tasks. One for none is one for a single task.
+    /// Creates a barrier for `size` tasks. Zero counts as one.
     pub fn new(size: usize) -> Self {
         Barrier {
             size: size.max(1),
@@ -50,27 +50,30 @@ impl Barrier {
         }
     }
 
-    /// Waits until all are there. The last to come is the leader, and the barrier can be used again.
+    /// Waits until all tasks have arrived. The last one is the leader. Then the barrier can be used
+    /// again.
     ///
     /// # Cancel safety
     ///
-    /// It is not cancel safe: who has come and goes away is still counted.
+    /// This method is not cancel safe: a task whose future is dropped is still counted.
     pub async fn wait(&self) -> BarrierWaitResult {
-        // Counted here, whatever is left of the budget: the last to come is the leader.
+        // Counted even if the budget is spent, because the last to arrive is the leader.
         let (round, is_leader) = self.state.with(|state| state.arrive(self.size));
         if is_leader {
             self.state.wake();
         }
-        let others = self.state.until(&"others at a barrier (Barrier)", |state| {
-            (state.round != round).then_some(())
-        });
+        let others = self
+            .state
+            .until(&"other tasks at a barrier (Barrier)", |state| {
+                (state.round != round).then_some(())
+            });
         others.await;
         BarrierWaitResult(is_leader)
     }
 }
 
 impl BarrierState {
-    /// Counts one more. Returns the round, and whether it was the last of it.
+    /// Counts a task. Returns its round, and whether it is the last of the round.
     fn arrive(&mut self, size: usize) -> (u64, bool) {
         let round = self.round;
         self.arrived += 1;
@@ -96,7 +99,7 @@ impl fmt::Debug for Barrier {
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Returns whether this is the one of all who waited that came last.
+    /// Returns whether this task is the leader: the last one that arrived.
     pub fn is_leader(&self) -> bool {
         self.0
     }

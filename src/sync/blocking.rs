@@ -1,6 +1,5 @@
-//! Waiting for a future where no loop runs: the thread is parked.
-//!
-//! For the `blocking_` functions of this module, and for `Handle::block_on`.
+//! Parks the thread until a future is ready, for the `blocking_` functions of this module and for
+//! `Handle::block_on`.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use crate::ready;
 /// Wakes a parked thread.
 struct ThreadWaker {
     thread: Thread,
-    /// Set by a wake, cleared before the poll that it is for. Others may unpark the thread too, and
-    /// the future may park it for its own purposes.
+    /// Set by a wake, cleared before the next poll. Unparking alone says nothing: other code may
+    /// unpark the thread, and the future may park it.
     is_woken: AtomicBool,
 }
 
@@ -30,30 +29,31 @@ impl Wake for ThreadWaker {
     }
 }
 
-/// Returns the output of `future`, which must be ready, in a job on the loop's own thread.
+/// Returns the output of `future`, which must be ready, in a job on the thread of its loop.
 #[track_caller]
 fn now<F: Future>(name: &str, future: Pin<&mut F>) -> F::Output {
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!(
-            "`{name}` would block the quintet loop on whose thread this blocking job runs, for under \
-             a seed there are no worker threads; await the function without `blocking` in its name \
-             in a task, and give the job what it returns"
+            "`{name}` would block the quintet loop on whose thread this blocking job runs, because \
+             with a seed there are no worker threads; await the function without `blocking` in its \
+             name in a task, and pass its result to the job"
         ),
     }
 }
 
-/// Waits for `future` for the function `name`.
+/// Waits for `future` on behalf of the function `name`.
 ///
 /// # Panics
 ///
-/// If a loop runs on this thread, which would stand still, or is to run on when this job has ended.
+/// Panics if a loop runs on this thread, or continues to run when this job has ended: it would
+/// block.
 #[track_caller]
 pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
     assert!(
         !ready::is_any_running(),
-        "`{name}` would block the quintet loop that runs on this thread; await the function without \
-         `blocking` in its name, or call this inside `spawn_blocking`"
+        "`{name}` would block the quintet loop that runs on this thread; await the function \
+         without `blocking` in its name, or call this inside `spawn_blocking`"
     );
     if ready::is_absent() {
         return now(name, pin!(future));
@@ -61,7 +61,7 @@ pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
     wait(future)
 }
 
-/// Waits for `future`. No loop must run on this thread.
+/// Waits for `future`. No loop may run on this thread.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let thread_waker = Arc::new(ThreadWaker {

@@ -1,8 +1,9 @@
-//! A channel from many senders to many receivers, each of whom receives every message.
+//! A channel with many senders and many receivers, in which every receiver gets every message.
 //!
-//! The channel keeps a limited number of messages. Where a receiver is slower than that, the oldest
-//! message is dropped for a new one: sending never waits. Such a receiver *lags*: it is told once
-//! how many it has missed ([`RecvError::Lagged`]), and goes on with the oldest that is there.
+//! The channel keeps a limited number of messages. If it is full, the oldest message is dropped for
+//! a new one, so sending never waits. A receiver that has missed messages *lags*: its next receive
+//! returns their number once ([`RecvError::Lagged`]), and then it continues with the oldest message
+//! that is left.
 //!
 //! [`RecvError::Lagged`]: error::RecvError::Lagged
 //!
@@ -28,11 +29,11 @@ mod sender;
 pub use self::receiver::Receiver;
 pub use self::sender::{Sender, WeakSender};
 
-/// Returns the two ends of a channel that keeps `capacity` messages, rounded up to a power of two.
+/// Creates a channel that keeps `capacity` messages, rounded up to a power of two.
 ///
 /// # Panics
 ///
-/// If `capacity` is zero, or more than half of `usize::MAX`.
+/// Panics if `capacity` is zero, or more than half of `usize::MAX`.
 #[track_caller]
 pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(capacity);

@@ -1,12 +1,12 @@
-//! A channel from many senders to one receiver.
+//! A channel with many senders and one receiver.
 //!
-//! [`channel`] makes one of limited room, where senders wait, in the order in which they came, until
-//! there is room for their messages. [`unbounded_channel`] has no limit but memory: use it where
-//! something else limits what is sent.
+//! [`channel`] creates a bounded channel, which provides backpressure: senders wait in FIFO order
+//! until there is room for their messages. [`unbounded_channel`] has no limit but memory: use it if
+//! something else limits the number of messages.
 //!
-//! The channel is *closed* when its receiver is dropped or [closed](Receiver::close): sending fails.
-//! It has *ended* when all senders are dropped, or it is closed, and all messages are received:
-//! receiving answers `None`.
+//! The channel is *closed* when its receiver is dropped or [closed](Receiver::close): then sending
+//! fails. When all senders are dropped, or the channel is closed, and all messages are received,
+//! receiving returns `None`.
 //!
 //! # Examples
 //!

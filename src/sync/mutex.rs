@@ -1,8 +1,8 @@
-//! A lock that may be held across an await.
+//! A mutex that may be held across an await.
 //!
-//! The order is the semaphore's. The value lies in a lock of the `futures` crate, which nobody ever waits
-//! for: the semaphore's one permit goes with it. It is there for its guards, which may be sent to other
-//! threads and be mapped; without `unsafe` they cannot be made here.
+//! A semaphore with one permit queues the tasks. The value is in a mutex of the `futures` crate,
+//! which only the owner of the permit locks. It is used for its guards: they can be sent to other
+//! threads and mapped, which cannot be implemented here without `unsafe`.
 
 use std::error::Error;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
 
-/// A lock that may be held across an await.
+/// A mutex that may be held across an await.
 ///
-/// It is given to those who wait in the order in which they came. There is no poisoning: a panic of
-/// who holds it unlocks it.
+/// It is fair: the lock is given out in the order of the requests. There is no poisoning: a panic
+/// of a task that holds the lock unlocks it.
 ///
-/// Where nothing is awaited while it is held, `std::sync::Mutex` or a `RefCell` is cheaper.
+/// If nothing is awaited while it is held, `std::sync::Mutex` or a `RefCell` is cheaper.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ use super::reentry::{HeldHere, assert_not_held_here};
 /// # });
 /// ```
 ///
-/// The value is `Sized`, because an [`OwnedMutexGuard`] moves it. A trait object is boxed:
+/// The value must be `Sized`, because an [`OwnedMutexGuard`] moves it. Box a trait object:
 ///
 /// ```
 /// use std::fmt::Write;
@@ -62,17 +62,17 @@ use super::reentry::{HeldHere, assert_not_held_here};
 /// ```
 pub struct Mutex<T> {
     semaphore: RawSemaphore,
-    /// Empty while an [`OwnedMutexGuard`] has the value.
+    /// `None` while an [`OwnedMutexGuard`] has the value.
     value: lock::Mutex<Option<T>>,
 }
 
 impl<T> Mutex<T> {
-    /// Returns an unlocked lock around `value`.
+    /// Creates an unlocked mutex.
     pub fn new(value: T) -> Self {
         Mutex::const_new(value)
     }
 
-    /// Returns an unlocked lock around `value`, for a `static`.
+    /// Creates an unlocked mutex, for a `static`.
     pub const fn const_new(value: T) -> Self {
         Mutex {
             semaphore: RawSemaphore::new(1, &"a lock (Mutex)"),
@@ -80,32 +80,32 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Waits for the lock.
+    /// Locks the mutex, and waits until it is free.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
         self.wait().await;
         self.guard()
     }
 
-    /// Waits for the lock by blocking the thread.
+    /// Locks the mutex, and blocks the thread until it is free.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
         assert_not_held_here("Mutex::blocking_lock", &self.semaphore);
         block_on("Mutex::blocking_lock", self.lock())
     }
 
-    /// Takes the lock if it is free.
+    /// Locks the mutex if it is free.
     ///
     /// # Errors
     ///
-    /// If it is not.
+    /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         self.semaphore
             .try_acquire(1)
@@ -113,32 +113,33 @@ impl<T> Mutex<T> {
         Ok(self.guard())
     }
 
-    /// Waits for the lock, with a guard that keeps it alive.
+    /// Locks the mutex with a guard that owns a reference to it, and waits until it is free.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         self.wait().await;
         self.owned_guard()
     }
 
-    /// Waits for the lock, with a guard that keeps it alive, by blocking the thread.
+    /// Locks the mutex with a guard that owns a reference to it, and blocks the thread until it is
+    /// free.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         assert_not_held_here("Mutex::blocking_lock_owned", &self.semaphore);
         block_on("Mutex::blocking_lock_owned", self.lock_owned())
     }
 
-    /// Takes the lock if it is free, with a guard that keeps it alive.
+    /// Locks the mutex with a guard that owns a reference to it, if it is free.
     ///
     /// # Errors
     ///
-    /// If it is not.
+    /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         self.semaphore
             .try_acquire(1)
@@ -146,14 +147,15 @@ impl<T> Mutex<T> {
         Ok(self.owned_guard())
     }
 
-    /// Returns the value; nobody else can have the lock.
+    /// Returns a mutable reference to the value. No lock is needed, because `self` is borrowed
+    /// mutably.
     pub fn get_mut(&mut self) -> &mut T {
-        at_home(self.value.get_mut().as_mut())
+        expect_value(self.value.get_mut().as_mut())
     }
 
-    /// Returns the value.
+    /// Consumes the mutex and returns the value.
     pub fn into_inner(self) -> T {
-        at_home(self.value.into_inner())
+        expect_value(self.value.into_inner())
     }
 
     async fn wait(&self) {
@@ -161,15 +163,15 @@ impl<T> Mutex<T> {
         taken.expect("the semaphore of a lock is never closed");
     }
 
-    /// The value's place, for who has the permit.
-    fn place(&self) -> lock::MutexGuard<'_, Option<T>> {
-        let place = self.value.try_lock();
-        place.expect("who has the permit is alone")
+    /// Locks the value. The caller has the permit.
+    fn lock_value(&self) -> lock::MutexGuard<'_, Option<T>> {
+        let value = self.value.try_lock();
+        value.expect("only the owner of the permit locks the value")
     }
 
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard {
-            value: self.place(),
+            value: self.lock_value(),
             held: HeldPermits {
                 semaphore: &self.semaphore,
                 count: 1,
@@ -179,7 +181,7 @@ impl<T> Mutex<T> {
     }
 
     fn owned_guard(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        let value = at_home(self.place().take());
+        let value = expect_value(self.lock_value().take());
         OwnedMutexGuard {
             value: Some(value),
             mutex: self,
@@ -187,8 +189,8 @@ impl<T> Mutex<T> {
     }
 }
 
-fn at_home<V>(value: Option<V>) -> V {
-    value.expect("the value is in its lock unless an owned guard has it")
+fn expect_value<V>(value: Option<V>) -> V {
+    value.expect("the value is in the mutex unless an owned guard has it")
 }
 
 impl<T> From<T> for Mutex<T> {
@@ -216,24 +218,24 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// Holds a [`Mutex`]; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A guard of a [`Mutex`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct MutexGuard<'a, T> {
-    // Dropped before the permit goes to the next.
+    // Dropped before the permit is released.
     value: lock::MutexGuard<'a, Option<T>>,
     held: HeldPermits<'a>,
     mutex: &'a Mutex<T>,
 }
 
 impl<'a, T> MutexGuard<'a, T> {
-    /// Makes it a guard of a part of the value.
+    /// Turns it into a guard of a part of the value.
     ///
-    /// The part's guard does not name the type of the whole, so it is boxed. A box of a forgotten type
-    /// is `Send` only if all types that it may hold are: therefore `T` and `U` are `Send`, and the
+    /// The new guard does not name the type of the whole value, so it is boxed. A boxed trait
+    /// object is `Send` only if it is declared so; therefore `T` and `U` must be `Send`, and the
     /// guard is not `Sync`.
     ///
-    /// [`OwnedMutexGuard`] has no `map`: a part and the `Arc` that it borrows from cannot be kept
-    /// together without `unsafe`. Keep the guard, and borrow the part where it is used.
+    /// [`OwnedMutexGuard`] has no `map`: a part and the `Arc` that it borrows from cannot be stored
+    /// together without `unsafe`. Keep the guard, and borrow the part where you use it.
     ///
     /// # Examples
     ///
@@ -254,14 +256,14 @@ impl<'a, T> MutexGuard<'a, T> {
     {
         let MutexGuard { value, held, mutex } = this;
         let _held = HeldHere::new(&mutex.semaphore);
-        let value = lock::MutexGuard::map(value, |value| part(at_home(value.as_mut())));
+        let value = lock::MutexGuard::map(value, |value| part(expect_value(value.as_mut())));
         MappedMutexGuard {
             value: Box::new(value),
             _held: held,
         }
     }
 
-    /// Returns the lock.
+    /// Returns the mutex.
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.mutex
     }
@@ -271,28 +273,28 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        at_home(self.value.as_ref())
+        expect_value(self.value.as_ref())
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        at_home(self.value.as_mut())
+        expect_value(self.value.as_mut())
     }
 }
 
-/// Holds a [`Mutex`] and keeps it alive; dropping it unlocks.
+/// A guard of a [`Mutex`] that owns a reference to it. It unlocks the mutex on drop.
 ///
-/// The value is moved into the guard and back.
-#[must_use = "it unlocks at once if it is not kept"]
+/// The value is moved into the guard, and back on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct OwnedMutexGuard<T> {
-    /// There until the guard is dropped.
+    /// `Some` until the guard is dropped.
     value: Option<T>,
     mutex: Arc<Mutex<T>>,
 }
 
 impl<T> OwnedMutexGuard<T> {
-    /// Returns the lock.
+    /// Returns the mutex.
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.mutex
     }
@@ -312,20 +314,20 @@ impl<T> DerefMut for OwnedMutexGuard<T> {
     }
 }
 
-/// Where the value of an owned guard is.
+/// Why an owned guard has its value.
 const OWNED: &str = "a guard has its value until it is dropped";
 
 impl<T> Drop for OwnedMutexGuard<T> {
     fn drop(&mut self) {
-        *self.mutex.place() = self.value.take();
+        *self.mutex.lock_value() = self.value.take();
         self.mutex.semaphore.release(1);
     }
 }
 
-/// Holds a [`Mutex`], but shows a part of its value; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A guard of a part of the value of a [`Mutex`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct MappedMutexGuard<'a, U: ?Sized> {
-    // Dropped before the permit goes to the next.
+    // Dropped before the permit is released.
     value: Box<dyn DerefMut<Target = U> + Send + 'a>,
     _held: HeldPermits<'a>,
 }
@@ -350,7 +352,7 @@ super::show_as_value! {
     [T] OwnedMutexGuard<T>;
 }
 
-/// The lock is not free.
+/// The error of [`Mutex::try_lock`] and the like: the lock is not free.
 #[derive(Debug)]
 pub struct TryLockError(());
 

@@ -1,4 +1,4 @@
-//! Telling somebody that something has happened.
+//! Notifications of one task or of all tasks that wait.
 
 use std::fmt;
 use std::mem;
@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use super::lock;
 use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 
-/// Tells one task, or all, that something has happened.
+/// Notifies a single task, or all waiting tasks, of an event.
 ///
-/// [`notify_one`](Notify::notify_one) wakes the first of those who wait. Where nobody waits, the
-/// notification is kept for the next who comes; only one is kept.
+/// [`notify_one`](Notify::notify_one) wakes the first task that waits. If no task waits, the
+/// notification is stored for the next one; at most one is stored.
 ///
 /// # Examples
 ///
@@ -22,13 +22,13 @@ use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WaitList, WakeLi
 /// use quintet::sync::Notify;
 ///
 /// # quintet::block_on(async {
-/// let bell = Arc::new(Notify::new());
-/// let heard = quintet::spawn({
-///     let bell = Arc::clone(&bell);
-///     async move { bell.notified().await }
+/// let notify = Arc::new(Notify::new());
+/// let notified = quintet::spawn({
+///     let notify = Arc::clone(&notify);
+///     async move { notify.notified().await }
 /// });
-/// bell.notify_one();
-/// heard.await.unwrap();
+/// notify.notify_one();
+/// notified.await.unwrap();
 /// # });
 /// ```
 pub struct Notify {
@@ -39,30 +39,30 @@ pub struct Notify {
 }
 
 struct NotifyState {
-    /// Their notes say what they were called by.
+    /// Their notes are what they were notified by.
     waiters: WaitList<NotifyKind>,
     /// Whether a notification is stored.
     is_stored: bool,
 }
 
-/// What a waiter was called by.
+/// What a waiter was notified by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NotifyKind {
-    /// It was not called yet, or with all others.
+    /// Not notified yet, or `notify_waiters`.
     All,
-    /// `notify_one`: to be passed on if the waiter does not take it.
+    /// `notify_one`: passed on if the waiter does not consume it.
     First,
-    /// `notify_last`: likewise.
+    /// `notify_last`: passed on likewise.
     Last,
 }
 
 impl Notify {
-    /// Returns one that nobody has notified.
+    /// Creates a `Notify` without a stored notification.
     pub fn new() -> Self {
         Notify::const_new()
     }
 
-    /// Returns one that nobody has notified, for a `static`.
+    /// Creates a `Notify` without a stored notification, for a `static`.
     pub const fn const_new() -> Self {
         Notify {
             state: Mutex::new(NotifyState {
@@ -75,13 +75,14 @@ impl Notify {
 
     /// Waits for a notification.
     ///
-    /// The future takes its place in line when it is first polled, or [enabled](Notified::enable).
-    /// But [`notify_waiters`](Notify::notify_waiters) reaches it from its making on.
+    /// The future takes its place in the queue when it is first polled, or
+    /// [enabled](Notified::enable). [`notify_waiters`](Notify::notify_waiters) reaches it from its
+    /// creation on.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line. A notification that was meant for it goes to
-    /// the next.
+    /// This method is cancel safe: a dropped future loses its place in the queue, and a
+    /// notification that it has received goes to the next task.
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
@@ -89,7 +90,7 @@ impl Notify {
         }
     }
 
-    /// Waits for a notification, with a future that keeps this alive; see
+    /// Waits for a notification with a future that owns a reference to the `Notify`; see
     /// [`notified`](Notify::notified).
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified {
@@ -98,17 +99,17 @@ impl Notify {
         }
     }
 
-    /// Notifies the first of those who wait; or the next who comes, if nobody does.
+    /// Notifies the first task that waits. If no task waits, stores the notification for the next.
     pub fn notify_one(&self) {
         self.notify(NotifyKind::First);
     }
 
-    /// Notifies the last of those who wait; or the next who comes, if nobody does.
+    /// Notifies the last task that waits. If no task waits, stores the notification for the next.
     pub fn notify_last(&self) {
         self.notify(NotifyKind::Last);
     }
 
-    /// Notifies all who wait, in order, and nobody who comes later.
+    /// Notifies all waiting tasks, in order. Nothing is stored for later ones.
     pub fn notify_waiters(&self) {
         let mut wakes = WakeList::default();
         let mut state = lock(&self.state);
@@ -151,7 +152,7 @@ impl fmt::Debug for Notify {
 }
 
 impl NotifyState {
-    /// Calls one of the line's ends, or keeps the notification.
+    /// Notifies the first or last waiter, or stores the notification.
     fn notify(&mut self, kind: NotifyKind, wakes: &mut WakeList) {
         let is_last = kind == NotifyKind::Last;
         let note = if is_last {
@@ -280,9 +281,9 @@ pub struct Notified<'a> {
 }
 
 impl Notified<'_> {
-    /// Takes its place in line before it is polled, and returns whether it has been notified.
+    /// Takes its place in the queue before it is polled, and returns whether it has been notified.
     ///
-    /// So nothing is missed between looking at what one waits for and waiting.
+    /// So no notification is missed between a check of the awaited condition and the wait.
     ///
     /// # Examples
     ///
@@ -291,11 +292,11 @@ impl Notified<'_> {
     /// use quintet::sync::Notify;
     ///
     /// # quintet::block_on(async {
-    /// let bell = Notify::new();
-    /// let mut heard = pin!(bell.notified());
-    /// assert!(!heard.as_mut().enable());
-    /// bell.notify_one();
-    /// heard.await;
+    /// let notify = Notify::new();
+    /// let mut notified = pin!(notify.notified());
+    /// assert!(!notified.as_mut().enable());
+    /// notify.notify_one();
+    /// notified.await;
     /// # });
     /// ```
     pub fn enable(mut self: Pin<&mut Self>) -> bool {
@@ -328,7 +329,7 @@ pub struct OwnedNotified {
 }
 
 impl OwnedNotified {
-    /// Takes its place in line before it is polled; see [`Notified::enable`].
+    /// Takes its place in the queue before it is polled; see [`Notified::enable`].
     pub fn enable(mut self: Pin<&mut Self>) -> bool {
         let this = &mut *self;
         this.wait.enable(&this.notify)

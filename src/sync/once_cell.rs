@@ -1,4 +1,4 @@
-//! A cell that is filled once, by a future if need be.
+//! A cell that is initialized once, possibly by a future.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -9,7 +9,7 @@ use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::semaphore::TryAcquireError;
 use crate::coop;
 
-/// A cell that is filled once, by a future if need be.
+/// A cell that is initialized once, possibly by a future.
 ///
 /// # Examples
 ///
@@ -26,17 +26,17 @@ use crate::coop;
 /// ```
 pub struct OnceCell<T> {
     value: OnceLock<T>,
-    /// Its one permit is for who fills the cell; it is closed when that is done.
+    /// Its one permit allows to fill the cell. It is closed when the cell is filled.
     semaphore: RawSemaphore,
 }
 
 impl<T> OnceCell<T> {
-    /// Returns an empty cell.
+    /// Creates an empty cell.
     pub fn new() -> Self {
         OnceCell::const_new()
     }
 
-    /// Returns an empty cell, for a `static`.
+    /// Creates an empty cell, for a `static`.
     pub const fn const_new() -> Self {
         OnceCell {
             value: OnceLock::new(),
@@ -44,31 +44,32 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// Returns a cell with this value, if there is one.
+    /// Creates a cell that is initialized if `value` is `Some`.
     pub fn new_with(value: Option<T>) -> Self {
         value.map_or_else(OnceCell::new, OnceCell::from)
     }
 
-    /// Returns whether the cell is filled.
+    /// Returns whether the cell is initialized.
     pub fn initialized(&self) -> bool {
         self.get().is_some()
     }
 
-    /// Returns the value, if the cell is filled.
+    /// Returns the value if the cell is initialized.
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// Returns the value, if the cell is filled.
+    /// Returns the value if the cell is initialized.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut()
     }
 
-    /// Fills the cell.
+    /// Initializes the cell.
     ///
     /// # Errors
     ///
-    /// If it is filled, or somebody is about to fill it. The value is in the error.
+    /// Returns the value in an error: [`SetError::AlreadyInitializedError`] if the cell is
+    /// initialized, [`SetError::InitializingError`] if a task is initializing it.
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         match self.semaphore.try_acquire(1) {
             Ok(()) => {
@@ -80,14 +81,16 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// Returns the value; if the cell is empty, fills it with what the future of `make` answers.
+    /// Returns the value. If the cell is empty, initializes it with the output of the future that
+    /// `make` returns.
     ///
-    /// Others who come meanwhile wait. If the future is dropped or panics, the next of them makes
-    /// its own. The future of `make` must not await the same cell, because it would wait for itself.
+    /// Concurrent calls wait. If the future is dropped or panics, the next waiting call uses its
+    /// own `make`. The future must not await the same cell: it would wait for itself.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops that of `make` and gives up the place in line.
+    /// This method is cancel safe: a dropped call drops its future and loses its place in the
+    /// queue, and the cell stays empty.
     pub async fn get_or_init<F, Fut>(&self, make: F) -> &T
     where
         F: FnOnce() -> Fut,
@@ -98,15 +101,18 @@ impl<T> OnceCell<T> {
         value
     }
 
-    /// Returns the value; if the cell is empty, fills it with what the future of `make` answers.
+    /// Returns the value. If the cell is empty, initializes it with the output of the future that
+    /// `make` returns, unless that is an error.
     ///
     /// # Errors
     ///
-    /// Those of `make`. The cell stays empty then, and the next who waits makes a future of its own.
+    /// Returns the error of the future. The cell then stays empty, and the next waiting call uses
+    /// its own `make`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops that of `make` and gives up the place in line.
+    /// This method is cancel safe: a dropped call drops its future and loses its place in the
+    /// queue, and the cell stays empty.
     pub async fn get_or_try_init<E, F, Fut>(&self, make: F) -> Result<&T, E>
     where
         F: FnOnce() -> Fut,
@@ -126,17 +132,17 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// Returns the value, if the cell is filled.
+    /// Returns the value if the cell is initialized.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
-    /// Empties the cell and returns its value, if it is filled.
+    /// Takes the value out of the cell, which is then empty.
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }
 
-    /// The permit that was just taken.
+    /// Returns the permit that was just acquired.
     fn held(&self) -> HeldPermits<'_> {
         HeldPermits {
             semaphore: &self.semaphore,
@@ -144,12 +150,13 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// The value of a closed cell.
+    /// Returns the value after the semaphore was closed.
     fn filled(&self) -> &T {
-        self.get().expect("a cell is closed when it is filled")
+        self.get()
+            .expect("the semaphore of a cell is closed only after the cell is filled")
     }
 
-    /// Fills the cell, for who holds the permit, and tells those who wait.
+    /// Fills the cell and wakes the waiting tasks. The caller has the permit.
     fn fill(&self, value: T, held: HeldPermits<'_>) -> &T {
         let value = self.value.get_or_init(|| value);
         self.semaphore.close().wake();
@@ -200,22 +207,22 @@ impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
     }
 }
 
-/// Why [`OnceCell::set`] did not fill the cell. The value is in it.
+/// The error of [`OnceCell::set`]. Contains the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetError<T> {
-    /// The cell is filled.
+    /// The cell is already initialized.
     AlreadyInitializedError(T),
-    /// Somebody is about to fill the cell.
+    /// A task is initializing the cell.
     InitializingError(T),
 }
 
 impl<T> SetError<T> {
-    /// Returns whether the cell is filled.
+    /// Returns whether the cell is initialized.
     pub fn is_already_init_err(&self) -> bool {
         matches!(self, SetError::AlreadyInitializedError(_))
     }
 
-    /// Returns whether somebody is about to fill the cell.
+    /// Returns whether a task is initializing the cell.
     pub fn is_initializing_err(&self) -> bool {
         matches!(self, SetError::InitializingError(_))
     }

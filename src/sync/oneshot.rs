@@ -6,9 +6,9 @@
 //! use quintet::sync::oneshot;
 //!
 //! # quintet::block_on(async {
-//! let (question, answer) = oneshot::channel();
-//! quintet::spawn(async move { question.send(42) });
-//! assert_eq!(answer.await, Ok(42));
+//! let (sender, receiver) = oneshot::channel();
+//! quintet::spawn(async move { sender.send(42) });
+//! assert_eq!(receiver.await, Ok(42));
 //! # });
 //! ```
 
@@ -24,7 +24,7 @@ use super::blocking::block_on;
 use super::lock;
 use super::wait_list::{LeafPoll, PollWaker, poll_leaf, wake};
 
-/// Returns the two ends of a channel for a single message.
+/// Creates a channel for a single message.
 #[inline]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
@@ -51,7 +51,8 @@ struct Channel<T> {
 
 struct OneshotState<T> {
     message: Option<T>,
-    /// Whether nothing more can be sent: the sender is gone, or the channel is closed.
+    /// Whether nothing more can be sent: the sender has sent or was dropped, or the channel is
+    /// closed.
     has_ended: bool,
     /// Whether the receiver has closed the channel or been dropped.
     is_closed: bool,
@@ -98,7 +99,7 @@ impl<T> Channel<T> {
         Ok(())
     }
 
-    /// Notes that the sender is gone, and wakes the receiver.
+    /// Notes that the sender has ended, and wakes the receiver.
     #[inline(always)]
     fn end(&self, mut state: MutexGuard<'_, OneshotState<T>>) {
         state.has_ended = true;
@@ -140,7 +141,7 @@ impl<T> Channel<T> {
 
 /// Sends the message.
 pub struct Sender<T> {
-    /// There until the message is sent.
+    /// `Some` until the message is sent.
     channel: Option<Arc<Channel<T>>>,
 }
 
@@ -149,12 +150,13 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// The message, if the receiver is closed or gone. That the message was sent does not mean that
-    /// it will be received.
+    /// Returns the message if the receiver is closed or dropped. `Ok` does not mean that the
+    /// message will be received.
+    // Inlined, like what it calls: 25 instructions less a message.
     #[inline(always)]
     pub fn send(mut self, message: T) -> Result<(), T> {
         let channel = self.channel.take();
-        // Nothing is left to drop: 13 instructions.
+        // There is nothing left to drop: saves 13 instructions.
         mem::forget(self);
         match channel {
             Some(channel) => channel.send(message),
@@ -162,16 +164,16 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Waits until the receiver is closed or gone.
+    /// Waits until the receiver is closed or dropped.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn closed(&mut self) {
         poll_fn(|cx| self.poll_closed(cx)).await;
     }
 
-    /// Polls for the receiver to be closed or gone. Only the last waker is woken.
+    /// Polls whether the receiver is closed or dropped. Only the waker of the last call is woken.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let channel = self.channel();
         let what = &"the end of a receiver (oneshot)";
@@ -190,7 +192,7 @@ impl<T> Sender<T> {
         )
     }
 
-    /// Returns whether the receiver is closed or gone.
+    /// Returns whether the receiver is closed or dropped.
     pub fn is_closed(&self) -> bool {
         lock(&self.channel().state).is_closed
     }
@@ -216,27 +218,28 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Receives the message: a future of `Result<T, RecvError>`.
+/// Receives the message: a future that resolves to `Result<T, RecvError>`.
 ///
 /// # Errors
 ///
-/// Awaiting it fails if the sender is dropped without having sent, or the channel is closed.
+/// Resolves to [`RecvError`](error::RecvError) if the sender was dropped without a message, or if
+/// the channel was closed before the message was sent.
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut receiver` and dropping that future loses nothing.
+/// `&mut receiver` is cancel safe: the message can be received later.
 ///
 /// # Panics
 ///
-/// Awaiting it panics when it has answered before.
+/// Panics if it is polled after it has completed.
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Receiver<T> {
-    /// There until it has answered.
+    /// `Some` until it has completed.
     channel: Option<Arc<Channel<T>>>,
 }
 
 impl<T> Receiver<T> {
-    /// Closes the channel: nothing can be sent any more. What was sent can still be received.
+    /// Closes the channel: no message can be sent. A message that was sent can still be received.
     pub fn close(&mut self) {
         if let Some(channel) = &self.channel {
             channel.close();
@@ -247,7 +250,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// If it has not been sent, or will never be.
+    /// Returns [`TryRecvError::Empty`] if it has not been sent yet, and [`TryRecvError::Closed`] if
+    /// it never will be, or was received before.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let channel = self.channel.as_ref().ok_or(TryRecvError::Closed)?;
         let received = lock(&channel.state).try_recv();
@@ -259,7 +263,7 @@ impl<T> Receiver<T> {
         received
     }
 
-    /// Ends without a message. A sender that is still there must not wake it for that.
+    /// Completes without a message. A sender that still exists must not wake it.
     #[cold]
     fn end_closed(&mut self) {
         if let Some(channel) = self.channel.take() {
@@ -268,26 +272,27 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives the message, waiting for it by blocking the thread.
+    /// Receives the message, and blocks the thread while it waits.
     ///
     /// # Errors
     ///
-    /// If the sender is dropped without having sent, or the channel is closed.
+    /// Returns [`RecvError`] if the sender was dropped without a message, or if the channel was
+    /// closed before the message was sent.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_recv(self) -> Result<T, RecvError> {
         block_on("oneshot::Receiver::blocking_recv", self)
     }
 
-    /// Returns whether it has answered: awaiting it would panic.
+    /// Returns whether it has completed. Then polling it panics.
     pub fn is_terminated(&self) -> bool {
         self.channel.is_none()
     }
 
-    /// Returns whether there is no message in the channel now.
+    /// Returns whether the channel contains no message.
     pub fn is_empty(&self) -> bool {
         let has_message = |channel: &Arc<Channel<T>>| lock(&channel.state).message.is_some();
         !self.channel.as_ref().is_some_and(has_message)
@@ -297,11 +302,12 @@ impl<T> Receiver<T> {
 impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
+    // Inlined as far as the message is there: 40 instructions less a message.
     #[track_caller]
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(channel) = &self.channel else {
-            panic!("a `oneshot::Receiver` was polled after it had answered");
+            panic!("a `oneshot::Receiver` was polled after it had completed");
         };
         let received = poll_leaf(
             cx,
@@ -348,12 +354,13 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// The errors of this channel.
+/// The errors of oneshot channels.
 pub mod error {
     use std::error::Error;
     use std::fmt;
 
-    /// No message will come.
+    /// The error of awaiting a [`Receiver`](super::Receiver): the sender was dropped without a
+    /// message, or the channel is closed.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RecvError(());
 
@@ -371,12 +378,12 @@ pub mod error {
 
     impl Error for RecvError {}
 
-    /// Why there is no message.
+    /// The error of [`Receiver::try_recv`](super::Receiver::try_recv).
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum TryRecvError {
-        /// It has not been sent yet.
+        /// The message has not been sent yet.
         Empty,
-        /// None will come.
+        /// No message will be sent, or it was received before.
         Closed,
     }
 

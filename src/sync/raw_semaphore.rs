@@ -1,11 +1,11 @@
 //! The semaphore that locks, semaphores and bounded channels are built on.
 //!
-//! A waiter takes the permits that are free and queues for the rest. Permits that are released go to
-//! the first waiter until it has all that it wants. So requests for few permits do not starve a
+//! A waiter takes the permits that are free and queues for the rest. Permits that are released go
+//! to the first waiter until it has all that it wants. So requests for few permits do not starve a
 //! request for many, and while a waiter is queued, no permit is free.
 //!
-//! Without contention an operation is one atomic: 60 instructions for a lock and its release, where
-//! the mutex of the queue would take 150.
+//! Without contention an operation is one atomic instruction on the state. To lock and unlock a
+//! `Mutex` so takes 226 instructions and not 325.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -85,8 +85,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes all free permits for a waiter that wants more, and marks the queue as not empty. Returns
-    /// their number. If enough have become free, or the semaphore is closed, changes nothing.
+    /// Takes all free permits for a waiter that wants more, and marks the queue as not empty.
+    /// Returns their number. If enough have become free, or the semaphore is closed, changes
+    /// nothing.
     fn take_rest(&self, count: usize) -> Result<usize, ()> {
         let mut free = 0;
         let taken = self
@@ -153,8 +154,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Acquires permits, or queues for them, for a future whose task has spent its budget. The future
-    /// fetches them like one that was notified.
+    /// Acquires permits, or queues for them, for a future whose task has spent its budget. The
+    /// future fetches them like one that was notified.
     #[cold]
     fn enqueue(&self, count: usize, key: &mut Option<WaitKey>) {
         if key.is_some() {

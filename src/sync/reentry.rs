@@ -1,8 +1,8 @@
-//! Locks that this thread holds while users' code runs.
+//! Locks that a thread holds while users' code runs.
 //!
-//! That code may call back and ask for the same lock. It would wait for its own thread, for ever and
-//! without a word. So a lock that users' code runs under is noted here, and a call that would have
-//! to wait for it looks here first, and panics instead.
+//! That code may call back and request the same lock, which would deadlock silently. So a lock that
+//! users' code runs under is recorded here, and a call that would have to wait for it panics
+//! instead if its own thread holds the lock.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -13,19 +13,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use super::lock;
 
 thread_local! {
-    /// The addresses of the locks.
+    /// The addresses of the recorded locks.
     static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that this thread holds a lock, until it is dropped.
-#[must_use = "the lock is noted for as long as this is kept"]
+/// Records that this thread holds a lock, until it is dropped.
+#[must_use = "the lock is recorded until this is dropped"]
 pub(super) struct HeldHere(usize);
 
 impl HeldHere {
-    /// Notes a lock, which is known by the address of one of its parts.
+    /// Records a lock by the address of one of its parts.
     pub(super) fn new<L>(lock: &L) -> Self {
         let address = ptr::from_ref(lock).addr();
-        // In a destructor of another thread-local this one may be gone: then nothing is noted.
+        // In a destructor of another thread-local this one may be destroyed: then nothing is
+        // recorded.
         let _gone = HELD.try_with(|held| held.borrow_mut().push(address));
         HeldHere(address)
     }
@@ -35,7 +36,7 @@ impl Drop for HeldHere {
     fn drop(&mut self) {
         let _gone = HELD.try_with(|held| {
             let mut held = held.borrow_mut();
-            // Mostly the last.
+            // Usually the last.
             if held.pop_if(|address| *address == self.0).is_none()
                 && let Some(place) = held.iter().position(|&address| address == self.0)
             {
@@ -45,25 +46,25 @@ impl Drop for HeldHere {
     }
 }
 
-/// Returns whether this thread has noted the lock.
+/// Returns whether this thread has recorded the lock.
 pub(super) fn is_held_here<L>(lock: &L) -> bool {
     let address = ptr::from_ref(lock).addr();
     let is_held = HELD.try_with(|held| held.borrow().contains(&address));
     is_held.unwrap_or(false)
 }
 
-/// Panics if this thread has noted the lock, which the function `name` would wait for.
+/// Panics if this thread has recorded the lock, which the function `name` would wait for.
 #[track_caller]
 pub(super) fn assert_not_held_here<L>(name: &str, lock: &L) {
     assert!(
         !is_held_here(lock),
-        "this thread would wait for itself: `{name}` is called by the `Debug` of the value that is \
-         locked, or by the closure of a guard's `map`; use the value that they are given"
+        "this thread would wait for itself: `{name}` is called by the `Debug` of the locked value \
+         or by the closure of a guard's `map`; use the value that they are passed"
     );
 }
 
 thread_local! {
-    /// Its address tells this thread from all others.
+    /// Its address identifies this thread.
     static THREAD: u8 = const { 0 };
 }
 
@@ -71,11 +72,12 @@ fn this_thread() -> usize {
     THREAD.with(|thread| ptr::from_ref(thread).addr())
 }
 
-/// A mutex that users' code runs under. It knows the thread that holds it, which is cheaper than a
-/// note: 40 instructions.
+/// A mutex that users' code runs under. It knows the thread that holds it, which takes 40
+/// instructions less than a record.
 pub(super) struct ReentryMutex<T> {
     value: Mutex<T>,
-    /// The thread that holds it, or zero. Only a thread's own stores matter to it.
+    /// The thread that holds it, or zero. A thread only compares it with itself, so its own stores
+    /// are all that it must see.
     holder: AtomicUsize,
 }
 
@@ -91,7 +93,7 @@ impl<T> ReentryMutex<T> {
     ///
     /// # Panics
     ///
-    /// If this thread holds the lock. `how` says how that comes about.
+    /// Panics if this thread holds the lock. `how` says how that happens.
     #[track_caller]
     pub(super) fn lock(&self, how: &str) -> ReentryGuard<'_, T> {
         let value = match self.value.try_lock() {
@@ -139,7 +141,7 @@ impl<T> Deref for ReentryGuard<'_, T> {
 
 impl<T> Drop for ReentryGuard<'_, T> {
     fn drop(&mut self) {
-        // Before the lock is released, which the field does.
+        // Before the lock is released, when `value` is dropped.
         self.holder.store(0, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,8 @@
-//! A lock for many readers or one writer, that may be held across an await.
+//! A reader-writer lock that may be held across an await.
 //!
-//! A reader holds one permit of the semaphore and a writer all of them; in the semaphore's order neither
-//! starves the other. The value is counted: readers share it, and a writer, who is alone, changes it
-//! in slot. So guards may be sent to other threads, without `unsafe`.
+//! A reader holds one permit of a semaphore and a writer all of them. The semaphore is fair, so
+//! neither starves the other. The value is in an `Arc`: readers share it, and the only writer
+//! changes it in place. So guards can be sent to other threads without `unsafe`.
 
 mod guards;
 mod part;
@@ -24,14 +24,14 @@ use super::mutex::TryLockError;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
 
-/// As tokio has it.
+/// The maximum number of readers. It is tokio's.
 const READERS_MAX: u32 = u32::MAX >> 3;
 
-/// A lock for many readers or one writer, that may be held across an await.
+/// A reader-writer lock that may be held across an await.
 ///
-/// It is given to those who wait in the order in which they came: a reader who comes after a waiting
-/// writer waits for that. So a task that reads twice at a time may wait for ever, if a writer comes
-/// in between. There is no poisoning.
+/// It is fair: the lock is given out in the order of the requests, and a reader that comes after a
+/// waiting writer waits for that writer. So a task that holds a read guard and requests another may
+/// deadlock, if a writer comes in between. There is no poisoning.
 ///
 /// # Examples
 ///
@@ -49,8 +49,8 @@ const READERS_MAX: u32 = u32::MAX >> 3;
 /// # });
 /// ```
 ///
-/// The value is counted, so that its guards can be sent to other threads. So it is `Sized`, and
-/// the lock is `Send` only if the value is `Send` and `Sync`. A trait object is boxed:
+/// The value is in an `Arc`, so that guards can be sent to other threads. So it must be `Sized`,
+/// and the lock is `Send` only if the value is `Send` and `Sync`. Box a trait object:
 ///
 /// ```
 /// use quintet::sync::RwLock;
@@ -74,17 +74,17 @@ pub struct RwLock<T> {
     semaphore: RawSemaphore,
     readers_max: u32,
     value: Mutex<ValueSlot<T>>,
-    /// Where the value is while a mapped guard writes it.
+    /// Contains the value while a mapped guard writes it.
     mapped: OnceLock<Box<MappedSlot<T>>>,
 }
 
-/// A lock of the `futures` crate, for its guards, which can be mapped. It is taken by a writer, who
-/// is alone.
+/// A mutex of the `futures` crate, for its guards, which can be mapped. Only the one writer locks
+/// it.
 type MappedSlot<T> = futures::lock::Mutex<Option<Arc<T>>>;
 
 /// Where the value is.
 enum ValueSlot<T> {
-    /// Nobody has read it yet: a `static` cannot allocate.
+    /// Not read yet: a `static` cannot allocate.
     Fresh(T),
     Shared(Arc<T>),
     /// A writer has it.
@@ -92,7 +92,7 @@ enum ValueSlot<T> {
 }
 
 impl<T> ValueSlot<T> {
-    /// Takes the value out; it is shared with nobody but readers.
+    /// Takes the value out.
     fn take(&mut self) -> Arc<T> {
         match mem::replace(self, ValueSlot::Taken) {
             ValueSlot::Fresh(value) => Arc::new(value),
@@ -102,44 +102,44 @@ impl<T> ValueSlot<T> {
     }
 }
 
-/// What the semaphore's permits are for.
+/// What the permits of the semaphore guarantee.
 const ALONE: &str = "a writer has all permits and is alone";
 
-/// What makes the value stay with a guard that is gone.
+/// Why a value is missing while no guard exists.
 const LEAKED: &str =
     "a guard of this `RwLock` was leaked (by `mem::forget`?), and the value with it";
 
 impl<T> RwLock<T> {
-    /// Returns an unlocked lock around `value`.
+    /// Creates an unlocked lock.
     pub fn new(value: T) -> Self {
         RwLock::const_new(value)
     }
 
-    /// Returns an unlocked lock around `value`, for a `static`.
+    /// Creates an unlocked lock, for a `static`.
     pub const fn const_new(value: T) -> Self {
         RwLock::const_with_max_readers(value, READERS_MAX)
     }
 
-    /// Returns an unlocked lock around `value`, for so many readers at a time.
+    /// Creates an unlocked lock for at most `readers_max` concurrent readers.
     ///
     /// # Panics
     ///
-    /// If they are none, or more than `u32::MAX >> 3`.
+    /// Panics if `readers_max` is zero or more than `u32::MAX >> 3`.
     #[track_caller]
     pub fn with_max_readers(value: T, readers_max: u32) -> Self {
         RwLock::const_with_max_readers(value, readers_max)
     }
 
-    /// Returns an unlocked lock around `value`, for so many readers at a time, for a `static`.
+    /// Creates an unlocked lock for at most `readers_max` concurrent readers, for a `static`.
     ///
     /// # Panics
     ///
-    /// If they are none, or more than `u32::MAX >> 3`.
+    /// Panics if `readers_max` is zero or more than `u32::MAX >> 3`.
     #[track_caller]
     pub const fn const_with_max_readers(value: T, readers_max: u32) -> Self {
         assert!(
             0 < readers_max && readers_max <= READERS_MAX,
-            "a `RwLock` has room for at least one and at most `u32::MAX >> 3` readers at a time"
+            "a `RwLock` allows at least one and at most `u32::MAX >> 3` concurrent readers"
         );
         RwLock {
             semaphore: RawSemaphore::new(readers_max as usize, &"a lock (RwLock)"),
@@ -149,115 +149,120 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// Waits to read.
+    /// Locks for reading, and waits until that is possible.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
         self.wait(1).await;
         self.read_guard(self.share())
     }
 
-    /// Waits to read, by blocking the thread.
+    /// Locks for reading, and blocks the thread until that is possible.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
         assert_not_held_here("RwLock::blocking_read", &self.semaphore);
         block_on("RwLock::blocking_read", self.read())
     }
 
-    /// Reads, if nobody writes or waits to write.
+    /// Locks for reading, if no writer holds the lock or waits for it.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns [`TryLockError`] otherwise.
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
         self.try_take(1)?;
         Ok(self.read_guard(self.share()))
     }
 
-    /// Waits to read, with a guard that keeps the lock alive.
+    /// Locks for reading with a guard that owns a reference to the lock, and waits until that is
+    /// possible.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
         self.wait(1).await;
         let value = self.share();
         OwnedRwLockReadGuard::new(value, self)
     }
 
-    /// Reads, if nobody writes or waits to write, with a guard that keeps the lock alive.
+    /// Locks for reading with a guard that owns a reference to the lock, if no writer holds the
+    /// lock or waits for it.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns [`TryLockError`] otherwise.
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
         self.try_take(1)?;
         let value = self.share();
         Ok(OwnedRwLockReadGuard::new(value, self))
     }
 
-    /// Waits to write.
+    /// Locks for writing, and waits until that is possible.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.wait(self.readers_max).await;
         self.write_guard()
     }
 
-    /// Waits to write, by blocking the thread.
+    /// Locks for writing, and blocks the thread until that is possible.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
         assert_not_held_here("RwLock::blocking_write", &self.semaphore);
         block_on("RwLock::blocking_write", self.write())
     }
 
-    /// Writes, if nobody reads or writes or waits.
+    /// Locks for writing, if no task holds the lock or waits for it.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns [`TryLockError`] otherwise.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         self.try_take(self.readers_max)?;
         Ok(self.write_guard())
     }
 
-    /// Waits to write, with a guard that keeps the lock alive.
+    /// Locks for writing with a guard that owns a reference to the lock, and waits until that is
+    /// possible.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
         self.wait(self.readers_max).await;
         self.owned_write_guard()
     }
 
-    /// Writes, if nobody reads or writes or waits, with a guard that keeps the lock alive.
+    /// Locks for writing with a guard that owns a reference to the lock, if no task holds the lock
+    /// or waits for it.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns [`TryLockError`] otherwise.
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
         self.try_take(self.readers_max)?;
         Ok(self.owned_write_guard())
     }
 
-    /// Returns the value; nobody else can have the lock.
+    /// Returns a mutable reference to the value. No lock is needed, because `self` is borrowed
+    /// mutably.
     ///
     /// # Panics
     ///
-    /// If a guard was leaked.
+    /// Panics if a guard that has the value was leaked.
     #[track_caller]
     pub fn get_mut(&mut self) -> &mut T {
         match self.value.get_mut().unwrap_or_else(|e| e.into_inner()) {
@@ -267,11 +272,11 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// Returns the value.
+    /// Consumes the lock and returns the value.
     ///
     /// # Panics
     ///
-    /// If a guard was leaked.
+    /// Panics if a guard that has the value was leaked.
     #[track_caller]
     pub fn into_inner(self) -> T {
         let slot = self.value.into_inner();
@@ -299,7 +304,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// The value, for who has a permit to read.
+    /// Shares the value. The caller has a permit.
     fn share(&self) -> Arc<T> {
         let mut slot = lock(&self.value);
         if let ValueSlot::Shared(value) = &*slot {
@@ -310,18 +315,18 @@ impl<T> RwLock<T> {
         value
     }
 
-    /// The value, for who has all permits.
+    /// Takes the value. The caller has all permits.
     fn take_value(&self) -> Arc<T> {
         lock(&self.value).take()
     }
 
-    /// The value's place for a mapped guard, for who has all permits.
+    /// Locks the slot for the value of a mapped guard. The caller has all permits.
     fn mapped_slot(&self) -> futures::lock::MutexGuard<'_, Option<Arc<T>>> {
         let slot = self.mapped.get_or_init(Box::default).try_lock();
         slot.expect(ALONE)
     }
 
-    /// Puts the value back that a writer had.
+    /// Restores the value after a write.
     fn restore(&self, value: Arc<T>) {
         *lock(&self.value) = ValueSlot::Shared(value);
     }
@@ -348,7 +353,7 @@ impl<T> RwLock<T> {
     }
 }
 
-// No value is locked behind a panic's back: a guard that it comes through unlocks.
+// A guard that is dropped by a panic unlocks.
 impl<T> UnwindSafe for RwLock<T> {}
 impl<T> RefUnwindSafe for RwLock<T> {}
 

@@ -1,4 +1,4 @@
-//! A semaphore whose permits go to those who wait in the order in which they came.
+//! A counting semaphore.
 
 use std::error::Error;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PERMITS_MAX, PermitSource, RawSemaphore};
 
-/// A counted number of permits.
+/// A counting semaphore.
 ///
-/// Whoever waits stands in line: permits are given in the order in which they were asked for, and a
-/// wish for many is not overtaken by later wishes for few.
+/// It is fair: permits are given out in the order of the requests, and a request for many permits
+/// is not overtaken by later requests for few.
 ///
 /// # Examples
 ///
@@ -41,24 +41,24 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// The most permits a semaphore may have.
+    /// The maximum number of permits of a semaphore.
     pub const MAX_PERMITS: usize = PERMITS_MAX;
 
-    /// Returns a semaphore with so many permits.
+    /// Creates a semaphore with `permits` permits.
     ///
     /// # Panics
     ///
-    /// If they are more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub fn new(permits: usize) -> Self {
         Semaphore::const_new(permits)
     }
 
-    /// Returns a semaphore with so many permits, for a `static`.
+    /// Creates a semaphore with `permits` permits, for a `static`.
     ///
     /// # Panics
     ///
-    /// If they are more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// Panics if `permits` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub const fn const_new(permits: usize) -> Self {
         Semaphore {
@@ -66,27 +66,28 @@ impl Semaphore {
         }
     }
 
-    /// Returns how many permits are free now.
+    /// Returns the number of permits that are available.
     pub fn available_permits(&self) -> usize {
         self.raw.free()
     }
 
-    /// Adds permits, for those who wait first.
+    /// Adds `count` permits. Waiting tasks get them first.
     ///
     /// # Panics
     ///
-    /// If there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// Panics if the semaphore would have more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
         self.raw.release(count);
     }
 
-    /// Takes up to `count` free permits away for good, and returns how many it took.
+    /// Removes up to `count` available permits from the semaphore, and returns their number.
     pub fn forget_permits(&self, count: usize) -> usize {
         self.raw.forget(count)
     }
 
-    /// Closes the semaphore: no permit is given any more, and who waits is told so.
+    /// Closes the semaphore: no more permits are given out, and tasks that wait for permits get an
+    /// error.
     pub fn close(&self) {
         self.raw.close().wake();
     }
@@ -96,104 +97,106 @@ impl Semaphore {
         self.raw.is_closed()
     }
 
-    /// Waits for a permit.
+    /// Acquires a permit.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many(1).await
     }
 
-    /// Waits for several permits, which are given all at once.
+    /// Acquires `count` permits at once.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line; permits that were set aside for it go to the
-    /// next.
+    /// This method is cancel safe: a dropped future loses its place in the queue, and the permits
+    /// that it has go to the next waiter.
     pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.raw.acquire(count as usize).await?;
         Ok(self.permit(count))
     }
 
-    /// Takes a permit if one is free.
+    /// Acquires a permit if one is available.
     ///
     /// # Errors
     ///
-    /// If none is free, or the semaphore is closed.
+    /// Returns [`TryAcquireError::NoPermits`] if no permit is available, and
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
 
-    /// Takes several permits if they are free.
+    /// Acquires `count` permits if so many are available.
     ///
     /// # Errors
     ///
-    /// If there are not so many, or the semaphore is closed.
+    /// Returns [`TryAcquireError::NoPermits`] if fewer permits are available, and
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.raw.try_acquire(count as usize)?;
         Ok(self.permit(count))
     }
 
-    /// Waits for a permit by blocking the thread.
+    /// Acquires a permit, and blocks the thread while it waits.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on("Semaphore::blocking_acquire", self.acquire())
     }
 
-    /// Waits for several permits by blocking the thread.
+    /// Acquires `count` permits at once, and blocks the thread while it waits.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on("Semaphore::blocking_acquire_many", self.acquire_many(count))
     }
 
-    /// Waits for a permit that keeps the semaphore alive.
+    /// Acquires a permit that owns a reference to the semaphore.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1).await
     }
 
-    /// Waits for several permits that keep the semaphore alive.
+    /// Acquires `count` permits that own a reference to the semaphore.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line; permits that were set aside for it go to the
-    /// next.
+    /// This method is cancel safe: a dropped future loses its place in the queue, and the permits
+    /// that it has go to the next waiter.
     pub async fn acquire_many_owned(
         self: Arc<Self>,
         count: u32,
@@ -202,20 +205,22 @@ impl Semaphore {
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
-    /// Takes a permit that keeps the semaphore alive, if one is free.
+    /// Acquires a permit that owns a reference to the semaphore, if one is available.
     ///
     /// # Errors
     ///
-    /// If none is free, or the semaphore is closed.
+    /// Returns [`TryAcquireError::NoPermits`] if no permit is available, and
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
 
-    /// Takes several permits that keep the semaphore alive, if they are free.
+    /// Acquires `count` permits that own a reference to the semaphore, if so many are available.
     ///
     /// # Errors
     ///
-    /// If there are not so many, or the semaphore is closed.
+    /// Returns [`TryAcquireError::NoPermits`] if fewer permits are available, and
+    /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire_many_owned(
         self: Arc<Self>,
         count: u32,
@@ -244,31 +249,31 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// Permits of a [`Semaphore`], which go back when this is dropped.
-#[must_use = "permits go back at once if they are not kept"]
+/// Permits of a [`Semaphore`], released on drop.
+#[must_use = "permits that are not kept are released at once"]
 pub struct SemaphorePermit<'a> {
     held: HeldPermits<'a>,
     semaphore: &'a Semaphore,
 }
 
 impl<'a> SemaphorePermit<'a> {
-    /// Keeps the permits from going back, ever.
+    /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
         self.held.count = 0;
     }
 
-    /// Adds the permits of another to these.
+    /// Merges the permits of `other` into these.
     ///
     /// # Panics
     ///
-    /// If they are those of another semaphore.
+    /// Panics if the permits belong to different semaphores.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert_same(std::ptr::eq(self.semaphore, other.semaphore));
         self.held.count += std::mem::take(&mut other.held.count);
     }
 
-    /// Takes `count` permits out of these; `None` if there are not so many.
+    /// Splits off `count` of the permits. Returns `None` if these are fewer.
     pub fn split(&mut self, count: usize) -> Option<Self> {
         self.held.count = self.held.count.checked_sub(count)?;
         let semaphore = self.held.semaphore;
@@ -278,12 +283,12 @@ impl<'a> SemaphorePermit<'a> {
         })
     }
 
-    /// Returns the semaphore.
+    /// Returns the semaphore that the permits belong to.
     pub fn semaphore(&self) -> &'a Semaphore {
         self.semaphore
     }
 
-    /// Returns how many permits these are.
+    /// Returns the number of permits.
     pub fn num_permits(&self) -> usize {
         self.held.count
     }
@@ -298,9 +303,9 @@ impl fmt::Debug for SemaphorePermit<'_> {
     }
 }
 
-/// Permits of a [`Semaphore`], which they keep alive. They go back when this is dropped.
+/// Permits of a [`Semaphore`] that own a reference to it, released on drop.
 #[derive(Debug)]
-#[must_use = "permits go back at once if they are not kept"]
+#[must_use = "permits that are not kept are released at once"]
 pub struct OwnedSemaphorePermit {
     semaphore: Arc<Semaphore>,
     num_permits: usize,
@@ -314,23 +319,23 @@ impl OwnedSemaphorePermit {
         }
     }
 
-    /// Keeps the permits from going back, ever.
+    /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
         self.num_permits = 0;
     }
 
-    /// Adds the permits of another to these.
+    /// Merges the permits of `other` into these.
     ///
     /// # Panics
     ///
-    /// If they are those of another semaphore.
+    /// Panics if the permits belong to different semaphores.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert_same(Arc::ptr_eq(&self.semaphore, &other.semaphore));
         self.num_permits += std::mem::take(&mut other.num_permits);
     }
 
-    /// Takes `count` permits out of these; `None` if there are not so many.
+    /// Splits off `count` of the permits. Returns `None` if these are fewer.
     pub fn split(&mut self, count: usize) -> Option<Self> {
         self.num_permits = self.num_permits.checked_sub(count)?;
         Some(OwnedSemaphorePermit {
@@ -339,12 +344,12 @@ impl OwnedSemaphorePermit {
         })
     }
 
-    /// Returns the semaphore.
+    /// Returns the semaphore that the permits belong to.
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.semaphore
     }
 
-    /// Returns how many permits these are.
+    /// Returns the number of permits.
     pub fn num_permits(&self) -> usize {
         self.num_permits
     }
@@ -360,13 +365,10 @@ impl Drop for OwnedSemaphorePermit {
 
 #[track_caller]
 fn assert_same(is_same: bool) {
-    assert!(
-        is_same,
-        "permits of two semaphores cannot be merged; merge those of one and the same"
-    );
+    assert!(is_same, "permits of two semaphores cannot be merged");
 }
 
-/// The semaphore is closed.
+/// The error of [`Semaphore::acquire`]: the semaphore is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError(());
 
@@ -384,12 +386,12 @@ impl fmt::Display for AcquireError {
 
 impl Error for AcquireError {}
 
-/// Why no permit could be had at once.
+/// The error of [`Semaphore::try_acquire`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
     /// The semaphore is closed.
     Closed,
-    /// There are not so many permits.
+    /// Not enough permits are available.
     NoPermits,
 }
 

@@ -1,4 +1,4 @@
-//! A value that is set once and awaited by many.
+//! A value that is set once, and that tasks can wait for.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::watchers::Watchers;
 
-/// A value that is set once and awaited by many.
+/// A value that is set once, and that tasks can wait for.
 ///
 /// # Examples
 ///
@@ -15,12 +15,12 @@ use super::watchers::Watchers;
 /// use quintet::sync::SetOnce;
 ///
 /// # quintet::block_on(async {
-/// let answer = Arc::new(SetOnce::new());
+/// let value = Arc::new(SetOnce::new());
 /// let reader = quintet::spawn({
-///     let answer = Arc::clone(&answer);
-///     async move { *answer.wait().await }
+///     let value = Arc::clone(&value);
+///     async move { *value.wait().await }
 /// });
-/// answer.set(42).unwrap();
+/// value.set(42).unwrap();
 /// assert_eq!(reader.await.unwrap(), 42);
 /// # });
 /// ```
@@ -30,12 +30,12 @@ pub struct SetOnce<T> {
 }
 
 impl<T> SetOnce<T> {
-    /// Returns one without a value.
+    /// Creates a `SetOnce` without a value.
     pub fn new() -> Self {
         SetOnce::const_new()
     }
 
-    /// Returns one without a value, for a `static`.
+    /// Creates a `SetOnce` without a value, for a `static`.
     pub const fn const_new() -> Self {
         SetOnce {
             value: OnceLock::new(),
@@ -43,7 +43,7 @@ impl<T> SetOnce<T> {
         }
     }
 
-    /// Returns one with this value, if there is one.
+    /// Creates a `SetOnce` that is set if `value` is `Some`.
     pub fn new_with(value: Option<T>) -> Self {
         SetOnce {
             value: value.map_or_else(OnceLock::new, OnceLock::from),
@@ -56,16 +56,16 @@ impl<T> SetOnce<T> {
         self.get().is_some()
     }
 
-    /// Returns the value, if it is set.
+    /// Returns the value if it is set.
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// Sets the value and wakes all who wait for it.
+    /// Sets the value and wakes all tasks that wait for it.
     ///
     /// # Errors
     ///
-    /// If it is set; the new value is in the error.
+    /// Returns [`SetOnceError`] with the new value if a value is already set.
     pub fn set(&self, value: T) -> Result<(), SetOnceError<T>> {
         self.value.set(value).map_err(SetOnceError)?;
         self.watchers.wake();
@@ -76,13 +76,13 @@ impl<T> SetOnce<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn wait(&self) -> &T {
         let set = self.watchers.until(&"a value (SetOnce)", |()| self.get());
         set.await
     }
 
-    /// Returns the value, if it is set.
+    /// Returns the value if it is set.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
@@ -122,7 +122,7 @@ impl<T: fmt::Debug> fmt::Debug for SetOnce<T> {
     }
 }
 
-/// The value is set; here is the one that came too late.
+/// The error of [`SetOnce::set`]: a value is already set. Contains the new value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SetOnceError<T>(pub T);
 

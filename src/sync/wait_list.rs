@@ -1,13 +1,13 @@
 //! A FIFO queue of the tasks that wait for a primitive.
 //!
-//! A waiter is in the queue until it is *notified*. Its node then keeps the note, which says what it
-//! was notified with, until its future is polled again or dropped. A waiter leaves from any position
-//! in constant time, by its [`WaitKey`].
+//! A waiter is in the queue until it is *notified*. Its node then keeps the note, which says what
+//! it was notified with, until its future is polled again or dropped. A waiter leaves from any
+//! position in constant time, by its [`WaitKey`].
 //!
 //! The list is protected by the lock of its primitive. Under that lock no foreign waker may be
-//! cloned, woken or dropped, because that runs users' code. So [`poll_leaf`] clones the waker before
-//! it locks, and the wakers of notified tasks leave the list as a [`WakeList`], which is woken after
-//! the lock is released.
+//! cloned, woken or dropped, because that runs users' code. So [`poll_leaf`] clones the waker
+//! before it locks, and the wakers of notified tasks leave the list as a [`WakeList`], which is
+//! woken after the lock is released.
 
 use std::mem;
 use std::task::{Context, Poll, Waker, ready};
@@ -123,8 +123,8 @@ impl<N: Copy> WaitList<N> {
         self.tail = index;
     }
 
-    /// Removes a waiter from the queue as if it was notified. Returns its waker, to be dropped after
-    /// the lock is released.
+    /// Removes a waiter from the queue as if it was notified. Returns its waker, to be dropped
+    /// after the lock is released.
     pub(super) fn detach(&mut self, key: &WaitKey) -> Option<Waker> {
         if self.is_notified(key) {
             return None;
@@ -226,7 +226,7 @@ impl<N: Copy> WaitList<N> {
         Cancelled { note, waker }
     }
 
-    /// Removes a waiter that is notified, and returns its note. Its waker is gone: it was woken.
+    /// Removes a waiter that is notified, and returns its note. Its waker was woken.
     #[inline]
     pub(super) fn remove_notified(&mut self, key: WaitKey) -> N {
         let node = &mut self.nodes[key.0 as usize];
@@ -389,8 +389,8 @@ impl<R> LeafPoll<R> {
 /// Polls a leaf future that waits for `what`: checks and charges the budget, and calls `attempt`,
 /// which locks and unlocks.
 ///
-/// A queue has the order of first polls. So if the budget is spent, `enqueue` adds the future to the
-/// queue without an attempt.
+/// A queue has the order of first polls. So if the budget is spent, `enqueue` adds the future to
+/// the queue without an attempt.
 #[inline(always)]
 pub(super) fn poll_leaf<S, R>(
     cx: &Context<'_>,

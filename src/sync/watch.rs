@@ -1,8 +1,8 @@
-//! A channel for the latest value alone.
+//! A channel that keeps only the latest value.
 //!
-//! Receivers see the value that was sent last, and are told when there is another; what was
-//! overwritten in between they never see. Each receiver remembers which value it has *seen*. A new
-//! one has seen the value that was there when it was made.
+//! Receivers see the value that was sent last, and are notified when it changes. They do not see
+//! values that were overwritten in between. Each receiver remembers which value it has *seen*. A
+//! new receiver has seen the present value.
 //!
 //! # Examples
 //!
@@ -29,7 +29,7 @@ pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 pub use self::shared::Ref;
 
-/// Returns the two ends of a channel whose value is `value` at first.
+/// Creates a channel with the initial value `value`.
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(value);
     let receiver = sender.subscribe();

@@ -1,4 +1,4 @@
-//! A state, and those who wait until it has changed in some way: a change wakes them all.
+//! A state, and the tasks that wait for it to change: a change wakes them all.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -33,7 +33,7 @@ impl<S> Watchers<S> {
         f(&mut lock(&self.inner).state)
     }
 
-    /// Changes the state and calls those who wait, in order. `f` must not run users' code.
+    /// Changes the state and notifies all waiters, in order. `f` must not run users' code.
     pub(super) fn change<R>(&self, f: impl FnOnce(&mut S) -> R) -> (R, WakeList) {
         let mut wakes = WakeList::default();
         let mut inner = lock(&self.inner);
@@ -42,8 +42,8 @@ impl<S> Watchers<S> {
         (result, wakes)
     }
 
-    /// Changes the state, and if `f` says that it matters, calls those who wait, in order. `f` must not
-    /// run users' code.
+    /// Changes the state, and notifies all waiters, in order, if `f` returns true. `f` must not run
+    /// users' code.
     pub(crate) fn change_if(&self, f: impl FnOnce(&mut S) -> bool) -> WakeList {
         let mut wakes = WakeList::default();
         let mut inner = lock(&self.inner);
@@ -53,7 +53,7 @@ impl<S> Watchers<S> {
         wakes
     }
 
-    /// Wakes those who wait, for a change of something that `until` looks at beside the state.
+    /// Wakes all waiters, after a change of data outside of the state that they check.
     pub(super) fn wake(&self) {
         let ((), wakes) = self.change(|_| ());
         wakes.wake();
@@ -167,7 +167,7 @@ impl<S> Inner<S> {
         slot.is_queued = true;
     }
 
-    /// Queues a future. One that was notified in vain goes to the end.
+    /// Queues a future. One that was notified and has found nothing is queued again, at the end.
     #[inline]
     fn wait<R>(&mut self, slot: &mut WatcherSlot, waker: &mut PollWaker<'_>) -> LeafPoll<R> {
         if let Some(key) = &slot.key
@@ -209,7 +209,7 @@ pub(super) struct Until<'a, S, F> {
 }
 
 impl<S, F> Until<'_, S, F> {
-    /// Keeps its place in line when it has found something, and is polled again for the next.
+    /// Keeps its place in the queue when it is ready, so that it can be polled again.
     pub(super) fn keeping_its_place(mut self) -> Self {
         self.slot.when_found = WhenFound::Stay;
         self

@@ -114,7 +114,7 @@ fn a_receiver_that_has_ended_is_not_woken_again() {
 }
 
 #[test]
-#[should_panic(expected = "polled after it had answered")]
+#[should_panic(expected = "polled after it had completed")]
 fn it_answers_once() {
     let (sender, mut receiver) = channel();
     sender.send(1).unwrap();

@@ -1,9 +1,10 @@
-//! The errors of this channel.
+//! The errors of broadcast channels.
 
 use std::error::Error;
 use std::fmt;
 
-/// There are no receivers. The message is in the error.
+/// The error of [`Sender::send`](super::Sender::send): there are no receivers. Contains the
+/// message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -15,12 +16,12 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T: fmt::Debug> Error for SendError<T> {}
 
-/// Why no message was received.
+/// The error of [`Receiver::recv`](super::Receiver::recv).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecvError {
-    /// There are no senders any more, and all messages have been received.
+    /// There are no senders, and all messages have been received.
     Closed,
-    /// The receiver has missed so many messages. It goes on with the oldest that is there.
+    /// The receiver has missed this number of messages. It continues with the oldest that is left.
     Lagged(u64),
 }
 
@@ -35,14 +36,14 @@ impl fmt::Display for RecvError {
 
 impl Error for RecvError {}
 
-/// Why no message was received at once.
+/// The error of [`Receiver::try_recv`](super::Receiver::try_recv).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// There is none now.
+    /// There is no message now.
     Empty,
-    /// There are no senders any more, and all messages have been received.
+    /// There are no senders, and all messages have been received.
     Closed,
-    /// The receiver has missed so many messages. It goes on with the oldest that is there.
+    /// The receiver has missed this number of messages. It continues with the oldest that is left.
     Lagged(u64),
 }
 

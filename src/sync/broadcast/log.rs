@@ -10,14 +10,14 @@ use crate::sync::watchers::Watchers;
 
 pub(super) struct BroadcastShared<T> {
     pub(super) log: Watchers<MessageLog<T>>,
-    /// Those who wait for there to be no receivers.
+    /// The tasks that wait until there are no receivers.
     pub(super) closed: Watchers<()>,
 }
 
-/// The messages that somebody has still to receive.
+/// The messages that some receiver has not received yet.
 pub(super) struct MessageLog<T> {
     pub(super) messages: VecDeque<LogEntry<T>>,
-    /// The position of the first of them.
+    /// The position of the first message.
     pub(super) first: u64,
     pub(super) capacity: usize,
     pub(super) senders: usize,
@@ -26,21 +26,21 @@ pub(super) struct MessageLog<T> {
 }
 
 pub(super) struct LogEntry<T> {
-    /// Counted, so that it is cloned, which runs users' code, not under the log's lock; and in a
-    /// lock, so that the channel is `Sync` even where `T` is not.
+    /// In an `Arc`, so that it is not cloned under the lock of the log, because that runs users'
+    /// code. In a mutex, so that the channel is `Sync` even if `T` is not.
     body: Arc<ReentryMutex<T>>,
-    /// How many receivers have still to receive it. Who has not received one message has not
-    /// received later ones, so the first has the fewest.
+    /// The number of receivers that have not received it. They have not received later messages
+    /// either, so the first message has the fewest.
     pub(super) receivers: usize,
 }
 
 impl<T> MessageLog<T> {
-    /// The position of the next message.
+    /// Returns the position of the next message.
     pub(super) fn end(&self) -> u64 {
         self.first + self.messages.len() as u64
     }
 
-    /// Adds a message. Returns the one that had to give way.
+    /// Appends a message. Returns the one that it displaces.
     pub(super) fn push(&mut self, message: T) -> Option<LogEntry<T>> {
         let is_full = self.messages.len() == self.capacity;
         let displaced = if is_full { self.pop() } else { None };
@@ -56,7 +56,7 @@ impl<T> MessageLog<T> {
         self.messages.pop_front()
     }
 
-    /// The message at `next`, which is moved on.
+    /// Returns the message at `next`, and advances `next`.
     pub(super) fn take(&mut self, next: &mut u64) -> Result<Arc<ReentryMutex<T>>, TryRecvError> {
         if *next < self.first {
             let missed = self.first - *next;
@@ -75,13 +75,13 @@ impl<T> MessageLog<T> {
         message.receivers -= 1;
         let body = Arc::clone(&message.body);
         if message.receivers == 0 {
-            // It is the first, and we have its body.
+            // It is the first, and its body is kept.
             drop(self.pop());
         }
         Ok(body)
     }
 
-    /// Takes out a receiver. Returns the messages that were there for it alone.
+    /// Removes a receiver. Returns the messages that no other receiver needs.
     pub(super) fn leave(&mut self, next: u64) -> Vec<LogEntry<T>> {
         self.receivers -= 1;
         let seen = next.saturating_sub(self.first) as usize;

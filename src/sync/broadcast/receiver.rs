@@ -11,13 +11,13 @@ use crate::sync::blocking::block_on;
 use crate::sync::reentry::ReentryMutex;
 use crate::sync::watchers::WatcherSlot;
 
-/// Receives all messages that are sent after its making.
+/// Receives all messages that are sent after its creation.
 pub struct Receiver<T> {
     shared: Arc<BroadcastShared<T>>,
-    /// The position of the message that is to be received next.
+    /// The position of the next message to receive.
     next: u64,
-    /// For the futures of `recv`, which come one after the other: a node for all saves 60
-    /// instructions a message.
+    /// The place in the queue of all futures of `recv`, of which there is one at a time. To reuse
+    /// its node saves 60 instructions a message.
     slot: WatcherSlot,
 }
 
@@ -30,40 +30,40 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Returns how many messages have been sent that it has not received. Those that it has missed
-    /// are counted until it is told of them.
+    /// Returns the number of messages that were sent and not received yet. Missed messages count
+    /// until they are reported.
     pub fn len(&self) -> usize {
         self.shared.log.with(|log| log.end() - self.next) as usize
     }
 
-    /// Returns whether it has received, or missed, all messages.
+    /// Returns whether there is no message that was sent and not received yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns whether the other receives from the same channel.
+    /// Returns whether both receivers belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn sender_strong_count(&self) -> usize {
         self.shared.log.with(|log| log.senders)
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn sender_weak_count(&self) -> usize {
         self.shared.log.with(|log| log.weak_senders)
     }
 
-    /// Returns whether there are no senders any more.
+    /// Returns whether there are no senders.
     pub fn is_closed(&self) -> bool {
         self.sender_strong_count() == 0
     }
 }
 
 impl<T: Clone> Receiver<T> {
-    /// Returns another receiver, of all messages that are sent from now on.
+    /// Creates another receiver, for all messages that are sent from now on.
     pub fn resubscribe(&self) -> Self {
         self.shared.subscribe()
     }
@@ -72,44 +72,46 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// If it has missed messages, or there are no senders any more and it has received all.
+    /// Returns [`RecvError::Lagged`] if it has missed messages, and [`RecvError::Closed`] if all
+    /// are received and there are no senders.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no message.
+    /// This method is cancel safe: if the future is dropped, no message is received.
     ///
     /// # Panics
     ///
-    /// If the `clone` of the message does; and in that, for the same message by another receiver.
+    /// Panics if `clone` of the message panics, or receives the same message by another receiver.
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let received = Recv { receiver: self };
         received.await.map(copy)
     }
 
-    /// Receives the next message if there is one.
+    /// Receives the next message if it has been sent.
     ///
     /// # Errors
     ///
-    /// If there is none now, or none will come, or it has missed messages.
+    /// Returns [`TryRecvError::Lagged`] if it has missed messages, [`TryRecvError::Empty`] if there
+    /// is no message now, and [`TryRecvError::Closed`] if there are no senders either.
     ///
     /// # Panics
     ///
-    /// As [`recv`](Receiver::recv).
+    /// Panics like [`recv`](Receiver::recv).
     #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let taken = self.shared.log.with(|log| log.take(&mut self.next));
         Ok(copy(taken?))
     }
 
-    /// Receives the next message, waiting by blocking the thread.
+    /// Receives the next message, and blocks the thread while it waits.
     ///
     /// # Errors
     ///
-    /// As of [`recv`](Receiver::recv).
+    /// Returns the errors of [`recv`](Receiver::recv).
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_recv(&mut self) -> Result<T, RecvError> {
         block_on("broadcast::Receiver::blocking_recv", self.recv())
@@ -146,7 +148,7 @@ impl<T> Drop for Recv<'_, T> {
     }
 }
 
-/// The message for one receiver: the last needs no clone.
+/// Returns the message for one receiver. The last receiver needs no clone.
 #[track_caller]
 fn copy<T: Clone>(body: Arc<ReentryMutex<T>>) -> T {
     match Arc::try_unwrap(body) {

@@ -9,17 +9,17 @@ use super::log::{BroadcastShared, MessageLog};
 use super::receiver::Receiver;
 use crate::sync::watchers::Watchers;
 
-/// Sends messages to all receivers; clones send to the same.
+/// Sends messages to all receivers. Clones send to the same channel.
 pub struct Sender<T> {
     shared: Arc<BroadcastShared<T>>,
 }
 
 impl<T> Sender<T> {
-    /// Returns the sender of a channel without receivers yet; see [`channel`].
+    /// Creates a channel without receivers; see [`channel`](super::channel).
     ///
     /// # Panics
     ///
-    /// If `capacity` is zero, or more than half of `usize::MAX`.
+    /// Panics if `capacity` is zero, or more than half of `usize::MAX`.
     #[track_caller]
     pub fn new(capacity: usize) -> Self {
         assert!(
@@ -33,7 +33,7 @@ impl<T> Sender<T> {
         let log = MessageLog {
             messages: VecDeque::new(),
             first: 0,
-            // As tokio rounds it, for who counts what is missed.
+            // Rounded like tokio's, so that the same messages are missed.
             capacity: capacity.next_power_of_two(),
             senders: 1,
             weak_senders: 0,
@@ -47,11 +47,11 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Sends a message to all receivers that there are now, and returns how many. It never waits.
+    /// Sends a message to all present receivers, and returns their number. Does not wait.
     ///
     /// # Errors
     ///
-    /// If there are no receivers. The message is in the error.
+    /// Returns the message in a [`SendError`] if there are no receivers.
     pub fn send(&self, message: T) -> Result<usize, SendError<T>> {
         let (sent, wakes) = self.shared.log.change(|log| {
             if log.receivers == 0 {
@@ -65,12 +65,12 @@ impl<T> Sender<T> {
         Ok(receivers)
     }
 
-    /// Returns a receiver of all messages that are sent from now on.
+    /// Creates a receiver for all messages that are sent from now on.
     pub fn subscribe(&self) -> Receiver<T> {
         self.shared.subscribe()
     }
 
-    /// Returns how many messages there are that some receiver has still to receive.
+    /// Returns the number of messages that some receiver has not received yet.
     pub fn len(&self) -> usize {
         self.shared.log.with(|log| log.messages.len())
     }
@@ -80,12 +80,12 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Returns how many receivers there are.
+    /// Returns the number of receivers.
     pub fn receiver_count(&self) -> usize {
         self.shared.log.with(|log| log.receivers)
     }
 
-    /// Returns whether the other sends to the same channel.
+    /// Returns whether both senders belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -94,7 +94,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn closed(&self) {
         let shared = &*self.shared;
         let none = shared
@@ -105,18 +105,18 @@ impl<T> Sender<T> {
         none.await;
     }
 
-    /// Returns a sender that does not keep the channel open.
-    #[must_use = "it does nothing unless it is kept"]
+    /// Creates a [`WeakSender`], which does not keep the channel open.
+    #[must_use = "a weak sender does nothing by itself"]
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender::new(&self.shared)
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.shared.log.with(|log| log.senders)
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.shared.log.with(|log| log.weak_senders)
     }
@@ -149,7 +149,7 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Does not keep the channel open; can become a [`Sender`] while there is one.
+/// A sender that does not keep the channel open. It can be upgraded while there is a [`Sender`].
 pub struct WeakSender<T> {
     shared: Arc<BroadcastShared<T>>,
 }
@@ -162,8 +162,8 @@ impl<T> WeakSender<T> {
         }
     }
 
-    /// Returns a sender, if there is still one.
-    #[must_use = "it does nothing unless it is kept"]
+    /// Upgrades to a [`Sender`]. Returns `None` if there are no senders.
+    #[must_use = "a weak sender does nothing by itself"]
     pub fn upgrade(&self) -> Option<Sender<T>> {
         self.shared.log.with(|log| {
             let is_open = log.senders > 0;
@@ -174,12 +174,12 @@ impl<T> WeakSender<T> {
         })
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.shared.log.with(|log| log.senders)
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.shared.log.with(|log| log.weak_senders)
     }

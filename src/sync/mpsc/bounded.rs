@@ -1,4 +1,4 @@
-//! The sending end of a channel of limited room.
+//! The sending ends of a bounded channel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::sync::raw_semaphore::PermitSource;
 use crate::sync::semaphore::TryAcquireError;
 use crate::time::timeout;
 
-/// Returns the two ends of a channel that has room for `buffer` messages.
+/// Creates a bounded channel with room for `buffer` messages.
 ///
 /// # Panics
 ///
-/// If `buffer` is zero, or more than
+/// Panics if `buffer` is zero, or more than
 /// [`Semaphore::MAX_PERMITS`](crate::sync::Semaphore::MAX_PERMITS).
 #[track_caller]
 pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
     assert!(
         buffer > 0,
-        "an mpsc channel has room for at least one message; for a rendezvous, answer by a oneshot"
+        "an mpsc channel has room for at least one message; for a rendezvous, reply by a oneshot"
     );
     let chan = Arc::new(Chan::new(Some(buffer)));
     (Sender::new(Tx::first(&chan)), Receiver::new(chan))
 }
 
-/// Sends to a [`channel`]; clones send to the same.
+/// Sends to a bounded [`channel`]. Clones send to the same channel.
 pub struct Sender<T> {
     tx: Tx<T>,
 }
@@ -48,16 +48,16 @@ impl<T> Sender<T> {
         self.tx.chan()
     }
 
-    /// Sends a message, waiting until there is room.
+    /// Sends a message, and waits until there is room.
     ///
     /// # Errors
     ///
-    /// If the channel is closed.
+    /// Returns [`SendError`] if the channel is closed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it has answered, the message is not sent, and lost. To keep
-    /// it, [`reserve`](Sender::reserve) first.
+    /// If the future is dropped, the message is not sent, and is lost. To keep the message,
+    /// [`reserve`](Sender::reserve) room first.
     pub async fn send(&self, message: T) -> Result<(), SendError<T>> {
         match self.chan().acquire(1).await {
             Ok(()) => {
@@ -72,24 +72,26 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If there is not, or the channel is closed.
+    /// Returns the message in [`TrySendError::Full`] if there is no room, and in
+    /// [`TrySendError::Closed`] if the channel is closed.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.chan().try_push(message)
     }
 
-    /// Sends a message, waiting for room, but at most for `duration`.
+    /// Sends a message, and waits for room for at most `duration`.
     ///
     /// # Errors
     ///
-    /// If the time was up first, or the channel is closed.
+    /// Returns the message in [`SendTimeoutError::Timeout`] if there was no room in time, and in
+    /// [`SendTimeoutError::Closed`] if the channel is closed.
     ///
     /// # Panics
     ///
-    /// Awaiting it panics where no runtime is current.
+    /// Awaiting it panics if no runtime is current.
     ///
     /// # Cancel safety
     ///
-    /// As of [`send`](Sender::send).
+    /// If the future is dropped, the message is not sent, and is lost.
     pub async fn send_timeout(
         &self,
         message: T,
@@ -105,15 +107,15 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Sends a message, waiting for room by blocking the thread.
+    /// Sends a message, and blocks the thread while it waits for room.
     ///
     /// # Errors
     ///
-    /// If the channel is closed.
+    /// Returns [`SendError`] if the channel is closed.
     ///
     /// # Panics
     ///
-    /// Where a quintet loop runs on this thread.
+    /// Panics if a quintet loop runs on this thread.
     #[track_caller]
     pub fn blocking_send(&self, message: T) -> Result<(), SendError<T>> {
         block_on("mpsc::Sender::blocking_send", self.send(message))
@@ -123,11 +125,11 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the channel is closed.
+    /// Returns [`SendError`] if the channel is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line.
+    /// This method is cancel safe: a dropped future loses its place in the queue.
     ///
     /// # Examples
     ///
@@ -149,11 +151,13 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the channel is closed, or there can never be so much room.
+    /// Returns [`SendError`] if the channel is closed, or if `count` is more than
+    /// [`max_capacity`](Sender::max_capacity).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line; room that was set aside goes to the next.
+    /// This method is cancel safe: a dropped future loses its place in the queue, and the room that
+    /// it has goes to the next waiter.
     pub async fn reserve_many(&self, count: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
         if count > self.max_capacity() {
             coop::operate().await;
@@ -163,35 +167,38 @@ impl<T> Sender<T> {
         Ok(PermitIterator::new(self.chan(), count))
     }
 
-    /// Waits for room for a message, with a permit that is not bound to a borrow of the sender.
+    /// Waits for room for a message, and returns a permit that owns the sender.
     ///
     /// # Errors
     ///
-    /// If the channel is closed.
+    /// Returns [`SendError`] if the channel is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line, and drops the sender.
+    /// This method is cancel safe: a dropped future loses its place in the queue, and drops the
+    /// sender.
     pub async fn reserve_owned(self) -> Result<OwnedPermit<T>, SendError<()>> {
         self.wait_for_room(1).await?;
         Ok(OwnedPermit::new(self.tx))
     }
 
-    /// Takes room for a message if there is some.
+    /// Reserves room for a message if there is room.
     ///
     /// # Errors
     ///
-    /// If there is none, or the channel is closed.
+    /// Returns [`TrySendError::Full`] if there is no room, and [`TrySendError::Closed`] if the
+    /// channel is closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
         self.try_acquire_room(1)?;
         Ok(Permit::new(self.chan()))
     }
 
-    /// Takes room for `count` messages if there is so much.
+    /// Reserves room for `count` messages if there is so much room.
     ///
     /// # Errors
     ///
-    /// If there is not, or the channel is closed.
+    /// Returns [`TrySendError::Full`] if there is less room, and [`TrySendError::Closed`] if the
+    /// channel is closed.
     pub fn try_reserve_many(
         &self,
         count: usize,
@@ -200,12 +207,12 @@ impl<T> Sender<T> {
         Ok(PermitIterator::new(self.chan(), count))
     }
 
-    /// Takes room for a message if there is some, with a permit that is not bound to a borrow of the
-    /// sender.
+    /// Reserves room for a message if there is room, and returns a permit that owns the sender.
     ///
     /// # Errors
     ///
-    /// If there is none, or the channel is closed. The sender is in the error.
+    /// Returns the sender in [`TrySendError::Full`] if there is no room, and in
+    /// [`TrySendError::Closed`] if the channel is closed.
     pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
         match self.try_acquire_room(1) {
             Ok(()) => Ok(OwnedPermit::new(self.tx)),
@@ -231,7 +238,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn closed(&self) {
         self.chan().closed().await;
     }
@@ -241,35 +248,35 @@ impl<T> Sender<T> {
         self.chan().is_closed()
     }
 
-    /// Returns whether the other sends to the same channel.
+    /// Returns whether both senders belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         self.tx.same_channel(&other.tx)
     }
 
-    /// Returns for how many messages there is room now.
+    /// Returns the number of messages for which there is room now.
     pub fn capacity(&self) -> usize {
         self.chan().free()
     }
 
-    /// Returns for how many messages there is room if none is there.
+    /// Returns the number of messages for which an empty channel has room.
     pub fn max_capacity(&self) -> usize {
         self.chan().limit()
     }
 
-    /// Returns a sender that does not keep the channel from ending.
-    #[must_use = "it does nothing unless it is kept"]
+    /// Creates a [`WeakSender`], which does not keep the channel open.
+    #[must_use = "a weak sender does nothing by itself"]
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender {
             tx: self.tx.downgrade(),
         }
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.chan().strong_count()
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.chan().weak_count()
     }
@@ -290,23 +297,24 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Does not keep a [`channel`] from ending; can become a sender while there is one.
+/// A sender that does not keep its [`channel`] open. It can be upgraded while there is a
+/// [`Sender`].
 pub struct WeakSender<T> {
     tx: WeakTx<T>,
 }
 
 impl<T> WeakSender<T> {
-    /// Returns a sender, if there is still one.
+    /// Upgrades to a [`Sender`]. Returns `None` if there are no senders.
     pub fn upgrade(&self) -> Option<Sender<T>> {
         self.tx.upgrade().map(Sender::new)
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.tx.chan().strong_count()
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.tx.chan().weak_count()
     }

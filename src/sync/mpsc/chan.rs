@@ -1,7 +1,7 @@
-//! The channel between the handles: the queue, and the permits for its room, under one lock.
+//! The channel between the handles: a queue of messages, and a semaphore for its capacity.
 //!
-//! A permit is taken before a message is queued, and goes back when the message is received. A
-//! channel without limit has the same parts and never asks for permits.
+//! A permit is acquired before a message is queued, and released when the message is received. An
+//! unbounded channel has the same parts and never acquires permits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -18,16 +18,17 @@ use crate::sync::watchers::Watchers;
 pub(super) struct Chan<T> {
     /// The capacity; `None` if the channel is unbounded.
     limit: Option<usize>,
-    /// For messages that are not queued. It is closed when the channel is, under the lock of the state.
+    /// For messages that are not queued. It is closed when the channel is, under the lock of the
+    /// state.
     semaphore: RawSemaphore,
     state: Mutex<ChanState<T>>,
-    /// Those who wait for the channel to be closed.
+    /// The tasks that wait until the channel is closed.
     closed: Watchers<()>,
 }
 
 struct ChanState<T> {
     queue: VecDeque<T>,
-    /// Who waits for a message, or for the end.
+    /// The task that waits for a message.
     receiver: Option<Waker>,
     is_receiver_gone: bool,
     senders: usize,
@@ -35,7 +36,7 @@ struct ChanState<T> {
 }
 
 impl<T> Chan<T> {
-    /// A channel with one sender.
+    /// Creates a channel with one sender.
     pub(super) fn new(limit: Option<usize>) -> Self {
         Chan {
             limit,
@@ -51,7 +52,7 @@ impl<T> Chan<T> {
         }
     }
 
-    /// All permits that there are.
+    /// Returns the total number of permits.
     pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(PERMITS_MAX)
     }
@@ -84,7 +85,8 @@ impl<T> Chan<T> {
 
     /// Queues a message of an unbounded channel.
     pub(super) fn push_unbounded(&self, message: T) -> Result<(), SendError<T>> {
-        // Checked under the lock: without permits, a receiver that has seen the end must not get more.
+        // Checked under the lock: without permits, a receiver that has seen the end must not get
+        // more.
         let pushed = self.push_unless(message, |_| self.is_closed());
         pushed.map_err(SendError)
     }
@@ -144,7 +146,8 @@ impl<T> Chan<T> {
         self.poll_pop(cx, pop)
     }
 
-    /// Moves up to `count_max` messages to `buffer`, and answers how many. `None` at the end.
+    /// Moves up to `count_max` messages to `buffer`, and resolves to their number, or to `None` if
+    /// no message will come.
     pub(super) fn poll_recv_many(
         &self,
         cx: &Context<'_>,
@@ -158,7 +161,7 @@ impl<T> Chan<T> {
         })
     }
 
-    /// Waits until something can be popped. `None` at the end.
+    /// Waits until there are messages to take. Resolves to `None` if no message will come.
     fn poll_pop<R>(
         &self,
         cx: &Context<'_>,
@@ -194,7 +197,7 @@ impl<T> Chan<T> {
         })
     }
 
-    /// Lets nothing be sent any more, and tells those who wait to send or for this.
+    /// Closes the channel, and wakes the tasks that wait for room or for the channel to be closed.
     pub(super) fn close(&self) {
         let state = lock(&self.state);
         if self.is_closed() {
@@ -206,7 +209,7 @@ impl<T> Chan<T> {
         self.closed.wake();
     }
 
-    /// The receiver is dropped.
+    /// Closes the channel and drops its messages, when the receiver is dropped.
     pub(super) fn abandon(&self) {
         self.close();
         let mut state = lock(&self.state);
@@ -230,7 +233,7 @@ impl<T> Chan<T> {
         self.semaphore.is_closed()
     }
 
-    /// Whether no sender can send any more.
+    /// Returns whether the channel is closed, or there are no senders.
     pub(super) fn is_closed_or_without_senders(&self) -> bool {
         self.is_closed() || lock(&self.state).senders == 0
     }
@@ -252,10 +255,13 @@ impl<T> Chan<T> {
     }
 }
 
-/// Takes one message.
+/// Pops one message.
 fn pop<T>(queue: &mut VecDeque<T>) -> (T, usize) {
     let message = queue.pop_front();
-    (message.expect("the queue was found not to be empty"), 1)
+    (
+        message.expect("the caller has checked that the queue is not empty"),
+        1,
+    )
 }
 
 impl<T> PermitSource for Chan<T> {
@@ -264,7 +270,8 @@ impl<T> PermitSource for Chan<T> {
         &self.semaphore
     }
 
-    /// Wakes the receiver if the last permit of a closed channel was released: no message will come.
+    /// Wakes the receiver if the last permit of a closed channel was released: no message will
+    /// come.
     #[inline]
     fn after_release(&self) {
         if self.is_closed_and_idle() {
@@ -280,7 +287,7 @@ impl<T> PermitSource for Chan<T> {
 pub(super) struct Tx<T>(Arc<Chan<T>>);
 
 impl<T> Tx<T> {
-    /// The first of a new channel.
+    /// Returns the first sender of a new channel.
     pub(super) fn first(chan: &Arc<Chan<T>>) -> Self {
         Tx(Arc::clone(chan))
     }
@@ -319,7 +326,7 @@ impl<T> Drop for Tx<T> {
     }
 }
 
-/// A sender that does not keep the channel from ending.
+/// A sender that does not keep the channel open.
 pub(super) struct WeakTx<T>(Arc<Chan<T>>);
 
 impl<T> WeakTx<T> {
@@ -327,7 +334,7 @@ impl<T> WeakTx<T> {
         &self.0
     }
 
-    /// A sender, unless there is none any more.
+    /// Returns a sender, unless there is none.
     pub(super) fn upgrade(&self) -> Option<Tx<T>> {
         let mut state = lock(&self.0.state);
         if state.senders == 0 {

@@ -1,9 +1,9 @@
-//! The errors of these channels.
+//! The errors of mpsc channels.
 
 use std::error::Error;
 use std::fmt;
 
-/// The channel is closed. The message is in the error.
+/// The error of sending: the channel is closed. Contains the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -21,10 +21,10 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> Error for SendError<T> {}
 
-/// Why nothing could be sent at once. The message is in the error.
+/// The error of `try_send` and the like. Contains the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// There is no room.
+    /// The channel has no room.
     Full(T),
     /// The channel is closed.
     Closed(T),
@@ -65,12 +65,12 @@ impl<T> From<SendError<T>> for TrySendError<T> {
     }
 }
 
-/// Why there is no message.
+/// The error of `try_recv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// There is none now.
+    /// There is no message now.
     Empty,
-    /// There will never be one any more.
+    /// No message will come.
     Disconnected,
 }
 
@@ -85,10 +85,10 @@ impl fmt::Display for TryRecvError {
 
 impl Error for TryRecvError {}
 
-/// Why nothing could be sent in time. The message is in the error.
+/// The error of `send_timeout`. Contains the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
-    /// The time was up first.
+    /// There was no room in time.
     Timeout(T),
     /// The channel is closed.
     Closed(T),

@@ -1,4 +1,4 @@
-//! Room in a channel for messages to come.
+//! Permits to send a message later.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -8,8 +8,8 @@ use super::bounded::Sender;
 use super::chan::{Chan, Tx};
 use crate::sync::raw_semaphore::PermitSource;
 
-/// Room for one message: sending it neither waits nor fails. Dropped, it gives the room back.
-#[must_use = "the room goes back at once if it is not kept"]
+/// A permit to send one message, without waiting and without failure. Released on drop.
+#[must_use = "a permit that is not kept is released at once"]
 pub struct Permit<'a, T> {
     chan: &'a Chan<T>,
 }
@@ -19,10 +19,10 @@ impl<'a, T> Permit<'a, T> {
         Permit { chan }
     }
 
-    /// Sends a message. If the receiver is gone, it is dropped.
+    /// Sends a message. If the receiver was dropped, drops the message.
     pub fn send(self, message: T) {
         let chan = self.chan;
-        // The room is the message's from here on.
+        // The room is now used by the message.
         mem::forget(self);
         chan.push(message);
     }
@@ -40,8 +40,8 @@ impl<T> fmt::Debug for Permit<'_, T> {
     }
 }
 
-/// Room for several messages, as an iterator over [`Permit`]s. Dropped, it gives back what is left.
-#[must_use = "the room goes back at once if it is not kept"]
+/// An iterator over several [`Permit`]s. The rest is released on drop.
+#[must_use = "a permit that is not kept is released at once"]
 pub struct PermitIterator<'a, T> {
     chan: &'a Chan<T>,
     left: usize,
@@ -86,10 +86,10 @@ impl<T> fmt::Debug for PermitIterator<'_, T> {
     }
 }
 
-/// Room for one message, with the [`Sender`] that it was reserved by.
-#[must_use = "the room goes back at once if it is not kept"]
+/// A permit to send one message that owns its [`Sender`].
+#[must_use = "a permit that is not kept is released at once"]
 pub struct OwnedPermit<T> {
-    /// There until it is used.
+    /// `Some` until it is used.
     tx: Option<Tx<T>>,
 }
 
@@ -98,26 +98,26 @@ impl<T> OwnedPermit<T> {
         OwnedPermit { tx: Some(tx) }
     }
 
-    /// Sends a message, and returns the sender. If the receiver is gone, the message is dropped.
+    /// Sends a message, and returns the sender. If the receiver was dropped, drops the message.
     pub fn send(mut self, message: T) -> Sender<T> {
         let tx = unused(self.tx.take());
         tx.chan().push(message);
         Sender::new(tx)
     }
 
-    /// Gives the room back, and returns the sender.
+    /// Releases the permit, and returns the sender.
     pub fn release(mut self) -> Sender<T> {
         let tx = unused(self.tx.take());
         tx.chan().release(1);
         Sender::new(tx)
     }
 
-    /// Returns whether the other is of the same channel.
+    /// Returns whether both permits belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         self.tx().same_channel(other.tx())
     }
 
-    /// Returns whether the sender is of the same channel.
+    /// Returns whether the permit and the sender belong to the same channel.
     pub fn same_channel_as_sender(&self, sender: &Sender<T>) -> bool {
         self.tx().same_channel(sender.tx())
     }

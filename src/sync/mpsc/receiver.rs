@@ -13,7 +13,7 @@ use super::error::TryRecvError;
 use crate::coop;
 use crate::sync::blocking::block_on;
 
-/// What both receivers can do.
+/// Defines a receiver.
 macro_rules! receiver {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -26,21 +26,23 @@ macro_rules! receiver {
                 $name { chan }
             }
 
-            /// Receives the next message; `None` at the end.
+            /// Receives the next message. Returns `None` if the channel is empty and no message
+            /// will come: there are no senders, or it is closed and no permit is left.
             ///
             /// # Cancel safety
             ///
-            /// Dropping the future loses no message.
+            /// This method is cancel safe: if the future is dropped, no message is received.
             pub async fn recv(&mut self) -> Option<T> {
                 poll_fn(|cx| self.poll_recv(cx)).await
             }
 
-            /// Receives up to `limit` messages at once, waiting for the first. They are appended to
-            /// `buffer`; answers how many. That is zero at the end, and if `limit` is.
+            /// Receives up to `limit` messages at once, and waits for the first. Appends them to
+            /// `buffer`, and returns their number. It is zero if no message will come or `limit` is
+            /// zero.
             ///
             /// # Cancel safety
             ///
-            /// Dropping the future loses no message.
+            /// This method is cancel safe: if the future is dropped, no message is received.
             pub async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
                 poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
             }
@@ -49,41 +51,44 @@ macro_rules! receiver {
             ///
             /// # Errors
             ///
-            /// If there is none now, or will never be one any more.
+            /// Returns [`TryRecvError::Empty`] if there is no message now, and
+            /// [`TryRecvError::Disconnected`] if none will come.
             pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
                 self.chan.try_recv()
             }
 
-            /// Receives the next message, waiting by blocking the thread; `None` at the end.
+            /// Receives the next message, and blocks the thread while it waits. Returns `None` if
+            /// no message will come.
             ///
             /// # Panics
             ///
-            /// Where a quintet loop runs on this thread.
+            /// Panics if a quintet loop runs on this thread.
             #[track_caller]
             pub fn blocking_recv(&mut self) -> Option<T> {
                 const NAME: &str = concat!("mpsc::", stringify!($name), "::blocking_recv");
                 block_on(NAME, self.recv())
             }
 
-            /// Receives up to `limit` messages at once, waiting for the first by blocking the
-            /// thread. They are appended to `buffer`; answers how many.
+            /// Receives up to `limit` messages at once, and blocks the thread while it waits for
+            /// the first. Appends them to `buffer`, and returns their number.
             ///
             /// # Panics
             ///
-            /// Where a quintet loop runs on this thread.
+            /// Panics if a quintet loop runs on this thread.
             #[track_caller]
             pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
                 const NAME: &str = concat!("mpsc::", stringify!($name), "::blocking_recv_many");
                 block_on(NAME, self.recv_many(buffer, limit))
             }
 
-            /// Polls for the next message; `None` at the end. Only the last waker is woken.
+            /// Polls for the next message. Resolves to `None` if no message will come. Only the
+            /// waker of the last call is woken.
             pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
                 self.chan.poll_recv(cx)
             }
 
-            /// Polls for up to `limit` messages, which are appended to `buffer`, and answers how
-            /// many. Only the last waker is woken.
+            /// Polls for up to `limit` messages, appends them to `buffer`, and resolves to their
+            /// number. Only the waker of the last call is woken.
             pub fn poll_recv_many(
                 &mut self,
                 cx: &mut Context<'_>,
@@ -99,33 +104,33 @@ macro_rules! receiver {
                 received.map(Option::unwrap_or_default)
             }
 
-            /// Closes the channel: nothing can be sent any more, but by permits that are given out.
-            /// What was sent can still be received.
+            /// Closes the channel: no more messages can be sent, except by permits that are given
+            /// out. Messages in the channel can still be received.
             pub fn close(&mut self) {
                 self.chan.close();
             }
 
-            /// Returns whether the channel is closed, or there are no senders any more.
+            /// Returns whether the channel is closed, or there are no senders.
             pub fn is_closed(&self) -> bool {
                 self.chan.is_closed_or_without_senders()
             }
 
-            /// Returns whether there are no messages in the channel now.
+            /// Returns whether the channel contains no message.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
-            /// Returns how many messages there are in the channel now.
+            /// Returns the number of messages in the channel.
             pub fn len(&self) -> usize {
                 self.chan.len()
             }
 
-            /// Returns how many senders there are.
+            /// Returns the number of senders.
             pub fn sender_strong_count(&self) -> usize {
                 self.chan.strong_count()
             }
 
-            /// Returns how many weak senders there are.
+            /// Returns the number of weak senders.
             pub fn sender_weak_count(&self) -> usize {
                 self.chan.weak_count()
             }
@@ -159,24 +164,24 @@ macro_rules! receiver {
 receiver! {
     /// Receives from a [`channel`](super::channel).
     ///
-    /// It is also a stream. Dropping it closes the channel and drops the messages in it.
+    /// It is also a [`Stream`]. Dropping it closes the channel and drops the messages in it.
     Receiver
 }
 
 receiver! {
     /// Receives from an [`unbounded_channel`](super::unbounded_channel).
     ///
-    /// It is also a stream. Dropping it closes the channel and drops the messages in it.
+    /// It is also a [`Stream`]. Dropping it closes the channel and drops the messages in it.
     UnboundedReceiver
 }
 
 impl<T> Receiver<T> {
-    /// Returns for how many messages there is room now.
+    /// Returns the number of messages for which there is room now.
     pub fn capacity(&self) -> usize {
         self.chan.free()
     }
 
-    /// Returns for how many messages there is room if none is there.
+    /// Returns the number of messages for which an empty channel has room.
     pub fn max_capacity(&self) -> usize {
         self.chan.limit()
     }

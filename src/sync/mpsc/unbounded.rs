@@ -1,4 +1,4 @@
-//! The sending end of a channel without limit.
+//! The sending ends of an unbounded channel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::chan::{Chan, Tx, WeakTx};
 use super::error::SendError;
 use super::receiver::UnboundedReceiver;
 
-/// Returns the two ends of a channel whose room is limited by memory alone.
+/// Creates an unbounded channel, whose capacity is limited only by memory.
 ///
 /// # Examples
 ///
@@ -26,17 +26,17 @@ pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     (sender, UnboundedReceiver::new(chan))
 }
 
-/// Sends to an [`unbounded_channel`]; clones send to the same.
+/// Sends to an [`unbounded_channel`]. Clones send to the same channel.
 pub struct UnboundedSender<T> {
     tx: Tx<T>,
 }
 
 impl<T> UnboundedSender<T> {
-    /// Sends a message. It never waits.
+    /// Sends a message. Does not wait.
     ///
     /// # Errors
     ///
-    /// If the channel is closed.
+    /// Returns the message in a [`SendError`] if the channel is closed.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.tx.chan().push_unbounded(message)
     }
@@ -45,7 +45,7 @@ impl<T> UnboundedSender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn closed(&self) {
         self.tx.chan().closed().await;
     }
@@ -55,25 +55,25 @@ impl<T> UnboundedSender<T> {
         self.tx.chan().is_closed()
     }
 
-    /// Returns whether the other sends to the same channel.
+    /// Returns whether both senders belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         self.tx.same_channel(&other.tx)
     }
 
-    /// Returns a sender that does not keep the channel from ending.
-    #[must_use = "it does nothing unless it is kept"]
+    /// Creates a [`WeakUnboundedSender`], which does not keep the channel open.
+    #[must_use = "a weak sender does nothing by itself"]
     pub fn downgrade(&self) -> WeakUnboundedSender<T> {
         WeakUnboundedSender {
             tx: self.tx.downgrade(),
         }
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.tx.chan().strong_count()
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.tx.chan().weak_count()
     }
@@ -95,24 +95,25 @@ impl<T> fmt::Debug for UnboundedSender<T> {
     }
 }
 
-/// Does not keep an [`unbounded_channel`] from ending; can become a sender while there is one.
+/// A sender that does not keep its [`unbounded_channel`] open. It can be upgraded while there is an
+/// [`UnboundedSender`].
 pub struct WeakUnboundedSender<T> {
     tx: WeakTx<T>,
 }
 
 impl<T> WeakUnboundedSender<T> {
-    /// Returns a sender, if there is still one.
+    /// Upgrades to an [`UnboundedSender`]. Returns `None` if there are no senders.
     pub fn upgrade(&self) -> Option<UnboundedSender<T>> {
         let tx = self.tx.upgrade()?;
         Some(UnboundedSender { tx })
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn strong_count(&self) -> usize {
         self.tx.chan().strong_count()
     }
 
-    /// Returns how many weak senders there are.
+    /// Returns the number of weak senders.
     pub fn weak_count(&self) -> usize {
         self.tx.chan().weak_count()
     }

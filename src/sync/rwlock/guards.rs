@@ -1,4 +1,4 @@
-//! The guards.
+//! The guards of a [`RwLock`].
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -8,20 +8,20 @@ use super::part::{RwLockMappedWriteGuard, View};
 use super::{ALONE, RwLock};
 use crate::sync::raw_semaphore::HeldPermits;
 
-/// Reads a [`RwLock`]; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A read guard of a [`RwLock`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    // Dropped before the permit goes to the next.
+    // Dropped before the permit is released.
     pub(super) value: View<'a, T>,
     pub(super) held: HeldPermits<'a>,
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// Makes it a guard of a part of the value.
+    /// Turns it into a guard of a part of the value.
     ///
-    /// `part` is called whenever the guard is looked at: without `unsafe` the guard cannot keep a
-    /// reference into what it holds itself. The part's guard does not name the type of the whole, so
-    /// it is boxed; therefore the types are `Send` and `Sync`.
+    /// `part` is called at each dereference: without `unsafe` the guard cannot store a reference
+    /// into the value that it owns. The new guard does not name the type of the whole value, so it
+    /// is boxed; therefore the types must be `Send` and `Sync`.
     ///
     /// # Examples
     ///
@@ -57,12 +57,12 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     }
 }
 
-/// Reads a [`RwLock`] and keeps it alive; dropping it unlocks.
+/// A read guard that owns a reference to its [`RwLock`], which it unlocks on drop.
 ///
-/// `U` is the part of the value that it shows; see [`map`](OwnedRwLockReadGuard::map).
-#[must_use = "it unlocks at once if it is not kept"]
+/// It dereferences to `U`, which is a part of the value; see [`map`](OwnedRwLockReadGuard::map).
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct OwnedRwLockReadGuard<T, U: ?Sized = T> {
-    /// There until the guard is dropped.
+    /// `Some` until the guard is dropped.
     value: Option<View<'static, U>>,
     lock: Arc<RwLock<T>>,
 }
@@ -77,9 +77,9 @@ impl<T> OwnedRwLockReadGuard<T> {
 }
 
 impl<T, U: ?Sized> OwnedRwLockReadGuard<T, U> {
-    /// Makes it a guard of a part of the value.
+    /// Turns it into a guard of a part of the value.
     ///
-    /// `part` is called whenever the guard is looked at; see [`RwLockReadGuard::map`].
+    /// `part` is called at each dereference; see [`RwLockReadGuard::map`].
     ///
     /// # Examples
     ///
@@ -128,16 +128,16 @@ impl<T, U: ?Sized> Drop for OwnedRwLockReadGuard<T, U> {
     }
 }
 
-/// Writes a [`RwLock`]; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A write guard of a [`RwLock`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct RwLockWriteGuard<'a, T> {
-    /// There until the guard is dropped.
+    /// `Some` until the guard is dropped.
     pub(super) value: Option<Arc<T>>,
     pub(super) lock: &'a RwLock<T>,
 }
 
 impl<'a, T> RwLockWriteGuard<'a, T> {
-    /// Goes on as a reader; no writer comes in between.
+    /// Downgrades to a read guard. No writer gets the lock in between.
     ///
     /// # Examples
     ///
@@ -157,13 +157,13 @@ impl<'a, T> RwLockWriteGuard<'a, T> {
         self.lock.read_guard(value)
     }
 
-    /// Makes it a guard of a part of the value.
+    /// Turns it into a guard of a part of the value.
     ///
-    /// The part's guard does not name the type of the whole, so it is boxed; therefore the types are
-    /// `Send` and `Sync`.
+    /// The new guard does not name the type of the whole value, so it is boxed; therefore the types
+    /// must be `Send` and `Sync`.
     ///
     /// [`OwnedRwLockWriteGuard`] has no `map`: a part and the `Arc` that it borrows from cannot be
-    /// kept together without `unsafe`. Keep the guard, and borrow the part where it is used.
+    /// stored together without `unsafe`. Keep the guard, and borrow the part where you use it.
     ///
     /// # Examples
     ///
@@ -211,16 +211,16 @@ impl<T> Drop for RwLockWriteGuard<'_, T> {
     }
 }
 
-/// Writes a [`RwLock`] and keeps it alive; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A write guard that owns a reference to its [`RwLock`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct OwnedRwLockWriteGuard<T> {
-    /// There until the guard is dropped.
+    /// `Some` until the guard is dropped.
     pub(super) value: Option<Arc<T>>,
     pub(super) lock: Arc<RwLock<T>>,
 }
 
 impl<T> OwnedRwLockWriteGuard<T> {
-    /// Goes on as a reader; no writer comes in between.
+    /// Downgrades to a read guard. No writer gets the lock in between.
     pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
         let value = guarded(self.value.take());
         self.lock.restore(Arc::clone(&value));
@@ -260,7 +260,7 @@ show_as_value! {
     [T] OwnedRwLockWriteGuard<T>;
 }
 
-// What they show was only looked at when a panic comes through them.
+// A read guard cannot leave a broken invariant behind in a panic.
 impl<T: ?Sized + RefUnwindSafe> UnwindSafe for RwLockReadGuard<'_, T> {}
 impl<T: ?Sized + RefUnwindSafe> RefUnwindSafe for RwLockReadGuard<'_, T> {}
 impl<T, U: ?Sized + RefUnwindSafe> UnwindSafe for OwnedRwLockReadGuard<T, U> {}

@@ -1,4 +1,4 @@
-//! A part of a lock's value: how it is shown without `unsafe`.
+//! Guards of a part of the value of a lock, without `unsafe`.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -9,7 +9,7 @@ use futures::lock::{MappedMutexGuard, MutexGuard};
 use super::{ALONE, RwLock};
 use crate::sync::reentry::HeldHere;
 
-/// What a guard that reads shows: the value, or a part of one whose type is forgotten.
+/// What a read guard dereferences to: the value, or a part of a value whose type is erased.
 pub(super) enum View<'a, U: ?Sized> {
     Whole(Arc<U>),
     Part(Box<dyn Deref<Target = U> + Send + Sync + 'a>),
@@ -37,7 +37,7 @@ impl<'a, U: ?Sized> View<'a, U> {
     }
 }
 
-/// A value, and how to find its part.
+/// A value, and the function that returns its part.
 struct Projection<'a, U: ?Sized, V: ?Sized, F> {
     whole: View<'a, U>,
     part: F,
@@ -52,14 +52,14 @@ impl<U: ?Sized, V: ?Sized, F: Fn(&U) -> &V> Deref for Projection<'_, U, V, F> {
     }
 }
 
-/// Writes a [`RwLock`], but shows a part of its value; dropping it unlocks.
-#[must_use = "it unlocks at once if it is not kept"]
+/// A write guard of a part of the value of a [`RwLock`], which it unlocks on drop.
+#[must_use = "a guard that is not kept unlocks at once"]
 pub struct RwLockMappedWriteGuard<'a, U: ?Sized> {
     value: Box<dyn DerefMut<Target = U> + Send + Sync + 'a>,
 }
 
 impl<'a, U: ?Sized + Send + Sync + 'a> RwLockMappedWriteGuard<'a, U> {
-    /// A guard for a writer that is alone and has the value.
+    /// Creates a guard. The caller has all permits and the value.
     pub(super) fn new<T: Send + Sync>(
         lock: &'a RwLock<T>,
         value: Arc<T>,
@@ -67,7 +67,7 @@ impl<'a, U: ?Sized + Send + Sync + 'a> RwLockMappedWriteGuard<'a, U> {
     ) -> Self {
         let mut slot = lock.mapped_slot();
         *slot = Some(value);
-        // Brings the value back even if `part` panics.
+        // Restores the value even if `part` panics.
         let writer = MappedWriter { lock };
         let _held = HeldHere::new(&lock.semaphore);
         let part = MutexGuard::map(slot, |value| {
@@ -97,9 +97,9 @@ impl<U: ?Sized> DerefMut for RwLockMappedWriteGuard<'_, U> {
     }
 }
 
-/// The part, with what unlocks the whole.
+/// The part, and what unlocks the lock.
 struct MappedValue<'a, T, U: ?Sized> {
-    // Dropped before the value is brought back.
+    // Dropped before the value is restored.
     part: MappedMutexGuard<'a, Option<Arc<T>>, U>,
     _writer: MappedWriter<'a, T>,
 }
@@ -118,7 +118,7 @@ impl<T, U: ?Sized> DerefMut for MappedValue<'_, T, U> {
     }
 }
 
-/// Brings the value of a mapped guard back, and unlocks.
+/// Restores the value of a mapped guard and unlocks on drop.
 struct MappedWriter<'a, T> {
     lock: &'a RwLock<T>,
 }

@@ -1,9 +1,9 @@
-//! The errors of this channel.
+//! The errors of watch channels.
 
 use std::error::Error;
 use std::fmt;
 
-/// There are no receivers. The value is in the error.
+/// The error of [`Sender::send`](super::Sender::send): there are no receivers. Contains the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -21,7 +21,7 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> Error for SendError<T> {}
 
-/// There are no senders.
+/// The error of [`Receiver::changed`](super::Receiver::changed) and the like: there are no senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecvError(());
 

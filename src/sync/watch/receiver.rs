@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::RecvError;
 use super::shared::{DebugValue, NEW_VALUE, Ref, WatchShared};
 
-/// Sees the value; a clone has seen what its original has.
+/// Reads the value and waits for new ones. A clone has seen the same value.
 pub struct Receiver<T> {
     shared: Arc<WatchShared<T>>,
     /// The version that it has seen.
@@ -22,21 +22,21 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Looks at the value, without marking it as seen.
+    /// Borrows the value, and does not mark it as seen.
     ///
     /// # Panics
     ///
-    /// As [`Sender::borrow`].
+    /// Panics like [`Sender::borrow`](super::Sender::borrow).
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         self.shared.borrow(self.seen)
     }
 
-    /// Looks at the value and marks it as seen.
+    /// Borrows the value and marks it as seen.
     ///
     /// # Panics
     ///
-    /// As [`Sender::borrow`].
+    /// Panics like [`Sender::borrow`](super::Sender::borrow).
     #[track_caller]
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         let value = self.shared.borrow(self.seen);
@@ -48,7 +48,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// If there are no senders.
+    /// Returns [`RecvError`] if there are no senders.
     pub fn has_changed(&self) -> Result<bool, RecvError> {
         self.shared.state.with(|state| {
             if state.senders == 0 {
@@ -63,7 +63,7 @@ impl<T> Receiver<T> {
         self.shared.is_closed()
     }
 
-    /// Makes as if it had not seen the value.
+    /// Marks the value as not seen.
     pub fn mark_changed(&mut self) {
         self.seen = self.seen.wrapping_sub(1);
     }
@@ -77,45 +77,46 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// If there is none, and there are no senders.
+    /// Returns [`RecvError`] if there are no senders, and no value that it has not seen.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it has answered, no value is marked as seen.
+    /// This method is cancel safe: if the future is dropped, no value is marked as seen.
     pub async fn changed(&mut self) -> Result<(), RecvError> {
         self.seen = self.shared.changed(self.seen).await?;
         Ok(())
     }
 
-    /// Waits for a value for which `is_wanted` returns true, and marks it as seen. The present value
-    /// is asked about first, seen or not.
+    /// Waits for a value for which `is_wanted` returns true, and marks it as seen. The present
+    /// value is checked first, even if it was seen.
     ///
-    /// `is_wanted` runs while the value is locked: if it sends to the channel, that panics. See
-    /// [`Ref`].
+    /// `is_wanted` runs while the value is locked. See [`Ref`].
     ///
     /// # Errors
     ///
-    /// If no such value has come, and there are no senders.
+    /// Returns [`RecvError`] if there are no senders, and the last value is not wanted.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the values that it has asked about are marked as seen.
+    /// This method is cancel safe. The values that were checked are marked as seen.
     ///
     /// # Panics
     ///
-    /// If `is_wanted` does, and as [`Sender::borrow`].
+    /// Panics if `is_wanted` panics or sends to the channel, and like
+    /// [`Sender::borrow`](super::Sender::borrow).
     pub async fn wait_for(
         &mut self,
         mut is_wanted: impl FnMut(&T) -> bool,
     ) -> Result<Ref<'_, T>, RecvError> {
-        // Those who borrow from a receiver cannot wait with it, so it is done with its parts.
+        // The returned `Ref` borrows from the receiver, so only its parts are borrowed for the
+        // wait.
         let (shared, seen) = (&*self.shared, &mut self.seen);
-        let mut asked_about = None;
-        // One wait for all values: where the budget is spent, its place in line is taken before the
-        // present value is looked at.
+        let mut checked = None;
+        // One wait for all values: if the budget is spent, it takes its place in the queue before
+        // the present value is checked.
         let next = shared.state.until(&NEW_VALUE, move |state| {
-            if asked_about != Some(state.version) {
-                asked_about = Some(state.version);
+            if checked != Some(state.version) {
+                checked = Some(state.version);
                 Some(Ok(()))
             } else {
                 (state.senders == 0).then(|| Err(RecvError::new()))
@@ -132,7 +133,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Returns whether the other receives from the same channel.
+    /// Returns whether both receivers belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

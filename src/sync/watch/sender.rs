@@ -10,13 +10,13 @@ use super::shared::{DebugValue, Ref, WatchShared, WatchState};
 use crate::sync::reentry::HeldHere;
 use crate::sync::watchers::Watchers;
 
-/// Sets the value; clones set the same.
+/// Sets the value. Clones set the value of the same channel.
 pub struct Sender<T> {
     shared: Arc<WatchShared<T>>,
 }
 
 impl<T> Sender<T> {
-    /// Returns the sender of a channel without receivers yet, whose value is `value` at first.
+    /// Creates a channel without receivers, with the initial value `value`.
     pub fn new(value: T) -> Self {
         Sender {
             shared: Arc::new(WatchShared {
@@ -30,16 +30,16 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Sets the value and wakes all receivers that wait.
+    /// Sets the value and wakes all waiting receivers.
     ///
     /// # Errors
     ///
-    /// If there are no receivers: the value is then not set, and in the error.
+    /// Returns the value in a [`SendError`], and does not set it, if there are no receivers.
     ///
     /// # Panics
     ///
-    /// If this thread keeps a [`Ref`] of the channel, or is inside of the closure of
-    /// [`send_modify`](Sender::send_modify).
+    /// Panics if this thread has a [`Ref`] of the channel, or runs the closure of
+    /// [`send_modify`](Sender::send_modify): it would deadlock.
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         if self.is_closed() {
@@ -53,7 +53,7 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// As [`send`](Sender::send).
+    /// Panics like [`send`](Sender::send).
     #[track_caller]
     pub fn send_replace(&self, value: T) -> T {
         let mut value = value;
@@ -61,14 +61,15 @@ impl<T> Sender<T> {
         value
     }
 
-    /// Changes the value in place, even if there are no receivers, and wakes them.
+    /// Changes the value in place, even if there are no receivers, and wakes all waiting receivers.
     ///
     /// `modify`, and the destructor of a value that it overwrites, run while the value is locked:
-    /// if they borrow from the channel or send to it, that panics.
+    /// to borrow from the channel or send to it panics.
     ///
     /// # Panics
     ///
-    /// If `modify` does; the receivers do not see a change then. And as [`send`](Sender::send).
+    /// Panics if `modify` panics; the receivers are then not notified. Panics like
+    /// [`send`](Sender::send).
     #[track_caller]
     pub fn send_modify<F: FnOnce(&mut T)>(&self, modify: F) {
         self.send_if_modified(|value| {
@@ -77,12 +78,12 @@ impl<T> Sender<T> {
         });
     }
 
-    /// Changes the value in place, even if there are no receivers, and wakes them if `modify`
-    /// returns true. Returns what `modify` returns.
+    /// Changes the value in place, even if there are no receivers, and wakes all waiting receivers
+    /// if `modify` returns true. Returns the result of `modify`.
     ///
     /// # Panics
     ///
-    /// As [`send_modify`](Sender::send_modify).
+    /// Panics like [`send_modify`](Sender::send_modify).
     #[track_caller]
     pub fn send_if_modified<F: FnOnce(&mut T) -> bool>(&self, modify: F) -> bool {
         let shared = &*self.shared;
@@ -98,12 +99,12 @@ impl<T> Sender<T> {
         true
     }
 
-    /// Looks at the value.
+    /// Borrows the value.
     ///
     /// # Panics
     ///
-    /// If this thread is inside of the closure of [`send_modify`](Sender::send_modify); and where
-    /// it keeps another [`Ref`] that a sender of another thread waits for.
+    /// Panics if this thread runs the closure of [`send_modify`](Sender::send_modify), or has
+    /// another [`Ref`] that a sender of another thread waits for: it would deadlock.
     #[track_caller]
     pub fn borrow(&self) -> Ref<'_, T> {
         let mut value = self.shared.borrow(0);
@@ -115,7 +116,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing but the wait.
+    /// This method is cancel safe.
     pub async fn closed(&self) {
         let receivers = &self.shared.receivers;
         let none = receivers.until(&"the end of all receivers (watch)", |count| {
@@ -129,22 +130,22 @@ impl<T> Sender<T> {
         self.receiver_count() == 0
     }
 
-    /// Returns a new receiver, which has seen the present value.
+    /// Creates a receiver, which has seen the present value.
     pub fn subscribe(&self) -> Receiver<T> {
         Receiver::new(&self.shared, self.shared.version())
     }
 
-    /// Returns how many receivers there are.
+    /// Returns the number of receivers.
     pub fn receiver_count(&self) -> usize {
         self.shared.receivers.with(|count| *count)
     }
 
-    /// Returns how many senders there are.
+    /// Returns the number of senders.
     pub fn sender_count(&self) -> usize {
         self.shared.state.with(|state| state.senders)
     }
 
-    /// Returns whether the other sends to the same channel.
+    /// Returns whether both senders belong to the same channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

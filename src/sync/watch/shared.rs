@@ -12,12 +12,12 @@ pub(super) struct WatchShared<T> {
     /// Locked before `state`.
     pub(super) value: RwLock<T>,
     pub(super) state: Watchers<WatchState>,
-    /// How many receivers there are, and who waits for there to be none.
+    /// The number of receivers, and the tasks that wait until there are none.
     pub(super) receivers: Watchers<usize>,
 }
 
 pub(super) struct WatchState {
-    /// Counts the values. Changes only while `value` is locked for writing.
+    /// The number of values that were sent. Changes only while `value` is locked for writing.
     pub(super) version: u64,
     pub(super) senders: usize,
 }
@@ -26,7 +26,7 @@ pub(super) struct WatchState {
 pub(super) const NEW_VALUE: &str = "a new value (watch)";
 
 impl<T> WatchShared<T> {
-    /// Locks the value, to look at it.
+    /// Locks the value for reading.
     #[track_caller]
     pub(super) fn read(&self) -> RwLockReadGuard<'_, T> {
         match self.value.try_read() {
@@ -34,11 +34,11 @@ impl<T> WatchShared<T> {
             // A panic of users' code leaves the value as that code left it.
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             Err(TryLockError::WouldBlock) => {
-                // Where this thread keeps a `Ref`, a sender waits for that, and is to come first.
+                // If this thread has a `Ref`, a sender waits for that one and has precedence.
                 assert!(
                     !is_held_here(&self.state),
                     "this thread would wait for itself: it borrows the value of a watch channel \
-                     while it changes that (use what the closure is given), or while it keeps a \
+                     while it changes the value (use the closure's argument), or while it has a \
                      `watch::Ref` that a sender of another thread waits for (drop that first)"
                 );
                 self.value.read().unwrap_or_else(PoisonError::into_inner)
@@ -46,7 +46,7 @@ impl<T> WatchShared<T> {
         }
     }
 
-    /// Looks at the value; `seen` is what the looking one has seen.
+    /// Borrows the value for a handle that has seen the version `seen`.
     #[track_caller]
     pub(super) fn borrow(&self, seen: u64) -> Ref<'_, T> {
         let value = self.read();
@@ -59,7 +59,7 @@ impl<T> WatchShared<T> {
         }
     }
 
-    /// Locks the value, to change it.
+    /// Locks the value for writing.
     #[track_caller]
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, T> {
         match self.value.try_write() {
@@ -68,9 +68,9 @@ impl<T> WatchShared<T> {
             Err(TryLockError::WouldBlock) => {
                 assert!(
                     !is_held_here(&self.state),
-                    "this thread would wait for itself: it sends to a watch channel while it keeps a \
-                     `watch::Ref` of the same (drop that before you send or await), or while it \
-                     changes the value (use what the closure is given)"
+                    "this thread would wait for itself: it sends to a watch channel while it has a \
+                     `watch::Ref` of the channel (drop it before you send or await), or while it \
+                     changes the value (use the closure's argument)"
                 );
                 self.value.write().unwrap_or_else(PoisonError::into_inner)
             }
@@ -85,7 +85,7 @@ impl<T> WatchShared<T> {
         self.state.with(|state| state.senders == 0)
     }
 
-    /// Waits for another version than `seen`.
+    /// Waits for a version other than `seen`.
     pub(super) async fn changed(&self, seen: u64) -> Result<u64, RecvError> {
         let changed = self.state.until(&NEW_VALUE, |state| {
             if state.version != seen {
@@ -98,13 +98,13 @@ impl<T> WatchShared<T> {
     }
 }
 
-/// A look at the value of a channel.
+/// A borrow of the value of a channel, which locks the value for reading.
 ///
-/// While it lives, nothing can be sent: a sender blocks its thread. So do not keep it, least of all
-/// across an await: a task of the same thread that sends panics, because it would wait for itself.
-/// And do not borrow twice at a time: if a sender of another thread comes in between, the second
-/// borrow panics, because it would wait for that sender and so for the first.
-#[must_use = "it is a look at the value"]
+/// While it exists, a sender blocks its thread. Drop it soon, and do not hold it across an await:
+/// if a task of the same thread sends meanwhile, the send panics, because it would deadlock. Do not
+/// hold two borrows at a time: if a sender of another thread waits in between, the second borrow
+/// panics, because it would wait for that sender and so for the first borrow.
+#[must_use = "a borrow that is not used has no effect"]
 pub struct Ref<'a, T> {
     pub(super) value: RwLockReadGuard<'a, T>,
     pub(super) _held: HeldHere,
@@ -113,7 +113,8 @@ pub struct Ref<'a, T> {
 }
 
 impl<T> Ref<'_, T> {
-    /// Returns whether the receiver had not seen the value before. A sender's look answers false.
+    /// Returns whether the receiver had not seen the value before. Returns false for a borrow by a
+    /// sender.
     pub fn has_changed(&self) -> bool {
         self.has_changed
     }
@@ -136,7 +137,7 @@ impl<T: fmt::Debug> fmt::Debug for Ref<'_, T> {
     }
 }
 
-/// Shows the value, where it is not locked. Users' code does that, so the lock is noted.
+/// Formats the value if it is not locked. That runs users' code, so the lock is recorded.
 pub(super) struct DebugValue<'a, T>(pub(super) &'a WatchShared<T>);
 
 impl<T: fmt::Debug> fmt::Debug for DebugValue<'_, T> {
