@@ -12,24 +12,24 @@ mod ending;
 pub(crate) mod header;
 mod identity;
 mod snapshot;
+mod task;
 mod waiter;
+mod wake;
 mod work;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::mem;
-use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Wake, Waker};
 
 pub(crate) use crate::identity::{Identity, Name, Origin};
 use crate::inbox::Inbox;
-use crate::panics::{self, Payload};
-use crate::ready::{self, LoopId};
-use crate::report::{self, Report, Reporter};
+use crate::panics::Payload;
+use crate::ready::LoopId;
+use crate::report::Reporter;
 use crate::slots::{Key, Slots};
 use crate::vars::{self, Vars};
 
@@ -37,7 +37,9 @@ use ending::vacate;
 pub(crate) use header::{Header, Message};
 pub(crate) use identity::{Failure, Outcome, PanicPolicy};
 pub(crate) use snapshot::{Note, ReferencedAgain, TaskInfo};
+use task::{Joiner, Task, TaskBody};
 pub(crate) use waiter::{Caller, Owner, Waiter};
+pub(crate) use wake::{wake_contained, wake_contained_for};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 
 /// The door through which other threads reach a loop's tasks.
@@ -85,89 +87,11 @@ struct Jobs {
     referenced: u32,
 }
 
-/// One task. What a task leaves in its slot serves the next one there: a header that nobody else
-/// holds, with three references to it, so that to spawn costs at most one allocation and touches no counter.
-struct Task {
-    header: Arc<Header>,
-    /// The future, later, when the header says finished, the outcome. Absent while the task is being polled, and for the root.
-    work: Option<Pin<Box<dyn work::Erased>>>,
-    /// Absent while the task is being polled, and for the root.
-    waker: Option<Waker>,
-    joiner: Joiner,
-    id: u64,
-    /// Where it was spawned.
-    location: &'static Location<'static>,
-    /// How many were spawned before it.
-    sequence: u64,
-    /// When it was spawned, by the loop's clock.
-    spawned_at: u64,
-    /// What it says in this poll, or said in the last one, that it waits for.
-    note: Option<Note>,
-    extras: Option<Box<Extras>>,
-    polls: u32,
-    /// Whether the pool does it.
-    is_job: bool,
-    /// Whether it is counted among the referenced ones.
-    is_counted: bool,
-}
-
-/// What few tasks have.
-#[derive(Default)]
-struct Extras {
-    name: Option<Name>,
-    /// What it sees as the values of context variables.
-    vars: Vars,
-    /// How long its polls took, in nanoseconds, where that is measured.
-    busy: u64,
-    /// Where its outcome goes if its handle is for any thread.
-    sink: Option<Arc<dyn OutcomeSink>>,
-}
-
 /// Where the outcome of a task goes that is awaited on any thread.
 pub(crate) trait OutcomeSink {
     /// The task has ended, and its future is gone. `take` moves the outcome to an
     /// `Option<Outcome<T>>`.
     fn fill(&self, take: &mut dyn FnMut(&mut dyn Any));
-}
-
-impl Extras {
-    #[inline]
-    fn new(name: Option<Name>, vars: Vars) -> Option<Box<Self>> {
-        if name.is_none() && vars.is_empty() {
-            return None;
-        }
-        Some(Box::new(Extras {
-            name,
-            vars,
-            ..Extras::default()
-        }))
-    }
-}
-
-/// Who may ask for a task's outcome.
-enum Joiner {
-    /// A join handle, which nobody awaits.
-    Held,
-    /// A join handle, on which this one waits.
-    Awaited(Waiter),
-    /// Nobody any more: the handle is gone, and has left its reference here.
-    Returned(Arc<Header>),
-}
-
-/// What is taken out of the slot while the task is polled.
-struct TaskBody {
-    work: Pin<Box<dyn work::Erased>>,
-    waker: Waker,
-}
-
-impl TaskBody {
-    /// Polls the task, whose key this is. Returns whether it has ended.
-    #[inline]
-    fn poll(&mut self, key: Key) -> bool {
-        let TaskBody { work, waker } = self;
-        let mut cx = Context::from_waker(waker);
-        ready::polling(key, waker, || work.as_mut().poll(&mut cx).is_ready())
-    }
 }
 
 /// Why a task's turn has come.
@@ -361,69 +285,6 @@ impl Tasks {
     }
 }
 
-impl Task {
-    /// What stands in a slot before its first task comes.
-    #[cold]
-    fn vacant(header: Arc<Header>) -> Task {
-        Task {
-            waker: Some(Waker::from(Arc::clone(&header))),
-            joiner: Joiner::Returned(Arc::clone(&header)),
-            header,
-            work: None,
-            id: 0,
-            location: Location::caller(),
-            sequence: 0,
-            spawned_at: 0,
-            note: None,
-            extras: None,
-            polls: 0,
-            is_job: false,
-            is_counted: false,
-        }
-    }
-
-    /// A new task takes the slot, whose header knows its key already.
-    #[inline]
-    fn occupy(&mut self, identity: Identity, vars: Vars, sequence: u64, now: u64) -> Spawned {
-        let Joiner::Returned(handle) = mem::replace(&mut self.joiner, Joiner::Held) else {
-            unreachable!("the last task has left all that it got");
-        };
-        let Identity { id, origin } = identity;
-        self.id = id;
-        self.location = origin.location;
-        self.extras = Extras::new(origin.name, vars);
-        self.sequence = sequence;
-        self.spawned_at = now;
-        self.note = None;
-        self.polls = 0;
-        self.is_counted = true;
-        Spawned { header: handle, id }
-    }
-
-    /// The task goes. `handle` is its join handle's reference; the waker must be there.
-    #[inline]
-    fn vacate(&mut self, handle: Arc<Header>) {
-        self.joiner = Joiner::Returned(handle);
-        self.extras = None;
-    }
-
-    #[inline]
-    fn begin_poll(&mut self) {
-        self.polls = self.polls.wrapping_add(1);
-    }
-
-    fn identity(&self) -> Identity {
-        let name = self.extras.as_ref().and_then(|extras| extras.name.clone());
-        Identity {
-            id: self.id,
-            origin: Origin {
-                name,
-                location: self.location,
-            },
-        }
-    }
-}
-
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tasks")
@@ -432,67 +293,3 @@ impl fmt::Debug for Tasks {
             .finish_non_exhaustive()
     }
 }
-
-impl Wake for Header {
-    fn wake(self: Arc<Self>) {
-        Header::wake_by_ref(&self);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !ready::push(self.home(), || self.enqueue()) {
-            Header::wake_remote(self);
-        }
-    }
-}
-
-/// For tasks that are jobs.
-impl Header {
-    /// Wakes the task for the end of its job, of which it is told once.
-    pub(crate) fn wake_for_end(this: &Arc<Self>) {
-        if !ready::push(this.home(), || this.enqueue()) {
-            Header::send_wake(this);
-        }
-    }
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header")
-            .field("home", &self.home())
-            .field("key", &self.key())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Wakes; a panic of a foreign waker is reported.
-pub(crate) fn wake_contained(waker: Waker) {
-    wake_reporting(waker, report::report);
-}
-
-/// The same on behalf of a loop that need not be the current one.
-pub(crate) fn wake_contained_for(reporter: &Reporter, waker: Waker) {
-    wake_reporting(waker, |report| reporter.report(report));
-}
-
-fn wake_reporting(waker: Waker, report: impl FnOnce(&Report)) {
-    if let Err(payload) = panics::contain(|| waker.wake()) {
-        report(&Report::WakerPanicked {
-            message: panics::message(&*payload).to_owned(),
-        });
-        panics::discard(payload);
-    }
-}
-
-impl Message {
-    /// Drops what never arrived.
-    pub(crate) fn discard(self) {
-        panics::drop_contained(self, "the destructor of a message to a loop that has ended");
-    }
-}
-
-assert_impl!(Header: Send + Sync);
-const _: () = {
-    // With the key's generation, a box and the allocator's part: 200 bytes for a small idle task.
-    assert!(size_of::<Task>() <= 112);
-    assert!(size_of::<Header>() <= 24);
-};

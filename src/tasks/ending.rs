@@ -13,7 +13,6 @@ use super::{Caller, Header, Joiner, Task, TaskBody, Tasks, Waiter};
 use crate::panics;
 use crate::ready;
 use crate::slots::{Key, Slots};
-use crate::vars::Vars;
 
 impl Tasks {
     /// Puts the body back after a poll, and ends the task if it has `finished`.
@@ -252,28 +251,5 @@ pub(super) fn vacate(slots: &mut Slots<Task>, key: Key) {
         slots.vacate(key);
     } else {
         slots.remove(key);
-    }
-}
-
-impl Task {
-    /// Takes the work out: the outcome, if the task has ended.
-    #[inline]
-    fn take_work(&mut self) -> Option<(&mut Self, Pin<Box<dyn Erased>>)> {
-        let work = self.work.take()?;
-        Some((self, work))
-    }
-
-    /// Takes out what it takes to poll it.
-    #[inline]
-    pub(super) fn take_body(&mut self) -> Option<TaskBody> {
-        let work = self.work.take()?;
-        let waker = self.waker.take()?;
-        Some(TaskBody { work, waker })
-    }
-
-    /// Takes out what it saw as the values of context variables.
-    pub(super) fn take_vars(&mut self) -> Vars {
-        let extras = self.extras.as_mut();
-        extras.map_or_else(Vars::default, |extras| mem::take(&mut extras.vars))
     }
 }
