@@ -7,20 +7,20 @@
 //! What spawns by a [`Handle`](crate::runtime::Handle) or to the worker pool stands in
 //! `runtime/collections.rs`: tasks do not know of those.
 
-use std::collections::VecDeque;
+mod ended;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::panic;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use super::{AbortHandle, Id, JoinError, JoinHandle, boxed_if_large};
 use crate::context;
 use crate::coop;
-use crate::primitive;
 use crate::slots::{Key, Slots};
-use crate::tasks::wake_contained;
+use ended::{EndWaker, Ended};
 
 /// A set of tasks with the same type of output.
 ///
@@ -60,87 +60,6 @@ struct JoinSetEntry<T> {
     end_waker: Waker,
     /// How many were added before it.
     sequence: u64,
-}
-
-/// The tasks that have ended, as the end wakers tell.
-struct Ended {
-    state: Mutex<EndedState>,
-}
-
-struct EndedState {
-    /// At most one key for each task of the set, and a few of former ones.
-    line: VecDeque<Key>,
-    /// Who waits for the next one.
-    waiter: Option<Waker>,
-}
-
-/// Is woken when a task ends.
-struct EndWaker {
-    key: Key,
-    ended: Arc<Ended>,
-}
-
-impl Wake for EndWaker {
-    fn wake(self: Arc<Self>) {
-        self.ended.push(self.key);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ended.push(self.key);
-    }
-}
-
-impl Ended {
-    fn new() -> Self {
-        Ended {
-            state: Mutex::new(EndedState {
-                line: VecDeque::new(),
-                waiter: None,
-            }),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, EndedState> {
-        primitive::lock(&self.state)
-    }
-
-    fn push(&self, key: Key) {
-        let waiter = {
-            let mut state = self.lock();
-            state.line.push_back(key);
-            state.waiter.take()
-        };
-        if let Some(waiter) = waiter {
-            wake_contained(waiter);
-        }
-    }
-
-    fn pop(&self) -> Option<Key> {
-        self.lock().line.pop_front()
-    }
-
-    /// Takes the first, or has `cx` woken by the next.
-    fn poll_pop(&self, cx: &Context<'_>) -> Poll<Key> {
-        if let Some(key) = self.pop() {
-            return Poll::Ready(key);
-        }
-        // Cloning and dropping wakers runs users' code, so not under the lock.
-        let waiter = cx.waker().clone();
-        let mut state = self.lock();
-        if let Some(key) = state.line.pop_front() {
-            drop(state);
-            return Poll::Ready(key);
-        }
-        let old = state.waiter.replace(waiter);
-        drop(state);
-        drop(old);
-        Poll::Pending
-    }
-
-    fn forget_waiter(&self) {
-        let old = self.lock().waiter.take();
-        drop(old);
-    }
 }
 
 impl<T> JoinSet<T> {
