@@ -69,8 +69,21 @@ impl Home {
         self.running.get() & !DEFERRING == id.0
     }
 
+    /// What holds whenever the event loop takes a task or begins a poll.
+    #[inline]
+    fn assert_between_polls(&self) {
+        debug_assert_ne!(self.running.get(), 0, "a loop runs");
+        debug_assert_eq!(self.running.get() & DEFERRING, 0, "no poll is under way");
+        debug_assert!(self.polled.get().is_none(), "no task is being polled");
+        debug_assert!(
+            self.deferred.borrow().is_empty(),
+            "the last poll's deferred tasks are in the pending phase"
+        );
+    }
+
     /// Adds a task of the loop that is `running` to where its tasks go.
     fn push(&self, key: Key, running: u32) {
+        debug_assert_ne!(key, Key::DANGLING, "a task has a slot");
         if running & DEFERRING == 0 {
             self.queue.borrow_mut().push_back(key);
         } else {
@@ -98,6 +111,10 @@ impl Polled {
     #[inline]
     fn is_waker(&self, waker: &Waker) -> bool {
         self.waker_data == waker.data() && ptr::eq(self.waker_vtable, waker.vtable())
+    }
+
+    fn is_none(self) -> bool {
+        self.key == Key::DANGLING
     }
 }
 
@@ -176,7 +193,10 @@ pub(crate) fn push_front(key: Key) {
 /// Takes the first task.
 #[inline]
 pub(crate) fn pop() -> Option<Key> {
-    HOME.with(|home| home.queue.borrow_mut().pop_front())
+    HOME.with(|home| {
+        home.assert_between_polls();
+        home.queue.borrow_mut().pop_front()
+    })
 }
 
 #[inline]
@@ -260,7 +280,10 @@ pub(crate) fn has_deferred() -> bool {
 /// Hands the tasks set aside by [`deferring`] to `take`.
 #[cold]
 pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
-    let deferred = HOME.with(|home| mem::take(&mut *home.deferred.borrow_mut()));
+    let deferred = HOME.with(|home| {
+        debug_assert!(home.polled.get().is_none(), "a poll defers to its end");
+        mem::take(&mut *home.deferred.borrow_mut())
+    });
     deferred.into_iter().for_each(take);
 }
 
@@ -273,12 +296,20 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
         waker_vtable: waker.vtable(),
     };
     HOME.with(|home| {
+        home.assert_between_polls();
         home.polled.set(polled);
         home.note.set(None);
     });
     let result = poll();
-    // No task is polled within another's poll, unless it is another loop's: see `start`.
-    HOME.with(|home| home.polled.set(Polled::NONE));
+    HOME.with(|home| {
+        debug_assert_eq!(
+            home.polled.get().key,
+            key,
+            "a poll restores what it changes"
+        );
+        // No task is polled within another's poll, unless it is another loop's: see `start`.
+        home.polled.set(Polled::NONE);
+    });
     result
 }
 
