@@ -135,7 +135,7 @@ impl Runtime {
             let root = pin!(async { output = Some(future.await) });
             self.event_loop
                 .run_root(root, origin, |reason| match reason {
-                    IdleReport::Silent => self.report_stalled(),
+                    IdleReport::Idle => self.report_stalled(),
                     IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
                 })
         });

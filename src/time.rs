@@ -1,17 +1,18 @@
 //! Time: sleeping, timeouts, intervals.
 //!
 //! Timers fire in the timers phase, in the order (deadline, arming), and never before their
-//! deadline. A deadline has nanoseconds, and is met to some 20 microseconds where the OS allows it.
-//! A sleep is armed when it is first polled. `Duration::MAX` is fine and means never.
+//! deadline. Deadlines have a resolution of one nanosecond; an idle loop wakes within some 20
+//! microseconds of a deadline if the OS allows it. A sleep is armed when it is first polled.
+//! `Duration::MAX` means never.
 //!
-//! Waking a thread takes as long as firing a hundred timers. So where many deadlines are close
-//! together, in more than four of the sixteen parts of one millisecond, an idle loop wakes once for all
-//! of them, at the end of that millisecond. The millisecond is that of the loop's clock, 2^20 ns or
-//! 1.05 ms long, and by so much a timer may then be late; it is never early, the order is the same, and
-//! [paused](pause) time knows nothing of this.
+//! To wake a thread takes as long as to fire a hundred timers. So if more than four of the sixteen
+//! parts of one millisecond have deadlines, an idle loop wakes once for all of them, at the end of
+//! that millisecond. It is a millisecond of the loop's clock, 2^20 ns or 1.05 ms long, and a timer
+//! may be late by that much. It is never early, the order is the same, and [paused](pause) time is
+//! exact.
 //!
-//! For tests the time can be [paused](pause) and moved on by hand, or by itself when there is nothing
-//! else to do.
+//! For tests the time can be [paused](pause) and advanced by hand, or automatically when the loop
+//! is idle.
 
 mod instant;
 mod interval;
@@ -27,7 +28,7 @@ pub use paused::{Advance, advance, advance_to_next, auto_advance, is_paused, pau
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
-/// tokio's place for the error of [`timeout`].
+/// The error of [`timeout`], under the same path as in tokio.
 pub mod error {
     pub use super::Elapsed;
 }

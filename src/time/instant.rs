@@ -1,4 +1,4 @@
-//! The present, by the clock of the current loop.
+//! Reading the clock of the current loop.
 
 pub use crate::clock::instant::Instant;
 
@@ -8,8 +8,8 @@ use crate::clock;
 use crate::context;
 
 impl Instant {
-    /// Reads the clock: that of the current loop, whose time may be [paused](crate::time::pause), or
-    /// in a blocking job that of its loop; elsewhere the system's.
+    /// Returns the current time: that of the current loop, which may be
+    /// [paused](crate::time::pause), in a blocking job that of its loop, elsewhere the system's.
     #[inline]
     pub fn now() -> Self {
         if clock::is_any_virtual()
@@ -20,13 +20,13 @@ impl Instant {
         Instant::from_std(std::time::Instant::now())
     }
 
-    /// Returns the time since this instant; zero if it is to come.
+    /// Returns the time since this instant, or zero if it is in the future.
     pub fn elapsed(&self) -> Duration {
         Instant::now().duration_since(*self)
     }
 }
 
-/// What the current loop's clock shows, if that is not the system's time.
+/// The time of the current loop's clock, if it differs from the system's.
 #[cold]
 fn virtual_now() -> Option<std::time::Instant> {
     let shown = context::with(|event_loop| {

@@ -11,8 +11,8 @@ use super::{Instant, Sleep, sleep_until};
 /// Ticks at once, and then every `period`.
 ///
 /// Ticks are aligned to the start: the tick number *n* is due *n* periods after the first, however
-/// long the work in between takes. What happens to ticks that were missed is said by
-/// [`MissedTickBehavior`]; by default they are skipped.
+/// long the work in between takes. Missed ticks are handled as [`MissedTickBehavior`] says, by
+/// default skipped.
 ///
 /// # Panics
 ///
@@ -53,24 +53,23 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// A tick that is taken later than this after it was due is late, however long the period is. The
-/// number is tokio's: small beside the periods that tasks use, large beside what a busy loop adds.
+/// A tick that is taken later than this after it was due is missed, however long the period is. The
+/// number is tokio's: small compared to usual periods, large compared to the delay of a busy loop.
 const LATE: Duration = Duration::from_millis(5);
 
 /// What an [`Interval`] does when a tick was missed.
 ///
-/// A tick is missed if it is taken more than 5 ms after it was due, or a whole period after that if
-/// the period is shorter. A tick that is less late changes nothing: the next one is due a period
-/// after this one was.
+/// A tick is missed if it is taken more than 5 ms, or a whole period if that is shorter, after it
+/// was due. After a tick that is less late, the next one is due one period after this one was due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
-    /// All missed ticks come at once, one after the other, until it has caught up. This is tokio's
+    /// Missed ticks follow each other at once until the interval has caught up. This is tokio's
     /// default.
     Burst,
-    /// The next tick comes a period after the missed one was taken; ticks are no longer aligned to
-    /// the start.
+    /// The next tick is due one period after the missed one was taken. Ticks are no longer aligned
+    /// to the start.
     Delay,
-    /// Missed ticks never come; the next one is the next that is aligned to the start.
+    /// Missed ticks are skipped. The next tick is the next one that is aligned to the start.
     #[default]
     Skip,
 }
@@ -79,7 +78,7 @@ pub enum MissedTickBehavior {
 #[derive(Debug)]
 #[must_use = "an interval ticks only while it is awaited"]
 pub struct Interval {
-    /// Until the next tick.
+    /// Completes at the next tick.
     sleep: Sleep,
     period: Duration,
     missed: MissedTickBehavior,
@@ -120,37 +119,38 @@ impl Interval {
         }
     }
 
-    /// Lets the next tick come a period from now.
+    /// Makes the next tick due one period from now.
     pub fn reset(&mut self) {
         self.reset_after(self.period);
     }
 
-    /// Lets the next tick come at once.
+    /// Makes the next tick due now.
     pub fn reset_immediately(&mut self) {
         self.reset_at(Instant::now());
     }
 
-    /// Lets the next tick come after `duration`.
+    /// Makes the next tick due after `duration`.
     pub fn reset_after(&mut self, duration: Duration) {
         self.reset_at(Instant::now().saturating_add(duration));
     }
 
-    /// Lets the next tick come at `deadline`; later ones are aligned to that.
+    /// Makes the next tick due at `deadline`. Later ticks are aligned to that.
     pub fn reset_at(&mut self, deadline: Instant) {
         Pin::new(&mut self.sleep).reset(deadline);
     }
 
-    /// Lets it keep its runtime alive again while a task waits for it; see [`Sleep::ref_`].
+    /// Makes the interval keep its runtime alive again while a task waits for it; see
+    /// [`Sleep::ref_`].
     pub fn ref_(&self) {
         self.sleep.ref_();
     }
 
-    /// Lets the runtime end though somebody waits for the next tick; see [`Sleep::unref`].
+    /// Allows the runtime to end while a task waits for the next tick; see [`Sleep::unref`].
     pub fn unref(&self) {
         self.sleep.unref();
     }
 
-    /// Returns whether it keeps its runtime alive while a task waits for it.
+    /// Returns whether the interval keeps its runtime alive while a task waits for it.
     pub fn has_ref(&self) -> bool {
         self.sleep.has_ref()
     }
@@ -160,18 +160,18 @@ impl Interval {
         self.period
     }
 
-    /// Returns what happens to missed ticks.
+    /// Returns how missed ticks are handled.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed
     }
 
-    /// Sets what happens to missed ticks.
+    /// Sets how missed ticks are handled.
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }
 }
 
-/// A duration of less than 584 years, or that.
+/// A duration of so many nanoseconds, at most 584 years.
 fn from_nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

@@ -1,4 +1,4 @@
-//! Time under a program's control, for tests.
+//! Paused time, for tests.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,19 +10,19 @@ use crate::clock;
 use crate::context;
 use crate::event_loop::EventLoop;
 
-/// Stops the time of the current runtime.
+/// Pauses the time of the current runtime.
 ///
-/// From now on [`Instant::now`](super::Instant::now) stands still on this loop, and its timers wait, until the time is
-/// moved on by [`advance`] or [`advance_to_next`]. It also moves on by itself, to the next deadline,
-/// whenever nothing is ready, the OS has nothing to report, no blocking job is under way and no
-/// [`KeepAlive`](crate::runtime::KeepAlive) guard is held: so a test that sleeps for a day takes no
-/// time, and everything happens in the same order as if it had. [`auto_advance`] switches that off.
+/// [`Instant::now`](super::Instant::now) then returns the same time on this loop, and no timer
+/// fires, until [`advance`] or [`advance_to_next`] moves the time. The time also advances
+/// automatically to the next deadline, whenever no task is ready, the OS reports no event, no
+/// blocking job runs and no [`KeepAlive`](crate::runtime::KeepAlive) guard exists. So a test that
+/// sleeps for a day takes no time, and events keep their order. [`auto_advance`] disables that.
 ///
-/// The standard library's clocks go on, and so do sockets, workers and other threads.
+/// The standard library's clocks, sockets, workers and other threads are not affected.
 ///
 /// # Panics
 ///
-/// If the time is paused already. If no runtime is current on this thread.
+/// If the time is paused already, or if no runtime is current on this thread.
 ///
 /// # Examples
 ///
@@ -41,17 +41,17 @@ pub fn pause() {
     let event_loop = context::expect_current();
     assert!(
         !event_loop.clock.is_paused(),
-        "time is paused already; `time::resume` lets it go on"
+        "time is already paused; `time::resume` ends the pause"
     );
     event_loop.clock.pause();
     event_loop.notify_host();
 }
 
-/// Lets the time of the current runtime go on, from where it stands.
+/// Resumes the time of the current runtime, from where it stands.
 ///
 /// # Panics
 ///
-/// If the time is not paused. If no runtime is current on this thread.
+/// If the time is not paused, or if no runtime is current on this thread.
 #[track_caller]
 pub fn resume() {
     let event_loop = paused_loop("resume");
@@ -60,22 +60,21 @@ pub fn resume() {
     event_loop.notify_host();
 }
 
-/// Returns whether the time of the current runtime is paused. It is not where there is none.
+/// Returns whether the time of the current runtime is paused. False if no runtime is current.
 pub fn is_paused() -> bool {
     let is_paused = context::with(|event_loop| event_loop.clock.is_paused())
         .or_else(|| context::with_job(|job| job.shared.remote_clock.is_paused()));
     is_paused.unwrap_or(false)
 }
 
-/// Moves the paused time on by `duration`, at once.
+/// Advances the paused time by `duration`, at once.
 ///
-/// That is all that the call does. What is due then fires in the next timers phase, in the order of
-/// the deadlines. Awaiting what it returns lets this happen: it ends when all timers that were due
-/// have fired and their tasks have run.
+/// Timers that are due then fire in the next timers phase, in the order of their deadlines. The
+/// returned future completes when all of them have fired and their tasks have run.
 ///
 /// # Panics
 ///
-/// If the time is not paused. If no runtime is current on this thread.
+/// If the time is not paused, or if no runtime is current on this thread.
 ///
 /// # Examples
 ///
@@ -101,12 +100,13 @@ pub fn advance(duration: Duration) -> Advance {
     Advance(sleep(Duration::ZERO))
 }
 
-/// Moves the paused time on to the next deadline, at once, and returns by how much; `None`, and the
-/// time stays, if no timer waits that ever fires. What is due fires in the next timers phase.
+/// Advances the paused time to the next deadline, at once, and returns by how much. Returns `None`,
+/// and changes nothing, if no timer has a deadline. Timers that are due fire in the next timers
+/// phase.
 ///
 /// # Panics
 ///
-/// If the time is not paused. If no runtime is current on this thread.
+/// If the time is not paused, or if no runtime is current on this thread.
 #[track_caller]
 pub fn advance_to_next() -> Option<Duration> {
     let event_loop = paused_loop("advance_to_next");
@@ -117,7 +117,7 @@ pub fn advance_to_next() -> Option<Duration> {
     Some(clock::until(next, now))
 }
 
-/// Sets whether paused time moves on by itself when there is nothing else to do; see [`pause`].
+/// Sets whether paused time advances automatically when the loop is idle; see [`pause`].
 ///
 /// # Panics
 ///
@@ -129,7 +129,7 @@ pub fn auto_advance(enabled: bool) {
     event_loop.notify_host();
 }
 
-/// Waits until what [`advance`] made due has happened.
+/// The future of [`advance`]: completes when the timers that became due have fired.
 #[derive(Debug)]
 pub struct Advance(Sleep);
 

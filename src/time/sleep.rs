@@ -1,4 +1,4 @@
-//! Sleeping.
+//! Waiting until a point in time.
 
 use std::fmt;
 use std::mem;
@@ -19,9 +19,9 @@ use crate::tasks::{Caller, Waiter};
 
 /// Waits until `duration` has passed.
 ///
-/// `sleep(Duration::ZERO)` ends in the next timers phase. [`Duration::MAX`] never ends.
+/// `sleep(Duration::ZERO)` completes in the next timers phase. [`Duration::MAX`] never completes.
 ///
-/// The duration counts from this call, by the clock of the loop that is current here.
+/// The duration starts at this call, by the clock of the current loop.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     }
 }
 
-/// Waits until `deadline`. One that has passed ends in the next timers phase.
+/// Waits until `deadline`. If that has passed, completes in the next timers phase.
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(deadline, false)
 }
@@ -50,15 +50,15 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// The future of [`sleep`] and [`sleep_until`].
 ///
 /// It is armed when it is first polled, on the loop that is current then, and belongs to that loop
-/// from then on. Dropping it takes it back; it may be dropped on any thread.
+/// afterwards. Dropping it disarms it; it may be dropped on any thread.
 ///
 /// # Cancel safety
 ///
-/// Dropping it loses nothing but the wait.
+/// Dropping it cancels the wait and has no other effect.
 ///
 /// # Panics
 ///
-/// Awaiting it panics where no runtime is current, and on another loop than its own.
+/// Awaiting it panics if no runtime is current, and on another loop than the one where it is armed.
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Sleep {
     deadline: Instant,
@@ -75,7 +75,7 @@ enum SleepState {
 }
 
 impl SleepState {
-    /// Ends it on its own loop, where its timer has fired or is about to be cancelled.
+    /// Completes it on its own loop, where its timer has fired or is about to be cancelled.
     #[inline]
     fn end(&mut self, event_loop: &EventLoop) {
         if let SleepState::Armed(shared, _) = mem::replace(self, SleepState::Elapsed) {
@@ -94,12 +94,13 @@ impl Sleep {
         }
     }
 
-    /// Returns when it ends. A sleep that never ends says some thirty years.
+    /// Returns the deadline. For a sleep that never completes, this is some thirty years in the
+    /// future.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Returns whether it has ended: its timer has fired.
+    /// Returns whether the timer has fired.
     pub fn is_elapsed(&self) -> bool {
         match &self.state {
             SleepState::New => false,
@@ -111,15 +112,15 @@ impl Sleep {
         }
     }
 
-    /// Lets it keep its runtime alive again while a task waits for it, which it does from the start;
-    /// see [`Runtime::run`](crate::runtime::Runtime::run).
+    /// Makes the sleep keep its runtime alive again while a task waits for it, the default; see
+    /// [`Runtime::run`](crate::runtime::Runtime::run).
     ///
-    /// Like [`unref`](Sleep::unref) this may be called on any thread, and any number of times.
+    /// Like [`unref`](Sleep::unref), this may be called on any thread and more than once.
     pub fn ref_(&self) {
         self.set_ref(true);
     }
 
-    /// Lets the runtime end though somebody waits for this.
+    /// Allows the runtime to end while a task waits for this.
     ///
     /// # Examples
     ///
@@ -140,7 +141,7 @@ impl Sleep {
         self.set_ref(false);
     }
 
-    /// Returns whether it keeps its runtime alive while a task waits for it.
+    /// Returns whether the sleep keeps its runtime alive while a task waits for it.
     pub fn has_ref(&self) -> bool {
         !self.unref.load(Ordering::Relaxed)
     }
@@ -156,9 +157,10 @@ impl Sleep {
         });
     }
 
-    /// Sets another deadline, whether or not it has ended, and arms it anew, as if it came last.
+    /// Sets a new deadline, even after the sleep has completed, and arms it again, behind all
+    /// timers with the same deadline.
     ///
-    /// Where no runtime is current, a sleep that is not armed stays so until it is polled.
+    /// If no runtime is current, a sleep that is not armed is armed at its next poll.
     ///
     /// # Panics
     ///
@@ -183,7 +185,7 @@ impl Sleep {
         }
     }
 
-    /// Arms it on `event_loop`, to tell `waiter`.
+    /// Arms it on `event_loop`, to wake `waiter`.
     #[inline]
     fn arm(&mut self, event_loop: &EventLoop, waiter: Option<Waiter>) {
         let time = if self.is_endless {
@@ -216,8 +218,8 @@ impl Sleep {
         }
     }
 
-    /// Arms it for one who polls with another waker than its task's. Cloning that runs foreign code,
-    /// which may enter a loop.
+    /// Arms it for a caller that polls with another waker than its task's. Cloning that waker runs
+    /// foreign code, which may enter a loop, so no borrow of this one may be held.
     #[cold]
     fn arm_for_other(&mut self, event_loop: &EventLoop, waker: &Waker) {
         let waiter = Caller::new(event_loop.id(), waker).to_waiter();
@@ -256,8 +258,8 @@ impl Sleep {
     }
 }
 
-/// Lets an armed sleep tell whoever polls with `waker`. That waker's clone and the old one's drop run
-/// foreign code, which may enter a loop.
+/// Makes an armed sleep wake `waker`. The clone of that waker and the drop of the old one run
+/// foreign code, which may enter a loop, so no borrow of this one may be held.
 #[cold]
 fn wait_for_other(id: LoopId, key: TimerKey, waker: &Waker) {
     let event_loop = context::expect_current();
@@ -305,15 +307,15 @@ impl Drop for Sleep {
         });
         match (cancelled, &self.state) {
             (Some(waiter), _) => drop(waiter),
-            (None, SleepState::Armed(shared, _)) => go_home(shared, key),
+            (None, SleepState::Armed(shared, _)) => cancel_from_elsewhere(shared, key),
             (None, _) => {}
         }
     }
 }
 
-/// Sends the key of a timer that was dropped elsewhere back to its loop.
-fn go_home(shared: &LoopShared, key: TimerKey) {
-    context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
+/// Cancels the timer of a sleep that was dropped on another thread.
+fn cancel_from_elsewhere(shared: &LoopShared, key: TimerKey) {
+    context::at_home(shared.id, &shared.inbox, move |event_loop| {
         drop(event_loop.timers.cancel(key));
     });
 }

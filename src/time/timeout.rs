@@ -14,12 +14,12 @@ use crate::coop;
 
 /// Waits for `future`, but at most for `duration`.
 ///
-/// When the time is up the future is polled once more, and I/O in it looks at the OS again: data
-/// that came while the loop was busy is not lost to the timer.
+/// When the time has passed, the future is polled once more, and I/O in it makes its system call
+/// even without known readiness. So data that arrived while the loop was busy is not lost.
 ///
 /// # Errors
 ///
-/// Answers [`Elapsed`] if the time was up first; the future is then dropped with the timeout.
+/// Resolves to [`Elapsed`] if the time passes first. The future is dropped with the timeout.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 ///
 /// # Errors
 ///
-/// Answers [`Elapsed`] if the deadline came first.
+/// Resolves to [`Elapsed`] if the deadline passes first.
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
     Timeout {
         future,
@@ -60,30 +60,30 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// That of the future inside.
+    /// The same as that of the future inside.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Timeout<F> {
         #[pin]
         future: F,
         sleep: Sleep,
-        // Whether it has resolved to `Elapsed`. Polled again, it is an operation like others.
+        // Whether it has resolved to `Elapsed`. A poll after that is charged like any operation.
         has_elapsed: bool,
     }
 }
 
 impl<F> Timeout<F> {
-    /// Returns the future inside.
+    /// Returns a reference to the future inside.
     pub fn get_ref(&self) -> &F {
         &self.future
     }
 
-    /// Returns the future inside.
+    /// Returns a mutable reference to the future inside.
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
 
-    /// Gives up the timeout and returns the future.
+    /// Drops the timeout and returns the future.
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -100,8 +100,8 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        // A future that spends the whole budget in each poll must not keep the timer from being
-        // asked, nor the timer the last poll from finding what is there.
+        // Separate budgets: a future that spends the whole budget in each poll must not hide an
+        // expired timer, and the last poll must be able to complete.
         if coop::with_own_budget(|| Pin::new(this.sleep).poll(cx)).is_pending() {
             return Poll::Pending;
         }
@@ -115,7 +115,7 @@ impl<F: Future> Future for Timeout<F> {
     }
 }
 
-/// The time was up; see [`timeout`].
+/// The error of [`timeout`] when the time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

@@ -186,7 +186,7 @@ fn mistakes_with_paused_time_say_how_to_mend_them() {
             time::pause();
             let message = panic_of(time::pause);
             assert!(
-                message.contains("`time::resume` lets it go on"),
+                message.contains("`time::resume` ends the pause"),
                 "{message}"
             );
             assert!(time::is_paused());
