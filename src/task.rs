@@ -1,17 +1,18 @@
-//! Tasks: futures that run by themselves on the loop.
+//! Tasks: futures that the event loop runs on its own thread.
 //!
-//! [`spawn`] makes a task of a future, which need not be `Send`. A task is first polled from the
-//! ready queue, in the order of spawning, and afterwards whenever it is woken. Its [`JoinHandle`]
-//! tells how it ended; dropping the handle lets the task go on.
+//! [`spawn`] turns a future into a task. The future need not be `Send`. The first poll comes from
+//! the ready queue, in the order of spawning; after that the task is polled whenever it is woken.
+//! Its [`JoinHandle`] resolves to the task's output. Dropping the handle detaches the task.
 //!
-//! [`yield_now`] and [`set_immediate`] belong to the check phase: what waits there runs once the
-//! loop has looked at the OS.
+//! [`yield_now`] and [`set_immediate`] use the check phase, which runs after the loop has polled
+//! the OS.
 //!
-//! - Many tasks: a [`JoinSet`] awaits them as they end, a [`TaskTracker`] waits for all of them, a
-//!   [`scope`] has children that may borrow and that end with it.
+//! - Many tasks: a [`JoinSet`] joins tasks as they end, a [`TaskTracker`] waits for all of them, a
+//!   [`scope`] has children that may borrow and that end with the scope.
 //! - Stopping: [`JoinHandle::abort`], an [`AbortOnDropHandle`], a [`CancellationToken`].
-//! - Values: a [`task_local!`](crate::task_local) of one task, a [`ContextVar`] that children inherit.
-//! - Turns: [`unconstrained`] and [`coop`].
+//! - Values: a [`task_local!`](crate::task_local) of one task, a [`ContextVar`] that children
+//!   inherit.
+//! - Budget: [`unconstrained`] and [`coop`].
 
 pub mod coop;
 pub mod join_set;
@@ -67,8 +68,8 @@ pub(crate) use remote::Remote;
 
 /// Spawns a task onto the current loop and returns its handle.
 ///
-/// The future need not be `Send`: it runs on this thread, and is dropped here. It is first polled
-/// when the tasks that are ready already have had their turn, never inside this call.
+/// The future need not be `Send`: it is polled and dropped on this thread. The first poll comes
+/// after those of the tasks that are ready now, never inside this call.
 ///
 /// # Panics
 ///
@@ -105,21 +106,21 @@ where
     spawn_work(FutureWork::new(future), origin, FirstPoll::Ready)
 }
 
-/// Futures and closures from this size on, in bytes, are boxed where they come in. Each function that
-/// they pass through may hold a copy of them on the stack, and does so without optimization; the copies cost
-/// more than a second allocation does. The sizes are tokio's.
+/// Futures and closures of this size in bytes, or more, are boxed at once. Each function that they
+/// pass through may copy them on the stack, and does so without optimization; the copies cost more
+/// than a second allocation. The sizes are tokio's.
 const LARGE: usize = if cfg!(debug_assertions) {
     2 * 1024
 } else {
     16 * 1024
 };
 
-/// Whether a future or closure of this type is boxed where it comes in.
+/// Whether a future or closure of this type is boxed at once.
 pub(crate) const fn is_large<F>() -> bool {
     size_of::<F>() >= LARGE
 }
 
-/// Makes a call with a future or closure, which is put into a box before if it is large.
+/// Evaluates a call with a future or closure, which is boxed first if it is large.
 macro_rules! boxed_if_large {
     ($value:ident: $Type:ty, $boxed:path => $call:expr) => {
         if $crate::task::is_large::<$Type>() {
@@ -132,7 +133,7 @@ macro_rules! boxed_if_large {
 }
 pub(crate) use boxed_if_large;
 
-/// Where a task has its first turn.
+/// Where a task is polled first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FirstPoll {
     /// At the end of the ready queue.
@@ -155,8 +156,10 @@ fn spawn_work<W: Work>(work: W, origin: Origin, first: FirstPoll) -> JoinHandle<
     }
 }
 
-/// The part of it that is the same for all types. If the loop has ended: the id that the task would
-/// have had.
+/// The part of [`spawn_work`] that is the same for all types. If the loop has ended, returns the id
+/// that the task would have had.
+///
+/// Not inlined: each `spawn` in a program would get a copy of it.
 #[track_caller]
 #[inline(never)]
 fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned, u64> {
@@ -184,14 +187,14 @@ fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned,
     }
 }
 
-/// Drops the work of the task `id`, which the loop no longer takes.
+/// Drops the work of the task `id`, for which the loop has ended.
 #[cold]
 fn refuse<W>(id: u64, work: W) {
-    let what = "the destructor of a future that came too late";
+    let what = "the destructor of a future that was spawned too late";
     ready::acting_for(id, || panics::drop_contained(work, what));
 }
 
-/// Spawns a `Send` future from any thread onto the loop of `shared`. A large one comes boxed.
+/// Spawns a `Send` future from any thread onto the loop of `shared`. The caller boxes a large one.
 pub(crate) fn spawn_from_elsewhere<F>(
     shared: &Arc<LoopShared>,
     future: F,
@@ -218,14 +221,15 @@ where
     handle
 }
 
-/// A task on its way home. Dropped there or before, it was not let in.
+/// A task on its way to its loop. If it is dropped before [`arrive`](Arrival::arrive) has spawned
+/// it, its handle resolves to cancelled.
 struct RemoteSpawn<W: Work<Output: Send>> {
     work: Option<BoxedWork<W>>,
     remote: Arc<Remote<W::Output>>,
 }
 
 impl<W: Work<Output: Send>> RemoteSpawn<W> {
-    /// At home: makes a task of what came from elsewhere.
+    /// On the thread of the loop: spawns the task.
     fn arrive(mut self) {
         let remote = &self.remote;
         context::with(|event_loop| {

@@ -1,4 +1,4 @@
-//! A handle that can only abort.
+//! A handle that can only abort a task.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -9,22 +9,23 @@ use super::Id;
 use super::remote::Awaited;
 use crate::tasks::Header;
 
-/// Aborts a task from anywhere; made by [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
+/// Aborts a task from any thread; made by
+/// [`JoinHandle::abort_handle`](super::JoinHandle::abort_handle).
 ///
-/// Dropping it does nothing.
+/// Dropping it does not abort the task.
 #[derive(Clone)]
 pub struct AbortHandle {
-    /// None where there is no task to abort.
+    /// `None` if there is no task to abort.
     target: Option<AbortTarget>,
     id: Id,
 }
 
-/// What is aborted.
+/// The task to abort.
 #[derive(Clone)]
 pub(super) enum AbortTarget {
     /// A task of a loop.
     Local(Arc<Header>),
-    /// One that may be awaited on any thread.
+    /// A task or job whose handle may be awaited on any thread.
     Remote(Arc<dyn Awaited>),
 }
 
@@ -47,8 +48,8 @@ impl AbortTarget {
     }
 }
 
-/// Marks a task and wakes it: it is dropped where it next stands in the queue. A blocking job that
-/// has begun goes on.
+/// Marks a task and wakes it, so that its next turn drops the future. A blocking job that has begun
+/// continues.
 pub(super) fn abort_local(header: &Arc<Header>) {
     if header.abort() {
         header.wake_by_ref();

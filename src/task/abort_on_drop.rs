@@ -1,4 +1,4 @@
-//! A join handle that does not let its task outlive it.
+//! A join handle that aborts its task when it is dropped.
 
 use std::mem;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use super::{AbortHandle, Id, JoinError, JoinHandle};
 ///
 /// # Panics
 ///
-/// Awaiting it panics as awaiting a [`JoinHandle`] does.
+/// Awaiting it panics like awaiting a [`JoinHandle`].
 ///
 /// # Examples
 ///
@@ -42,9 +42,9 @@ impl<T> AbortOnDropHandle<T> {
         AbortOnDropHandle { handle }
     }
 
-    /// Returns the plain handle, whose drop lets the task go on.
+    /// Returns the plain handle, whose drop detaches the task.
     pub fn detach(mut self) -> JoinHandle<T> {
-        // What is left behind has no task to abort.
+        // The handle left here has no task to abort.
         let nothing = JoinHandle::cancelled(self.handle.id().0);
         mem::replace(&mut self.handle, nothing)
     }

@@ -29,13 +29,13 @@ impl Builder {
         Builder::default()
     }
 
-    /// Names the task, for messages about it.
+    /// Sets the name of the task, which dumps and reports show.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(Name::new(name.into()));
         self
     }
 
-    /// What it has been told.
+    /// The name that was set.
     pub(crate) fn into_name(self) -> Option<Name> {
         self.name
     }

@@ -1,4 +1,4 @@
-//! Telling many tasks to stop.
+//! Cooperative cancellation of many tasks.
 
 mod tree;
 
@@ -13,12 +13,13 @@ use crate::coop;
 use crate::sync::watchers::WatcherSlot;
 use tree::TokenRef;
 
-/// Tells tasks that they are to stop, from any thread.
+/// Signals a cancellation request to tasks, from any thread.
 ///
-/// Clones are the same token: cancelling one cancels all. A [child](CancellationToken::child_token)
-/// is cancelled with its parent, but not the other way round. A cancelled token stays so.
+/// All clones are one token: cancelling one cancels all. A [child](CancellationToken::child_token)
+/// is cancelled with its parent; cancelling a child does not cancel the parent. A token stays
+/// cancelled.
 ///
-/// Nothing is dropped or aborted by a cancel: whoever watches the token stops by itself.
+/// A cancel drops and aborts nothing: the tasks that watch the token decide how to stop.
 ///
 /// # Examples
 ///
@@ -50,10 +51,10 @@ impl CancellationToken {
         }
     }
 
-    /// Makes a token that is cancelled with this one, and can be cancelled by itself. If this one is
-    /// cancelled already, so is the child.
+    /// Makes a token that is cancelled with this one, and that can be cancelled alone. The child of
+    /// a cancelled token is cancelled from the start.
     ///
-    /// The child keeps nothing of this token alive, and leaves nothing behind in it.
+    /// The child does not keep this token alive, and a dropped child takes no memory in this token.
     pub fn child_token(&self) -> CancellationToken {
         CancellationToken {
             token: Arc::new(self.token.child()),
@@ -62,8 +63,9 @@ impl CancellationToken {
 
     /// Cancels the token and all its descendants.
     ///
-    /// When this returns all of them are cancelled, and those who wait have been woken: first those
-    /// of this token, in the order in which they came, then those of its children, then of theirs.
+    /// When this returns, all of them are cancelled and all tasks that wait for one have been
+    /// woken: first those that wait for this token, in the order of their first polls, then those
+    /// of its children, then of its grandchildren, and so on.
     pub fn cancel(&self) {
         self.token.cancel();
     }
@@ -77,7 +79,7 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses its place among those who wait, and no more.
+    /// Dropping the future loses its place in the order of waiters, and nothing else.
     pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
         WaitForCancellationFuture {
             token: self,
@@ -89,7 +91,7 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses its place among those who wait, and no more.
+    /// Dropping the future loses its place in the order of waiters, and nothing else.
     pub fn cancelled_owned(self) -> WaitForCancellationFutureOwned {
         WaitForCancellationFutureOwned {
             token: self,
@@ -113,7 +115,7 @@ impl CancellationToken {
         }
     }
 
-    /// Makes a guard of a borrowed token, which cancels it when it is dropped.
+    /// Makes a guard that borrows the token, and cancels it when it is dropped.
     pub fn drop_guard_ref(&self) -> DropGuardRef<'_> {
         DropGuardRef {
             token: self,
@@ -121,13 +123,15 @@ impl CancellationToken {
         }
     }
 
-    /// Runs `future` until it ends, or until the token is cancelled; resolves to `None` then.
+    /// Runs `future` until it completes, or until the token is cancelled; in that case resolves to
+    /// `None`.
     ///
-    /// A cancelled token is noticed first: the future is not polled again, even if it could end.
+    /// The token is checked first: once it is cancelled the future is not polled again, even if it
+    /// could complete.
     ///
     /// # Cancel safety
     ///
-    /// That of `future`, which is dropped where it stands when the token is cancelled.
+    /// The same as that of `future`, which is dropped when the token is cancelled.
     ///
     /// # Examples
     ///
@@ -147,15 +151,15 @@ impl CancellationToken {
         let mut future = pin!(future);
         let mut has_waited = false;
         poll_fn(|cx| {
-            // To find the token not cancelled is no operation: the future is polled whatever is left
-            // of the budget, and charges what it does.
+            // A check that finds the token not cancelled is not charged: the future is polled even
+            // without budget, and charges its own operations.
             let waits = coop::without_budget(|| Pin::new(&mut cancelled).poll(cx)).is_pending();
             let is_first = !mem::replace(&mut has_waited, true);
             if waits {
                 return future.as_mut().poll(cx).map(Some);
             }
-            // Refused only once: what spends the whole budget in each poll of the task, before this
-            // is polled, must not keep a cancel from being noticed.
+            // Refused in the first poll only: a task that spends its whole budget in each poll
+            // before it gets here must still notice the cancel.
             if is_first {
                 ready!(coop::poll_proceed(cx));
             }
@@ -170,7 +174,7 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     ///
-    /// That of `future`, which is dropped where it stands when the token is cancelled.
+    /// The same as that of `future`, which is dropped when the token is cancelled.
     pub async fn run_until_cancelled_owned<F: Future>(self, future: F) -> Option<F::Output> {
         self.run_until_cancelled(future).await
     }
@@ -249,7 +253,7 @@ pub struct DropGuard {
 }
 
 impl DropGuard {
-    /// Returns the token, uncancelled.
+    /// Returns the token without cancelling it.
     pub fn disarm(mut self) -> CancellationToken {
         self.is_armed = false;
         self.token.clone()
@@ -273,7 +277,7 @@ pub struct DropGuardRef<'a> {
 }
 
 impl<'a> DropGuardRef<'a> {
-    /// Returns the token, uncancelled.
+    /// Returns the token without cancelling it.
     pub fn disarm(mut self) -> &'a CancellationToken {
         self.is_armed = false;
         self.token

@@ -1,4 +1,4 @@
-//! Values that a task hands down to its children.
+//! Values that the children of a task inherit.
 
 use std::any::Any;
 use std::fmt;
@@ -14,15 +14,14 @@ use pin_project_lite::pin_project;
 use crate::scope_guard::on_drop;
 use crate::vars;
 
-/// A variable whose value belongs to a task and is inherited by its children: who the user is, the
-/// id of a request.
+/// A variable whose value belongs to a task and is inherited by its children, such as the current
+/// user or the id of a request.
 ///
-/// Every task has values of its own, and so has every child of a [`scope`](super::scope()). A task or
-/// child that is spawned, and a closure given to [`set_immediate`](super::set_immediate), begins with
-/// the values of the code that spawned it; what it sets afterwards is seen by itself and by its later
-/// children only. This is Node's
-/// `AsyncLocalStorage` and Python's `contextvars`. (A [`task_local!`](crate::task_local) is for one
-/// task only.)
+/// Every task and every child of a [`scope`](super::scope()) has its own values. A task, a child,
+/// and a closure given to [`set_immediate`](super::set_immediate) begin with the values of the code
+/// that spawned them. A value that a task sets later is visible to itself and to the children it
+/// spawns from then on. Node's `AsyncLocalStorage` and Python's `contextvars` work the same way. (A
+/// [`task_local!`](crate::task_local) is not inherited.)
 ///
 /// Blocking jobs, and tasks spawned from another thread, begin without values.
 ///
@@ -52,7 +51,7 @@ pub struct ContextVar<T: 'static> {
 }
 
 impl<T: 'static> ContextVar<T> {
-    /// Makes a variable without a value, most often for a `static`.
+    /// Makes a variable without a value, usually for a `static`.
     #[must_use]
     pub const fn new() -> Self {
         ContextVar {
@@ -82,20 +81,20 @@ impl<T: 'static> ContextVar<T> {
         f(value.as_ref().and_then(|value| value.downcast_ref()))
     }
 
-    /// Sets the value: for the rest of this task, and for the children that it has from now on.
+    /// Sets the value for the rest of this task and for the children that it spawns from now on.
     ///
-    /// Outside of a task it is set for this thread, and inherited by what is spawned from here.
+    /// Outside of a task the value is set for this thread, and tasks spawned from here inherit it.
     pub fn set(&self, value: T) {
         drop(vars::set(self.number(), Some(Rc::new(value))));
     }
 
-    /// Takes the value away.
+    /// Removes the value.
     pub fn clear(&self) {
         drop(vars::set(self.number(), None));
     }
 
-    /// Runs `future` with `value`, which is seen by it and by what it spawns. Afterwards, and outside
-    /// of it, the variable is as it was.
+    /// Runs `future` with `value`, which is visible to it and to the tasks that it spawns. Code
+    /// outside of `future` sees the former value.
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> ContextVarScope<F> {
         ContextVarScope {
             value: Scoped {
@@ -106,7 +105,7 @@ impl<T: 'static> ContextVar<T> {
         }
     }
 
-    /// Calls `f` with `value`, which is seen by it and by what it spawns.
+    /// Calls `f` with `value`, which is visible to it and to the tasks that it spawns.
     pub fn sync_scope<R>(&self, value: T, f: impl FnOnce() -> R) -> R {
         let mut value = Scoped {
             number: self.number(),
@@ -128,14 +127,14 @@ impl<T: fmt::Debug + 'static> fmt::Debug for ContextVar<T> {
     }
 }
 
-/// The value of one variable while it is not in place.
+/// The value of one variable while it is not set.
 struct Scoped {
     number: u64,
     value: Option<Rc<dyn Any>>,
 }
 
 impl Scoped {
-    /// Calls `f` with the value in place, and keeps here what it has made of it.
+    /// Calls `f` with the value set, and afterwards keeps the value that `f` left.
     fn within<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let outer = vars::set(self.number, self.value.take());
         let _restore = on_drop(|| self.value = vars::set(self.number, outer));
@@ -154,7 +153,7 @@ pin_project! {
 
     impl<F> PinnedDrop for ContextVarScope<F> {
         fn drop(this: Pin<&mut Self>) {
-            // The future is dropped as it ran: with its value.
+            // The future's destructor sees the value too.
             let mut this = this.project();
             if this.future.is_some() {
                 this.value.within(|| this.future.set(None));
@@ -171,7 +170,7 @@ impl<F: Future> Future for ContextVarScope<F> {
         let mut this = self.project();
         this.value.within(|| {
             let Some(future) = this.future.as_mut().as_pin_mut() else {
-                panic!("a `ContextVarScope` was polled after it had ended");
+                panic!("`ContextVarScope` polled after completion");
             };
             let polled = future.poll(cx);
             if polled.is_ready() {

@@ -1,11 +1,11 @@
-//! A task's budget, as far as it is its own business.
+//! Cooperative scheduling: the budget of a task.
 //!
-//! One poll of a task may do 128 operations of this crate (and a few less if they move many bytes).
-//! After that every one of them answers `Pending`, and the task goes on in the pending phase of the
-//! next tick. So whatever is always ready cannot keep a task, and with it the loop, busy for ever.
+//! One poll of a task may do 128 operations of this crate, or fewer if they move many bytes. After
+//! that each of them returns `Pending`, and the task continues in the pending phase of the next
+//! tick. So a source that is always ready cannot keep a task, and with it the loop, busy for ever.
 //!
-//! What is here makes loops without such operations take part in that ([`consume_budget`],
-//! [`cooperative`]), asks ([`has_budget_remaining`]), and opts out ([`unconstrained`]).
+//! [`consume_budget`] and [`cooperative`] charge code that does none of these operations,
+//! [`has_budget_remaining`] reads the budget, and [`unconstrained`] lifts it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,14 +14,14 @@ use pin_project_lite::pin_project;
 
 use crate::coop;
 
-/// Charges the task one operation; if its budget is spent, lets others have their turn first.
+/// Charges the task one operation, and yields first if its budget is spent.
 ///
-/// For loops that compute and do none of this crate's operations. Where nothing is left, the task
-/// goes on in the pending phase of the next tick; all other calls cost next to nothing.
+/// For loops that compute and do none of this crate's operations. A task without budget continues
+/// in the pending phase of the next tick; all other calls return at once.
 ///
 /// # Cancel safety
 ///
-/// Nothing is charged unless it is done.
+/// A future that is dropped before it completes charges nothing.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ pub async fn consume_budget() {
 
 /// Returns whether the task may do one more operation in this poll.
 ///
-/// It always may where nothing is counted: outside of tasks, and in [`unconstrained`].
+/// Returns true where nothing is counted: outside of tasks, and in [`unconstrained`].
 ///
 /// # Examples
 ///
@@ -61,9 +61,9 @@ pub fn has_budget_remaining() -> bool {
     coop::has_budget()
 }
 
-/// Lets `future` do as many operations in one poll as it likes: none is charged or refused.
+/// Runs `future` without a budget: none of its operations is charged or refused.
 ///
-/// A future that finds something ready for ever then keeps the loop for ever; bound it by other
+/// A future whose operations are always ready then blocks the loop for ever; bound it by other
 /// means.
 ///
 /// # Examples
@@ -90,7 +90,7 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// That of the future inside.
+    /// The same as that of the future inside.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Unconstrained<F> {
@@ -107,10 +107,10 @@ impl<F: Future> Future for Unconstrained<F> {
     }
 }
 
-/// Makes the end of `future` an operation of the budget.
+/// Charges one operation when `future` completes.
 ///
-/// For futures of other crates that are often ready at once, such as the receiver of a channel:
-/// a task that awaits them in a loop then yields like one that awaits this crate's.
+/// For futures of other crates that are often ready at once, such as the receiver of a channel: a
+/// task that awaits them in a loop then yields as if they were futures of this crate.
 ///
 /// # Examples
 ///
@@ -131,7 +131,7 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// That of the future inside.
+    /// The same as that of the future inside.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Coop<F> {

@@ -1,4 +1,4 @@
-//! The name that every task has.
+//! The id of the current task.
 
 use crate::context;
 use crate::ready;
@@ -11,7 +11,7 @@ pub use crate::identity::Id;
 ///
 /// # Panics
 ///
-/// Where no task has a part in what runs: outside of a runtime, or in a hook of it.
+/// If the calling code belongs to no task: outside of a runtime, or in one of its hooks.
 ///
 /// # Examples
 ///
@@ -26,12 +26,12 @@ pub use crate::identity::Id;
 pub fn id() -> Id {
     match try_id() {
         Some(id) => id,
-        None => panic!("no task runs here; call `task::id` inside one, or `try_id`"),
+        None => panic!("no task is running here; call `task::id` inside a task, or use `try_id`"),
     }
 }
 
-/// Returns the id of the task that is being polled, or whose future or output is being dropped, or of
-/// the blocking job that runs on this thread, if there is one.
+/// Returns the id of the task that is being polled, or whose future or output is being dropped, or
+/// of the blocking job that runs on this thread. `None` if there is no such task or job.
 ///
 /// # Examples
 ///

@@ -8,12 +8,12 @@ use super::{FirstPoll, JoinHandle, spawn_work};
 use crate::panics;
 use crate::tasks::{Failure, Origin, Outcome, Work};
 
-/// Calls `f` in the next check phase: after the loop has looked at the OS, before it closes what
-/// was closed and fires timers again.
+/// Calls `f` in the next check phase: after the loop has polled the OS, before it runs the close
+/// phase and the next timers.
 ///
 /// Immediates run in the order in which they were set. One that is set by another runs in the next
-/// tick. The call is a task: its panic stays in it, the handle gives its result, and
-/// [`abort`](JoinHandle::abort) takes it back.
+/// tick. The call is a task: its panic is caught, its handle resolves to the result of `f`, and
+/// [`abort`](JoinHandle::abort) cancels it.
 ///
 /// # Panics
 ///
@@ -42,10 +42,10 @@ where
     spawn_work(Immediate(Some(f)), origin, FirstPoll::Check)
 }
 
-/// A closure as work: done at its first poll.
+/// A closure as work: complete at its first poll.
 struct Immediate<F>(Option<F>);
 
-// The closure is moved out to be called; it is never pinned.
+// The closure is moved out and called; it is never pinned.
 impl<F> Unpin for Immediate<F> {}
 
 impl<F: FnOnce() -> T + 'static, T: 'static> Work for Immediate<F> {

@@ -11,7 +11,7 @@ use crate::panics;
 use crate::primitive;
 use crate::tasks::Failure;
 
-/// Why a task has no output: it was cancelled, or it panicked, or there was no thread to run it.
+/// Why a task has no output: it was cancelled, it panicked, or no thread could be started for it.
 pub struct JoinError {
     id: Id,
     cause: JoinErrorKind,
@@ -19,7 +19,7 @@ pub struct JoinError {
 
 enum JoinErrorKind {
     Cancelled,
-    // The lock makes the error `Sync`, which a payload need not be.
+    // The mutex makes the error `Sync`, which a payload need not be.
     Panicked(Mutex<Box<dyn Any + Send>>),
     NoWorker(io::Error),
 }
@@ -44,7 +44,7 @@ impl JoinError {
         matches!(self.cause, JoinErrorKind::Panicked(_))
     }
 
-    /// Returns what the task panicked with, for [`resume_unwind`](std::panic::resume_unwind).
+    /// Returns the payload of the task's panic, for [`resume_unwind`](std::panic::resume_unwind).
     ///
     /// # Panics
     ///
@@ -53,15 +53,15 @@ impl JoinError {
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.try_into_panic() {
             Ok(payload) => payload,
-            Err(error) => panic!("`into_panic` needs a task that panicked, but {error}"),
+            Err(error) => panic!("`into_panic` called on an error that is no panic: {error}"),
         }
     }
 
-    /// Returns what the task panicked with.
+    /// Returns the payload of the task's panic.
     ///
     /// # Errors
     ///
-    /// This error itself, if the task did not panic.
+    /// Returns this error if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.cause {
             JoinErrorKind::Panicked(payload) => Ok(primitive::ignore_poison(payload.into_inner())),
@@ -81,7 +81,7 @@ impl fmt::Display for JoinError {
         match &self.cause {
             JoinErrorKind::Cancelled => write!(f, "task {id} was cancelled"),
             JoinErrorKind::Panicked(payload) => {
-                // What is written to may be users' code, and show this error as well.
+                // The formatter may run user code that formats this error too.
                 let message = {
                     let payload = primitive::lock(payload);
                     panics::message(&**payload).to_owned()
@@ -89,7 +89,7 @@ impl fmt::Display for JoinError {
                 write!(f, "task {id} panicked: {message}")
             }
             JoinErrorKind::NoWorker(error) => {
-                write!(f, "task {id} found no worker thread: {error}")
+                write!(f, "no worker thread for task {id}: {error}")
             }
         }
     }
@@ -115,8 +115,8 @@ impl From<JoinError> for io::Error {
         match error.cause {
             JoinErrorKind::NoWorker(ref cause) => {
                 let kind = match cause.kind() {
-                    // That is what the OS says of a thread too many. But who polls for I/O takes it
-                    // for a reason to wait.
+                    // The OS reports so that there are too many threads. Code that polls for I/O
+                    // would take it for "not ready".
                     io::ErrorKind::WouldBlock => io::ErrorKind::Other,
                     kind => kind,
                 };

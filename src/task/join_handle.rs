@@ -21,14 +21,14 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 
 /// Awaits the end of a task.
 ///
-/// A handle is a future of `Result<T, JoinError>`. Dropping it *detaches* the task, which goes on by
-/// itself; to stop the task, call [`abort`](JoinHandle::abort).
+/// A handle is a future that resolves to `Result<T, JoinError>`. Dropping it *detaches* the task,
+/// which continues to run; to stop the task, call [`abort`](JoinHandle::abort).
 ///
-/// A handle is `Send` and `Sync` whatever the task's output is, for the output stays with the task
-/// until the handle is awaited. It must be awaited on the loop that it was spawned on; handles that
-/// [`Handle::spawn`](crate::runtime::Handle::spawn) makes may be awaited anywhere. When the loop has
-/// ended, awaiting it resolves to [cancelled](JoinError::is_cancelled), anywhere: an output that no
-/// handle had taken is gone then.
+/// A handle is `Send` and `Sync` whatever the output is, because the output stays with the task
+/// until the handle is awaited. A handle must be awaited on the loop on which the task was spawned.
+/// Those of [`Handle::spawn`](crate::runtime::Handle::spawn) may be awaited anywhere. After the end
+/// of the loop a handle resolves to [cancelled](JoinError::is_cancelled) on any thread, since
+/// outputs that were not taken are dropped with the loop.
 ///
 /// # Cancel safety
 ///
@@ -36,8 +36,8 @@ use crate::tasks::{Failure, Header, Outcome, Spawned};
 ///
 /// # Panics
 ///
-/// Awaiting it panics where its loop lives and is not the current one, and when it has answered
-/// before.
+/// Awaiting it panics if the task's loop has not ended and is not the current one, and if it is
+/// polled after completion.
 ///
 /// # Examples
 ///
@@ -55,15 +55,15 @@ pub struct JoinHandle<T> {
 }
 
 enum JoinLink {
-    /// A key to a slot of the loop at home.
+    /// A task in a slot of its loop.
     Local(Arc<Header>),
     /// A cell that is filled when the task or job ends.
     Remote(Arc<dyn Awaited>),
-    /// The loop would not have the task.
+    /// The loop had ended.
     Cancelled,
-    /// No worker could be had for the blocking job.
+    /// No worker thread could be started for the blocking job.
     NoWorker(io::Error),
-    /// The outcome has been given out.
+    /// The handle has resolved.
     Answered,
 }
 
@@ -99,10 +99,10 @@ impl<T> JoinHandle<T> {
 
     /// Cancels the task.
     ///
-    /// This only marks and wakes it. Where it next stands in the queue, its future is dropped, on its
-    /// own thread; the handle then answers [cancelled](JoinError::is_cancelled). A task that ends in
-    /// the poll which is running now has ended. A blocking job that has not begun will not begin
-    /// after this; one that has begun goes on.
+    /// This marks the task and wakes it. At its next turn in the ready queue its future is dropped,
+    /// on the thread of its loop, and the handle resolves to [cancelled](JoinError::is_cancelled).
+    /// A task that completes in the poll which is running now is not cancelled. A blocking job that
+    /// has not begun does not run; one that has begun continues.
     pub fn abort(&self) {
         if let Some(target) = self.target() {
             target.abort();
@@ -122,17 +122,18 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Lets the task keep its runtime alive again, which every task does from the start; see
+    /// Makes the task keep its runtime alive again, the default for every task; see
     /// [`Runtime::run`](crate::runtime::Runtime::run).
     ///
-    /// Like [`unref`](JoinHandle::unref) this may be called on any thread, and any number of times.
+    /// Like [`unref`](JoinHandle::unref), this may be called on any thread and more than once.
     pub fn ref_(&self) {
         self.change_ref(true);
     }
 
-    /// Lets the runtime end though the task has not: nothing that it waits for counts any more.
+    /// Allows the runtime to end before the task does: whatever the task waits for no longer keeps
+    /// the loop alive.
     ///
-    /// A blocking job that is unreferenced is not waited for either when the runtime is shut down.
+    /// Shutdown does not wait for an unreferenced blocking job either.
     ///
     /// # Examples
     ///
@@ -154,7 +155,7 @@ impl<T> JoinHandle<T> {
         self.change_ref(false);
     }
 
-    /// Returns whether the task keeps its runtime alive, as long as it has not ended.
+    /// Returns whether the task keeps its runtime alive until it ends.
     pub fn has_ref(&self) -> bool {
         self.header().is_some_and(|header| header.is_ref())
     }
@@ -174,14 +175,14 @@ impl<T> JoinHandle<T> {
         self.count_in(is_ref);
     }
 
-    /// A shutdown does not wait for this job, which is a task of the loop here.
+    /// Marks this job, which is a task of the current loop, as one that shutdown does not wait for.
     pub(crate) fn set_unawaited_at_end(&self) {
         if let JoinLink::Local(header) = &self.link {
             header.set_awaited_at_end(false);
         }
     }
 
-    /// Says whether the task counts among those that keep the loop alive.
+    /// Sets whether the task keeps the loop alive.
     pub(crate) fn count_in(&self, is_ref: bool) {
         if let Some(header) = self.header() {
             set_ref(header, is_ref);
@@ -217,7 +218,7 @@ impl<T: 'static> JoinHandle<T> {
                 outcome = Some(Err(self.take_failure()));
             }
         }
-        // What no handle had taken was dropped at the end of the loop.
+        // The loop has ended and dropped what no handle had taken.
         Poll::Ready(outcome.unwrap_or(Err(Failure::Cancelled)))
     }
 
@@ -228,7 +229,7 @@ impl<T: 'static> JoinHandle<T> {
         Poll::Ready(outcome.map_err(|failure| JoinError::new(self.id.0, failure)))
     }
 
-    /// Whether the task has ended; if not, `cx` is woken when it does. The outcome stays.
+    /// Ready if the task has ended; otherwise `cx` is woken when it does. The outcome stays.
     #[track_caller]
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &self.link {
@@ -245,12 +246,12 @@ impl<T: 'static> JoinHandle<T> {
         }
     }
 
-    /// Why there never was a task.
+    /// The failure of a handle that never had a task.
     #[track_caller]
     fn take_failure(&mut self) -> Failure {
         match mem::replace(&mut self.link, JoinLink::Answered) {
             JoinLink::NoWorker(error) => Failure::NoWorker(error),
-            JoinLink::Answered => panic!("a `JoinHandle` was polled after it had answered"),
+            JoinLink::Answered => panic!("`JoinHandle` polled after completion"),
             _ => Failure::Cancelled,
         }
     }
@@ -258,11 +259,13 @@ impl<T: 'static> JoinHandle<T> {
 
 impl JoinLink {
     /// Moves the outcome of a task of this loop to `out`, an `Option<Outcome<T>>`.
+    ///
+    /// Not inlined: each type of output would get a copy of it.
     #[track_caller]
     #[inline(never)]
     fn poll_local(&mut self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
         let JoinLink::Local(header) = &*self else {
-            unreachable!("only tasks of a loop are polled so");
+            unreachable!("the caller has matched `Local`");
         };
         let key = header.key();
         let is_finished = header.is_finished();
@@ -292,8 +295,7 @@ impl JoinLink {
     }
 }
 
-/// The loop that the task lives on, which must be the current one. `None` if it has ended, and the
-/// task with it.
+/// The loop of the task, which must be the current one. `None` if that loop has ended.
 #[track_caller]
 fn own_loop(header: &Header) -> Option<Rc<EventLoop>> {
     let home = header.home();
@@ -321,7 +323,7 @@ impl<T: 'static> Future for JoinHandle<T> {
     }
 }
 
-/// What a task that panics leaves behind is seen by its own thread only.
+// Values that a panic leaves inconsistent belong to the task and stay on its thread.
 impl<T> UnwindSafe for JoinHandle<T> {}
 impl<T> RefUnwindSafe for JoinHandle<T> {}
 
@@ -335,7 +337,7 @@ impl<T> Drop for JoinHandle<T> {
     }
 }
 
-/// Says whether the task counts, and tells the loop at home.
+/// Sets whether the task keeps its loop alive, and informs that loop.
 fn set_ref(header: &Arc<Header>, is_ref: bool) {
     header.set_ref(is_ref);
     let task = Arc::clone(header);
@@ -344,7 +346,7 @@ fn set_ref(header: &Arc<Header>, is_ref: bool) {
     });
 }
 
-/// Tells the loop at home that nobody will ask for the outcome.
+/// Informs the task's loop that the outcome will not be taken.
 fn detach(header: Arc<Header>) {
     let id = header.home();
     if let Some(event_loop) = context::current_if(id) {

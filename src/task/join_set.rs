@@ -1,11 +1,11 @@
 //! A set of tasks, joined in the order in which they end.
 //!
-//! The set watches each task through a waker of its own, the task's *end waker*, which puts the task's
-//! key into the line of those that have ended. So joining looks at no task that has not ended, and
-//! the order is that of the end wakers.
+//! The set watches each task with a separate waker, the task's *end waker*, which pushes the task's
+//! key to a queue of ended tasks. So joining polls no task that has not ended, and the order is
+//! that of the end wakers.
 //!
-//! What spawns by a [`Handle`](crate::runtime::Handle) or to the worker pool stands in
-//! `runtime/collections.rs`: tasks do not know of those.
+//! The methods that spawn through a [`Handle`](crate::runtime::Handle) or onto the worker pool are
+//! in `runtime/collections.rs`, since this layer knows neither.
 
 mod ended;
 
@@ -22,12 +22,12 @@ use crate::coop;
 use crate::slots::{Key, Slots};
 use ended::{EndWaker, Ended};
 
-/// A set of tasks with the same type of output.
+/// A set of tasks with the same output type.
 ///
-/// Its tasks are answered in the order in which they ended. Dropping the set aborts all of them.
+/// Tasks are joined in the order in which they ended. Dropping the set aborts all of them.
 ///
-/// Like join handles, a set is `Send` and `Sync` whatever the outputs are, but tasks that were
-/// spawned onto the current loop must be joined there.
+/// Like a join handle, a set is `Send` and `Sync` whatever the outputs are. Tasks that were spawned
+/// onto the current loop must be joined there.
 ///
 /// # Examples
 ///
@@ -86,7 +86,7 @@ impl<T> JoinSet<T> {
     /// Cancels all tasks of the set, in the order in which they were added; see
     /// [`JoinHandle::abort`].
     ///
-    /// They stay in the set and answer cancelled, unless they ended before.
+    /// They stay in the set and are joined as cancelled, unless they ended before.
     pub fn abort_all(&mut self) {
         for key in self.keys_in_order() {
             if let Some(entry) = self.entries.get(key) {
@@ -95,9 +95,9 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// Removes all tasks from the set and lets them go on by themselves.
+    /// Removes all tasks from the set and detaches them: they continue to run.
     pub fn detach_all(&mut self) {
-        // One after the other: keys must not be used again, for their end wakers may still ring.
+        // One by one, so that no key is used again: end wakers of removed tasks may still be woken.
         for key in self.keys_in_order() {
             drop(self.entries.remove(key));
         }
@@ -131,7 +131,7 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Spawns a task onto the current loop, adds it to the set, and returns what can abort it; see
+    /// Spawns a task onto the current loop, adds it to the set, and returns its abort handle; see
     /// [`spawn`](super::spawn).
     ///
     /// # Panics
@@ -145,8 +145,8 @@ impl<T: 'static> JoinSet<T> {
         self.insert(boxed_if_large!(future: F, Box::pin => super::spawn(future)))
     }
 
-    /// The same as [`spawn`](JoinSet::spawn), whose futures need not be `Send` either: for programs
-    /// that come from other runtimes.
+    /// The same as [`spawn`](JoinSet::spawn), which does not require `Send` either. For programs
+    /// ported from other runtimes.
     ///
     /// # Panics
     ///
@@ -174,7 +174,7 @@ impl<T: 'static> JoinSet<T> {
                 sequence,
             }
         });
-        let entry = self.entries.get(key).expect("inserted just now");
+        let entry = self.entries.get(key).expect("the key was inserted above");
         if entry
             .handle
             .watch(&Context::from_waker(&entry.end_waker))
@@ -185,12 +185,12 @@ impl<T: 'static> JoinSet<T> {
         abort_handle
     }
 
-    /// Waits for the next task to end, removes it and returns its output; `None` if the set is
+    /// Waits for the next task to end, removes it and returns its output, or `None` if the set is
     /// empty.
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked.
+    /// Returns a [`JoinError`] if the task was aborted or panicked.
     ///
     /// # Panics
     ///
@@ -208,7 +208,8 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    /// Returns a [`JoinError`], which [has the id](JoinError::id), if the task was aborted or
+    /// panicked.
     ///
     /// # Panics
     ///
@@ -221,13 +222,13 @@ impl<T: 'static> JoinSet<T> {
         poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
-    /// Removes the next task that has ended and returns its output; `None` if there is none.
+    /// Removes the next task that has ended and returns its output, or `None` if there is none.
     ///
-    /// This charges the task's budget nothing.
+    /// This does not charge the budget of the calling task.
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked.
+    /// Returns a [`JoinError`] if the task was aborted or panicked.
     ///
     /// # Panics
     ///
@@ -242,7 +243,8 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    /// Returns a [`JoinError`], which [has the id](JoinError::id), if the task was aborted or
+    /// panicked.
     ///
     /// # Panics
     ///
@@ -259,12 +261,12 @@ impl<T: 'static> JoinSet<T> {
 
     /// Polls for the next task to end; see [`join_next`](JoinSet::join_next).
     ///
-    /// The last caller is woken. `Pending` is also the answer when the task that polls this has
-    /// spent its [budget](super::coop); it is then woken at once.
+    /// Only the waker of the last call is woken. This also returns `Pending` when the calling task
+    /// has spent its [budget](super::coop); the waker is then woken at once.
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked.
+    /// Returns a [`JoinError`] if the task was aborted or panicked.
     ///
     /// # Panics
     ///
@@ -275,12 +277,13 @@ impl<T: 'static> JoinSet<T> {
         Poll::Ready(joined.map(without_id))
     }
 
-    /// Polls for the next task to end, like [`poll_join_next`](JoinSet::poll_join_next), and answers
-    /// its id too.
+    /// Polls for the next task to end, like [`poll_join_next`](JoinSet::poll_join_next), and
+    /// returns its id too.
     ///
     /// # Errors
     ///
-    /// If the task was aborted or panicked; the error [has the id](JoinError::id).
+    /// Returns a [`JoinError`], which [has the id](JoinError::id), if the task was aborted or
+    /// panicked.
     ///
     /// # Panics
     ///
@@ -292,7 +295,7 @@ impl<T: 'static> JoinSet<T> {
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
         ready!(coop::poll_proceed(cx));
         if self.is_empty() {
-            // Who waited for tasks that were detached since must not be woken by later ones.
+            // A caller that waited for tasks detached since must not be woken by later tasks.
             self.ended.forget_waiter();
             coop::charge(0);
             return Poll::Ready(None);
@@ -309,8 +312,8 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Takes a task whose end waker has rung out of the set. Pending if it is gone, or has not ended:
-    /// then the end waker will ring again.
+    /// Removes a task whose end waker was woken. Pending if the task is gone, or has not ended:
+    /// then its end waker is woken again.
     #[track_caller]
     fn poll_entry(&mut self, key: Key) -> Poll<Result<(Id, T), JoinError>> {
         let Some(entry) = self.entries.get_mut(key) else {
@@ -327,8 +330,8 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     ///
-    /// If a task panics, with its panic; if a task is cancelled. The other tasks are aborted then.
-    /// If a task belongs to another loop than this thread's.
+    /// If a task panics, with the payload of that panic, and if a task was cancelled. The other
+    /// tasks are aborted. Also if a task belongs to another loop than this thread's.
     ///
     /// # Cancel safety
     ///
@@ -348,7 +351,7 @@ impl<T: 'static> JoinSet<T> {
             match joined.map_err(JoinError::try_into_panic) {
                 Ok(output) => outputs.push(output),
                 Err(Ok(payload)) => panic::resume_unwind(payload),
-                Err(Err(error)) => panic!("`join_all` needs all outputs, but {error}"),
+                Err(Err(error)) => panic!("`join_all` needs every output, but {error}"),
             }
         }
         outputs
@@ -364,7 +367,7 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Cancel safety
     ///
-    /// If this future is dropped, the tasks are aborted all the same, and may be waited for again.
+    /// If this future is dropped, the tasks are still aborted, and can be awaited again.
     pub async fn shutdown(&mut self) {
         self.abort_all();
         while self.join_next().await.is_some() {}

@@ -1,8 +1,7 @@
 //! Task-local values.
 //!
-//! A key is a thread-local `Option`. The future of a scope swaps its value in before each poll, and
-//! before it drops the future inside, and swaps it out afterwards, so the value belongs to that
-//! future and to no other.
+//! A key is a thread-local `Option`. The future of a scope swaps its value in before it polls or
+//! drops the future inside, and swaps it out afterwards, so no other future sees the value.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -18,13 +17,13 @@ use crate::scope_guard::on_drop;
 
 /// Declares task-local values: statics of the type [`LocalKey`](crate::task::LocalKey).
 ///
-/// Any number of them may stand in one macro. Attributes and visibility are kept.
+/// One macro call may declare several. Attributes and visibility are kept.
 ///
 /// # Examples
 ///
 /// ```
 /// quintet::task_local! {
-///     /// Who asks.
+///     /// The user of this request.
 ///     pub static USER: String;
 ///
 ///     static DEPTH: u32;
@@ -48,7 +47,7 @@ macro_rules! task_local {
     ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty) => {
         $(#[$attribute])*
         $visibility static $name: $crate::task::LocalKey<$type> = {
-            // `$type` is in the sight of this name, so it is one that no type has in it.
+            // `$type` is resolved where this name is visible, so the name must not occur in a type.
             $crate::__private::thread_local! {
                 static __QUINTET_TASK_LOCAL_VALUE: $crate::__private::TaskLocalValue<$type> =
                     const { $crate::__private::no_value() };
@@ -90,9 +89,9 @@ impl<T: 'static> LocalKey<T> {
         LocalKey { value }
     }
 
-    /// Sets the value for `future`, while that is polled or dropped.
+    /// Returns a future that runs `future` with the value set while it is polled or dropped.
     ///
-    /// The value is dropped with the future returned.
+    /// The value is dropped with the returned future.
     ///
     /// # Panics
     ///
@@ -146,13 +145,13 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Errors
     ///
-    /// If no value is set.
+    /// Returns [`AccessError`] if no value is set.
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let result = self.value.try_with(|value| value.borrow().as_ref().map(f));
         result.ok().flatten().ok_or(AccessError(()))
     }
 
-    /// Calls `f` with the thread's value exchanged for `value`, and exchanges them back.
+    /// Swaps the thread's value and `value`, calls `f`, and swaps them back.
     fn swapped_in<R>(
         &'static self,
         value: &mut Option<T>,
@@ -161,13 +160,13 @@ impl<T: 'static> LocalKey<T> {
         self.swap(value)?;
         let _restore = on_drop(|| {
             let swapped = self.swap(value);
-            // Neither can happen: the thread-local was there, and a borrow ends with its `with`.
+            // The first swap found the thread-local, and every borrow of it ends with its `with`.
             debug_assert!(swapped.is_ok());
         });
         Ok(f())
     }
 
-    /// Exchanges the thread's value for `value`. Nothing is dropped here.
+    /// Swaps the thread's value and `value`. Drops nothing.
     fn swap(&'static self, value: &mut Option<T>) -> Result<(), ScopeError> {
         let swap = |current: &RefCell<Option<T>>| match current.try_borrow_mut() {
             Ok(mut current) => {
@@ -195,7 +194,7 @@ impl<T: Clone + 'static> LocalKey<T> {
     ///
     /// # Errors
     ///
-    /// If no value is set.
+    /// Returns [`AccessError`] if no value is set.
     pub fn try_get(&'static self) -> Result<T, AccessError> {
         self.try_with(T::clone)
     }
@@ -222,8 +221,8 @@ impl ScopeError {
                 "a task-local scope cannot begin inside `with` of the same key; leave `with` first"
             ),
             ScopeError::Gone => panic!(
-                "a task-local scope cannot begin in a destructor of a thread-local: the value has \
-                 no place any more"
+                "a task-local scope cannot begin in a destructor of a thread-local: the key's own \
+                 thread-local has been destroyed"
             ),
         }
     }
@@ -234,12 +233,11 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// That of the future inside.
+    /// The same as that of the future inside.
     ///
     /// # Panics
     ///
-    /// It panics when it is polled after it has answered, or inside [`LocalKey::with`] of the same
-    /// key.
+    /// Panics when it is polled after completion, or inside [`LocalKey::with`] of the same key.
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct TaskLocalFuture<T, F>
     where
@@ -255,7 +253,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if mem::needs_drop::<F>() && this.future.is_some() {
-                // Where the value cannot be set, the future is dropped without it, as a field.
+                // If the value cannot be set, the future is dropped without it, as a field.
                 let future = &mut this.future;
                 let _unset = this.key.swapped_in(this.value, || future.set(None));
             }
@@ -264,7 +262,8 @@ pin_project! {
 }
 
 impl<T: 'static, F> TaskLocalFuture<T, F> {
-    /// Takes the value, unless it has been taken. Without it the future inside finds none set.
+    /// Takes the value, or returns `None` if it has been taken. After this the future inside sees
+    /// no value.
     ///
     /// # Examples
     ///
@@ -302,7 +301,7 @@ impl<T: 'static, F: Future> Future for TaskLocalFuture<T, F> {
         });
         match polled {
             Ok(Some(poll)) => poll,
-            Ok(None) => panic!("a `TaskLocalFuture` was polled after it had answered"),
+            Ok(None) => panic!("`TaskLocalFuture` polled after completion"),
             Err(error) => error.panic(),
         }
     }

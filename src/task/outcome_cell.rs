@@ -1,6 +1,6 @@
-//! A cell for one outcome, on its way from what ends to the handle that awaits it.
+//! A cell that carries one outcome to the handle that awaits it.
 //!
-//! It may travel if the outcome may. No waker and no outcome is cloned, called or dropped under its
+//! It is `Send` if the outcome is. No waker and no outcome is cloned, called or dropped under its
 //! lock.
 
 use std::mem;
@@ -20,12 +20,12 @@ pub(super) struct OutcomeCell<T> {
 ///    └────> Detached ────┘
 /// ```
 enum CellState<T> {
-    /// There is no outcome yet. The handle's last waker, if it was polled.
+    /// There is no outcome yet. The last waker of the handle, if it was polled.
     Awaited(Option<Waker>),
-    /// There is no outcome yet, and the handle is gone.
+    /// There is no outcome yet, and the handle was dropped.
     Detached,
     Full(T),
-    /// The outcome has been given out.
+    /// The outcome has been taken or dropped.
     Gone,
 }
 
@@ -44,8 +44,7 @@ impl<T> OutcomeCell<T> {
         matches!(&*self.lock(), CellState::Full(_) | CellState::Gone)
     }
 
-    /// Fills an empty cell. Returns the waker that is to be woken for it, or the outcome that no
-    /// handle takes.
+    /// Stores the outcome. Returns the waker to wake, or the outcome if no handle takes it.
     pub(super) fn fill(&self, outcome: T) -> (Option<Waker>, Option<T>) {
         let mut state = self.lock();
         match &mut *state {
@@ -62,7 +61,7 @@ impl<T> OutcomeCell<T> {
         }
     }
 
-    /// Whether there is an outcome; if not, `cx` is woken when there is.
+    /// Ready if there is an outcome; otherwise `cx` is woken when there is one.
     pub(super) fn watch(&self, cx: &Context<'_>) -> Poll<()> {
         match &*self.lock() {
             CellState::Awaited(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
@@ -86,7 +85,7 @@ impl<T> OutcomeCell<T> {
         }
     }
 
-    /// Takes the outcome of a cell that is finished.
+    /// Takes the outcome, if there is one.
     pub(super) fn take(&self) -> Option<T> {
         let mut state = self.lock();
         match mem::replace(&mut *state, CellState::Gone) {
@@ -98,7 +97,7 @@ impl<T> OutcomeCell<T> {
         }
     }
 
-    /// The handle goes. Returns an outcome that is there already.
+    /// Detaches the handle. Returns an outcome that is present already.
     pub(super) fn detach(&self) -> Option<T> {
         let mut state = self.lock();
         let next = match &*state {

@@ -1,8 +1,8 @@
-//! What a task and its handle share if that may be awaited on any thread.
+//! What a task and its handle share if the handle may be awaited on any thread.
 //!
-//! A task from another thread, or a blocking job, leaves its outcome here when it ends: after its
-//! future or closure is gone, like every other. The handle holds no more than this, so it works
-//! everywhere and with every executor. Only outputs that are `Send` go this way.
+//! A task spawned from another thread, or a blocking job, stores its outcome here when it ends,
+//! after its future or closure has been dropped. The handle needs nothing else, so it works on
+//! every thread and with every executor. The output must be `Send`.
 
 use std::any::Any;
 use std::mem;
@@ -18,36 +18,36 @@ use crate::primitive;
 use crate::ready;
 use crate::tasks::{Failure, Header, Identity, Message, Outcome, OutcomeSink, wake_contained_for};
 
-/// The handle's side, without its type.
+/// The handle's side, without the type of the output.
 pub(super) trait Awaited: Send + Sync {
     fn header(&self) -> &Arc<Header>;
-    /// Whether there is an outcome; if not, registers the waker.
+    /// Ready if there is an outcome; otherwise registers the waker.
     fn watch(&self, cx: &Context<'_>) -> Poll<()>;
     /// Moves the outcome to `out`, an `Option<Outcome<T>>`, or registers the waker.
     fn poll(&self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()>;
     fn abort(self: Arc<Self>);
     fn is_finished(&self) -> bool;
-    /// Says whether a job keeps its loop alive.
+    /// Sets whether a job keeps its loop alive.
     fn hold(&self, is_ref: bool);
-    /// The handle is gone: the outcome is not wanted.
+    /// Detaches the handle: the outcome is dropped.
     fn detach(&self);
 }
 
 /// See the [module](self).
 pub(crate) struct Remote<T> {
-    /// Who works for it, for reports.
+    /// The task or job, for reports.
     identity: Identity,
     shared: Arc<LoopShared>,
-    /// A task's, or a job's own.
+    /// The header of the task, or one for the job alone.
     header: Arc<Header>,
     outcome: OutcomeCell<Outcome<T>>,
-    /// The job that works for it, until it has ended.
+    /// The job, until it has ended.
     job: Mutex<Option<RemoteJob<T>>>,
 }
 
 struct RemoteJob<T> {
     result: JobResult<T>,
-    /// Keeps the loop alive until the outcome is there: nothing else tells it of the job.
+    /// Keeps the loop alive until the outcome is stored: the loop does not know the job otherwise.
     hold: Option<AliveGuard>,
 }
 
@@ -62,7 +62,7 @@ impl<T: Send + 'static> Remote<T> {
         })
     }
 
-    /// A job works for it, which is about to be queued.
+    /// Sets the job, which is about to be queued.
     pub(crate) fn set_job(&self, result: JobResult<T>) {
         let hold = Some(AliveGuard::new(Arc::clone(&self.shared)));
         *self.job() = Some(RemoteJob { result, hold });
@@ -72,12 +72,12 @@ impl<T: Send + 'static> Remote<T> {
         &self.identity
     }
 
-    /// The job. No users' code runs under this lock.
+    /// Locks the job. No user code runs under this lock.
     fn job(&self) -> MutexGuard<'_, Option<RemoteJob<T>>> {
         primitive::lock(&self.job)
     }
 
-    /// The job has come to its end.
+    /// Stores the outcome of the job, which has ended.
     fn end_job(&self) {
         let job = self.job().take();
         let Some(RemoteJob { mut result, hold }) = job else {
@@ -85,13 +85,14 @@ impl<T: Send + 'static> Remote<T> {
         };
         match result.poll() {
             Poll::Ready(result) => self.fill(result.map_err(Failure::of_job)),
-            Poll::Pending => unreachable!("the job has come to its end"),
+            Poll::Pending => unreachable!("the job has ended"),
         }
-        // Only now: the loop may be at its end without it, and who was woken may be of that loop.
+        // After the wake: the task that was woken may belong to this loop, which could end without
+        // the guard.
         drop(hold);
     }
 
-    /// Ends a job that was aborted before it began, unless the pool does so just now.
+    /// Ends a job that was aborted before it began, unless a worker is about to do so.
     fn cancel_job(&self) {
         let closure = self
             .job()
@@ -103,7 +104,7 @@ impl<T: Send + 'static> Remote<T> {
         }
     }
 
-    /// Takes the outcome; a second one is dropped.
+    /// Stores the outcome; a second one is dropped.
     pub(super) fn fill(&self, outcome: Outcome<T>) {
         let (waker, unwanted) = self.outcome.fill(outcome);
         if let Some(waker) = waker {
@@ -144,7 +145,7 @@ impl<T: Send + 'static> JobTicket for Remote<T> {
         self.header.start_job()
     }
 
-    /// Also after an abort: its message to the loop may come too late.
+    /// True also after an abort, since the message of the abort may reach the loop too late.
     fn discard(&self) -> bool {
         true
     }
@@ -184,8 +185,8 @@ impl<T: Send + 'static> Awaited for Remote<T> {
         if self.job().is_none() {
             abort_local(&self.header);
         } else if self.header.abort() {
-            // A closure is not dropped inside of an abort: at home, or by a worker that comes to it
-            // before.
+            // `abort` must not run the closure's destructor: the loop's thread does, or a worker
+            // that takes the job before.
             let inbox = Arc::clone(&self.shared.inbox);
             let _refused = inbox.push(Message::Call(Box::new(move || self.cancel_job())));
         }

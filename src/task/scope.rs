@@ -1,11 +1,11 @@
-//! Scopes: children that borrow.
+//! Scopes: children that may borrow.
 //!
-//! The children of a scope live in the scope's own future and are polled by it. So they end when it
-//! does, also if it is dropped half way, and if it is forgotten they are never polled again: what
-//! they borrow outlives them by the ordinary rules of the language.
+//! The future of a scope owns its children and polls them. So they end with it, also when it is
+//! dropped early, and if it is leaked they are never polled again. The borrow checker therefore
+//! knows that what they borrow outlives them.
 //!
-//! `nursery` is that future, `children` is what it owns, `queue` is whose turn it is, and `job` is one
-//! child, whose output goes to its handle.
+//! `nursery` is that future, `children` the slab of children, `queue` the ready queue of the scope,
+//! and `job` one child, whose output goes to its handle.
 
 mod children;
 mod job;
@@ -26,41 +26,43 @@ pub use try_scope::{TryScope, try_scope};
 
 /// Runs `body` and the children that it spawns, and waits until all of them have ended.
 ///
-/// The children may borrow what lives outside of the scope, and need not be `Send`. They are part of
-/// the scope's future: they share the task and the thread that await it, so they wait side by side
-/// but do not compute in parallel. [`spawn`](super::spawn) is for what is to outlive the caller,
-/// [`spawn_blocking`](crate::spawn_blocking) for what is to use another thread.
+/// The children may borrow values that live outside of the scope, and need not be `Send`. They are
+/// part of the scope's future and run in the task that awaits it, so they wait concurrently but do
+/// not compute in parallel. Use [`spawn`](super::spawn) for a task that outlives the caller, and
+/// [`spawn_blocking`](crate::spawn_blocking) for another thread.
 ///
-/// The body gets a [`Scope`] to spawn with. It can be cloned: a child that spawns takes a clone along.
+/// The body gets a [`Scope`] to spawn with, which can be cloned for children that spawn.
 ///
 /// # Order
 ///
 /// No child is polled inside `spawn`. The body and the children are polled in the order in which
-/// they were woken, a new child as if it had been woken. They share the budget of their task, of
-/// which each of these turns takes a unit, or what its operations take; when it is spent, those that
-/// still stand in the queue are polled in the next tick.
+/// they were woken; a new child counts as woken. They share the budget of their task: each poll of
+/// a child or of the body costs one unit, or the cost of its operations. When the budget is spent,
+/// the rest of the queue is polled in the next tick.
 ///
 /// # The end
 ///
-/// When the body has returned, the scope waits for the children that are left, and then answers
-/// what the body returned. [`Scope::cancel`] shortens this: it drops the children.
+/// When the body has returned, the scope waits for the remaining children, and then resolves to the
+/// body's output. [`Scope::cancel`] drops the children instead.
 ///
-/// Whatever ends the scope early (a panic, dropping its future) drops all children at once, in the
-/// order in which they were spawned, and the body after them. After the end `spawn` drops what it is
-/// given, and its handles answer [cancelled](super::JoinError::is_cancelled).
+/// If the scope ends early (by a panic, or because its future is dropped), all children are dropped
+/// at once, in the order in which they were spawned, and then the body. After the end `spawn` drops
+/// the future that it gets, and its handles resolve to
+/// [cancelled](super::JoinError::is_cancelled).
 ///
 /// # Panics
 ///
-/// If the body or a child panics, the scope ends early and panics with the same payload, whoever
-/// awaits that child. A panic in a destructor is [reported](crate::runtime::Report) and goes no
-/// further.
+/// If the body or a child panics, the scope ends early and panics with the same payload, even if
+/// the child's handle is awaited. A panic in a destructor is [reported](crate::runtime::Report) and
+/// not propagated.
 ///
-/// The future panics when it is polled after it has ended.
+/// The future panics when it is polled after completion.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the scope early; see above. What the children did until then is done.
-/// A [`timeout`](crate::time::timeout) around a scope is a deadline for the body and all children.
+/// Dropping the future ends the scope early; see above. The effects that the children had until
+/// then stay. A [`timeout`](crate::time::timeout) around a scope is a deadline for the body and all
+/// children.
 ///
 /// # Examples
 ///
@@ -84,7 +86,7 @@ pub use try_scope::{TryScope, try_scope};
 /// # });
 /// ```
 ///
-/// They spawn others through a clone:
+/// They spawn more children through a clone:
 ///
 /// ```
 /// use std::cell::Cell;
@@ -111,7 +113,7 @@ pub use try_scope::{TryScope, try_scope};
 /// # });
 /// ```
 ///
-/// What is dropped before the scope ends cannot be borrowed:
+/// A value that is dropped before the scope ends cannot be borrowed:
 ///
 /// ```compile_fail,E0597
 /// # quintet::block_on(async {
@@ -126,7 +128,7 @@ pub use try_scope::{TryScope, try_scope};
 /// # });
 /// ```
 ///
-/// So nothing of the body's own can be; a child takes it along by `async move`:
+/// Neither can a local of the body; a child takes it by `async move`:
 ///
 /// ```compile_fail,E0373
 /// # quintet::block_on(async {
@@ -145,23 +147,24 @@ where
     let scope = Scope {
         children: children.share(),
     };
-    let answer = |output: Option<T>| output.expect("nothing halts a scope without errors");
-    Nursery::new(children, body(scope), |_| false, answer)
+    let finish = |output: Option<T>| output.expect("only an error halts a scope");
+    Nursery::new(children, body(scope), |_| false, finish)
 }
 
 /// Spawns the children of a [`scope`](scope()).
 ///
-/// `'env` is what they may borrow. A scope's future ends within it, so it is the caller's, not the
-/// body's: helpers that spawn take a `Scope<'env>` and `&'env` references.
+/// `'env` is the lifetime of what they may borrow. It outlives the scope's future, so the values
+/// belong to the caller and not to the body: helpers that spawn take a `Scope<'env>` and `&'env`
+/// references.
 pub struct Scope<'env> {
     children: Rc<Children<'env>>,
 }
 
 impl<'env> Scope<'env> {
-    /// Spawns a child and returns its handle. Dropping the handle lets the child go on.
+    /// Spawns a child and returns its handle. Dropping the handle detaches the child.
     ///
-    /// The child's first turn comes when those who were woken before have had theirs, never inside
-    /// this call. In a scope that was cancelled or has ended the future is dropped here.
+    /// The child is first polled after the children that were woken before, never inside this call.
+    /// In a scope that was cancelled or has ended the future is dropped at once.
     ///
     /// # Examples
     ///
@@ -188,11 +191,12 @@ impl<'env> Scope<'env> {
         boxed_if_large!(future: F, Box::pin => self.children.spawn(future, Some))
     }
 
-    /// Cancels all children, and takes no others from now on.
+    /// Cancels all children, and refuses new ones from now on.
     ///
-    /// They are dropped in the order of their spawning as soon as the poll of the caller returns to
-    /// the scope; nobody else is polled before. A caller that ends in this very poll has ended. The
-    /// body is not a child: it goes on, and the scope answers what it returns.
+    /// They are dropped in the order in which they were spawned, as soon as the current poll of the
+    /// body or child returns; no other child is polled before. A child that completes in this poll
+    /// is not cancelled. The body is not a child: it continues, and the scope resolves to its
+    /// output.
     ///
     /// # Examples
     ///
@@ -211,9 +215,9 @@ impl<'env> Scope<'env> {
         self.children.cancel();
     }
 
-    /// Returns whether the scope takes no children any more: it was cancelled, or has ended.
+    /// Returns whether the scope refuses new children, because it was cancelled or has ended.
     pub fn is_cancelled(&self) -> bool {
-        self.children.stage() != ScopeState::Open
+        self.children.state() != ScopeState::Open
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for tasks without keeping their handles.
 //!
-//! A tracker counts tokens. What spawns by a [`Handle`](crate::runtime::Handle) or to the worker
-//! pool stands in `runtime/collections.rs`: tasks do not know of those.
+//! A tracker counts tokens. The methods that spawn through a [`Handle`](crate::runtime::Handle) or
+//! onto the worker pool are in `runtime/collections.rs`, since this layer knows neither.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,12 +15,12 @@ use crate::sync::watchers::{WatcherSlot, Watchers};
 
 /// Counts tasks, so that a shutdown can wait for them to end.
 ///
-/// Unlike a [`JoinSet`](super::JoinSet) it keeps nothing of a task that has ended. [`wait`] answers
-/// when the tracker has been [closed](TaskTracker::close) and all its tasks have ended; closing keeps
-/// nobody from spawning more.
+/// Unlike a [`JoinSet`](super::JoinSet), it keeps nothing of a task that has ended. [`wait`]
+/// resolves when the tracker has been [closed](TaskTracker::close) and all its tasks have ended. A
+/// closed tracker still accepts tasks.
 ///
 /// A task counts until its future has been dropped, so `wait` also waits for destructors. Clones
-/// share one count, on all threads.
+/// share one count, across threads.
 ///
 /// [`wait`]: TaskTracker::wait
 ///
@@ -52,8 +52,8 @@ struct TrackerState {
     /// How many tokens there are.
     tokens: usize,
     closed: bool,
-    /// How many times the tracker has become closed and empty. So a wait that began before one of
-    /// these times ends, though it sees a tracker that has been opened or used again.
+    /// How many times the tracker has become closed and empty. A wait that began before the last of
+    /// these times ends, even if the tracker has been opened or used again since.
     rounds: u64,
 }
 
@@ -64,7 +64,7 @@ impl TrackerState {
 }
 
 impl TaskTracker {
-    /// Makes a tracker of nothing, which is open.
+    /// Makes an empty, open tracker.
     pub fn new() -> Self {
         TaskTracker {
             watchers: Arc::new(Watchers::new(TrackerState::default())),
@@ -75,8 +75,8 @@ impl TaskTracker {
         self.watchers.with(|state| *state)
     }
 
-    /// Changes the state, and wakes all who wait if the tracker becomes closed and empty by that.
-    /// Returns what it was before.
+    /// Changes the state, and wakes all waiters if the tracker becomes closed and empty by that.
+    /// Returns the former state.
     fn change(&self, change: impl FnOnce(&mut TrackerState)) -> TrackerState {
         let mut before = TrackerState::default();
         let wakes = self.watchers.change_if(|state| {
@@ -92,12 +92,12 @@ impl TaskTracker {
 
     /// Waits until the tracker is closed and empty.
     ///
-    /// If it is so at this call, or becomes so later, the future ends, even if the tracker has been
-    /// opened or used again before the future is polled.
+    /// If the tracker is closed and empty at this call, or becomes so later, the future completes,
+    /// even if the tracker is opened or used again before the future is polled.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses its place among those who wait, and no more.
+    /// Dropping the future loses its place in the order of waiters, and nothing else.
     pub fn wait(&self) -> TaskTrackerWaitFuture<'_> {
         let state = self.state();
         TaskTrackerWaitFuture {
@@ -108,7 +108,8 @@ impl TaskTracker {
         }
     }
 
-    /// Closes the tracker, so that [`wait`](TaskTracker::wait) can end. Returns whether it was open.
+    /// Closes the tracker, so that [`wait`](TaskTracker::wait) can complete. Returns whether it was
+    /// open.
     ///
     /// Tasks may still be added.
     pub fn close(&self) -> bool {
@@ -125,7 +126,7 @@ impl TaskTracker {
         self.state().closed
     }
 
-    /// Returns how many tasks are tracked: how many tokens there are.
+    /// Returns the number of tracked tasks, which is the number of tokens.
     pub fn len(&self) -> usize {
         self.state().tokens
     }
@@ -148,8 +149,8 @@ impl TaskTracker {
         boxed_if_large!(future: F, Box::pin => spawn(self.track_future(future)))
     }
 
-    /// The same as [`spawn`](TaskTracker::spawn), whose futures need not be `Send` either: for
-    /// programs that come from other runtimes.
+    /// The same as [`spawn`](TaskTracker::spawn), which does not require `Send` either. For
+    /// programs ported from other runtimes.
     ///
     /// # Panics
     ///
@@ -180,7 +181,7 @@ impl TaskTracker {
         }
     }
 
-    /// Makes a token, which counts as a task while it lives.
+    /// Makes a token, which counts as a task until it is dropped.
     pub fn token(&self) -> TaskTrackerToken {
         self.change(|state| state.tokens += 1);
         TaskTrackerToken {
@@ -210,9 +211,9 @@ impl fmt::Debug for TaskTracker {
     }
 }
 
-/// Counts as a task of a [`TaskTracker`] while it lives.
+/// Counts as a task of a [`TaskTracker`] until it is dropped.
 #[derive(Debug)]
-#[must_use = "the token counts only while it lives"]
+#[must_use = "the token counts only until it is dropped"]
 pub struct TaskTrackerToken {
     tracker: TaskTracker,
 }
@@ -242,11 +243,11 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// That of the future inside.
+    /// The same as that of the future inside.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct TrackedFuture<F> {
-        // Dropped first: whoever waits for the tracker waits for this.
+        // Dropped before the token: `wait` also waits for this destructor.
         #[pin]
         future: F,
         token: TaskTrackerToken,

@@ -1,4 +1,4 @@
-//! `yield_now`: a turn for everybody else.
+//! `yield_now`: a task gives way to all others.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,10 +9,10 @@ use crate::event_loop::EventLoop;
 use crate::ready::LoopId;
 use crate::tasks::{Caller, Waiter};
 
-/// Lets everything else have its turn: the task goes on in the next check phase, after the other
-/// tasks that are ready and after a look at the OS.
+/// Yields to the event loop. The task continues in the next check phase: after the other tasks that
+/// are ready, and after the loop has polled the OS.
 ///
-/// Tasks that yield go on in the order in which they yielded.
+/// Tasks continue in the order in which they yielded.
 ///
 /// # Panics
 ///
@@ -23,7 +23,7 @@ use crate::tasks::{Caller, Waiter};
 /// ```
 /// # quintet::block_on(async {
 /// for chunk in [1, 2, 3].chunks(1) {
-///     // … something long …
+///     // … a long computation …
 /// #   let _ = chunk;
 ///     quintet::task::yield_now().await;
 /// }
@@ -45,7 +45,7 @@ pub struct YieldNow {
 #[derive(Debug)]
 enum YieldState {
     New,
-    /// In the line of this loop's check phase, with this ticket.
+    /// In the queue of this loop's check phase, with this ticket.
     Waiting(LoopId, u64),
     Done,
 }
@@ -55,10 +55,11 @@ impl Future for YieldNow {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // The plain case first: a task yields by itself, and is served before it asks again.
+        // The common case first: the task polls with its own waker, and again only when it was
+        // served.
         match self.state {
             YieldState::New => {
-                if let Some(waiting) = join_line(cx) {
+                if let Some(waiting) = enqueue(cx) {
                     self.state = waiting;
                     return Poll::Pending;
                 }
@@ -80,9 +81,9 @@ impl Future for YieldNow {
     }
 }
 
-/// Has the task that polls with `cx` stand in its loop's line, if it polls by its own waker.
+/// Queues the task that polls with `cx` in its loop's check phase, if it polls with its own waker.
 #[inline]
-fn join_line(cx: &Context<'_>) -> Option<YieldState> {
+fn enqueue(cx: &Context<'_>) -> Option<YieldState> {
     context::with(|event_loop| {
         let home = event_loop.id();
         let own = Caller::new(home, cx.waker()).as_task()?;
@@ -92,7 +93,8 @@ fn join_line(cx: &Context<'_>) -> Option<YieldState> {
 }
 
 impl YieldNow {
-    /// Polled by another waker than the task's own, or another time, or on another loop.
+    /// The poll is by another waker than the task's own, or before the task was served, or on
+    /// another loop.
     #[track_caller]
     #[cold]
     fn poll_for_another(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -104,7 +106,7 @@ impl YieldNow {
                 self.state = YieldState::Waiting(home, check.push(caller.to_waiter()));
                 event_loop.notify_host();
             }
-            // Whoever polls again may have another waker. On another loop the ticket says nothing.
+            // The caller may have another waker now. The ticket means nothing on another loop.
             YieldState::Waiting(id, ticket)
                 if id == home && check.replace(ticket, Some(caller.to_waiter())).is_ok() => {}
             YieldState::Waiting(..) | YieldState::Done => {

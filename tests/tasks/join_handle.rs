@@ -86,7 +86,7 @@ fn a_handle_that_has_answered_panics_when_it_is_polled_again() {
         for mut handle in handles {
             let _answer = (&mut handle).await;
             let message = panic_message(|| poll_with(&mut handle, Waker::noop()));
-            assert_eq!(message, "a `JoinHandle` was polled after it had answered");
+            assert_eq!(message, "`JoinHandle` polled after completion");
         }
     });
 }
@@ -159,7 +159,7 @@ fn a_handle_that_outlives_its_runtime_can_be_asked_aborted_and_dropped() {
         };
         assert!(error.is_cancelled());
         let message = panic_message(|| poll_with(&mut unfinished, Waker::noop()));
-        assert_eq!(message, "a `JoinHandle` was polled after it had answered");
+        assert_eq!(message, "`JoinHandle` polled after completion");
         drop(unfinished);
         thread::spawn(move || drop(never_polled)).join().unwrap();
         let error = block_on_by_parking(elsewhere).unwrap_err();

@@ -785,7 +785,7 @@ fn a_handle_answers_outside_of_its_scope() {
 }
 
 #[test]
-#[should_panic(expected = "polled after it had answered")]
+#[should_panic(expected = "polled after completion")]
 fn a_handle_answers_once() {
     quintet::block_on(scope(async |s| {
         let mut child = s.spawn(async {});
@@ -1234,7 +1234,7 @@ fn a_scope_that_has_ended_says_so_when_it_is_polled() {
 
     let text = panic_message(|| poll_with(&mut running, &waker));
 
-    assert!(text.contains("polled after it had ended"), "{text}");
+    assert!(text.contains("polled after completion"), "{text}");
 }
 
 // ---- Errors ----------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
-//! Who is cancelled with whom.
+//! The tree of tokens: which tokens are cancelled with which.
 //!
-//! The tokens that descend from one root are nodes of one slab under one lock. Nodes name each other
-//! by keys, so a long chain of them is cancelled and dropped without recursion, and a token that is
-//! dropped leaves its slot at once. Its children are then its parent's.
+//! The tokens that descend from one root are nodes of one slab under one lock. Nodes refer to each
+//! other by keys, so a long chain is cancelled and dropped without recursion. A token that is
+//! dropped frees its slot at once, and its children become children of its parent.
 //!
-//! Only tokens that are not cancelled are linked: a cancel takes the whole subtree apart. The lock
-//! of a flag may be taken under the lock of the tree, not the other way round. No user's code runs
-//! under either.
+//! Only tokens that are not cancelled are linked: a cancel unlinks the whole subtree. The lock of a
+//! flag may be taken under the lock of the tree, but not in the other order. No user code runs
+//! under either lock.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,10 +16,10 @@ use crate::primitive;
 use crate::slots::{Key, Slots};
 use crate::sync::watchers::{WatcherSlot, Watchers};
 
-/// Whether a token is cancelled, and who waits for that.
+/// Whether a token is cancelled, and the tasks that wait for that.
 type Flag = Watchers<bool>;
 
-/// All clones of one token. Dropping it takes the token out of its tree.
+/// What all clones of one token share. Dropping it removes the token from its tree.
 pub(super) struct TokenRef {
     tree: Arc<Mutex<Nodes>>,
     key: Key,
@@ -39,7 +39,8 @@ impl TokenRef {
 
     fn new(tree: Arc<Mutex<Nodes>>, parent: Option<&TokenRef>) -> Self {
         let mut nodes = lock(&tree);
-        // Under the lock: whoever cancels the parent meanwhile finds the child, or is found here.
+        // Under the lock: a cancel of the parent either finds the child in the tree, or is seen
+        // here.
         let is_cancelled = parent.is_some_and(TokenRef::is_cancelled);
         let flag = Arc::new(Flag::new(is_cancelled));
         let key = nodes.0.insert(Node::new(Arc::clone(&flag)));
@@ -56,7 +57,7 @@ impl TokenRef {
         self.flag.with(|is_cancelled| *is_cancelled)
     }
 
-    /// Cancels this token and all its descendants, and wakes who waits for them.
+    /// Cancels this token and all its descendants, and wakes the tasks that wait for them.
     pub(super) fn cancel(&self) {
         let mut nodes = lock(&self.tree);
         nodes.unlink(self.key);
@@ -99,9 +100,9 @@ fn lock(tree: &Mutex<Nodes>) -> MutexGuard<'_, Nodes> {
 /// The tokens of one root.
 struct Nodes(Slots<Node>);
 
-/// A token. Its children are a list, linked through them.
+/// A token. Its children form a list that is linked through their nodes.
 struct Node {
-    // Its member has it too and lives longer, so wakers are not dropped with a node.
+    // The `TokenRef` refers to it too and lives longer, so removing a node drops no waker.
     flag: Arc<Flag>,
     parent: Option<Key>,
     first_child: Option<Key>,
@@ -136,7 +137,7 @@ impl Nodes {
             .expect("a node is unlinked before it is removed")
     }
 
-    /// Makes an orphan the last child of `parent`.
+    /// Makes a node without parent the last child of `parent`.
     fn link(&mut self, parent: Key, child: Key) {
         let last = self.get_mut(parent).last_child.replace(child);
         match last {
@@ -148,7 +149,7 @@ impl Nodes {
         child.previous = last;
     }
 
-    /// Makes an orphan of a node. Its children stay with it.
+    /// Removes a node from its parent. Its children stay with it.
     fn unlink(&mut self, key: Key) {
         let node = self.get_mut(key);
         let (previous, next) = (node.previous.take(), node.next.take());
@@ -165,7 +166,7 @@ impl Nodes {
         }
     }
 
-    /// Makes orphans of all children and adds them to `children`.
+    /// Removes all children from a node and appends them to `children`.
     fn take_children(&mut self, key: Key, children: &mut Vec<Key>) {
         let node = self.get_mut(key);
         node.last_child = None;

@@ -8,19 +8,19 @@ use crate::primitive;
 use crate::slots::Key;
 use crate::tasks::wake_contained;
 
-/// The tasks that have ended, as the end wakers tell.
+/// The tasks whose end wakers were woken.
 pub(super) struct Ended {
     state: Mutex<EndedState>,
 }
 
 struct EndedState {
-    /// At most one key for each task of the set, and a few of former ones.
-    line: VecDeque<Key>,
-    /// Who waits for the next one.
+    /// At most one key for each task of the set, and some of removed tasks.
+    queue: VecDeque<Key>,
+    /// Woken for the next key.
     waiter: Option<Waker>,
 }
 
-/// Is woken when a task ends.
+/// The waker of one task's end.
 pub(super) struct EndWaker {
     pub(super) key: Key,
     pub(super) ended: Arc<Ended>,
@@ -40,7 +40,7 @@ impl Ended {
     pub(super) fn new() -> Self {
         Ended {
             state: Mutex::new(EndedState {
-                line: VecDeque::new(),
+                queue: VecDeque::new(),
                 waiter: None,
             }),
         }
@@ -53,7 +53,7 @@ impl Ended {
     pub(super) fn push(&self, key: Key) {
         let waiter = {
             let mut state = self.lock();
-            state.line.push_back(key);
+            state.queue.push_back(key);
             state.waiter.take()
         };
         if let Some(waiter) = waiter {
@@ -62,18 +62,18 @@ impl Ended {
     }
 
     pub(super) fn pop(&self) -> Option<Key> {
-        self.lock().line.pop_front()
+        self.lock().queue.pop_front()
     }
 
-    /// Takes the first, or has `cx` woken by the next.
+    /// Takes the first key, or registers `cx` to be woken for the next one.
     pub(super) fn poll_pop(&self, cx: &Context<'_>) -> Poll<Key> {
         if let Some(key) = self.pop() {
             return Poll::Ready(key);
         }
-        // Cloning and dropping wakers runs users' code, so not under the lock.
+        // Cloning and dropping wakers runs user code, so not under the lock.
         let waiter = cx.waker().clone();
         let mut state = self.lock();
-        if let Some(key) = state.line.pop_front() {
+        if let Some(key) = state.queue.pop_front() {
             drop(state);
             return Poll::Ready(key);
         }

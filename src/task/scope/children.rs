@@ -1,8 +1,8 @@
 //! The children of one scope.
 //!
-//! The scope's future owns them through this, and so do the handles that spawn; but a scope that
-//! ends empties it, whoever still has a handle. No borrow is held while a child is polled or
-//! dropped: take out, release, then call.
+//! The scope's future and every `Scope` refer to them, but the end of the scope drops all children
+//! even if a `Scope` is left. No borrow is held while a child is polled or dropped: the child is
+//! taken out of its slot first.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -28,13 +28,13 @@ use crate::vars::Vars;
 pub(super) struct Children<'env> {
     slots: RefCell<Slots<Child<'env>>>,
     queue: Arc<ChildQueue>,
-    stage: Cell<ScopeState>,
-    /// How many have been spawned, ever.
+    state: Cell<ScopeState>,
+    /// How many children have been spawned in all.
     spawned: Cell<u64>,
 }
 
-/// The one owner of the children, and so of the scope: closes it when it is dropped. All others
-/// have a counted reference that outlives the scope at most as an empty one.
+/// The reference of the scope's future, which closes the scope when it is dropped. Other references
+/// may outlive the scope, but then hold no child.
 pub(super) struct Owned<'env>(Rc<Children<'env>>);
 
 impl<'env> Owned<'env> {
@@ -61,16 +61,16 @@ impl Drop for Owned<'_> {
     }
 }
 
-/// How a scope stands. It goes down this list only.
+/// The state of a scope. It changes in this order only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ScopeState {
-    /// Children come and go.
+    /// Children are accepted.
     Open,
-    /// Children are dropped and none are taken; the body goes on.
+    /// Children are dropped and new ones are refused; the body continues.
     Cancelled,
-    /// An error ends everything: the body too is to be dropped.
+    /// An error has ended the scope: the body is dropped too.
     Halted,
-    /// The scope has answered, or is gone.
+    /// The scope has completed or was dropped.
     Ended,
 }
 
@@ -78,16 +78,16 @@ struct Child<'env> {
     /// Absent while it is being polled.
     body: Option<ChildBody<'env>>,
     member: Arc<ChildWaker>,
-    /// How many were spawned before it.
+    /// How many children were spawned before it.
     sequence: u64,
 }
 
-/// What is taken out of the slot while the child is polled.
+/// The part of a child that is taken out of the slot while it is polled.
 struct ChildBody<'env> {
-    /// Absent when it has been dropped.
+    /// `None` once it was dropped.
     job: Option<Pin<Box<dyn Future<Output = ()> + 'env>>>,
     waker: Waker,
-    /// What it sees as the values of context variables: at first what was seen where it was spawned.
+    /// Its values of context variables, initially those of the code that spawned it.
     vars: Vars,
 }
 
@@ -119,7 +119,7 @@ impl<'env> Children<'env> {
         Rc::new(Children {
             slots: RefCell::new(Slots::new()),
             queue: ChildQueue::new(),
-            stage: Cell::new(ScopeState::Open),
+            state: Cell::new(ScopeState::Open),
             spawned: Cell::new(0),
         })
     }
@@ -128,26 +128,26 @@ impl<'env> Children<'env> {
         &self.queue
     }
 
-    pub(super) fn stage(&self) -> ScopeState {
-        self.stage.get()
+    pub(super) fn state(&self) -> ScopeState {
+        self.state.get()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.slots.borrow().len() == 0
     }
 
-    /// Moves on to `stage`, unless the scope is beyond it.
-    pub(super) fn advance(&self, stage: ScopeState) {
-        self.stage.set(self.stage.get().max(stage));
+    /// Moves on to `state`, unless the scope is beyond it.
+    pub(super) fn advance(&self, state: ScopeState) {
+        self.state.set(self.state.get().max(state));
     }
 
-    /// Takes no more children, and has those that are there dropped in the scope's next poll.
+    /// Refuses new children; the scope's next poll drops the present ones.
     pub(super) fn cancel(&self) {
         self.advance(ScopeState::Cancelled);
         self.queue.call();
     }
 
-    /// Adds a child, at the end of the queue. `settle` makes the handle's output.
+    /// Adds a child at the end of the queue. `settle` converts its output to that of the handle.
     #[track_caller]
     pub(super) fn spawn<F, T, S>(&self, future: F, settle: S) -> ScopedJoinHandle<T>
     where
@@ -159,7 +159,7 @@ impl<'env> Children<'env> {
         let id = identity.id;
         let cell = Rc::new(Output::new());
         let job = ChildJob::new(future, settle, Rc::clone(&cell), identity);
-        if self.stage() != ScopeState::Open {
+        if self.state() != ScopeState::Open {
             drop(job);
             return ScopedJoinHandle::new(cell, None, id);
         }
@@ -186,11 +186,11 @@ impl<'env> Children<'env> {
             }
         });
         drop(slots);
-        self.member(key).expect("inserted just now")
+        self.member(key).expect("the key was inserted above")
     }
 
-    /// Gives a child its turn: polls it, or drops it if it was aborted. A child that has ended is
-    /// gone from here before it is dropped.
+    /// Polls a child, or drops it if it was aborted. A child that has ended is removed from the
+    /// slab before it is dropped.
     pub(super) fn run(&self, key: Key) -> Result<(), Payload> {
         let Some((mut body, aborted)) = self.begin(key) else {
             return Ok(());
@@ -209,7 +209,7 @@ impl<'env> Children<'env> {
         polled.map(|_| ())
     }
 
-    /// Takes a child out of its slot. None if it has ended.
+    /// Takes a child out of its slot. `None` if it has ended.
     fn begin(&self, key: Key) -> Option<(ChildBody<'env>, bool)> {
         let mut slots = self.slots.borrow_mut();
         let child = slots.get_mut(key)?;
@@ -221,7 +221,7 @@ impl<'env> Children<'env> {
     fn put_back(&self, key: Key, body: ChildBody<'env>) {
         let mut slots = self.slots.borrow_mut();
         let child = slots.get_mut(key);
-        child.expect("a child that runs keeps its slot").body = Some(body);
+        child.expect("a running child keeps its slot").body = Some(body);
     }
 
     fn end(&self, key: Key, body: ChildBody<'env>) {
@@ -235,7 +235,8 @@ impl<'env> Children<'env> {
         Some(child)
     }
 
-    /// Drops all children in the order of their spawning. The scope takes no others by now.
+    /// Drops all children in the order in which they were spawned. The scope refuses new ones by
+    /// now.
     pub(super) fn drop_all(&self) {
         if self.is_empty() {
             return;
@@ -246,7 +247,7 @@ impl<'env> Children<'env> {
         }
     }
 
-    /// The children's keys in the order of their spawning.
+    /// The children's keys in the order in which they were spawned.
     fn in_order(&self) -> Vec<Key> {
         let slots = self.slots.borrow();
         let live = slots.iter().map(|(key, child)| (child.sequence, key));
@@ -270,7 +271,7 @@ impl<'env> Children<'env> {
         slots.get(key).map(|child| Arc::clone(&child.member))
     }
 
-    /// The scope has answered, or goes: drops what is left, and wakers come to nothing.
+    /// Ends the scope: drops all children, and disables their wakers.
     pub(super) fn close(&self) {
         self.advance(ScopeState::Ended);
         self.queue.close();
@@ -278,7 +279,7 @@ impl<'env> Children<'env> {
     }
 }
 
-/// Who a child is. Its id is one of the tasks'.
+/// The identity of a child. Its id comes from the same numbers as those of tasks.
 fn identify(location: &'static Location<'static>) -> Identity {
     let origin = || Origin {
         name: None,
@@ -291,7 +292,7 @@ fn identify(location: &'static Location<'static>) -> Identity {
 impl fmt::Debug for Children<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Children")
-            .field("stage", &self.stage())
+            .field("state", &self.state())
             .field("len", &self.slots.borrow().len())
             .finish_non_exhaustive()
     }

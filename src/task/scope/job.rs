@@ -1,7 +1,7 @@
-//! A child's future, and where its output goes.
+//! A child's future, which moves its output to the handle.
 //!
-//! The output goes to a cell that the handle shares. Both live on the scope's thread, and the output
-//! may borrow whatever the child could.
+//! The output goes to a cell that the handle shares. Both stay on the scope's thread, and the
+//! output may borrow what the child may borrow.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,13 +14,14 @@ use crate::report::TaskMeta;
 use crate::task::outcome_cell::OutcomeCell;
 use crate::tasks::{Identity, wake_contained};
 
-/// For the output of a child; `None` if it was cancelled.
+/// The output of a child; `None` if the child was cancelled.
 pub(super) type Output<T> = OutcomeCell<Option<T>>;
 
 pin_project! {
-    /// A child's future and where its output goes.
+    /// A child's future, and the cell for its output.
     ///
-    /// Its destructor does not unwind. It drops the future, then tells the handle.
+    /// The destructor drops the future, then fills the cell and wakes the handle. It does not
+    /// unwind.
     pub(super) struct ChildJob<F, T, S>
     where
         F: Future,
@@ -28,7 +29,7 @@ pin_project! {
     {
         #[pin]
         future: Option<F>,
-        // Makes of the future's output that of the handle.
+        // Converts the future's output to that of the handle.
         settle: Option<S>,
         output: Option<T>,
         cell: Rc<Output<T>>,
@@ -72,7 +73,7 @@ where
     }
 }
 
-/// It is `Ready` when it is to be dropped.
+/// After `Ready` it must be dropped, which fills the cell.
 impl<F, T, S> Future for ChildJob<F, T, S>
 where
     F: Future,
@@ -83,7 +84,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let future = this.future.as_pin_mut();
-        let output = std::task::ready!(future.expect("a job lives with its future").poll(cx));
+        let output = std::task::ready!(
+            future
+                .expect("the future is dropped with the job only")
+                .poll(cx)
+        );
         *this.output = this.settle.take().and_then(|settle| settle(output));
         Poll::Ready(())
     }

@@ -1,10 +1,10 @@
-//! The future of a scope: it polls the body and the children, and no other does.
+//! The future of a scope, which polls the body and the children.
 //!
-//! Whatever was woken has its turn in the order of the wakes, the body among the children. A turn in
-//! which nothing is charged costs a unit of the task's budget. When that is spent the scope gives way
-//! like any leaf future, so members that wake each other for ever leave the rest of the loop its time.
-//! A turn in which a scope within this one has given turns costs nothing more: the budget is spent
-//! by leaves, not by levels, so it gets to the innermost however deep that is.
+//! The members of a scope, its body and its children, are polled in the order in which they were
+//! woken. A poll in which nothing is charged costs one unit of the task's budget. When the budget
+//! is spent, the scope yields like any leaf future, so that members which wake each other for ever
+//! do not starve the rest of the loop. A poll of an inner scope costs nothing in addition: only
+//! leaves are charged, not levels, so the budget reaches the innermost scope at any depth.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -29,19 +29,20 @@ pin_project! {
     where
         B: Future,
     {
-        // Dropped first, and the body only then.
+        // Dropped before the body.
         children: Owned<'env>,
         #[pin]
         body: Option<B>,
         member: Arc<ChildWaker>,
         waker: Waker,
-        // Whose turn it is next.
+        // The members to poll next.
         batch: VecDeque<Key>,
         output: Option<B::Output>,
-        // Whether an output of the body ends everything.
+        // Whether an output of the body halts the scope.
         halts: fn(&B::Output) -> bool,
-        // Makes the answer of the body's output, which is absent if the scope was halted.
-        answer: Option<A>,
+        // Converts the body's output, which is absent if the scope was halted, to that of the
+        // scope.
+        finish: Option<A>,
     }
 }
 
@@ -54,7 +55,7 @@ where
         children: Owned<'env>,
         body: B,
         halts: fn(&B::Output) -> bool,
-        answer: A,
+        finish: A,
     ) -> Self {
         let member = ChildWaker::new(BODY, children.queue());
         member.wake_by_ref();
@@ -66,11 +67,11 @@ where
             batch: VecDeque::new(),
             output: None,
             halts,
-            answer: Some(answer),
+            finish: Some(finish),
         }
     }
 
-    /// Gives turns until the scope is over, or nobody is left who was woken.
+    /// Polls members until the scope is over, or no woken member is left.
     fn run(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Result<(), Payload>> {
         loop {
             if self.as_mut().is_over() {
@@ -100,14 +101,14 @@ where
         }
     }
 
-    /// Does what a cancelled or halted scope does, and returns whether there is nobody left.
+    /// Drops the members of a cancelled or halted scope, and returns whether no member is left.
     fn is_over(self: Pin<&mut Self>) -> bool {
         let mut this = self.project();
         let children = &this.children;
-        if children.stage() >= ScopeState::Cancelled {
+        if children.state() >= ScopeState::Cancelled {
             children.drop_all();
         }
-        if children.stage() >= ScopeState::Halted {
+        if children.state() >= ScopeState::Halted {
             drop_body(&mut this.body);
         }
         this.body.is_none() && children.is_empty()
@@ -132,7 +133,7 @@ where
         Ok(())
     }
 
-    /// Lets everybody look again, woken or not.
+    /// Wakes all members, so that all of them are polled.
     fn wake_all(self: Pin<&mut Self>) {
         let this = self.project();
         if this.body.is_some() {
@@ -160,8 +161,8 @@ where
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         assert!(
-            self.children.stage() != ScopeState::Ended,
-            "the future of a scope was polled after it had ended"
+            self.children.state() != ScopeState::Ended,
+            "the future of a scope was polled after completion"
         );
         self.children.queue().attend();
         if coop::is_insisting() {
@@ -177,7 +178,7 @@ where
             drop_body(&mut this.body);
             resume_unwind(payload);
         }
-        let answer = this.answer.take().expect("a scope ends once");
-        Poll::Ready(answer(this.output.take()))
+        let finish = this.finish.take().expect("a scope ends once");
+        Poll::Ready(finish(this.output.take()))
     }
 }

@@ -1,7 +1,8 @@
-//! Whose turn it is in a scope: the queue of its members that were woken, and their wakers.
+//! The ready queue of a scope: its members that were woken, and their wakers.
 //!
-//! This is all that leaves the scope's thread. It names members by keys and knows no future, so a
-//! waker may outlive the scope, and travel, whatever the children borrow.
+//! Only this part of a scope is shared with other threads. It refers to members by keys and holds
+//! no future, so a waker may outlive the scope and move between threads, whatever the children
+//! borrow.
 //!
 //! No foreign waker is cloned, woken or dropped under the lock.
 
@@ -15,12 +16,12 @@ use crate::panics;
 use crate::primitive;
 use crate::slots::Key;
 
-/// The body's key: it lives in no slot.
+/// The body's key: the body has no slot.
 pub(super) const BODY: Key = Key::DANGLING;
 
 /// The members of one scope that were woken, in the order of their wakes.
 ///
-/// It needs no limit: a member stands in it at most once.
+/// It needs no limit, since each member is in it at most once.
 #[derive(Debug)]
 pub(super) struct ChildQueue {
     state: Mutex<ChildQueueState>,
@@ -29,11 +30,11 @@ pub(super) struct ChildQueue {
 #[derive(Debug)]
 struct ChildQueueState {
     woken: VecDeque<Key>,
-    /// Who polls the scope. Taken when it is woken.
+    /// The waker of the task that polls the scope. Taken when it is woken.
     parent: Option<Waker>,
-    /// Whether the scope looks into the queue without being told: it is being polled, or its parent
-    /// has been woken.
-    attentive: bool,
+    /// Whether the scope will read the queue without another wake of its parent: the scope is being
+    /// polled, or the parent has been woken.
+    is_attended: bool,
     /// Whether the scope has ended.
     closed: bool,
 }
@@ -43,8 +44,8 @@ impl ChildQueue {
         let state = ChildQueueState {
             woken: VecDeque::new(),
             parent: None,
-            // Whoever makes a scope polls it.
-            attentive: true,
+            // A new scope has not been polled, so the first poll reads the queue.
+            is_attended: true,
             closed: false,
         };
         Arc::new(ChildQueue {
@@ -62,20 +63,20 @@ impl ChildQueue {
             return;
         }
         state.woken.push_back(key);
-        Self::rouse(state);
+        Self::wake_parent(state);
     }
 
-    /// Has the scope polled.
+    /// Makes the parent poll the scope.
     pub(super) fn call(&self) {
         let state = self.lock();
         if !state.closed {
-            Self::rouse(state);
+            Self::wake_parent(state);
         }
     }
 
-    /// Wakes the parent if the scope would not look into the queue by itself.
-    fn rouse(mut state: MutexGuard<'_, ChildQueueState>) {
-        if mem::replace(&mut state.attentive, true) {
+    /// Wakes the parent unless the scope will read the queue anyway.
+    fn wake_parent(mut state: MutexGuard<'_, ChildQueueState>) {
+        if mem::replace(&mut state.is_attended, true) {
             return;
         }
         let parent = state.parent.take();
@@ -85,12 +86,12 @@ impl ChildQueue {
         }
     }
 
-    /// A poll of the scope begins: what is woken in it needs no wake of the parent.
+    /// Begins a poll of the scope, in which a woken member needs no wake of the parent.
     pub(super) fn attend(&self) {
-        self.lock().attentive = true;
+        self.lock().is_attended = true;
     }
 
-    /// Fills `batch` if it is empty, and returns whether somebody stands in it.
+    /// Fills `batch` if it is empty, and returns whether a member is in it.
     pub(super) fn refill(&self, batch: &mut VecDeque<Key>) -> bool {
         if batch.is_empty() {
             mem::swap(batch, &mut self.lock().woken);
@@ -98,7 +99,8 @@ impl ChildQueue {
         !batch.is_empty()
     }
 
-    /// From now on a wake wakes the parent. False, with nothing done, if somebody has been woken.
+    /// Ends a poll: from now on a woken member wakes the parent. Returns false, and does nothing,
+    /// if a member has been woken meanwhile.
     pub(super) fn park(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if !state.is_parent(cx.waker()) {
@@ -110,12 +112,12 @@ impl ChildQueue {
             panics::drop_contained(old, "the destructor of a waker");
             state = self.lock();
         }
-        // Looked at under the same lock: whoever is woken after this finds the scope inattentive.
-        state.attentive = !state.woken.is_empty();
-        !state.attentive
+        // Under the same lock as the queue, so that a later wake finds the flag cleared.
+        state.is_attended = !state.woken.is_empty();
+        !state.is_attended
     }
 
-    /// The scope has ended: wakes come to nothing.
+    /// Ends the scope: from now on wakes have no effect.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -133,14 +135,14 @@ impl ChildQueueState {
     }
 }
 
-/// What a member's wakers point at.
+/// The waker of one member.
 #[derive(Debug)]
 pub(super) struct ChildWaker {
     key: Key,
     queue: Arc<ChildQueue>,
     /// Set when it enters the queue and cleared when its turn comes; set for good when it ends.
     queued: AtomicBool,
-    /// Whether it is to be dropped where its turn comes.
+    /// Whether its next turn drops it.
     aborted: AtomicBool,
 }
 
@@ -154,13 +156,13 @@ impl ChildWaker {
         })
     }
 
-    /// Its turn has come: a wake from now on is for the next one.
+    /// Begins its turn: a wake from now on queues it again.
     pub(super) fn begin_turn(&self) {
-        // Acquires what those did who found it queued and so left it at that: see `wake_by_ref`.
+        // Acquires what was done before the wakes that found it queued: see `wake_by_ref`.
         self.queued.swap(false, Ordering::AcqRel);
     }
 
-    /// It has ended: its wakers come to nothing.
+    /// Ends it: from now on its wakers have no effect.
     pub(super) fn retire(&self) {
         self.queued.store(true, Ordering::Release);
     }

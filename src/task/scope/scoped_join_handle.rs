@@ -15,12 +15,11 @@ use crate::tasks::Failure;
 
 /// Awaits the end of a child of a [scope](super::scope()).
 ///
-/// A handle is a future of `Result<T, JoinError>`. Dropping it *detaches* the child: it goes on by
-/// itself, at most until the scope ends. The error is always [cancelled](JoinError::is_cancelled): a
-/// child that panics ends the scope, which then panics itself, so nobody in it is told.
+/// A handle is a future that resolves to `Result<T, JoinError>`. Dropping it *detaches* the child,
+/// which continues to run, at most until the scope ends. The error is always
+/// [cancelled](JoinError::is_cancelled): if a child panics, the scope ends and panics itself.
 ///
-/// The handle may leave the scope. The scope ends its children in any case, so that the handle
-/// answers there too.
+/// The handle may outlive the scope. It resolves then too, since the scope ends all its children.
 ///
 /// # Cancel safety
 ///
@@ -28,7 +27,7 @@ use crate::tasks::Failure;
 ///
 /// # Panics
 ///
-/// Awaiting it panics when it has answered before.
+/// Panics if it is polled after completion.
 ///
 /// # Examples
 ///
@@ -45,10 +44,10 @@ use crate::tasks::Failure;
 /// ```
 pub struct ScopedJoinHandle<T> {
     cell: Rc<Output<T>>,
-    /// None if the scope would not have the child.
+    /// `None` if the scope refused the child.
     member: Option<Arc<ChildWaker>>,
     id: Id,
-    answered: bool,
+    is_done: bool,
 }
 
 impl<T> ScopedJoinHandle<T> {
@@ -57,15 +56,15 @@ impl<T> ScopedJoinHandle<T> {
             cell,
             member,
             id: Id(id),
-            answered: false,
+            is_done: false,
         }
     }
 
     /// Cancels the child.
     ///
-    /// This only marks and wakes it. Where it next stands in the scope's queue, its future is
-    /// dropped; the handle then answers [cancelled](JoinError::is_cancelled). A child that ends in
-    /// the poll which is running now has ended.
+    /// This marks the child and wakes it. At its next turn in the scope's queue its future is
+    /// dropped, and the handle resolves to [cancelled](JoinError::is_cancelled). A child that
+    /// completes in the poll which is running now is not cancelled.
     pub fn abort(&self) {
         if let Some(member) = &self.member
             && !self.is_finished()
@@ -79,7 +78,7 @@ impl<T> ScopedJoinHandle<T> {
         self.cell.is_finished()
     }
 
-    /// Returns the child's id, which no task and no other child has.
+    /// Returns the child's id, which is unique among all tasks and children.
     pub fn id(&self) -> Id {
         self.id
     }
@@ -90,14 +89,11 @@ impl<T> Future for ScopedJoinHandle<T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(
-            !self.answered,
-            "a `ScopedJoinHandle` was polled after it had answered"
-        );
+        assert!(!self.is_done, "`ScopedJoinHandle` polled after completion");
         ready!(coop::poll_proceed(cx));
         ready!(self.cell.watch(cx));
         coop::charge(0);
-        self.answered = true;
+        self.is_done = true;
         let output = self.cell.take().flatten();
         Poll::Ready(output.ok_or_else(|| JoinError::new(self.id.0, Failure::Cancelled)))
     }

@@ -1,4 +1,4 @@
-//! Scopes that end with the first error.
+//! Scopes that end at the first error.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,14 +12,14 @@ use crate::task::boxed_if_large;
 /// Runs `body` and the children that it spawns, and waits until all of them have ended or one has
 /// failed.
 ///
-/// This is [`scope`](super::scope()) but for the errors: the first `Err` of a child or of the body ends
-/// the scope early. The children that are left are dropped in the order of their spawning, then the
-/// body.
+/// Works like [`scope`](super::scope()), except that the first `Err` of a child or of the body ends
+/// the scope early. The remaining children are dropped in the order in which they were spawned,
+/// then the body.
 ///
 /// # Errors
 ///
-/// The first error, whoever awaits the child that it came from. An `Err` that comes after the body
-/// has returned `Ok` counts too.
+/// Returns the first error, even if the handle of the failed child is awaited. This includes the
+/// `Err` of a child after the body has returned `Ok`.
 ///
 /// # Panics
 ///
@@ -58,22 +58,22 @@ where
         children: children.share(),
         error: Rc::clone(&error),
     };
-    let answer = move |output: Option<Result<T, E>>| match error.take() {
+    let finish = move |output: Option<Result<T, E>>| match error.take() {
         Some(error) => Err(error),
-        None => output.expect("what halts the scope leaves its error"),
+        None => output.expect("a child that halts the scope stores its error"),
     };
-    Nursery::new(children, body(scope), Result::is_err, answer)
+    Nursery::new(children, body(scope), Result::is_err, finish)
 }
 
 /// Spawns the children of a [`try_scope`]; see [`Scope`](super::Scope).
 pub struct TryScope<'env, E> {
     children: Rc<Children<'env>>,
-    /// Of the child that halted the scope.
+    /// The error of the child that halted the scope.
     error: Rc<Cell<Option<E>>>,
 }
 
 impl<'env, E> TryScope<'env, E> {
-    /// Spawns a child and returns its handle, which gives what is in the child's `Ok`; see
+    /// Spawns a child and returns its handle, which resolves to the value of the child's `Ok`; see
     /// [`Scope::spawn`](super::Scope::spawn). An `Err` ends the scope.
     ///
     /// # Examples
@@ -99,7 +99,7 @@ impl<'env, E> TryScope<'env, E> {
         boxed_if_large!(future: F, Box::pin => self.children.spawn(future, settle))
     }
 
-    /// Takes what a child's future answered: an error halts the scope.
+    /// Handles the output of a child: an error halts the scope.
     fn settle<T>(self, output: Result<T, E>) -> Option<T> {
         match output {
             Ok(output) => Some(output),
@@ -111,15 +111,15 @@ impl<'env, E> TryScope<'env, E> {
         }
     }
 
-    /// Cancels all children, and takes no others from now on; the body goes on. See
+    /// Cancels all children, and refuses new ones from now on; the body continues. See
     /// [`Scope::cancel`](super::Scope::cancel).
     pub fn cancel(&self) {
         self.children.cancel();
     }
 
-    /// Returns whether the scope takes no children any more: it was cancelled, or has ended.
+    /// Returns whether the scope refuses new children, because it was cancelled or has ended.
     pub fn is_cancelled(&self) -> bool {
-        self.children.stage() != ScopeState::Open
+        self.children.state() != ScopeState::Open
     }
 }
 
