@@ -41,7 +41,7 @@ pub fn pause() {
     let event_loop = context::expect_current();
     assert!(
         !event_loop.clock.is_paused(),
-        "time is already paused; `time::resume` ends the pause"
+        "time is paused already; `time::resume` ends the pause"
     );
     event_loop.clock.pause();
     event_loop.notify_host();
