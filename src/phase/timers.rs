@@ -1,8 +1,9 @@
 //! The timers phase: every timer whose deadline has passed.
 //!
-//! `time::Sleep` arms a timer at its first poll and holds the key; the timer fires here, in the order
-//! (deadline, arming), and stays in its slot as fired until the sleep takes note or is dropped. The
-//! wheel keeps the time; this file keeps the waiters and the phase's snapshot.
+//! `time::Sleep` arms a timer at its first poll and keeps its key. The timer fires here, in the
+//! order (deadline, arming), and its entry stays until the sleep is polled or dropped. The wheel
+//! orders the timers; this file adds the waiters, and limits the phase to the timers that were
+//! armed before it.
 
 mod wheel;
 
@@ -21,9 +22,9 @@ pub(crate) use wheel::TimerKey;
 pub(crate) enum Checked {
     /// It has fired, and is released.
     Fired,
-    /// It will tell the one who asks.
+    /// It wakes the caller.
     Waits,
-    /// It would tell nobody, or somebody else.
+    /// It wakes another waiter, or none.
     WaitsForOther,
 }
 
@@ -46,28 +47,28 @@ impl Timers {
         self.wheel.borrow().is_empty()
     }
 
-    /// The earliest deadline; none if nothing waits.
+    /// The earliest deadline, or `None` if no timer waits.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.wheel.borrow().next_deadline()
     }
 
-    /// Until when poll may wait: the earliest deadline, or up to a millisecond more where timers are
-    /// many; see [`Wheel::next_wake`].
+    /// The time until which poll may wait: the earliest deadline, or up to a millisecond later
+    /// where timers are dense; see [`Wheel::next_wake`].
     #[inline]
     pub(crate) fn next_wake(&self, now: u64) -> Option<u64> {
         self.wheel.borrow_mut().next_wake(now)
     }
 
-    /// The earliest deadline, exactly: [`next_deadline`](Timers::next_deadline) may name one that was
-    /// cancelled. Looks at all timers.
+    /// The exact earliest deadline: [`next_deadline`](Timers::next_deadline) may return that of a
+    /// cancelled timer. Iterates over all timers.
     pub(crate) fn exact_next_deadline(&self) -> Option<u64> {
         let wheel = self.wheel.borrow();
         let deadlines = wheel.iter().map(|(_, timer)| timer.deadline);
         deadlines.filter(|&deadline| deadline != NEVER).min()
     }
 
-    /// Arms a timer. `time` is the later of its deadline and the present: one whose deadline has
-    /// passed counts from now, so that those who came earlier go first.
+    /// Arms a timer. `time` is the later of its deadline and the present: a deadline that has
+    /// passed counts from now, so that timers that were due earlier fire first.
     #[inline]
     pub(crate) fn arm(&self, time: u64, waiter: Option<Waiter>) -> TimerKey {
         let mut wheel = self.wheel.borrow_mut();
@@ -76,20 +77,20 @@ impl Timers {
         key
     }
 
-    /// Arms a timer anew, fired or not, as if it came last.
+    /// Arms a timer again, fired or not, with a new place in the order of arming.
     pub(crate) fn rearm(&self, key: TimerKey, time: u64) {
         let mut wheel = self.wheel.borrow_mut();
         wheel.rearm(key, time);
         self.candidates.add(key, || wheel.entries());
     }
 
-    /// Releases the timer if it has fired. Else it tells who waits; if that is not `caller`, it must be
-    /// said so by [`set_waiter`](Timers::set_waiter). Runs no foreign code.
+    /// Removes the timer if it has fired. Otherwise returns whether it wakes `caller`; if not, the
+    /// caller must call [`set_waiter`](Timers::set_waiter). Runs no foreign code.
     #[inline]
     pub(crate) fn check(&self, key: TimerKey, caller: Caller<'_>) -> Checked {
         let mut wheel = self.wheel.borrow_mut();
         if let Some(waiter) = wheel.remove_fired(key) {
-            debug_assert!(waiter.is_none(), "firing took it");
+            debug_assert!(waiter.is_none(), "firing took the waiter");
             return Checked::Fired;
         }
         match wheel.get_mut(key) {
@@ -98,28 +99,28 @@ impl Timers {
         }
     }
 
-    /// Lets a timer tell `waiter`. Who waited before is returned, to be dropped after this borrow has
-    /// ended.
+    /// Sets the waiter of a timer. Returns the former one, which must be dropped outside of a
+    /// borrow.
     pub(crate) fn set_waiter(&self, key: TimerKey, waiter: Waiter) -> Option<Waiter> {
         let mut wheel = self.wheel.borrow_mut();
         self.candidates.add(key, || wheel.entries());
         wheel.get_mut(key)?.replace(waiter)
     }
 
-    /// Says whether the timer keeps the loop alive.
+    /// Sets whether the timer keeps the loop alive.
     pub(crate) fn set_ref(&self, key: TimerKey, is_ref: bool) {
         let mut wheel = self.wheel.borrow_mut();
         wheel.set_mark(key, !is_ref);
         self.candidates.add(key, || wheel.entries());
     }
 
-    /// Those who were said not to count may do so now.
+    /// Considers the timers of tasks that were referenced again.
     pub(crate) fn count_again(&self, tasks: &ReferencedAgain) {
         self.candidates.restore_of_tasks(tasks);
     }
 
-    /// A timer that keeps the loop alive, and whether it surely does: a referenced one, for a
-    /// referenced task.
+    /// A timer that keeps the loop alive, and whether that is certain: a referenced timer for which
+    /// a referenced task waits.
     pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(TimerKey, Liveness)> {
         let wheel = self.wheel.borrow();
         self.candidates.find(
@@ -134,12 +135,12 @@ impl Timers {
         )
     }
 
-    /// Takes out who waits for the timer. It is to be woken: if it still waits it asks again.
+    /// Takes the waiter of a timer. The caller wakes it: if it still waits, it registers again.
     pub(crate) fn take_waiter(&self, key: TimerKey) -> Option<Waiter> {
         self.wheel.borrow_mut().get_mut(key)?.take()
     }
 
-    /// Calls `f` for what waits, with its deadline.
+    /// Calls `f` for each waiter, with its deadline.
     pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, u64)) {
         for (_, timer) in self.wheel.borrow().iter() {
             if let Some(waiter) = &timer.value {
@@ -148,7 +149,7 @@ impl Timers {
         }
     }
 
-    /// The deadlines of those that keep the loop alive and that `owns` finds no owner of.
+    /// The deadlines of timers that keep the loop alive and whose waiter `owns` does not accept.
     pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<u64> {
         let wheel = self.wheel.borrow();
         let is_owned = |waiter: &Option<Waiter>| waiter.as_ref().is_some_and(&owns);
@@ -163,19 +164,19 @@ impl Timers {
         self.wheel.borrow().has_fired(key)
     }
 
-    /// Releases the timer; it will not fire, not even in a phase that has begun. Who waited
-    /// is returned, to be dropped after this borrow has ended.
+    /// Removes the timer; it does not fire, not even in a phase that has begun. Returns its waiter,
+    /// which must be dropped outside of a borrow.
     pub(crate) fn cancel(&self, key: TimerKey) -> Option<Waiter> {
         self.wheel.borrow_mut().remove(key).flatten()
     }
 
-    /// Takes all waiters out, for the end of the loop.
+    /// Takes all waiters, for the end of the loop.
     pub(crate) fn take_waiters(&self) -> Vec<Waiter> {
         let wheel = self.wheel.replace(Wheel::new());
         wheel.into_values().flatten().collect()
     }
 
-    /// Fires what is due at the beginning of the phase, except what is armed meanwhile.
+    /// Fires the timers that are due when the phase begins, without those that are armed meanwhile.
     #[inline]
     pub(crate) fn run(&self, turn: &mut impl Deliver, now: impl Fn() -> u64) {
         if !self.is_empty() {
@@ -195,7 +196,7 @@ impl Timers {
         }
     }
 
-    /// Fires the first due timer and returns who waits for it, if somebody does.
+    /// Fires the first due timer and returns its waiter, if it has one.
     fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waiter>> {
         let mut wheel = self.wheel.borrow_mut();
         let key = wheel.pop_due(now, limit)?;
@@ -203,7 +204,7 @@ impl Timers {
     }
 }
 
-/// Whether one counts who waits for a referenced timer.
+/// Whether the waiter of a referenced timer keeps the loop alive.
 fn liveness(tasks: &Tasks, waiter: &Waiter, because_of: &mut dyn FnMut(Key)) -> Liveness {
     let owner = tasks.owner(waiter);
     if let Owner::Task { is_ref: false, .. } = owner {
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
     use crate::ready::LoopId;
 
-    /// Arms another timer, due at once, whenever one fires.
+    /// Arms another timer, which is due at once, whenever one fires.
     struct Rearming<'a> {
         timers: &'a Timers,
         fired: u32,
@@ -233,7 +234,7 @@ mod tests {
 
         fn deliver(&mut self, _callback: Callback) {
             self.fired += 1;
-            self.timers.arm(NOW, Some(nobody()));
+            self.timers.arm(NOW, Some(no_task()));
         }
 
         fn deliver_alone(&mut self, _callback: Callback) {}
@@ -255,14 +256,14 @@ mod tests {
 
     const NOW: u64 = 1_000_000;
 
-    fn nobody() -> Waiter {
+    fn no_task() -> Waiter {
         Caller::new(LoopId::next(), Waker::noop()).to_waiter()
     }
 
     #[test]
-    fn what_is_armed_in_the_phase_waits_for_the_next_even_if_no_time_passes() {
+    fn a_timer_armed_in_the_phase_fires_in_the_next_even_if_no_time_passes() {
         let timers = Timers::new();
-        timers.arm(5, Some(nobody()));
+        timers.arm(5, Some(no_task()));
         let mut turn = Rearming {
             timers: &timers,
             fired: 0,

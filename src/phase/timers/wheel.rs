@@ -1,20 +1,20 @@
-//! A hierarchical timer wheel: which timer is due next, and in which order.
+//! A hierarchical timer wheel: which timer is due next, in an exact order.
 //!
-//! The timers phase arms and cancels here while tasks run, takes what is due at the beginning of a
-//! tick, and asks for the earliest deadline before the loop sleeps. Arming and cancelling take
-//! constant time; firing goes by (deadline, order of arming), to the nanosecond.
+//! Tasks arm and cancel timers, the timers phase takes those that are due, and the loop reads the
+//! earliest deadline before it waits. Arming and cancelling take constant time. Timers fire in the
+//! order (deadline, arming), to the nanosecond.
 //!
-//! Time is a `u64` of nanoseconds that the caller hands in; `u64::MAX` is never. The wheel reads no
-//! clock, wakes nobody, and does not look at the value that it keeps with each timer.
+//! Time is a `u64` of nanoseconds, given by the caller; `u64::MAX` means never. The wheel reads no
+//! clock, wakes no task, and does not use the value that it stores with each timer.
 //!
 //! # How it works
 //!
-//! The upper 48 bits of a deadline are its *granule*: eight digits of six bits. A timer stands on
-//! the level of the highest digit in which its granule differs from the wheel's *position*, in the
-//! slot which that digit names. So all slots of a level come before those of the levels above, and
-//! the first occupied slot of the lowest occupied level has the earliest timers. When the time
-//! reaches that slot, the position moves into it, and its timers find new places further down. A
-//! timer whose granule the position has reached is *due*: it stands in a heap, in the exact order.
+//! The upper 48 bits of a deadline are its *granule*: eight digits of six bits. A timer is on the
+//! level of the highest digit in which its granule differs from the wheel's *position*, in the slot
+//! with the number of that digit. So all slots of a level come before those of the levels above,
+//! and the first occupied slot of the lowest occupied level has the earliest timers. When the time
+//! reaches that slot, the position moves into it, and its timers move to lower levels. A timer
+//! whose granule the position has reached is *due*: it moves to a heap, which has the exact order.
 
 mod expiry;
 mod slab;
@@ -27,52 +27,52 @@ use slab::{Slab, TimerEntry, TimerState, Unlinked};
 
 pub(crate) use slab::{TimerKey, TimerNode};
 
-/// A granule is 2^16 ns, 65.5 µs: with eight levels of six bits this covers all 64 bits, so that
-/// there is no list of far timers, and few timers share a granule and stand in the heap together.
-/// Precision does not depend on it.
+/// A granule is 2^16 ns, 65.5 µs. With eight levels of six bits this covers all 64 bits, so no list
+/// of far timers is needed, and few timers share a granule and so the heap. Precision does not
+/// depend on it.
 const GRANULE_BITS: u32 = 16;
 
-/// A level has 64 slots, so that one word says which of them are occupied.
+/// A level has 64 slots, so that one word has a bit for each of them.
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 8;
 
 const _: () = assert!(GRANULE_BITS + LEVEL_BITS * LEVELS as u32 == u64::BITS);
 
-/// Where timers are many, a loop is to wake once in a *stretch* of 16 granules, 2^20 ns: a little more
-/// than a millisecond.
+/// Where timers are dense, a loop wakes once in a *stretch* of 16 granules, 2^20 ns or 1.05 ms.
 const STRETCH_BITS: u32 = GRANULE_BITS + 4;
 
-/// Timers are many where more granules of a stretch than this have some. Waking takes a loop as long as
-/// firing ten or a hundred timers does; a few a millisecond are no burden, and more timers than these
-/// are seldom meant to the microsecond.
+/// Timers are dense in a stretch if more of its granules than this have some. To wake takes a loop
+/// as long as to fire ten to a hundred timers. A few wake-ups in a millisecond are cheap, and
+/// denser timers seldom need microseconds.
 const EXACT_WAKES_MAX: u32 = 4;
 
-// All granules of a stretch stand on level 0 together.
+// All granules of a stretch are on level 0 together.
 const _: () = assert!(STRETCH_BITS <= GRANULE_BITS + LEVEL_BITS);
 
-/// The deadline that does not come.
+/// The deadline of a timer that never fires.
 const NEVER: u64 = u64::MAX;
 
-/// No entry: the end of a list.
+/// The end of a list.
 const NIL: u32 = u32::MAX;
 
-/// Room for this many timers is kept when the last one is removed; what a burst took beyond it is
-/// given back. About 50 KB, so that ordinary programs do not allocate again and again.
+/// Capacity for this many timers, about 50 KB, is kept when the last timer is removed; the rest is
+/// freed.
 const ROOM_KEPT_MAX: usize = 1024;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Wheel<T> {
     slab: Slab<T>,
-    /// A word a level, a bit a slot: set while the slot has timers.
+    /// One word for each level, with a bit for each slot that has timers.
     occupied: [u64; LEVELS],
     slots: Box<[[TimerList; SLOTS]; LEVELS]>,
-    /// Timers whose granule the position has reached, the first in order on top.
+    /// Timers whose granule the position has reached, the first on top.
     due: BinaryHeap<Reverse<Due>>,
-    /// How many elements of `due` are dead: cancelled or re-armed since. The top never is.
+    /// How many elements of `due` are dead: their timer was cancelled or armed again. The top is
+    /// not.
     dead: usize,
-    /// The granule that the wheel has reached, at most that of `now`. Slots are beyond it.
+    /// The granule that the wheel has reached, at most that of `now`. All slots are later.
     position: u64,
     /// The latest time seen.
     now: u64,
@@ -96,7 +96,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Arms a timer. Among equal deadlines the order is that of the calls.
+    /// Arms a timer. Timers with equal deadlines fire in the order of these calls.
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
         let index = self.slab.next_index();
         let sequence = self.take_sequence();
@@ -122,8 +122,8 @@ impl<T> Wheel<T> {
         sequence
     }
 
-    /// Arms a timer anew under its key, waiting or fired, as if it had just been inserted. False if
-    /// the key is stale.
+    /// Arms a timer again under the same key, waiting or fired, as if it had just been inserted.
+    /// Returns false if the key is stale.
     pub(crate) fn rearm(&mut self, key: TimerKey, deadline: u64) -> bool {
         let Some(timer) = self.slab.get_mut(key) else {
             return false;
@@ -139,32 +139,32 @@ impl<T> Wheel<T> {
         true
     }
 
-    /// Releases a timer that has fired. `None` if it waits, or the key is stale.
+    /// Removes a timer that has fired. `None` if it still waits, or the key is stale.
     #[inline]
     pub(crate) fn remove_fired(&mut self, key: TimerKey) -> Option<T> {
         self.has_fired(key).then(|| self.remove(key)).flatten()
     }
 
-    /// Releases a timer, fired or not. `None` if the key is stale.
+    /// Removes a timer, fired or not. `None` if the key is stale.
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<T> {
         let mut timer = self.slab.remove(key)?;
         let left = timer.leave();
         self.leave(key.index, left);
-        if self.slab.len == 0 && self.has_room_to_spare() {
+        if self.slab.len == 0 && self.has_excess_capacity() {
             self.give_room_back();
         }
         Some(timer.value)
     }
 
     #[inline]
-    fn has_room_to_spare(&self) -> bool {
+    fn has_excess_capacity(&self) -> bool {
         self.slab.entries.len() > ROOM_KEPT_MAX || self.due.capacity() > ROOM_KEPT_MAX
     }
 
-    /// Keeps of a burst's memory what [`ROOM_KEPT_MAX`] timers take. Called when none is left.
+    /// Shrinks the memory to [`ROOM_KEPT_MAX`] timers. Called when no timer is left.
     #[cold]
     fn give_room_back(&mut self) {
-        debug_assert_eq!(self.waiting, 0, "a timer that waits has an entry");
+        debug_assert_eq!(self.waiting, 0, "a waiting timer has an entry");
         debug_assert!(self.due.is_empty(), "the top of the heap is alive");
         self.slab.give_room_back();
         self.due.shrink_to(ROOM_KEPT_MAX);
@@ -181,19 +181,19 @@ impl<T> Wheel<T> {
             })
     }
 
-    /// The value kept with a timer. `None` if the key is stale.
+    /// The value of a timer. `None` if the key is stale.
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
         self.slab.get_mut(key).map(|timer| &mut timer.value)
     }
 
-    /// Marks a timer, or takes its mark off.
+    /// Sets or clears the mark of a timer.
     pub(crate) fn set_mark(&mut self, key: TimerKey, mark: bool) {
         if let Some(timer) = self.slab.get_mut(key) {
             timer.mark = mark;
         }
     }
 
-    /// The timers that wait, in the order of entries.
+    /// The waiting timers, in the order of entries.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, &TimerNode<T>)> {
         let entries = (0..).zip(&self.slab.entries);
         entries.filter_map(|(index, entry)| match entry {
@@ -205,7 +205,7 @@ impl<T> Wheel<T> {
         })
     }
 
-    /// A timer that waits. `None` if it has fired, or the key is stale.
+    /// A waiting timer. `None` if it has fired, or the key is stale.
     pub(crate) fn get(&self, key: TimerKey) -> Option<&TimerNode<T>> {
         let timer = self.slab.get(key);
         timer.filter(|timer| timer.place != TimerState::Fired)
@@ -217,14 +217,13 @@ impl<T> Wheel<T> {
         self.slab.len
     }
 
-    /// Whether the timer was taken by [`pop_due`](Self::pop_due) since it was last armed. False if
-    /// the key is stale.
+    /// Whether the timer has fired since it was last armed. False if the key is stale.
     pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
         let timer = self.slab.get(key);
         timer.is_some_and(|timer| timer.place == TimerState::Fired)
     }
 
-    /// How many timers wait: armed, not fired, not removed. Those that never fire count too.
+    /// How many timers wait, including those that never fire.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.waiting
@@ -234,7 +233,7 @@ impl<T> Wheel<T> {
         self.waiting == 0
     }
 
-    /// Where a timer belongs as seen from the position.
+    /// The place of a timer with this deadline, as seen from the position.
     #[inline]
     fn place_of(&self, deadline: u64) -> TimerState {
         let granule = deadline >> GRANULE_BITS;
@@ -247,7 +246,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Puts a timer where it belongs as seen from the position.
+    /// Puts a timer into its place, as seen from the position.
     fn place(&mut self, index: u32) {
         let &TimerNode {
             deadline, sequence, ..
@@ -260,8 +259,9 @@ impl<T> Wheel<T> {
         timer.next = next;
     }
 
-    /// Notes a timer in its place, but not the place in the timer. Returns its neighbour in the slot's
-    /// list, where it stands at the head: the order is the heap's business.
+    /// Adds a timer to the slot or heap of its place, but does not write the place into the timer.
+    /// Returns the next timer in the slot's list. The new one is the head, since the list needs no
+    /// order: the heap has it.
     #[inline]
     fn enter(&mut self, place: TimerState, index: u32, deadline: u64, sequence: u64) -> u32 {
         let level = match place {
@@ -287,14 +287,15 @@ impl<T> Wheel<T> {
         next
     }
 
-    /// Puts a timer into the heap. Out of line, as is [`discard_dead`](Self::discard_dead), so that
-    /// arming and cancelling far timers, what programs do most, stays short.
+    /// Puts a timer into the heap.
+    ///
+    /// Out of line, as is `discard_dead`, which saves `timer-cancel` 27 instructions of 600.
     #[inline(never)]
     fn push_due(&mut self, due: Due) {
         self.due.push(Reverse(due));
     }
 
-    /// Takes a timer out of its place, which it has left by [`TimerNode::leave`].
+    /// Removes a timer from its place, which [`TimerNode::leave`] has returned.
     #[inline]
     fn leave(&mut self, index: u32, left: Unlinked) {
         match left.place {
@@ -309,7 +310,7 @@ impl<T> Wheel<T> {
         self.waiting -= 1;
     }
 
-    /// Takes a timer out of its slot.
+    /// Removes a timer from its slot.
     #[inline]
     fn unlink(&mut self, index: u32, level: usize, left: Unlinked) {
         let Unlinked { previous, next, .. } = left;
@@ -325,7 +326,7 @@ impl<T> Wheel<T> {
             self.slots[level][digit].head = next;
         } else {
             let head = self.take_slot(level, digit);
-            debug_assert_eq!(head, index, "it was alone in its slot");
+            debug_assert_eq!(head, index, "the timer was alone in its slot");
         }
     }
 
@@ -336,7 +337,7 @@ impl<T> Wheel<T> {
     }
 }
 
-/// The digit of a deadline's granule that names its slot on a level.
+/// The digit of a deadline's granule on a level, which is the number of its slot.
 fn digit_of(deadline: u64, level: usize) -> usize {
     (deadline >> GRANULE_BITS >> (LEVEL_BITS * level as u32)) as usize % SLOTS
 }
@@ -345,7 +346,8 @@ fn digit_of(deadline: u64, level: usize) -> usize {
 #[derive(Clone, Copy, Debug)]
 struct TimerList {
     head: u32,
-    /// The earliest deadline put in since the slot was empty, whether or not it is still there.
+    /// The earliest deadline that was put in since the slot was empty, also if it was cancelled
+    /// since.
     earliest: u64,
 }
 

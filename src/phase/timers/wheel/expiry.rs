@@ -6,17 +6,17 @@ use super::slab::{TimerKey, TimerState};
 use super::{EXACT_WAKES_MAX, GRANULE_BITS, LEVEL_BITS, NIL, SLOTS, STRETCH_BITS, Wheel};
 
 impl<T> Wheel<T> {
-    /// The sequence number that the next timer to be armed will get: the limit that keeps a phase
-    /// to what was there when it began.
+    /// The sequence number of the next timer that is armed. It limits a phase to the timers that
+    /// were armed before it began.
     pub(crate) fn next_sequence(&self) -> u64 {
         self.next_sequence
     }
 
-    /// Takes the first timer in the order of (deadline, sequence number) if it is due at `now` and
-    /// was armed before `limit`. It has fired then; its entry and value stay until it is removed.
+    /// Fires the first timer in the order (deadline, sequence number) if it is due at `now` and its
+    /// sequence number is below `limit`. Its entry and value stay until it is removed.
     ///
-    /// A first timer at or above the limit hides those behind it. A `now` that goes back counts as
-    /// the latest one.
+    /// If the first timer is not below the limit, no timer behind it is fired. A `now` before the
+    /// latest one counts as the latest.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
         self.now = self.now.max(now);
@@ -39,12 +39,12 @@ impl<T> Wheel<T> {
         Some(TimerKey { index, generation })
     }
 
-    /// The earliest deadline of the timers that wait. `None` if none does, or only such as never
-    /// fire.
+    /// The earliest deadline. `None` if no timer waits, apart from those that never fire.
     ///
-    /// After a timer was cancelled or re-armed it may be too early, never too late: a slot only
-    /// remembers the earliest deadline put into it. It is exact again when `pop_due` was called at
-    /// the time given here and found nothing, so a loop is woken in vain once, not again and again.
+    /// After a timer was cancelled or armed again it may be too early, but never too late, since a
+    /// slot has only the earliest deadline that was put into it. It is exact again after `pop_due`
+    /// was called at this time and found nothing. So there is at most one spurious wake-up for a
+    /// cancelled timer.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         if let Some(Reverse(first)) = self.due.peek() {
             return Some(first.deadline);
@@ -53,15 +53,15 @@ impl<T> Wheel<T> {
         Some(self.slots[level][digit].earliest)
     }
 
-    /// Until when a loop may sleep that has nothing else to do: the next deadline or, where timers are
-    /// many, the last nanosecond of that deadline's stretch. Then all of the stretch fire together,
-    /// each late by less than the stretch. What is due at `now` is not put off.
+    /// The time until which an idle loop may wait: the next deadline or, where timers are dense,
+    /// the last nanosecond of that deadline's stretch. Then all timers of the stretch fire
+    /// together, each late by less than the stretch. Timers that are due at `now` are not delayed.
     ///
-    /// It depends on the timers that wait, on those that were cancelled as far as
+    /// It depends on the waiting timers, on cancelled ones as far as
     /// [`next_deadline`](Self::next_deadline) does, and on the time of the last
-    /// [`pop_due`](Self::pop_due); not on how many that call left behind.
+    /// [`pop_due`](Self::pop_due), but not on how many due timers were left.
     pub(crate) fn next_wake(&mut self, now: u64) -> Option<u64> {
-        // A phase that ended by its budget may have stopped short of its time.
+        // A phase that was ended by its budget may not have reached its time.
         if self.position != self.now >> GRANULE_BITS {
             self.catch_up();
         }
@@ -74,47 +74,56 @@ impl<T> Wheel<T> {
         })
     }
 
-    /// How often a loop would wake in the stretch of `first`, the next deadline, if it met the timers of
-    /// each granule exactly. None, if they stand on higher levels: those are not yet told apart.
+    /// How often a loop would wake in the stretch of `first`, the next deadline, if it woke for
+    /// each granule. Zero if the timers are on higher levels, where granules share a slot.
     fn wakes_of_stretch(&self, first: u64) -> u32 {
         const GRANULES: u32 = 1 << (STRETCH_BITS - GRANULE_BITS);
         let granule = first >> GRANULE_BITS;
         let digit = granule as u32 % SLOTS as u32;
         let start = digit / GRANULES * GRANULES;
         let slots = self.occupied[0] >> start & ((1 << GRANULES) - 1);
-        // The heap's timers are of one granule, unless they are overdue.
+        // The timers of the heap are in one granule, unless they are overdue.
         slots.count_ones() + u32::from(!self.due.is_empty())
     }
 
     #[cold]
-    #[inline(never)]
     fn catch_up(&mut self) {
         self.advance();
     }
 
-    /// Moves the position on, to the current time or until something is due. In line, for firing is
-    /// what it is for: out of line it costs a sleep 3 % more.
-    #[inline(always)]
+    /// Moves the position to the current time, or until a timer is due.
+    #[inline]
     fn advance(&mut self) {
         let target = self.now >> GRANULE_BITS;
+        // Timers in the heap are due and come before all slots. While there is one, the position
+        // stays: to move it on would only move more timers into the heap, which cancelling makes
+        // expensive.
         while self.due.is_empty() {
             let first = self.first_slot();
             let reached = first.filter(|&(level, digit)| self.start_of(level, digit) <= target);
             let Some((level, digit)) = reached else {
+                // No slot begins before the target, so no timer changes its level on the way there.
                 self.position = target;
                 return;
             };
-            // No timer of the slot is before its earliest, so there is nothing to step through.
+            // The slot's timers move to lower levels, seen from the new position. A jump to the
+            // earliest of them passes no timer; a jump to the slot's start would need a round for
+            // each level. Not beyond the target: timers that are armed later may still be due
+            // before the earliest.
             let earliest = self.slots[level][digit].earliest;
             let position = target.min(earliest >> GRANULE_BITS);
-            debug_assert!(position > self.position, "forward, so this comes to an end");
+            debug_assert!(
+                position > self.position,
+                "each round moves forward, so the loop ends"
+            );
             self.position = position;
             self.place_anew(level, digit);
         }
     }
 
-    /// Places the timers of the first slot as seen from a position within it. They stay ahead of
-    /// all others, now in slots that remember no cancelled one: the next deadline is exact.
+    /// Moves the timers of the first slot to their places as seen from a position within the slot.
+    /// They stay ahead of all others. Their new slots have no deadlines of cancelled timers, so the
+    /// next deadline is exact.
     fn place_anew(&mut self, level: usize, digit: usize) {
         let mut next = self.take_slot(level, digit);
         debug_assert_ne!(next, NIL, "an occupied slot has timers");
@@ -125,21 +134,23 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// The slot that comes first in time, as level and digit.
+    /// The first slot in time, as level and digit.
     fn first_slot(&self) -> Option<(usize, usize)> {
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         Some((level, self.occupied[level].trailing_zeros() as usize))
     }
 
-    /// The first granule of a slot: the position's digits above the level, the slot's own, zeros.
+    /// The first granule of a slot: the position's digits above the level, the slot's digit, then
+    /// zeros.
     fn start_of(&self, level: usize, digit: usize) -> u64 {
         let shift = LEVEL_BITS * level as u32;
         let above = self.position >> shift >> LEVEL_BITS;
         (above << LEVEL_BITS | digit as u64) << shift
     }
 
-    /// Keeps the top of the heap alive, for `next_deadline`, and the dead no more than the living,
-    /// so that arming and cancelling what is due does not take ever more memory.
+    /// Removes dead elements until the top of the heap is alive, for `next_deadline`, and all of
+    /// them once they are the majority, so that arming and cancelling due timers does not use ever
+    /// more memory.
     #[inline(never)]
     pub(super) fn discard_dead(&mut self) {
         if self.dead > self.due.len() / 2 {

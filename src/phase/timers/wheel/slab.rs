@@ -1,17 +1,17 @@
 //! The timers of a wheel, by key.
 //!
-//! A slab like [`Slots`](crate::slots::Slots), but for two things: entries are linked to lists by
-//! their bare index, and the generation shares a word with what a timer has to remember anyway, so
-//! that an entry with a waker takes 48 bytes.
+//! A slab like [`Slots`](crate::slots::Slots), with two differences: entries are linked to lists by
+//! their index, and the generation shares a word with other fields of the timer, so that an entry
+//! with a waker takes 48 bytes.
 
 use std::mem;
 
 use super::{Due, NIL, ROOM_KEPT_MAX};
 
-/// The generation that no tenant gets: a vacant entry which has come to it is not used again.
+/// The generation of a vacant entry that is not used again.
 pub(super) const RETIRED: u32 = u32::MAX;
 
-/// Names a timer until it is removed. Then the key is stale: it answers nothing ever again.
+/// Identifies a timer until it is removed. A stale key never finds a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerKey {
     pub(super) index: u32,
@@ -22,17 +22,17 @@ pub(crate) struct TimerKey {
 pub(crate) struct TimerNode<T> {
     pub(crate) deadline: u64,
     pub(super) sequence: u64,
-    /// The neighbours in a slot's list; they mean nothing in other places.
+    /// The neighbours in a slot's list; unused in other places.
     pub(super) previous: u32,
     pub(super) next: u32,
     pub(super) generation: u32,
     pub(super) place: TimerState,
-    /// The owner's mark, which means nothing here.
+    /// A mark for the owner of the wheel.
     pub(crate) mark: bool,
     pub(crate) value: T,
 }
 
-/// Where a timer stood that has left its place, and between whom.
+/// The place and the neighbours that a timer had.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unlinked {
     pub(super) place: TimerState,
@@ -42,7 +42,7 @@ pub(super) struct Unlinked {
 }
 
 impl<T> TimerNode<T> {
-    /// Makes it wait for nothing.
+    /// Sets its place to fired, and returns the former place.
     #[inline]
     pub(super) fn leave(&mut self) -> Unlinked {
         Unlinked {
@@ -54,7 +54,7 @@ impl<T> TimerNode<T> {
     }
 }
 
-/// Where a timer stands.
+/// The place of a timer.
 ///
 /// ```text
 ///          ┌──► Never
@@ -69,13 +69,13 @@ impl<T> TimerNode<T> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimerState {
-    /// Armed for the time that does not come; in no list.
+    /// Armed, but never fires; in no list.
     Never,
     /// In a slot of this level.
     Level(u8),
     /// In the heap.
     Due,
-    /// Waits for nothing: fired, or about to be armed or removed.
+    /// Fired, or about to be armed or removed.
     Fired,
 }
 
@@ -86,14 +86,14 @@ pub(super) struct Slab<T> {
     /// The head of the list of vacant entries.
     pub(super) free: u32,
     pub(super) len: usize,
-    /// Where new entries begin: after all generations of those that were given back.
+    /// The first generation of a new entry: above those of all entries that were freed.
     pub(super) first_generation: u32,
 }
 
-/// A timer or none. The tag is a spare value of [`TimerState`] and takes no room.
+/// A timer or a vacant entry. The tag is an unused value of [`TimerState`] and takes no space.
 #[derive(Debug)]
 pub(super) enum TimerEntry<T> {
-    /// The generation is the next tenant's.
+    /// The generation is that of the next timer.
     Vacant {
         generation: u32,
         next: u32,
@@ -126,7 +126,7 @@ impl<T> Slab<T> {
         let index = self.free;
         let entry = &mut self.entries[index as usize];
         let &mut TimerEntry::Vacant { generation, next } = entry else {
-            unreachable!("the free list has vacant entries only");
+            unreachable!("the free list has only vacant entries");
         };
         timer.generation = generation;
         *entry = TimerEntry::Occupied(timer);
@@ -135,7 +135,7 @@ impl<T> Slab<T> {
         TimerKey { index, generation }
     }
 
-    /// Adds one vacant entry, to be taken next.
+    /// Adds a vacant entry, which is taken next.
     #[cold]
     pub(super) fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).unwrap_or(NIL);
@@ -147,7 +147,7 @@ impl<T> Slab<T> {
         self.free = index;
     }
 
-    /// Takes a timer out. `None` if the key is stale.
+    /// Removes a timer. `None` if the key is stale.
     #[inline]
     pub(super) fn remove(&mut self, key: TimerKey) -> Option<TimerNode<T>> {
         self.get(key)?;
@@ -156,11 +156,11 @@ impl<T> Slab<T> {
                 self.len -= 1;
                 Some(timer)
             }
-            TimerEntry::Vacant { .. } => unreachable!("found just now"),
+            TimerEntry::Vacant { .. } => unreachable!("`get` has found it"),
         }
     }
 
-    /// Makes an entry vacant, and free unless it is retired. Returns what it was.
+    /// Makes an entry vacant, and free unless it is retired. Returns its contents.
     #[inline]
     pub(super) fn vacate(&mut self, index: u32, generation: u32) -> TimerEntry<T> {
         let next = match generation {
@@ -171,8 +171,8 @@ impl<T> Slab<T> {
         mem::replace(&mut self.entries[index as usize], vacant)
     }
 
-    /// Gives the entries beyond [`ROOM_KEPT_MAX`] back, when all are vacant. Not if one of them is
-    /// retired: new ones could not follow its generation.
+    /// Frees the entries beyond [`ROOM_KEPT_MAX`] when all are vacant. Not if one of them is
+    /// retired, since no generation comes after its own.
     pub(super) fn give_room_back(&mut self) {
         debug_assert_eq!(self.len, 0);
         let beyond = self.entries.iter().skip(ROOM_KEPT_MAX);
@@ -191,7 +191,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The timer of a key. `None` if it is stale.
+    /// The timer of a key. `None` if the key is stale.
     #[inline]
     pub(super) fn get(&self, key: TimerKey) -> Option<&TimerNode<T>> {
         match self.entries.get(key.index as usize) {
@@ -208,7 +208,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Whether an element of the heap still means its timer.
+    /// Whether the timer of a heap element is still due in that element's order.
     pub(super) fn is_alive(&self, due: &Due) -> bool {
         let entry = self.entries.get(due.index as usize);
         matches!(entry, Some(TimerEntry::Occupied(timer))
@@ -218,14 +218,14 @@ impl<T> Slab<T> {
     pub(super) fn timer(&self, index: u32) -> &TimerNode<T> {
         match &self.entries[index as usize] {
             TimerEntry::Occupied(timer) => timer,
-            TimerEntry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+            TimerEntry::Vacant { .. } => unreachable!("keys and lists refer to occupied entries"),
         }
     }
 
     pub(super) fn timer_mut(&mut self, index: u32) -> &mut TimerNode<T> {
         match &mut self.entries[index as usize] {
             TimerEntry::Occupied(timer) => timer,
-            TimerEntry::Vacant { .. } => unreachable!("keys and lists name occupied entries"),
+            TimerEntry::Vacant { .. } => unreachable!("keys and lists refer to occupied entries"),
         }
     }
 }
