@@ -1,11 +1,11 @@
 //! The budget of one poll of a task.
 //!
-//! A leaf future asks [`poll_proceed`] before it tries its operation and calls [`charge`] when it
-//! is about to answer `Ready`. A task that has spent its budget gets `Pending` from every leaf; its
-//! waker is woken at once, into the next tick's pending phase. So a socket that is always readable
-//! cannot keep a task, and with it the loop, busy for ever.
+//! A leaf future calls [`poll_proceed`] before it tries its operation, and [`charge`] when it is
+//! about to return `Ready`. Once a task has spent its budget, every leaf returns `Pending` and
+//! wakes the task, which is polled again in the next tick's pending phase. So a socket that is
+//! always readable cannot keep a task, and with it the loop, busy for ever.
 //!
-//! The event loop sets the budget around each poll. Outside of a task's poll there is none.
+//! The event loop sets the budget for each poll. Outside of a task's poll nothing is counted.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -14,29 +14,28 @@ use std::task::{Context, Poll, ready};
 use crate::ready;
 use crate::scope_guard::on_drop;
 
-/// Units that one poll of a task may spend. The number is tokio's, whose years of use show it to
-/// be large enough not to be felt and small enough to keep others alive.
+/// Units that one poll of a task may spend. The number is tokio's.
 pub(crate) const UNITS_PER_POLL: u32 = 128;
 
-/// Bytes that cost one unit more.
+/// Each time so many bytes, an operation costs one unit more.
 const BYTES_PER_UNIT: usize = 16 * 1024;
 
-/// No budget: nothing is counted.
+/// The budget outside of polls: nothing is counted.
 const UNLIMITED: u32 = u32::MAX;
 
 thread_local! {
     static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
-    /// Whether I/O tries its call whatever the readiness says: see [`insist`].
+    /// Whether I/O makes its system call even without known readiness: see [`insist`].
     static INSISTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Grants a poll its budget.
+/// Begins a poll with a full budget.
 #[inline]
 pub(crate) fn begin_poll() {
     LEFT.set(UNITS_PER_POLL);
 }
 
-/// Ends the poll and returns what it spent.
+/// Ends the poll and returns the units that it spent.
 #[inline]
 pub(crate) fn end_poll() -> u32 {
     match LEFT.replace(UNLIMITED) {
@@ -48,8 +47,8 @@ pub(crate) fn end_poll() -> u32 {
     }
 }
 
-/// `Ready` if the task may do one more operation; else `Pending`, and the task comes again in the
-/// next tick's pending phase.
+/// Ready if the task may do one more operation. Otherwise the task is polled again in the next
+/// tick's pending phase.
 #[inline]
 pub(crate) fn poll_proceed(cx: &Context<'_>) -> Poll<()> {
     if has_budget() {
@@ -65,7 +64,7 @@ pub(crate) fn has_budget() -> bool {
     LEFT.get() > 0
 }
 
-/// Charges one operation that is about to answer `Ready`, and moved `bytes`.
+/// Charges one operation that moved `bytes` and is about to return `Ready`.
 #[inline]
 pub(crate) fn charge(bytes: usize) {
     let left = LEFT.get();
@@ -75,26 +74,28 @@ pub(crate) fn charge(bytes: usize) {
     }
 }
 
-/// Does one operation that has nothing to wait for: waits until the task may, and charges it.
+/// Waits until the task may do an operation, and charges one. For operations that never wait
+/// otherwise.
 pub(crate) async fn operate() {
     poll_fn(|cx| poll_operate(cx)).await;
 }
 
-/// The same, for those that are polled.
+/// The same as [`operate`], as a poll function.
 pub(crate) fn poll_operate(cx: &Context<'_>) -> Poll<()> {
     ready!(poll_proceed(cx));
     charge(0);
     Poll::Ready(())
 }
 
-/// What is left to the task. For [`charge_unless_charged`].
+/// The units left to the task, for [`charge_unless_charged`].
 pub(crate) fn left() -> u32 {
     LEFT.get()
 }
 
-/// Charges an operation that moved `bytes`, unless something has been charged since there was `left`.
+/// Charges an operation that moved `bytes`, unless something was charged since [`left`] returned
+/// `left`.
 ///
-/// For operations by readers and writers of which some charge themselves: ours do, those of other
+/// For operations on any reader or writer: those of this crate charge themselves, those of other
 /// crates do not.
 pub(crate) fn charge_unless_charged(left: u32, bytes: usize) {
     if LEFT.get() == left {
@@ -102,8 +103,9 @@ pub(crate) fn charge_unless_charged(left: u32, bytes: usize) {
     }
 }
 
-/// Runs `poll`, the turn of one among several within a task, which costs an operation if none is
-/// charged in it. So what takes turns for nothing ends, and the levels of a nest cost nothing.
+/// Calls `poll`, which polls one of several futures of a task, and charges one operation unless
+/// `poll` has charged any. So futures that wake each other for ever spend the budget, and nested
+/// levels cost nothing in addition.
 pub(crate) fn charge_turn<R>(poll: impl FnOnce() -> R) -> R {
     let left = LEFT.get();
     let result = poll();
@@ -113,8 +115,9 @@ pub(crate) fn charge_turn<R>(poll: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `poll` with a whole budget of its own, though the task may have spent its. What it spends is
-/// charged to the task as far as that has something left. Where nothing is counted, that stays so.
+/// Calls `poll` with a separate full budget, even if the task has spent its own. What it spends is
+/// charged to the task, as far as the task's budget reaches. Where nothing is counted, nothing is
+/// counted here.
 pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
     let left = LEFT.get();
     if left == UNLIMITED {
@@ -128,12 +131,12 @@ pub(crate) fn with_own_budget<R>(poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
-/// Runs `poll` such that nothing in it is charged or refused.
+/// Calls `poll` without a budget: nothing in it is charged or refused.
 pub(crate) fn without_budget<R>(poll: impl FnOnce() -> R) -> R {
     with_left(UNLIMITED, poll)
 }
 
-/// Runs `poll` with a budget: the task's or, where nothing is counted, one of its own.
+/// Calls `poll` with the task's budget or, where nothing is counted, with a new one.
 pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
     if LEFT.get() == UNLIMITED {
         with_left(UNITS_PER_POLL, poll)
@@ -142,17 +145,17 @@ pub(crate) fn with_budget<R>(poll: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Runs `poll` with `left` units. What there was before is there again afterwards.
+/// Calls `poll` with `left` units, and restores the former budget.
 fn with_left<R>(left: u32, poll: impl FnOnce() -> R) -> R {
     let outer = LEFT.replace(left);
     let _restore = on_drop(|| LEFT.set(outer));
     poll()
 }
 
-/// Runs `poll` such that I/O in it makes its system call even where no readiness is known.
+/// Calls `poll`, in which I/O makes its system calls even without known readiness.
 ///
-/// A `timeout` that expires polls its future once more in this way: data that came while the loop
-/// was busy is not lost to the timer.
+/// An expired `timeout` polls its future once more in this way, so that data which arrived while
+/// the loop was busy is not lost.
 pub(crate) fn insist<R>(poll: impl FnOnce() -> R) -> R {
     let outer = INSISTING.replace(true);
     let _restore = on_drop(|| INSISTING.set(outer));

@@ -1,9 +1,9 @@
-//! The ready queue: the FIFO of tasks made ready by running code.
+//! The ready queue: a FIFO of the tasks that were woken on the loop's thread.
 //!
-//! While a loop runs, its queue stands in a thread-local of its thread, next to the loop's id: a
-//! wake then is an id compare and a push, without lock or counted pointer. `context` puts the queue
-//! in when the loop begins to run and takes it out when it stops; in between no other loop runs on
-//! this thread. Waking from anywhere else is not this module's business: [`push`] says no.
+//! While a loop runs, its queue is in a thread-local, next to the loop's id. So a wake compares the
+//! id and pushes a key, without lock or reference count. `context` puts the queue there when the
+//! loop starts to run and takes it out when it stops; in between no other loop runs on this thread.
+//! For a loop that does not run here, [`push`] returns false, and the wake goes through the inbox.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -15,13 +15,13 @@ use std::task::{RawWakerVTable, Waker};
 use crate::scope_guard::on_drop;
 use crate::slots::Key;
 
-/// Room of the queue from the start, so that ordinary programs never grow it.
+/// The initial capacity of the queue, so that most programs never grow it.
 pub(crate) const ROOM: usize = 1024;
 
-/// Above this much room an idle loop gives it back.
+/// An idle loop shrinks a queue of more capacity than this.
 pub(crate) const ROOM_KEPT_MAX: usize = 4096;
 
-/// Tells one loop of the process from all others. Never zero.
+/// The id of a loop, unique in the process. Never zero, except in [`absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LoopId(u32);
 
@@ -44,12 +44,12 @@ impl LoopId {
 /// Set in [`Home::running`] while wakes go to the deferred list instead of the queue.
 const DEFERRING: u32 = 1 << 31;
 
-/// What a thread knows of the loop that runs on it.
+/// The state of the loop that runs on a thread.
 struct Home {
     /// The id of the running loop, or zero.
     running: Cell<u32>,
     // Without a destructor the thread-local needs no registration and no liveness check. Nothing
-    // leaks: whoever stops running takes the queue out, and an empty one owns no memory.
+    // leaks: `stop` takes the queue out, and an empty one owns no memory.
     queue: ManuallyDrop<RefCell<VecDeque<Key>>>,
     /// Tasks that ran out of budget: woken while [`deferring`].
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
@@ -59,7 +59,7 @@ struct Home {
     note: Cell<Option<&'static &'static str>>,
     /// The id of the task whose future or output is being dropped, or zero.
     acting: Cell<u64>,
-    /// Whether a loop stands still under what this thread is doing: see [`absent`].
+    /// Whether this thread runs a closure in [`absent`].
     is_absent: Cell<bool>,
 }
 
@@ -69,7 +69,7 @@ impl Home {
         self.running.get() & !DEFERRING == id.0
     }
 
-    /// What holds whenever the event loop takes a task or begins a poll.
+    /// Checks what holds when the event loop takes a task and when a poll begins.
     #[inline]
     fn assert_between_polls(&self) {
         debug_assert_ne!(self.running.get(), 0, "a loop runs");
@@ -81,7 +81,7 @@ impl Home {
         );
     }
 
-    /// Adds a task of the loop that is `running` to where its tasks go.
+    /// Adds a task of the `running` loop to the queue, or to the deferred list.
     fn push(&self, key: Key, running: u32) {
         debug_assert_ne!(key, Key::DANGLING, "a task has a slot");
         if running & DEFERRING == 0 {
@@ -132,7 +132,7 @@ thread_local! {
     };
 }
 
-/// What was running before, to be put back.
+/// The state before [`start`], which [`stop`] restores.
 #[derive(Debug)]
 pub(crate) struct Outer {
     running: u32,
@@ -153,7 +153,7 @@ pub(crate) fn start(id: LoopId, queue: VecDeque<Key>) -> Outer {
     })
 }
 
-/// Ends what [`start`] began and returns the ready queue as it now stands.
+/// Restores the state before [`start`] and returns the ready queue.
 pub(crate) fn stop(outer: Outer) -> VecDeque<Key> {
     HOME.with(|home| {
         home.running.set(outer.running);
@@ -169,8 +169,8 @@ pub(crate) fn is_any_running() -> bool {
     HOME.with(|home| home.running.get() != 0)
 }
 
-/// If `id` runs on this thread: asks `enqueue` whether the key is to be queued, and queues it.
-/// False, with nothing done, if it does not.
+/// If loop `id` runs on this thread, queues the key that `enqueue` returns. Otherwise returns false
+/// and does not call `enqueue`.
 #[inline]
 pub(crate) fn push(id: LoopId, enqueue: impl FnOnce() -> Option<Key>) -> bool {
     HOME.with(|home| {
@@ -190,7 +190,7 @@ pub(crate) fn push_front(key: Key) {
     HOME.with(|home| home.queue.borrow_mut().push_front(key));
 }
 
-/// Takes the first task.
+/// Takes the first task. The caller is the event loop, between two polls.
 #[inline]
 pub(crate) fn pop() -> Option<Key> {
     HOME.with(|home| {
@@ -209,8 +209,8 @@ pub(crate) fn is_empty() -> bool {
     len() == 0
 }
 
-/// Gives the memory of a past burst back. To be called when the queue is empty and no task is about
-/// to fill it again.
+/// Frees the memory of a past burst. To be called when the queue is empty and no task is about to
+/// fill it again.
 #[inline]
 pub(crate) fn trim() {
     HOME.with(|home| {
@@ -221,13 +221,13 @@ pub(crate) fn trim() {
     });
 }
 
-/// Takes what was queued since the queue had `mark` entries.
+/// Takes the tasks that were queued since the queue had `mark` entries.
 pub(crate) fn split_off(mark: usize) -> VecDeque<Key> {
     HOME.with(|home| home.queue.borrow_mut().split_off(mark))
 }
 
-/// Runs `wake` such that tasks of the running loop which it wakes are set aside for the pending
-/// phase, not queued: what a task does that has used up its budget.
+/// Calls `wake`. The tasks of the running loop that it wakes are put on the deferred list, for the
+/// pending phase, instead of the queue. For a task without budget, which wakes itself.
 pub(crate) fn deferring(wake: impl FnOnce()) {
     let outer = HOME.with(|home| {
         let running = home.running.get();
@@ -254,7 +254,8 @@ pub(crate) fn is_running(id: LoopId) -> bool {
     HOME.with(|home| home.is_running(id))
 }
 
-/// Runs `f` as if no loop ran on this thread: what it wakes goes the way of other threads' wakes.
+/// Calls `f` as if no loop ran on this thread: wakes go through the inbox. For blocking jobs that
+/// run on the loop's thread.
 pub(crate) fn absent(f: impl FnOnce()) {
     // No loop has this id.
     let outer = start(LoopId(0), VecDeque::new());
@@ -266,28 +267,31 @@ pub(crate) fn absent(f: impl FnOnce()) {
     f();
 }
 
-/// Whether this runs in [`absent`], on the thread of a loop that goes on when this is over.
+/// Whether the caller runs in [`absent`].
 pub(crate) fn is_absent() -> bool {
     HOME.with(|home| home.is_absent.get())
 }
 
-/// Whether [`deferring`] has set tasks aside.
+/// Whether the deferred list has tasks.
 #[inline]
 pub(crate) fn has_deferred() -> bool {
     HOME.with(|home| !home.deferred.borrow().is_empty())
 }
 
-/// Hands the tasks set aside by [`deferring`] to `take`.
+/// Calls `take` with each task of the deferred list, and empties the list.
 #[cold]
 pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
     let deferred = HOME.with(|home| {
-        debug_assert!(home.polled.get().is_none(), "a poll defers to its end");
+        debug_assert!(
+            home.polled.get().is_none(),
+            "deferred tasks are taken between polls"
+        );
         mem::take(&mut *home.deferred.borrow_mut())
     });
     deferred.into_iter().for_each(take);
 }
 
-/// Calls `poll`, which polls the task `key` with `waker`, its own.
+/// Calls `poll`, which polls the task `key` with the task's own `waker`.
 #[inline]
 pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R {
     let polled = Polled {
@@ -307,39 +311,41 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
             key,
             "a poll restores what it changes"
         );
-        // No task is polled within another's poll, unless it is another loop's: see `start`.
+        // Not the former value: a poll within a poll is one of another loop, and `stop` restores
+        // it.
         home.polled.set(Polled::NONE);
     });
     result
 }
 
-/// Notes what the task that is being polled waits for.
+/// Sets what the task that is being polled waits for.
 #[inline]
 pub(crate) fn set_note(what: &'static &'static str) {
     HOME.with(|home| home.note.set(Some(what)));
 }
 
-/// Returns what the task that is being polled, or that was polled last, has noted.
+/// What the task that is being polled, or that was polled last, waits for.
 #[inline]
 pub(crate) fn note() -> Option<&'static &'static str> {
     HOME.with(|home| home.note.get())
 }
 
-/// Calls `f`, which drops something of the task with this id while that is not being polled.
+/// Calls `f`, which drops a future or output of the task with this id outside of a poll.
 pub(crate) fn acting_for<R>(id: u64, f: impl FnOnce() -> R) -> R {
     let outer = HOME.with(|home| home.acting.replace(id));
     let _restore = on_drop(|| HOME.with(|home| home.acting.set(outer)));
     f()
 }
 
-/// The id of the task for which something is being dropped.
+/// The id of the task of the innermost [`acting_for`].
 pub(crate) fn acting() -> Option<u64> {
     HOME.with(|home| Some(home.acting.get()).filter(|id| *id != 0))
 }
 
-/// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker` is its own.
+/// The task of loop `id` that is being polled, or [`Key::DANGLING`], and whether `waker` is its
+/// own.
 ///
-/// A combinator may wrap a waker and keep its data pointer, so that alone says nothing.
+/// Both halves of the waker are compared: a combinator may wrap a waker and keep its data pointer.
 #[inline]
 pub(crate) fn polled_by(id: LoopId, waker: &Waker) -> (Key, bool) {
     HOME.with(|home| {
@@ -372,7 +378,7 @@ mod tests {
     fn a_waker_is_own_only_by_both_of_its_halves() {
         let id = LoopId::next();
         let key = Key::from_bits(7);
-        // Both have a null pointer, and a table each.
+        // Both have a null data pointer, and different vtables.
         let (own, other) = (Waker::noop(), futures::task::noop_waker_ref());
         assert_eq!(own.data(), other.data());
 

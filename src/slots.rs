@@ -1,18 +1,19 @@
-//! Slots: a slab whose keys carry a generation, so that a key never reaches a later tenant.
+//! Slots: a slab whose keys carry a generation, so that a key never reaches the next owner of its
+//! slot.
 //!
-//! Everything that belongs to a loop (tasks, sources) lives in such a slab of that loop; what
-//! users hold is a key. A key whose slot has been vacated answers nothing.
+//! The tasks and sources of a loop are in such slabs; handles hold keys. The key of a slot that was
+//! freed finds nothing.
 
-/// Above this many slots an empty slab gives its memory back.
+/// An empty slab with more slots than this frees its memory.
 const ROOM_KEPT_MAX: usize = 1024;
 
 /// The end of the list of free slots.
 const NO_SLOT: u32 = u32::MAX;
 
-/// Marks a slot that is on no list: it is occupied.
+/// Marks a slot that is not in the list of free slots: it is occupied.
 const IN_USE: u32 = u32::MAX - 1;
 
-/// Names one tenancy of one slot.
+/// Identifies one value in one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     index: u32,
@@ -20,13 +21,13 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Names no slot.
+    /// The key of no slot.
     pub(crate) const DANGLING: Key = Key {
         index: NO_SLOT,
         generation: 0,
     };
 
-    /// The number of the slot.
+    /// The index of the slot.
     #[cfg(test)]
     pub(crate) fn index(self) -> usize {
         self.index as usize
@@ -53,17 +54,17 @@ pub(crate) struct Slots<T> {
     entries: Vec<SlotEntry<T>>,
     free: u32,
     len: usize,
-    /// The generation that a new slot starts with: beyond all that were given back with memory.
+    /// The first generation of a new slot: above all generations of slots that were freed.
     first_generation: u32,
 }
 
 #[derive(Debug)]
 struct SlotEntry<T> {
-    /// Of the tenant; of the next one while the slot is vacant, so that no key matches.
+    /// The generation of the value or, in a vacant slot, of the next value, so that no key matches.
     generation: u32,
     /// The next free slot, or `IN_USE`.
     next: u32,
-    /// Present while the slot is occupied. What [`vacate`](Slots::vacate) leaves stays for the next.
+    /// Present while the slot is occupied. [`vacate`](Slots::vacate) leaves it for the next owner.
     value: Option<T>,
 }
 
@@ -94,7 +95,8 @@ impl<T> Slots<T> {
         key
     }
 
-    /// Occupies a slot. Its value is what the last tenant left there, or else what `make` returns.
+    /// Occupies a slot. Its value is the one that [`vacate`](Slots::vacate) left there, or else the
+    /// one that `make` returns.
     #[inline]
     pub(crate) fn occupy(&mut self, make: impl FnOnce() -> T) -> (Key, &mut T) {
         let (key, entry) = self.take_free();
@@ -115,11 +117,11 @@ impl<T> Slots<T> {
         (Key { index, generation }, entry)
     }
 
-    /// Appends one vacant slot.
+    /// Appends a vacant slot.
     #[cold]
     fn grow(&mut self) {
         let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 slots fit in memory");
-        assert!(index < IN_USE, "a loop holds fewer than 2^32 - 2 things");
+        assert!(index < IN_USE, "a slab has fewer than 2^32 - 2 slots");
         self.entries.push(SlotEntry {
             generation: self.first_generation,
             next: self.free,
@@ -146,7 +148,7 @@ impl<T> Slots<T> {
         entry.value.as_mut()
     }
 
-    /// Vacates the slot.
+    /// Frees the slot and returns its value.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
@@ -155,7 +157,7 @@ impl<T> Slots<T> {
         value
     }
 
-    /// Vacates the slot, and leaves the value there for the next tenant.
+    /// Frees the slot and leaves the value there for the next owner.
     #[inline]
     pub(crate) fn vacate(&mut self, key: Key) {
         if self.get(key).is_some() {
@@ -163,7 +165,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Gives an occupied slot back. One at its last generation is retired for good.
+    /// Adds a slot to the free list. A slot at its last generation is never used again.
     #[inline]
     fn release(&mut self, key: Key) {
         let entry = &mut self.entries[key.index as usize];
@@ -184,7 +186,7 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Gives the memory of a past burst back when nothing is left.
+    /// Frees the memory of a past burst when the slab is empty.
     fn shrink(&mut self) {
         if self.entries.len() <= ROOM_KEPT_MAX {
             return;
@@ -198,13 +200,13 @@ impl<T> Slots<T> {
         self.free = NO_SLOT;
     }
 
-    /// All live values, in slot order.
+    /// The values of occupied slots, in slot order.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let live = self.entries.iter_mut().filter(|entry| entry.is_in_use());
         live.filter_map(|entry| entry.value.as_mut())
     }
 
-    /// All live keys and values, in slot order.
+    /// The keys and values of occupied slots, in slot order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let live = (0..)
             .zip(&self.entries)
@@ -227,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_never_reaches_a_later_tenant() {
+    fn a_key_never_reaches_the_next_owner_of_its_slot() {
         let mut slots = Slots::new();
         let first = slots.insert('a');
         assert_eq!(slots.remove(first), Some('a'));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_a_burst_is_given_back_and_old_keys_stay_stale() {
+    fn memory_of_a_burst_is_freed_and_old_keys_stay_stale() {
         let mut slots = Slots::new();
         let keys: Vec<Key> = (0..ROOM_KEPT_MAX + 1).map(|i| slots.insert(i)).collect();
         for &key in &keys {
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_behind_serves_the_next_tenant_under_another_key() {
+    fn a_value_that_vacate_leaves_is_reused_under_another_key() {
         let mut slots = Slots::new();
         let (first, value) = slots.occupy(|| vec![1]);
         value.push(2);
@@ -286,7 +288,7 @@ mod tests {
         slots.vacate(first);
         assert_eq!(slots.remove(first), None);
 
-        let (second, value) = slots.occupy(|| unreachable!("there is a value"));
+        let (second, value) = slots.occupy(|| unreachable!("the slot has a value"));
 
         assert_eq!(value, &[1, 2]);
         assert_ne!(second, first);
@@ -296,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_left_in_a_retired_slot_is_dropped() {
+    fn a_value_left_in_a_retired_slot_is_dropped() {
         let value = std::rc::Rc::new(());
         let mut slots = Slots::new();
         let (key, _) = slots.occupy(|| std::rc::Rc::clone(&value));
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_the_way_through_one_word() {
+    fn a_key_converts_to_bits_and_back() {
         let key = Key {
             index: 7,
             generation: u32::MAX,
