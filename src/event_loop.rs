@@ -105,7 +105,7 @@ impl LoopShared {
     pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
         if let Some(fatal) = self
             .unhandled_panic
-            .deal_with(&self.reporter, identity, payload)
+            .handle(&self.reporter, identity, payload)
         {
             let fatal = Message::Panic(fatal);
             if let Err(refused) = self.inbox.push(fatal) {

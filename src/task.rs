@@ -158,10 +158,7 @@ fn spawn_work<W: Work>(work: W, origin: Origin, first: FirstPoll) -> JoinHandle<
 
 /// The part of [`spawn_work`] that is the same for all types. If the loop has ended, returns the id
 /// that the task would have had.
-///
-/// Not inlined: each `spawn` in a program would get a copy of it.
 #[track_caller]
-#[inline(never)]
 fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned, u64> {
     let mut work = Some(work);
     let spawned = context::with(|event_loop| {

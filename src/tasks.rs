@@ -1,12 +1,36 @@
-//! What a task is: this module knows, and nothing else does.
+//! The tasks of one loop. Only this module knows how a task is represented.
 //!
-//! A task is a slot of its loop's slab. The slot holds the boxed future, later its output, and the
-//! task's one waker; a join handle holds just a key. So the future and the output live and die on
-//! the loop's thread, wherever handles and wakers travel.
+//! A task is a slot of its loop's slab. The slot holds the boxed future, later its outcome, and the
+//! task's waker; a join handle holds only a key. So the future and the output stay on the loop's
+//! thread, wherever handles and wakers are moved to.
 //!
-//! The event loop spawns into [`Tasks`] and calls [`Tasks::run`] for each task whose turn it is.
-//! No borrow of the slab is held while a future is polled or dropped or a waker is called: those run
-//! users' code, which may come back here. Take out, release, then call.
+//! The event loop spawns into [`Tasks`] and calls [`Tasks::run`] for each task that it polls. No
+//! borrow of the slab is held while a future is polled or dropped or a waker is called: those run
+//! user code, which may call this module. The body is taken out of the slot first, and put back
+//! afterwards.
+//!
+//! # States of a task
+//!
+//! ```text
+//!            1             3
+//!     vacant ───> working ───> polled
+//!    ▲  │  ▲        │  ▲   4     │ │
+//!    │  │  │        │  └─────────┘ │
+//!    │  │  │ 7    6 ▼              │ 5
+//!  8 │  │  └────── done <──────────┘
+//!    │  ▼ 2
+//!    root
+//! ```
+//!
+//! 1. `insert`, `admit`: the slot gets the work, and the event loop queues the task.
+//! 2. `insert_root`: the slot gets no work; the future stays with `block_on`.
+//! 3. `begin`: takes the body, the work and the waker, out of the slot.
+//! 4. `end_poll`: puts the body back.
+//! 5. `end_poll`, `finish`: the work has become the outcome, or an abort has dropped the future.
+//! 6. `cancel_all`: shutdown has dropped the future.
+//! 7. `take_outcome`, or `discard` if there is no handle. If the header is shared, the slot is
+//!    emptied instead of vacant.
+//! 8. `remove_root`.
 
 mod ending;
 pub(crate) mod header;
@@ -42,13 +66,13 @@ pub(crate) use waiter::{Caller, Owner, Waiter};
 pub(crate) use wake::{wake_contained, wake_contained_for};
 pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
 
-/// The door through which other threads reach a loop's tasks.
+/// The inbox through which other threads reach a loop's tasks.
 pub(crate) type TaskInbox = Inbox<Message>;
 
-/// A spawned task, for whoever makes its handle.
+/// A spawned task, of which the caller makes a handle.
 #[derive(Debug)]
 pub(crate) struct Spawned {
-    /// The handle's own reference; it comes back by [`Tasks::take_outcome`] or [`Tasks::detach`].
+    /// The reference of the handle, which [`Tasks::take_outcome`] and [`Tasks::detach`] take back.
     pub(crate) header: Arc<Header>,
     pub(crate) id: u64,
 }
@@ -58,48 +82,48 @@ pub(crate) struct Tasks {
     home: LoopId,
     inbox: Arc<TaskInbox>,
     slots: RefCell<Slots<Task>>,
-    /// Outcomes that are to be dropped, and whether somebody does that.
+    /// Outcomes to drop, and whether [`release`](Tasks::release) is dropping them.
     released: RefCell<VecDeque<Released>>,
     is_releasing: Cell<bool>,
-    /// The next task id, and the first one behind the block it is taken from.
+    /// The next task id, and the end of the block of ids that it is taken from.
     ids: Cell<(u64, u64)>,
-    /// How many tasks have been spawned, ever.
+    /// How many tasks have been spawned in all.
     spawned: Cell<u64>,
     jobs: Cell<Jobs>,
-    /// The tasks that were referenced again since this was last asked for.
+    /// The tasks that were referenced again since the last call of `take_referenced_again`.
     referenced_again: RefCell<ReferencedAgain>,
     spare_boxes: work::SpareBoxes,
     unhandled_panic: PanicPolicy,
     reporter: Reporter,
-    /// Under the policy that such a panic ends the loop: the first one.
+    /// The panic that ends the loop, if the policy says so: the first one.
     fatal_panic: RefCell<Option<Payload>>,
     has_fatal_panic: Cell<bool>,
 }
 
-/// An outcome that is to be dropped, and the id of its task.
+/// The id of a task, and its outcome, which is to be dropped.
 type Released = (u64, Pin<Box<dyn work::Erased>>);
 
-/// How many unfinished tasks are the pool's jobs.
+/// How many unfinished tasks are jobs of the pool.
 #[derive(Clone, Copy, Debug, Default)]
 struct Jobs {
     all: u32,
-    /// Those that keep the loop alive.
+    /// Jobs that keep the loop alive.
     referenced: u32,
 }
 
-/// Where the outcome of a task goes that is awaited on any thread.
+/// Receives the outcome of a task whose handle may be awaited on any thread.
 pub(crate) trait OutcomeSink {
-    /// The task has ended, and its future is gone. `take` moves the outcome to an
+    /// Called when the task has ended and its future was dropped. `take` moves the outcome to an
     /// `Option<Outcome<T>>`.
     fn fill(&self, take: &mut dyn FnMut(&mut dyn Any));
 }
 
-/// Why a task's turn has come.
+/// Why a task is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PollCause {
-    /// It stood in the ready queue or in pending.
+    /// It was in the ready queue or in pending.
     Queued,
-    /// An event of a phase names it. It is left alone if it stands in a queue: it will come.
+    /// An event of a phase names it. A task that is in a queue is not polled now but from there.
     Event,
 }
 
@@ -128,7 +152,7 @@ impl Tasks {
         }
     }
 
-    /// Adds a task, at the time `now`. It is in no queue yet.
+    /// Adds a task at the time `now`. The caller queues it.
     #[inline]
     pub(crate) fn insert(&self, work: AnyWork, identity: Identity, now: u64) -> Spawned {
         if work.is_job {
@@ -146,8 +170,8 @@ impl Tasks {
         task.occupy(identity, vars, self.next_sequence(), now)
     }
 
-    /// Adds a task from another thread, at the time `now`. `header` is what is known of it there, and
-    /// its outcome goes to `sink`. It inherits nothing from what runs here just now.
+    /// Adds a task from another thread at the time `now`. Its handle there refers to `header`, and
+    /// its outcome goes to `sink`. It inherits no context variables of the code that runs here.
     pub(crate) fn admit(
         &self,
         work: AnyWork,
@@ -169,14 +193,14 @@ impl Tasks {
         task.extras.get_or_insert_default().sink = Some(sink);
     }
 
-    /// Boxes what a task is to do. Runs nothing of users.
+    /// Boxes the work of a task. Runs no user code.
     #[inline]
     pub(crate) fn box_work<W: Work>(&self, work: W) -> AnyWork {
         self.spare_boxes.fill(work)
     }
 
-    /// Adds the task that stands for a future which lives on the stack of `block_on`, and returns
-    /// its waker beside it. Its context variables are its owner's business.
+    /// Adds the task of a future that is on the stack of `block_on`, and returns it with its waker.
+    /// The caller handles its context variables.
     pub(crate) fn insert_root(&self, identity: Identity, now: u64) -> (Spawned, Waker) {
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
@@ -208,9 +232,9 @@ impl Tasks {
         self.spawned.replace(self.spawned.get() + 1)
     }
 
-    /// Gives the task its turn: polls it, or drops its future if it was aborted. Returns whether
-    /// it was there to be run.
-    #[inline(always)]
+    /// Polls the task, or drops its future if it was aborted. Returns false if the task was not to
+    /// be run: it has ended, or it is in a queue and `cause` is an event.
+    #[inline]
     pub(crate) fn run(&self, key: Key, cause: PollCause) -> bool {
         let Some((mut body, aborted)) = self.begin(key, cause) else {
             return false;
@@ -228,7 +252,7 @@ impl Tasks {
         true
     }
 
-    /// The turn of a task that was aborted, or one in a program that uses context variables.
+    /// Runs a task that was aborted, or any task in a program that uses context variables.
     #[cold]
     fn run_specially(&self, key: Key, body: &mut TaskBody, aborted: bool) -> bool {
         if aborted {
@@ -241,8 +265,8 @@ impl Tasks {
         finished
     }
 
-    /// Takes the body out of its slot for a poll, and says whether the task was aborted.
-    #[inline(always)]
+    /// Takes the body out of its slot for a poll, and returns whether the task was aborted.
+    #[inline]
     fn begin(&self, key: Key, cause: PollCause) -> Option<(TaskBody, bool)> {
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key)?;
@@ -272,7 +296,7 @@ impl Tasks {
         }
     }
 
-    /// Wakes one who waits.
+    /// Wakes a waiter.
     pub(crate) fn wake(&self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => {

@@ -259,10 +259,7 @@ impl<T: 'static> JoinHandle<T> {
 
 impl JoinLink {
     /// Moves the outcome of a task of this loop to `out`, an `Option<Outcome<T>>`.
-    ///
-    /// Not inlined: each type of output would get a copy of it.
     #[track_caller]
-    #[inline(never)]
     fn poll_local(&mut self, cx: &Context<'_>, out: &mut dyn Any) -> Poll<()> {
         let JoinLink::Local(header) = &*self else {
             unreachable!("the caller has matched `Local`");

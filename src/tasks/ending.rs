@@ -1,4 +1,4 @@
-//! How a task ends, and who gets or drops its outcome.
+//! The end of a task: its outcome is stored, then taken by its handle or dropped.
 
 use std::any::Any;
 use std::cell::RefMut;
@@ -16,11 +16,11 @@ use crate::slots::{Key, Slots};
 
 impl Tasks {
     /// Puts the body back after a poll, and ends the task if it has `finished`.
-    #[inline(always)]
+    #[inline]
     pub(super) fn end_poll(&self, key: Key, body: TaskBody, finished: bool) {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(key) else {
-            // The loop was shut down from within the poll; the body goes with it.
+            // The loop was shut down in the poll.
             drop(slots);
             drop(body);
             return;
@@ -33,14 +33,14 @@ impl Tasks {
         }
     }
 
-    /// Ends a task whose outcome is there.
+    /// Ends a task whose outcome is stored.
     fn finish<'a>(&'a self, mut slots: RefMut<'a, Slots<Task>>, key: Key) {
         let Some(task) = slots.get_mut(key) else {
             return;
         };
         let (id, vars) = (task.id, task.take_vars());
         if !vars.is_empty() {
-            // Before anyone is told that it is over.
+            // The values are dropped before the joiner is woken.
             drop(slots);
             let what = "the destructor of a context variable's value";
             ready::acting_for(id, || panics::drop_contained(vars, what));
@@ -70,8 +70,11 @@ impl Tasks {
         }
     }
 
-    /// Has the task that polls with `cx` woken when the task `key` ends, which it has not yet. False,
-    /// with nothing done, if wakers from elsewhere have a part in this.
+    /// Registers the task that polls with `cx` to be woken when the unfinished task `key` ends.
+    /// Returns false, and does nothing, if a foreign waker is involved: see
+    /// [`await_end`](Tasks::await_end).
+    ///
+    /// It runs no foreign code, so the caller may hold a borrow of the current loop.
     #[inline]
     pub(crate) fn await_end_plainly(&self, key: Key, cx: &Context<'_>) -> bool {
         let Some(own) = Caller::new(self.home, cx.waker()).as_task() else {
@@ -87,7 +90,7 @@ impl Tasks {
         }
     }
 
-    /// Has whoever polls with `cx` woken when the task `key` ends, which it has not yet.
+    /// Registers the waker of `cx` to be woken when the unfinished task `key` ends.
     pub(crate) fn await_end(&self, key: Key, cx: &Context<'_>) {
         let caller = Caller::new(self.home, cx.waker());
         if let Some(task) = self.slots.borrow().get(key)
@@ -96,7 +99,7 @@ impl Tasks {
         {
             return;
         }
-        // Cloning and dropping a waker runs foreign code, so not under the borrow.
+        // Cloning and dropping a waker runs foreign code, so not under a borrow.
         let joiner = Joiner::Awaited(caller.to_waiter());
         let mut slots = self.slots.borrow_mut();
         let task = slots.get_mut(key);
@@ -105,9 +108,9 @@ impl Tasks {
         drop(old);
     }
 
-    /// Moves the outcome of a task that has ended to `out`, an `Option<Outcome<T>>`, and frees its
-    /// slot. `handle` is the join handle's reference. After the end of the loop there is none. Runs
-    /// nothing of users.
+    /// Moves the outcome of a finished task to `out`, an `Option<Outcome<T>>`, and frees the slot.
+    /// `handle` is the reference of the join handle. After the end of the loop there is no outcome.
+    /// Runs no user code.
     #[inline]
     pub(crate) fn take_outcome(&self, handle: Arc<Header>, out: &mut dyn Any) {
         let key = handle.key();
@@ -123,7 +126,7 @@ impl Tasks {
         self.spare_boxes.keep(work);
     }
 
-    /// The handle is gone: the task goes on by itself, and frees its slot when it ends.
+    /// Detaches the handle: the task continues, and its slot is freed when it ends.
     pub(crate) fn detach(&self, handle: Arc<Header>) {
         let key = handle.key();
         let mut slots = self.slots.borrow_mut();
@@ -139,7 +142,7 @@ impl Tasks {
         drop(joiner);
     }
 
-    /// Frees the slot of a task that has ended, and whose outcome is not wanted here.
+    /// Frees the slot of a finished task whose outcome no handle takes from here.
     fn discard(&self, mut slots: RefMut<'_, Slots<Task>>, key: Key) {
         let task = slots.get_mut(key);
         let Some((task, mut work)) = task.and_then(Task::take_work) else {
@@ -166,10 +169,10 @@ impl Tasks {
         self.release(id, work);
     }
 
-    /// Drops the outcome of the task `id`. A panic in it is reported.
+    /// Drops the outcome of the task `id`. A panic of its destructor is reported.
     ///
-    /// An outcome may hold the handle of another task, whose outcome holds a third one, and so on:
-    /// they are dropped one after the other, not one within the other.
+    /// An outcome may own the handle of another task, whose outcome owns a third one, and so on.
+    /// They are dropped in a loop and not by recursion.
     fn release(&self, id: u64, work: Pin<Box<dyn Erased>>) {
         if self.is_releasing.replace(true) {
             self.released.borrow_mut().push_back((id, work));
@@ -184,9 +187,10 @@ impl Tasks {
         self.is_releasing.set(false);
     }
 
-    /// Drops all futures in the order of their spawning and ends their tasks as cancelled.
+    /// Drops all futures in the order in which they were spawned, and ends their tasks as
+    /// cancelled.
     ///
-    /// What the destructors spawn meanwhile is refused by the event loop.
+    /// The event loop refuses tasks that the destructors spawn.
     pub(crate) fn cancel_all(&self) {
         let mut live: Vec<(u64, Key)> = {
             let slots = self.slots.borrow();
@@ -217,7 +221,7 @@ impl Tasks {
         self.keep_vars(key, vars);
     }
 
-    /// Drops what is left: outcomes that nobody has taken.
+    /// Drops all tasks that are left, with the outcomes that were not taken.
     pub(crate) fn release_all(&self) {
         let keys: Vec<Key> = self.slots.borrow().iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -236,17 +240,17 @@ impl Tasks {
     }
 }
 
-/// Frees the slot of a task that has moved out. The next one gets its header, if nobody else can
-/// wake the old task by it.
+/// Frees the slot of a task that was made vacant. The next task reuses the header, unless something
+/// else still refers to it and could wake the next task by mistake.
 #[inline]
 pub(super) fn vacate(slots: &mut Slots<Task>, key: Key) {
-    // Three references: the slot's, the handle's and the waker. Others can only come from a clone,
-    // and there is nobody left to clone from.
+    // Three references: those of the slot, the handle and the waker. More could only come from a
+    // clone of one of these three, which are all here.
     let is_free = slots
         .get(key)
         .is_some_and(|task| Arc::strong_count(&task.header) == 3);
     if is_free {
-        // Pairs with the release in the counter's decrement by whoever held the last other one.
+        // Pairs with the release decrement of the count by the last other owner.
         atomic::fence(Ordering::Acquire);
         slots.vacate(key);
     } else {

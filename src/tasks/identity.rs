@@ -1,4 +1,4 @@
-//! How a task can end, and what becomes of a panic that no join handle receives.
+//! Ids of tasks, and panics that no join handle receives.
 
 use super::Tasks;
 use crate::identity::{self, Identity, Origin};
@@ -15,29 +15,28 @@ pub(crate) enum Failure {
     Cancelled,
     /// It panicked.
     Panicked(Payload),
-    /// It is a blocking job that no worker could be had for.
+    /// It is a blocking job, and no worker thread could be started.
     NoWorker(std::io::Error),
 }
 
 impl Failure {
-    /// Why a blocking job has no output: its panic, or else it did not run.
+    /// The failure of a blocking job: its panic, or cancelled if it did not run.
     pub(crate) fn of_job(panic: Option<Payload>) -> Self {
         panic.map_or(Failure::Cancelled, Failure::Panicked)
     }
 }
 
-/// What becomes of a panic that no join handle receives. Whether it is reported is the reporter's
-/// business.
+/// What happens after a panic that no join handle receives. In any case the reporter gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PanicPolicy {
     Report,
-    /// It is reported, and ends the loop.
+    /// The panic ends the loop.
     Shutdown,
 }
 
 impl PanicPolicy {
-    /// Deals with the panic of a task. One that is to end the loop is returned.
-    pub(crate) fn deal_with(
+    /// Reports the panic of a task. Returns the payload if it is to end the loop.
+    pub(crate) fn handle(
         self,
         reporter: &Reporter,
         identity: &Identity,
@@ -56,7 +55,7 @@ impl PanicPolicy {
 }
 
 impl Tasks {
-    /// Makes the identity of a task that is about to be spawned.
+    /// Makes the identity of a new task.
     pub(crate) fn identify(&self, origin: Origin) -> Identity {
         let (mut next, mut end) = self.ids.get();
         if next == end {
@@ -66,15 +65,15 @@ impl Tasks {
         Identity { id: next, origin }
     }
 
-    /// Deals with a panic that no join handle receives.
+    /// Handles a panic that no join handle receives.
     pub(crate) fn panic_unhandled(&self, identity: &Identity, payload: Payload) {
         let policy = self.unhandled_panic;
-        if let Some(fatal) = policy.deal_with(&self.reporter, identity, payload) {
+        if let Some(fatal) = policy.handle(&self.reporter, identity, payload) {
             self.end_by(fatal);
         }
     }
 
-    /// Lets a panic end the loop, unless an earlier one does.
+    /// Sets the panic that ends the loop, unless there is one already.
     pub(crate) fn end_by(&self, fatal: Payload) {
         if self.has_fatal_panic.replace(true) {
             panics::discard(fatal);
@@ -83,13 +82,13 @@ impl Tasks {
         }
     }
 
-    /// Whether a panic is to end the loop.
+    /// Whether a panic ends the loop.
     #[inline]
     pub(crate) fn has_fatal_panic(&self) -> bool {
         self.has_fatal_panic.get()
     }
 
-    /// The panic that is to end the loop. It ends it only once.
+    /// Takes the panic that ends the loop.
     pub(crate) fn take_fatal_panic(&self) -> Option<Payload> {
         self.fatal_panic.take()
     }

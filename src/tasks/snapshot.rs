@@ -1,8 +1,8 @@
-//! Who is alive, and who keeps the loop alive.
+//! Which tasks are alive, and which of them keep the loop alive.
 //!
-//! A task is *referenced* unless it was taken out of that count; only for referenced tasks does
-//! `Runtime::run` go round. Here is also what can be told of each task to those who ask: all of it
-//! is read from the slots when they ask, and costs nothing before but two counters.
+//! A task is *referenced* unless it was unreferenced; `Runtime::run` returns when no referenced
+//! task can make progress. The state of each task for dumps is also read here. It comes from the
+//! slots at the time of the dump, so a program without dumps pays for two counters only.
 
 use super::{Header, Identity, Jobs, Joiner, Owner, Task, Tasks, Waiter};
 use crate::ready;
@@ -11,7 +11,7 @@ use crate::slots::Key;
 /// What a task waits for, in words. A thin pointer: every task has room for one.
 pub(crate) type Note = &'static &'static str;
 
-/// What can be told of a task.
+/// The state of a task, for dumps.
 #[derive(Debug)]
 pub(crate) struct TaskInfo {
     pub(crate) key: Key,
@@ -22,13 +22,13 @@ pub(crate) struct TaskInfo {
     pub(crate) polls: u32,
     pub(crate) is_job: bool,
     pub(crate) is_ref: bool,
-    /// Whether it stands in a queue.
+    /// Whether it is in a queue.
     pub(crate) is_ready: bool,
     /// Whether it is being polled.
     pub(crate) is_running: bool,
-    /// What it says that it waits for.
+    /// What it waits for.
     pub(crate) note: Option<&'static str>,
-    /// The task that awaits its end, if that is one of this loop.
+    /// The task of this loop that joins it.
     pub(crate) joiner: Option<Key>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum ReferencedAgain {
     Many,
 }
 
-/// So many tasks are remembered that were referenced again.
+/// How many tasks that were referenced again are remembered.
 const REFERENCED_AGAIN_MAX: usize = 64;
 
 impl Default for ReferencedAgain {
@@ -60,9 +60,9 @@ impl ReferencedAgain {
 }
 
 impl Tasks {
-    /// Whether a waiter counts that is about to be woken: its task is there, unfinished and
-    /// referenced. One that belongs to no task counts, and a waker whose task has ended: what it wakes
-    /// may have moved to another task.
+    /// Whether a waiter that is about to be woken keeps the loop alive: its task is unfinished and
+    /// referenced. A waiter without task counts too, and so does a foreign waker whose task has
+    /// ended, since what it wakes may have moved to another task.
     pub(crate) fn counts(&self, waiter: &Waiter) -> bool {
         match self.owner(waiter) {
             Owner::None => true,
@@ -71,7 +71,7 @@ impl Tasks {
         }
     }
 
-    /// Whether the task is there and has not ended.
+    /// Whether the task exists and has not ended.
     pub(crate) fn is_unfinished(&self, key: Key) -> bool {
         let slots = self.slots.borrow();
         slots
@@ -79,7 +79,7 @@ impl Tasks {
             .is_some_and(|task| !task.header.is_finished())
     }
 
-    /// What can be said of the task on whose behalf `waiter` waits.
+    /// The task for which `waiter` waits.
     pub(crate) fn owner(&self, waiter: &Waiter) -> Owner {
         let Some(key) = waiter.owner() else {
             return Owner::None;
@@ -93,12 +93,12 @@ impl Tasks {
         }
     }
 
-    /// How often a task has been polled; 0 if it has gone.
+    /// How often a task has been polled, or 0 if it does not exist.
     pub(crate) fn polls(&self, key: Key) -> u32 {
         self.slots.borrow().get(key).map_or(0, |task| task.polls)
     }
 
-    /// The tasks that have come to keep the loop alive again since this was last asked.
+    /// Takes the tasks that were referenced again since the last call.
     pub(crate) fn take_referenced_again(&self) -> ReferencedAgain {
         self.referenced_again.take()
     }
@@ -118,7 +118,7 @@ impl Tasks {
         task.is_some_and(|task| !task.header.is_finished() && task.header.is_ref())
     }
 
-    /// Counts a task anew after it was said whether it keeps the loop alive.
+    /// Updates the counts after a change of whether the task keeps the loop alive.
     pub(crate) fn recount(&self, header: &Header) {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(header.key()) else {
@@ -146,31 +146,31 @@ impl Tasks {
         self.jobs.set(jobs);
     }
 
-    /// Whether a job is under way that keeps the loop alive.
+    /// Whether there is an unfinished job that keeps the loop alive.
     pub(crate) fn has_referenced_jobs(&self) -> bool {
         self.jobs.get().referenced > 0
     }
 
-    /// Whether any job is under way.
+    /// Whether there is an unfinished job.
     pub(crate) fn has_jobs(&self) -> bool {
         self.jobs.get().all > 0
     }
 
-    /// Adds to the time that a task's polls have taken.
+    /// Adds to the duration of a task's polls.
     pub(crate) fn add_busy(&self, key: Key, nanos: u64) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
             task.extras.get_or_insert_default().busy += nanos;
         }
     }
 
-    /// Keeps what the root has noted in its poll.
+    /// Keeps what the root waits for, as set in its poll.
     pub(crate) fn keep_note(&self, root: Key) {
         if let Some(task) = self.slots.borrow_mut().get_mut(root) {
             task.note = ready::note();
         }
     }
 
-    /// The root is polled by its owner, who says so here.
+    /// Counts a poll of the root, which its owner polls.
     pub(crate) fn count_poll(&self, key: Key) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
             task.begin_poll();
@@ -183,13 +183,14 @@ impl Tasks {
         self.slots.borrow().get(key).map(|task| task.id)
     }
 
-    /// Who the task is that is being polled.
+    /// The identity of the task that is being polled.
     pub(crate) fn polled_identity(&self) -> Option<Identity> {
         let key = ready::polled_task(self.home)?;
         self.slots.borrow().get(key).map(Task::identity)
     }
 
-    /// All unfinished tasks, in the order of their spawning. `polled` is the one that is being polled.
+    /// All unfinished tasks, in the order in which they were spawned. `polled` is the task that is
+    /// being polled.
     pub(crate) fn snapshot(&self, polled: Key) -> Vec<TaskInfo> {
         let slots = self.slots.borrow();
         let unfinished = slots.iter().filter(|(_, task)| !task.header.is_finished());

@@ -1,4 +1,4 @@
-//! One task: what its slot holds.
+//! One task: the contents of its slot.
 
 use std::mem;
 use std::panic::Location;
@@ -12,41 +12,45 @@ use crate::ready;
 use crate::slots::Key;
 use crate::vars::Vars;
 
-/// One task. What a task leaves in its slot serves the next one there: a header that nobody else
-/// holds, with three references to it, so that to spawn costs at most one allocation and touches no counter.
+/// One task.
+///
+/// A task that ends leaves its header in the slot, if nothing else refers to it, with the
+/// references of the slot, the waker and the handle. The next task of the slot reuses all three. So
+/// spawning costs at most one allocation and no reference count.
 pub(super) struct Task {
     pub(super) header: Arc<Header>,
-    /// The future, later, when the header says finished, the outcome. Absent while the task is being polled, and for the root.
+    /// The future, or the outcome once the header says finished. Absent while the task is polled,
+    /// and for the root.
     pub(super) work: Option<Pin<Box<dyn Erased>>>,
-    /// Absent while the task is being polled, and for the root.
+    /// Absent while the task is polled, and for the root.
     pub(super) waker: Option<Waker>,
     pub(super) joiner: Joiner,
     pub(super) id: u64,
-    /// Where it was spawned.
+    /// The spawn site.
     pub(super) location: &'static Location<'static>,
-    /// How many were spawned before it.
+    /// How many tasks were spawned before it.
     pub(super) sequence: u64,
     /// When it was spawned, by the loop's clock.
     pub(super) spawned_at: u64,
-    /// What it says in this poll, or said in the last one, that it waits for.
+    /// What the task waits for, as set in its last poll.
     pub(super) note: Option<Note>,
     pub(super) extras: Option<Box<Extras>>,
     pub(super) polls: u32,
-    /// Whether the pool does it.
+    /// Whether it is a job of the pool.
     pub(super) is_job: bool,
-    /// Whether it is counted among the referenced ones.
+    /// Whether it is counted in `Jobs::referenced`.
     pub(super) is_counted: bool,
 }
 
-/// What few tasks have.
+/// The properties that few tasks have.
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) name: Option<Name>,
-    /// What it sees as the values of context variables.
+    /// Its values of context variables.
     pub(super) vars: Vars,
-    /// How long its polls took, in nanoseconds, where that is measured.
+    /// The duration of its polls in nanoseconds, if that is measured.
     pub(super) busy: u64,
-    /// Where its outcome goes if its handle is for any thread.
+    /// Receives the outcome if the handle may be awaited on any thread.
     pub(super) sink: Option<Arc<dyn OutcomeSink>>,
 }
 
@@ -64,24 +68,24 @@ impl Extras {
     }
 }
 
-/// Who may ask for a task's outcome.
+/// What joins a task.
 pub(super) enum Joiner {
-    /// A join handle, which nobody awaits.
+    /// A join handle that no task awaits.
     Held,
-    /// A join handle, on which this one waits.
+    /// A join handle that this waiter awaits.
     Awaited(Waiter),
-    /// Nobody any more: the handle is gone, and has left its reference here.
+    /// Nothing: the handle was detached or has resolved, and its reference was left here.
     Returned(Arc<Header>),
 }
 
-/// What is taken out of the slot while the task is polled.
+/// The part of a task that is taken out of the slot while it is polled.
 pub(super) struct TaskBody {
     pub(super) work: Pin<Box<dyn Erased>>,
     pub(super) waker: Waker,
 }
 
 impl TaskBody {
-    /// Polls the task, whose key this is. Returns whether it has ended.
+    /// Polls the task with this key. Returns whether it has ended.
     #[inline]
     pub(super) fn poll(&mut self, key: Key) -> bool {
         let TaskBody { work, waker } = self;
@@ -91,7 +95,7 @@ impl TaskBody {
 }
 
 impl Task {
-    /// What stands in a slot before its first task comes.
+    /// The contents of a slot before its first task.
     #[cold]
     pub(super) fn vacant(header: Arc<Header>) -> Task {
         Task {
@@ -111,7 +115,7 @@ impl Task {
         }
     }
 
-    /// A new task takes the slot, whose header knows its key already.
+    /// Makes a vacant slot a new task's. Its header has the key already.
     #[inline]
     pub(super) fn occupy(
         &mut self,
@@ -121,7 +125,7 @@ impl Task {
         now: u64,
     ) -> Spawned {
         let Joiner::Returned(handle) = mem::replace(&mut self.joiner, Joiner::Held) else {
-            unreachable!("the last task has left all that it got");
+            unreachable!("a vacant slot has the reference of the last handle");
         };
         let Identity { id, origin } = identity;
         self.id = id;
@@ -135,7 +139,8 @@ impl Task {
         Spawned { header: handle, id }
     }
 
-    /// The task goes. `handle` is its join handle's reference; the waker must be there.
+    /// Makes the slot vacant. `handle` is the reference of the join handle; the waker must be
+    /// present.
     #[inline]
     pub(super) fn vacate(&mut self, handle: Arc<Header>) {
         self.joiner = Joiner::Returned(handle);
@@ -158,14 +163,14 @@ impl Task {
         }
     }
 
-    /// Takes the work out: the outcome, if the task has ended.
+    /// Takes the work: the outcome, if the task has ended.
     #[inline]
     pub(super) fn take_work(&mut self) -> Option<(&mut Self, Pin<Box<dyn Erased>>)> {
         let work = self.work.take()?;
         Some((self, work))
     }
 
-    /// Takes out what it takes to poll it.
+    /// Takes the body, for a poll.
     #[inline]
     pub(super) fn take_body(&mut self) -> Option<TaskBody> {
         let work = self.work.take()?;
@@ -173,7 +178,7 @@ impl Task {
         Some(TaskBody { work, waker })
     }
 
-    /// Takes out what it saw as the values of context variables.
+    /// Takes its values of context variables.
     pub(super) fn take_vars(&mut self) -> Vars {
         let extras = self.extras.as_mut();
         extras.map_or_else(Vars::default, |extras| mem::take(&mut extras.vars))
@@ -182,7 +187,8 @@ impl Task {
 
 assert_impl!(Header: Send + Sync);
 const _: () = {
-    // With the key's generation, a box and the allocator's part: 200 bytes for a small idle task.
+    // With the generation of the slot, the box and the allocator's overhead, a small idle task
+    // takes 200 bytes.
     assert!(size_of::<Task>() <= 112);
     assert!(size_of::<Header>() <= 24);
 };

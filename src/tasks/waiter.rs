@@ -1,9 +1,9 @@
-//! Who waits for something: a task of the loop, or a waker from elsewhere.
+//! Waiters: a task of the loop, or a foreign waker.
 //!
-//! Timers, sources, joins and the lines of check and close all keep waiters. Most often the one who
-//! waits is the task that is being polled, by its own waker: then its key is enough, and no counted
-//! reference is made or dropped. A waiter also says on whose behalf it waits, for those who ask what
-//! keeps the loop alive and what each task waits for.
+//! Timers, sources, joins and the queues of check and close store waiters. Usually the waiter is
+//! the task that is being polled with its own waker: then its key is enough, and no reference is
+//! counted. A waiter also names the task for which it waits, which dumps and the check for what
+//! keeps the loop alive use.
 
 use std::fmt;
 use std::task::Waker;
@@ -13,18 +13,18 @@ use crate::slots::Key;
 
 /// See the [module](self).
 pub(crate) enum Waiter {
-    /// A task of this loop, by itself.
+    /// A task of this loop that polls with its own waker.
     Task(Key),
-    /// Somebody else: another executor, or a combinator with wakers of its own.
+    /// Another waker: of another executor, or of a combinator.
     Foreign(Box<ForeignWaker>),
 }
 
-/// What can be said of the task on whose behalf a waiter waits.
+/// The task for which a waiter waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// There was none when it came.
+    /// No task was being polled when it was registered.
     None,
-    /// It has ended.
+    /// The task has ended.
     Gone,
     Task {
         is_ref: bool,
@@ -36,12 +36,12 @@ pub(crate) enum Owner {
 /// A waker that is not a task's own.
 pub(crate) struct ForeignWaker {
     pub(crate) waker: Waker,
-    /// The task that was being polled when it came; [`Key::DANGLING`] if none was.
+    /// The task that was being polled when it was registered, or [`Key::DANGLING`].
     owner: Key,
 }
 
 impl Waiter {
-    /// The task on whose behalf it waits, if that is known.
+    /// The task for which it waits, if that is known.
     pub(crate) fn owner(&self) -> Option<Key> {
         let owner = match self {
             Waiter::Task(key) => *key,
@@ -50,7 +50,7 @@ impl Waiter {
         (owner != Key::DANGLING).then_some(owner)
     }
 
-    /// Whether it is a waker that is not a task's own.
+    /// Whether it is a foreign waker.
     #[inline]
     pub(crate) fn is_foreign(&self) -> bool {
         matches!(self, Waiter::Foreign(_))
@@ -66,7 +66,7 @@ impl fmt::Debug for Waiter {
     }
 }
 
-/// Who asks for something and will wait if it is not there yet.
+/// The caller of a poll function, which waits if the result is not ready.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     waker: &'a Waker,
@@ -77,7 +77,7 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Whoever polls with `waker` on the loop `home`.
+    /// The caller that polls with `waker` on the loop `home`.
     #[inline]
     pub(crate) fn new(home: LoopId, waker: &'a Waker) -> Self {
         let (polled, is_own) = ready::polled_by(home, waker);
@@ -88,7 +88,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// A task that polls by its own waker.
+    /// A task that polls with its own waker.
     #[cfg(test)]
     pub(crate) fn task(waker: &'a Waker, polled: Key) -> Self {
         Caller {
@@ -98,7 +98,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// One that polls outside of any task.
+    /// A caller outside of any task.
     #[cfg(test)]
     pub(crate) fn foreign(waker: &'a Waker) -> Self {
         Caller {
@@ -113,13 +113,13 @@ impl<'a> Caller<'a> {
         self.polled
     }
 
-    /// The task that asks, if it does so by its own waker.
+    /// The calling task, if it polls with its own waker.
     #[inline]
     pub(crate) fn as_task(self) -> Option<Key> {
         self.is_own.then_some(self.polled)
     }
 
-    /// Whether `waiter` stands for the same.
+    /// Whether `waiter` is this caller.
     #[inline]
     pub(crate) fn is(&self, waiter: &Waiter) -> bool {
         match waiter {
@@ -130,8 +130,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The one who waits. May clone a waker, which runs foreign code: not to be called under a
-    /// borrow.
+    /// The waiter of this caller. May clone a waker, which runs foreign code, so not to be called
+    /// under a borrow.
     #[inline]
     pub(crate) fn to_waiter(self) -> Waiter {
         if self.is_own {

@@ -1,4 +1,4 @@
-//! Waking: a header is a task's waker, and other wakers are called so that their panics are contained.
+//! Waking: a header is a task's waker, and panics of foreign wakers are caught.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Wake for Header {
 
 /// For tasks that are jobs.
 impl Header {
-    /// Wakes the task for the end of its job, of which it is told once.
+    /// Wakes the task when its job has ended, which happens once.
     pub(crate) fn wake_for_end(this: &Arc<Self>) {
         if !ready::push(this.home(), || this.enqueue()) {
             Header::send_wake(this);
@@ -40,12 +40,13 @@ impl fmt::Debug for Header {
     }
 }
 
-/// Wakes; a panic of a foreign waker is reported.
+/// Wakes `waker`. A panic is caught and reported.
 pub(crate) fn wake_contained(waker: Waker) {
     wake_reporting(waker, report::report);
 }
 
-/// The same on behalf of a loop that need not be the current one.
+/// Wakes `waker`. A panic is caught and given to `reporter`, that of a loop which need not be
+/// current.
 pub(crate) fn wake_contained_for(reporter: &Reporter, waker: Waker) {
     wake_reporting(waker, |report| reporter.report(report));
 }
@@ -60,7 +61,7 @@ fn wake_reporting(waker: Waker, report: impl FnOnce(&Report)) {
 }
 
 impl Message {
-    /// Drops what never arrived.
+    /// Drops a message that was not delivered.
     pub(crate) fn discard(self) {
         panics::drop_contained(self, "the destructor of a message to a loop that has ended");
     }

@@ -1,4 +1,4 @@
-//! What a task does, and later what came of it, in one box.
+//! The work of a task, and later its outcome, in one box.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,20 +12,20 @@ use super::{Failure, Outcome};
 use crate::panics::{self, Payload};
 use crate::report;
 
-/// Something that a task can do: polled until it has an outcome.
+/// The work of a task: polled until it has an outcome.
 pub(crate) trait Work: 'static {
-    /// What it makes.
+    /// The output of the task.
     type Output: 'static;
 
-    /// Whether the pool does it: then its end comes as an event, and keeps the loop alive.
+    /// Whether it is a job of the pool. Its end is then an event, which the loop stays alive for.
     const IS_JOB: bool = false;
 
-    /// Goes on with it. Does not unwind.
+    /// Polls the work. Does not unwind.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<Self::Output>>;
 }
 
 pin_project! {
-    /// The ordinary work: a future, polled with its panics caught.
+    /// A future as work. Its panics are caught.
     pub(crate) struct FutureWork<F> {
         #[pin]
         future: F,
@@ -49,7 +49,7 @@ impl<F: Future<Output: 'static> + 'static> Work for FutureWork<F> {
     }
 }
 
-/// Work in a box, without its types: what a slot holds.
+/// Boxed work without its types, as a slot holds it.
 pub(crate) struct AnyWork {
     pub(super) erased: Pin<Box<dyn Erased>>,
     pub(super) is_job: bool,
@@ -62,7 +62,7 @@ impl AnyWork {
     }
 }
 
-/// Work in a box, on its way to a loop: it may travel if the work and its output may.
+/// Boxed work on its way to a loop: `Send` if the work and its output are.
 pub(crate) struct BoxedWork<W: Work>(Pin<Box<WorkState<W>>>);
 
 impl<W: Work> BoxedWork<W> {
@@ -80,10 +80,9 @@ impl<W: Work> BoxedWork<W> {
     }
 }
 
-/// The boxes of tasks that have ended, for later ones.
+/// The boxes of tasks that have ended, for reuse.
 ///
-/// A burst of tasks is a burst of allocations. Most tasks of a program are of a few kinds, so the box
-/// on top mostly fits.
+/// Most tasks of a program are of a few types, so the box on top usually fits.
 #[derive(Default)]
 pub(super) struct SpareBoxes {
     boxes: RefCell<Vec<Pin<Box<dyn Erased>>>>,
@@ -92,12 +91,12 @@ pub(super) struct SpareBoxes {
 /// How many boxes are kept.
 const SPARE_MAX: usize = 1024;
 
-/// Larger boxes than this, in bytes, are not kept: moving so much into one costs what a new one does,
-/// and memory that may never be used again should be little.
+/// Larger boxes than this, in bytes, are not kept: to move so much into one costs as much as an
+/// allocation, and memory that may never be used again is to be small.
 const SPARE_BYTES_MAX: usize = 256;
 
 impl SpareBoxes {
-    /// Boxes `work`, in the box of an earlier task if the last one was of its kind.
+    /// Boxes `work`, in the box on top if that is of the same type.
     #[inline]
     pub(super) fn fill<W: Work>(&self, work: W) -> AnyWork {
         if size_of::<WorkState<W>>() > SPARE_BYTES_MAX {
@@ -113,10 +112,10 @@ impl SpareBoxes {
                 is_job: W::IS_JOB,
             };
         }
-        AnyWork::new(work.expect("only a box that fits takes it"))
+        AnyWork::new(work.expect("only a box of its type takes the work"))
     }
 
-    /// Keeps a box whose outcome has been taken or dropped.
+    /// Keeps a box whose outcome was taken or dropped.
     #[inline]
     pub(super) fn keep(&self, erased: Pin<Box<dyn Erased>>) {
         let mut boxes = self.boxes.borrow_mut();
@@ -126,26 +125,26 @@ impl SpareBoxes {
     }
 }
 
-/// The body of a task, without its types. No method unwinds.
+/// Boxed work without its types. No method unwinds.
 pub(super) trait Erased {
-    /// Polls the work; when it is done, drops it and keeps its outcome.
+    /// Polls the work. When it completes, drops it and stores its outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Drops the work and keeps "cancelled" as the outcome.
+    /// Drops the work and stores "cancelled" as the outcome.
     fn end(self: Pin<&mut Self>);
 
-    /// Begins anew with the work in `work`, an `Option<W>`, after the outcome was taken. False, with
-    /// nothing done, if that is of another kind.
+    /// Stores new work from `work`, an `Option<W>`, after the outcome was taken. Returns false, and
+    /// does nothing, if that is of another type.
     fn refill(self: Pin<&mut Self>, work: &mut dyn Any) -> bool;
 
-    /// Moves the outcome to `out`, an `Option<Outcome<T>>`. What is left is to be dropped, or filled
-    /// again.
+    /// Moves the outcome to `out`, an `Option<Outcome<T>>`. Afterwards the box may be dropped or
+    /// refilled.
     fn take(self: Pin<&mut Self>, out: &mut dyn Any);
 
-    /// Drops the outcome; a panic in that is reported. What is left is as after `take`.
+    /// Drops the outcome, and reports a panic of its destructor. Afterwards as after `take`.
     fn drop_outcome(self: Pin<&mut Self>);
 
-    /// The payload of a panic that nobody has taken.
+    /// Takes the payload if the outcome is a panic.
     fn take_panic(self: Pin<&mut Self>) -> Option<Payload>;
 }
 
@@ -159,8 +158,7 @@ pin_project! {
 }
 
 impl<W: Work> WorkState<W> {
-    /// Drops the work and keeps the outcome. A panic in the destructor is reported; the outcome is
-    /// in place all the same.
+    /// Drops the work and stores the outcome, also if the destructor panics, which is reported.
     fn finish(mut self: Pin<&mut Self>, outcome: Outcome<W::Output>) {
         if !mem::needs_drop::<W>() {
             self.set(WorkState::Done { outcome });
@@ -173,7 +171,7 @@ impl<W: Work> WorkState<W> {
         }
     }
 
-    /// Exchanges the outcome for a dummy.
+    /// Takes the outcome and leaves "cancelled" in its place.
     fn take_outcome(self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
         match self.project() {
             StageProjection::Done { outcome } => {
@@ -187,7 +185,7 @@ impl<W: Work> WorkState<W> {
 impl<W: Work> Erased for WorkState<W> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let StageProjection::Working { work } = self.as_mut().project() else {
-            unreachable!("a finished task is not polled");
+            unreachable!("a finished task is never polled");
         };
         match work.poll(cx) {
             Poll::Ready(outcome) => {
@@ -210,7 +208,7 @@ impl<W: Work> Erased for WorkState<W> {
 
     fn take(self: Pin<&mut Self>, out: &mut dyn Any) {
         *out.downcast_mut::<Option<Outcome<W::Output>>>()
-            .expect("a handle and its slot agree on the type of the output") = self.take_outcome();
+            .expect("the handle has the output type of the slot") = self.take_outcome();
     }
 
     fn drop_outcome(self: Pin<&mut Self>) {
@@ -253,7 +251,7 @@ mod tests {
         ptr::from_ref(&**work).cast()
     }
 
-    /// The outcome of `work`, which ends in its first poll. It is spare after that.
+    /// The outcome of `work`, which completes in its first poll. Afterwards the box can be kept.
     fn outcome<T: 'static>(work: &mut Pin<Box<dyn Erased>>) -> Option<T> {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(work.as_mut().poll(&mut cx).is_ready());
@@ -262,7 +260,7 @@ mod tests {
         out.and_then(Result::ok)
     }
 
-    /// So many boxes with the work of `make`, whose outcomes have been taken.
+    /// `count` kept boxes that had work of `make`.
     fn spare<W: Work>(count: usize, make: impl Fn() -> W) -> SpareBoxes {
         let spare = SpareBoxes::default();
         for _ in 0..count {
@@ -274,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spare_box_takes_work_of_its_kind() {
+    fn a_spare_box_takes_work_of_its_type() {
         let spare = spare(1, || work(1_u32));
         let address_before = address(&spare.boxes.borrow()[0]);
 
@@ -286,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn work_of_another_kind_gets_a_box_of_its_own() {
+    fn work_of_another_type_gets_its_own_box() {
         let spare = spare(1, || work(1_u32));
 
         let mut other = spare.fill(work('x')).erased;
