@@ -191,7 +191,7 @@ fn mistakes_panic_and_say_why() {
             let _ended = scope.as_mut().now_or_never();
         }
     });
-    assert!(again.message.contains("answered"), "{again:?}");
+    assert!(again.message.contains("completion"), "{again:?}");
 }
 
 #[test]
