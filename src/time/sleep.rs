@@ -315,7 +315,7 @@ impl Drop for Sleep {
 
 /// Cancels the timer of a sleep that was dropped on another thread.
 fn cancel_from_elsewhere(shared: &LoopShared, key: TimerKey) {
-    context::at_home(shared.id, &shared.inbox, move |event_loop| {
+    context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
         drop(event_loop.timers.cancel(key));
     });
 }
