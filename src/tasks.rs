@@ -31,6 +31,13 @@
 //! 7. `take_outcome`, or `discard` if there is no handle. If the header is shared, the slot is
 //!    emptied instead of vacant.
 //! 8. `remove_root`.
+//!
+//! # Inlining
+//!
+//! The `#[inline]`s of `tasks`, `ready`, `slots`, `coop` and the timers together save `spawn-join`
+//! 255 of 1522 instructions, `ring` 54 of 393 and `sleep-0` 46 of 1547; those of this file alone
+//! save `spawn-join` 96. Each `#[cold]` keeps a rare path out of them: all together they save
+//! `ring` 3.
 
 mod ending;
 pub(crate) mod header;

@@ -25,8 +25,8 @@ use crate::tasks::{Failure, Origin, Outcome, Work};
 /// use quintet::task::set_immediate;
 ///
 /// # quintet::block_on(async {
-/// let answer = set_immediate(|| 42);
-/// assert_eq!(answer.await.unwrap(), 42);
+/// let handle = set_immediate(|| 42);
+/// assert_eq!(handle.await.unwrap(), 42);
 /// # });
 /// ```
 #[track_caller]

@@ -64,7 +64,7 @@ enum JoinLink {
     /// No worker thread could be started for the blocking job.
     NoWorker(io::Error),
     /// The handle has resolved.
-    Answered,
+    Resolved,
 }
 
 impl<T> JoinHandle<T> {
@@ -118,7 +118,7 @@ impl<T> JoinHandle<T> {
         match &self.link {
             JoinLink::Local(header) => Some(AbortTarget::Local(Arc::clone(header))),
             JoinLink::Remote(remote) => Some(AbortTarget::Remote(Arc::clone(remote))),
-            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => None,
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Resolved => None,
         }
     }
 
@@ -164,7 +164,7 @@ impl<T> JoinHandle<T> {
         match &self.link {
             JoinLink::Local(header) => Some(header),
             JoinLink::Remote(remote) => Some(remote.header()),
-            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => None,
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Resolved => None,
         }
     }
 
@@ -212,9 +212,9 @@ impl<T: 'static> JoinHandle<T> {
             JoinLink::Local(_) => ready!(self.link.poll_local(cx, &mut outcome)),
             JoinLink::Remote(remote) => {
                 ready!(remote.poll(cx, &mut outcome));
-                self.link = JoinLink::Answered;
+                self.link = JoinLink::Resolved;
             }
-            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => {
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Resolved => {
                 outcome = Some(Err(self.take_failure()));
             }
         }
@@ -242,16 +242,16 @@ impl<T: 'static> JoinHandle<T> {
                 None => Poll::Ready(()),
             },
             JoinLink::Remote(remote) => remote.watch(cx),
-            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => Poll::Ready(()),
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Resolved => Poll::Ready(()),
         }
     }
 
     /// The failure of a handle that never had a task.
     #[track_caller]
     fn take_failure(&mut self) -> Failure {
-        match mem::replace(&mut self.link, JoinLink::Answered) {
+        match mem::replace(&mut self.link, JoinLink::Resolved) {
             JoinLink::NoWorker(error) => Failure::NoWorker(error),
-            JoinLink::Answered => panic!("`JoinHandle` polled after completion"),
+            JoinLink::Resolved => panic!("`JoinHandle` polled after completion"),
             _ => Failure::Cancelled,
         }
     }
@@ -270,7 +270,7 @@ impl JoinLink {
             if !is_finished {
                 return event_loop.tasks.await_end_plainly(key, cx);
             }
-            if let JoinLink::Local(header) = mem::replace(self, JoinLink::Answered) {
+            if let JoinLink::Local(header) = mem::replace(self, JoinLink::Resolved) {
                 event_loop.tasks.take_outcome(header, out);
             }
             true
@@ -279,7 +279,7 @@ impl JoinLink {
             && let JoinLink::Local(header) = &*self
         {
             let Some(event_loop) = own_loop(header) else {
-                *self = JoinLink::Answered;
+                *self = JoinLink::Resolved;
                 return Poll::Ready(());
             };
             event_loop.tasks.await_end(key, cx);
@@ -326,10 +326,10 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        match mem::replace(&mut self.link, JoinLink::Answered) {
+        match mem::replace(&mut self.link, JoinLink::Resolved) {
             JoinLink::Local(header) => detach(header),
             JoinLink::Remote(remote) => remote.detach(),
-            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Answered => {}
+            JoinLink::Cancelled | JoinLink::NoWorker(_) | JoinLink::Resolved => {}
         }
     }
 }

@@ -202,13 +202,13 @@ impl<'env> Scope<'env> {
     ///
     /// ```
     /// # quintet::block_on(async {
-    /// let answer = quintet::task::scope(async |s| {
+    /// let output = quintet::task::scope(async |s| {
     ///     let forever = s.spawn(std::future::pending::<()>());
     ///     s.cancel();
     ///     assert!(forever.await.unwrap_err().is_cancelled());
     ///     "the body goes on"
     /// });
-    /// assert_eq!(answer.await, "the body goes on");
+    /// assert_eq!(output.await, "the body goes on");
     /// # });
     /// ```
     pub fn cancel(&self) {

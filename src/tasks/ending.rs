@@ -74,7 +74,8 @@ impl Tasks {
     /// Returns false, and does nothing, if a foreign waker is involved: see
     /// [`await_end`](Tasks::await_end).
     ///
-    /// It runs no foreign code, so the caller may hold a borrow of the current loop.
+    /// It runs no foreign code, so the caller may hold a borrow of the current loop. To take a
+    /// counted reference to the loop instead costs `spawn-join` 79 of 1522 instructions.
     #[inline]
     pub(crate) fn await_end_plainly(&self, key: Key, cx: &Context<'_>) -> bool {
         let Some(own) = Caller::new(self.home, cx.waker()).as_task() else {

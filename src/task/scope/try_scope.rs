@@ -80,11 +80,11 @@ impl<'env, E> TryScope<'env, E> {
     ///
     /// ```
     /// # quintet::block_on(async {
-    /// let answer = quintet::task::try_scope(async |s| {
+    /// let output = quintet::task::try_scope(async |s| {
     ///     s.spawn(async { Err::<(), _>("no") });
     ///     std::future::pending::<Result<(), _>>().await
     /// });
-    /// assert_eq!(answer.await, Err("no"));
+    /// assert_eq!(output.await, Err("no"));
     /// # });
     /// ```
     #[track_caller]

@@ -1,4 +1,4 @@
-//! The wheel by itself, then against a model: a `BTreeMap` in the order that is promised.
+//! Tests of the wheel, then a comparison with a model: a `BTreeMap` in the documented order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
@@ -16,7 +16,7 @@ use super::{
 const MILLISECOND: u64 = 1_000_000;
 const YEAR: u64 = 365 * 24 * 3600 * 1000 * MILLISECOND;
 
-/// The limit that leaves nothing out.
+/// The limit that excludes no timer.
 const ALL: u64 = u64::MAX;
 
 /// The values of all timers due at `now`, in the order in which they fire.
@@ -73,7 +73,7 @@ fn equal_deadlines_keep_their_order_through_all_levels() {
 }
 
 #[test]
-fn a_timer_fires_at_its_deadline_and_not_a_nanosecond_before() {
+fn a_timer_fires_at_its_deadline_and_not_a_nanosecond_earlier() {
     let deadlines = (0..LEVELS as u32).flat_map(|level| {
         let multiples = [1, 2, 31, 32, 33, 62, 63, 64, 65, 127, 128, 4095, 4096, 4097];
         let grid = multiples
@@ -180,7 +180,7 @@ fn a_deadline_in_the_past_is_due_at_once_and_goes_by_its_deadline() {
 }
 
 #[test]
-fn a_time_that_goes_back_counts_as_the_latest() {
+fn an_earlier_time_counts_as_the_latest() {
     let mut wheel = Wheel::new();
     assert_eq!(wheel.pop_due(YEAR, ALL), None);
     wheel.insert(YEAR, 'a');
@@ -193,7 +193,7 @@ fn a_time_that_goes_back_counts_as_the_latest() {
 }
 
 #[test]
-fn what_is_armed_in_a_phase_waits_for_the_next() {
+fn a_timer_armed_in_a_phase_fires_in_the_next() {
     let mut wheel = Wheel::new();
     let first = wheel.insert(10, 'a');
     let second = wheel.insert(20, 'b');
@@ -212,7 +212,7 @@ fn what_is_armed_in_a_phase_waits_for_the_next() {
 }
 
 #[test]
-fn a_timer_armed_anew_comes_last_among_its_equals() {
+fn a_timer_armed_again_fires_after_those_with_the_same_deadline() {
     let mut wheel = Wheel::new();
     let keys = ['a', 'b', 'c'].map(|value| wheel.insert(YEAR, value));
 
@@ -224,7 +224,7 @@ fn a_timer_armed_anew_comes_last_among_its_equals() {
 }
 
 #[test]
-fn a_timer_that_fired_keeps_its_value_and_can_be_armed_anew() {
+fn a_timer_that_fired_keeps_its_value_and_can_be_armed_again() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(10, 'a');
     assert!(!wheel.has_fired(key));
@@ -244,24 +244,24 @@ fn a_timer_that_fired_keeps_its_value_and_can_be_armed_anew() {
 }
 
 #[test]
-fn a_stale_key_answers_nothing() {
+fn a_stale_key_finds_nothing() {
     let mut wheel = Wheel::new();
     let stale = wheel.insert(10, 'a');
     assert_eq!(wheel.remove(stale), Some('a'));
-    let tenant = wheel.insert(20, 'b');
-    assert_eq!(tenant.index, stale.index, "the entry is used again");
-    assert_eq!(wheel.pop_due(20, ALL), Some(tenant));
+    let next = wheel.insert(20, 'b');
+    assert_eq!(next.index, stale.index, "the entry is used again");
+    assert_eq!(wheel.pop_due(20, ALL), Some(next));
 
     assert!(!wheel.has_fired(stale));
     assert!(!wheel.rearm(stale, 1));
     assert_eq!(wheel.get_mut(stale), None);
     assert_eq!(wheel.remove(stale), None);
 
-    assert!(wheel.has_fired(tenant));
-    assert_eq!(wheel.remove(tenant), Some('b'));
+    assert!(wheel.has_fired(next));
+    assert_eq!(wheel.remove(next), Some('b'));
 }
 
-/// Makes the timer of `key` the tenant of this generation, as if the others had come and gone.
+/// Sets the generation of the timer of `key`, as if the entry had been used many times.
 fn grow_old<T>(wheel: &mut Wheel<T>, key: TimerKey, generation: u32) -> TimerKey {
     wheel.slab.timer_mut(key.index).generation = generation;
     TimerKey { generation, ..key }
@@ -286,7 +286,7 @@ fn an_entry_without_generations_left_is_retired() {
 }
 
 #[test]
-fn room_of_a_burst_is_given_back_and_its_keys_stay_stale() {
+fn memory_of_a_burst_is_freed_and_its_keys_stay_stale() {
     let mut wheel = Wheel::new();
     let keys: Vec<_> = (0..10 * ROOM_KEPT_MAX)
         .map(|i| wheel.insert(i as u64 % 2, i))
@@ -314,7 +314,7 @@ fn room_of_a_burst_is_given_back_and_its_keys_stay_stale() {
 }
 
 #[test]
-fn room_with_a_retired_entry_is_kept() {
+fn memory_with_a_retired_entry_is_kept() {
     let mut wheel = Wheel::new();
     let mut keys: Vec<_> = (0..=ROOM_KEPT_MAX).map(|i| wheel.insert(YEAR, i)).collect();
     keys[ROOM_KEPT_MAX] = grow_old(&mut wheel, keys[ROOM_KEPT_MAX], RETIRED - 1);
@@ -328,7 +328,7 @@ fn room_with_a_retired_entry_is_kept() {
 }
 
 #[test]
-fn cancelling_what_is_due_for_ever_takes_no_more_memory() {
+fn cancelling_due_timers_for_ever_takes_no_more_memory() {
     let mut wheel = Wheel::new();
     let survivor = wheel.insert(0, 0);
 
@@ -347,7 +347,7 @@ fn cancelling_what_is_due_for_ever_takes_no_more_memory() {
 }
 
 #[test]
-fn a_cancelled_timer_wakes_a_loop_in_vain_at_most_once() {
+fn a_cancelled_timer_causes_at_most_one_spurious_wake_up() {
     for level in 0..LEVELS as u32 {
         let base = span_of(level);
         let mut wheel = Wheel::new();
@@ -367,10 +367,10 @@ fn a_cancelled_timer_wakes_a_loop_in_vain_at_most_once() {
     }
 }
 
-/// A wheel whose time is that of the first stretch after the start of a level's slots, with a timer in
-/// each of its first `granules` granules; also its time, the deadlines, and the stretch's last
+/// A wheel whose time is that of the first stretch after the start of a level's slots, with a timer
+/// in each of its first `granules` granules; also its time, the deadlines, and the stretch's last
 /// nanosecond.
-fn crowd(granules: u64) -> (Wheel<u64>, u64, Vec<u64>, u64) {
+fn dense(granules: u64) -> (Wheel<u64>, u64, Vec<u64>, u64) {
     let start = 3 * span_of(2);
     let deadlines = (0..granules).map(|granule| start + granule * span_of(0) + 10);
     let mut wheel = Wheel::new();
@@ -383,8 +383,8 @@ fn crowd(granules: u64) -> (Wheel<u64>, u64, Vec<u64>, u64) {
 }
 
 #[test]
-fn few_timers_of_a_stretch_are_met_exactly() {
-    let (mut wheel, mut now, deadlines, _) = crowd(u64::from(EXACT_WAKES_MAX));
+fn each_granule_of_a_sparse_stretch_wakes_the_loop() {
+    let (mut wheel, mut now, deadlines, _) = dense(u64::from(EXACT_WAKES_MAX));
     for deadline in deadlines {
         assert_eq!(wheel.next_wake(now), Some(deadline));
         now = deadline;
@@ -394,8 +394,8 @@ fn few_timers_of_a_stretch_are_met_exactly() {
 }
 
 #[test]
-fn many_timers_of_a_stretch_end_one_wait() {
-    let (mut wheel, now, deadlines, end) = crowd(u64::from(EXACT_WAKES_MAX) + 1);
+fn a_dense_stretch_wakes_the_loop_once() {
+    let (mut wheel, now, deadlines, end) = dense(u64::from(EXACT_WAKES_MAX) + 1);
 
     assert_eq!(wheel.next_wake(now), Some(end));
     assert_eq!(wheel.next_deadline(), Some(deadlines[0]));
@@ -404,8 +404,8 @@ fn many_timers_of_a_stretch_end_one_wait() {
 }
 
 #[test]
-fn timers_of_one_moment_are_not_many() {
-    let (mut wheel, now, deadlines, _) = crowd(1);
+fn timers_with_one_deadline_are_not_dense() {
+    let (mut wheel, now, deadlines, _) = dense(1);
     for _ in 0..1000 {
         wheel.insert(deadlines[0], deadlines[0]);
     }
@@ -414,16 +414,16 @@ fn timers_of_one_moment_are_not_many() {
 }
 
 #[test]
-fn what_is_due_is_not_put_off_by_what_is_to_come() {
-    let (mut wheel, _, deadlines, end) = crowd(16);
+fn a_due_timer_is_not_delayed_by_a_dense_stretch() {
+    let (mut wheel, _, deadlines, end) = dense(16);
 
     assert_eq!(wheel.next_wake(deadlines[0] - 1), Some(end));
     assert_eq!(wheel.next_wake(deadlines[0]), Some(deadlines[0]));
 }
 
 #[test]
-fn timers_of_other_stretches_do_not_make_many() {
-    let (mut wheel, start, deadlines, _) = crowd(1);
+fn timers_of_other_stretches_do_not_make_a_stretch_dense() {
+    let (mut wheel, start, deadlines, _) = dense(1);
     for stretch in 1..4 {
         for granule in 0..16 {
             wheel.insert(start + (16 * stretch + granule) * span_of(0), 0);
@@ -434,8 +434,8 @@ fn timers_of_other_stretches_do_not_make_many() {
 }
 
 #[test]
-fn cancelled_timers_do_not_make_many() {
-    let (mut wheel, now, deadlines, end) = crowd(1);
+fn cancelled_timers_do_not_make_a_stretch_dense() {
+    let (mut wheel, now, deadlines, end) = dense(1);
     let granules = (1..16).map(|granule| deadlines[0] + granule * span_of(0));
     let keys: Vec<_> = granules.map(|at| wheel.insert(at, at)).collect();
     assert_eq!(wheel.next_wake(now), Some(end));
@@ -448,10 +448,10 @@ fn cancelled_timers_do_not_make_many() {
 }
 
 #[test]
-fn a_phase_that_its_budget_ended_does_not_make_many_few() {
+fn a_stretch_stays_dense_after_a_phase_that_was_ended_by_its_budget() {
     let granule = span_of(0);
     let now = 65 * granule;
-    let crowd = |wheel: &mut Wheel<u64>| {
+    let fill_and_next_wake = |wheel: &mut Wheel<u64>| {
         for n in 66..72 {
             wheel.insert(n * granule, n);
         }
@@ -471,13 +471,13 @@ fn a_phase_that_its_budget_ended_does_not_make_many_few() {
     assert!(fired.pop_due(now, ALL).is_some());
 
     let end = (80 * granule) - 1;
-    assert_eq!(crowd(&mut fresh), Some(end));
-    assert_eq!(crowd(&mut cancelled), Some(end));
-    assert_eq!(crowd(&mut fired), Some(end));
+    assert_eq!(fill_and_next_wake(&mut fresh), Some(end));
+    assert_eq!(fill_and_next_wake(&mut cancelled), Some(end));
+    assert_eq!(fill_and_next_wake(&mut fired), Some(end));
 }
 
 #[test]
-fn a_hundred_thousand_timers_of_a_second_end_little_more_than_a_thousand_waits() {
+fn a_hundred_thousand_timers_in_a_second_take_about_a_thousand_waits() {
     let mut wheel = Wheel::new();
     for n in 0..100_000_u64 {
         let deadline = YEAR + n * 7919 % 100_000 * 10_000;
@@ -500,7 +500,7 @@ fn a_hundred_thousand_timers_of_a_second_end_little_more_than_a_thousand_waits()
     assert!(waits <= 1250, "{waits} waits");
 }
 
-/// A moment, as seen from the present one.
+/// A point in time, relative to the present.
 #[derive(Clone, Copy, Debug)]
 enum When {
     At(u64),
@@ -524,7 +524,8 @@ enum Step {
     Insert(When),
     Rearm(usize, When),
     Remove(usize),
-    /// A phase: the time, how many may fire, and how many of the timers armed last it leaves out.
+    /// A phase: the time, how many timers may fire, and how many of the last armed timers it
+    /// excludes.
     Fire {
         now: When,
         budget: usize,
@@ -574,7 +575,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A wheel and what it should do.
+/// A wheel and its model.
 struct Pair {
     wheel: Wheel<usize>,
     /// Waiting timers in order, by their number.
@@ -644,7 +645,7 @@ impl Pair {
         }
     }
 
-    /// The number of some timer, most likely one that still has its entry.
+    /// The number of a timer, most likely of one that still has its entry.
     fn choose(&self, which: usize) -> Option<usize> {
         let recent = which % self.timers.len().clamp(1, 16);
         self.timers.len().checked_sub(recent + 1)
@@ -697,7 +698,7 @@ impl Pair {
         Some(deadline).filter(|&deadline| deadline != NEVER)
     }
 
-    /// Lets one timer fire; false if none did.
+    /// Fires one timer. Returns false if none is due.
     fn fire(&mut self, limit: u64) -> bool {
         let promise = self.wheel.next_deadline();
         let fired = self.wheel.pop_due(self.now, limit);
@@ -717,7 +718,7 @@ impl Pair {
             return true;
         }
         if !is_due {
-            // The wheel keeps up with an idle loop, so that what is armed next is near.
+            // The wheel keeps up with an idle loop, so that the timers armed next are near.
             assert_eq!(self.wheel.position, self.now >> GRANULE_BITS);
             let next = self.wheel.next_deadline();
             assert!(next.is_none_or(|next| next > self.now), "a loop would spin");
@@ -725,7 +726,7 @@ impl Pair {
                 assert_eq!(
                     next,
                     self.next_deadline(),
-                    "a loop would be woken in vain again"
+                    "a loop would have a second spurious wake-up"
                 );
             }
         }
@@ -750,11 +751,11 @@ impl Pair {
         check_structure(&self.wheel);
     }
 
-    /// A loop sleeps until the next deadline or, if timers of more than so many granules of its stretch
-    /// wait on the lowest level, until that is over.
+    /// A loop sleeps until the next deadline or, if timers of more than so many granules of its
+    /// stretch wait on the lowest level, until that is over.
     fn compare_wake(&mut self) {
         let wake = self.wheel.next_wake(self.now);
-        // It may have made the next deadline exact.
+        // The call may have made the next deadline exact.
         let promised = self.wheel.next_deadline();
         assert!(promised <= self.next_deadline());
         let Some(first) = promised else {
@@ -772,7 +773,7 @@ impl Pair {
         assert_eq!(wake, Some(if is_put_off { end } else { first }));
     }
 
-    /// Sleeps from deadline to deadline until nothing is left, as an idle loop does.
+    /// Waits from deadline to deadline until no timer is left, as an idle loop does.
     fn drain(&mut self) {
         let mut in_vain = 0;
         while let Some(deadline) = self.wheel.next_deadline() {
@@ -827,7 +828,7 @@ fn check_structure<T>(wheel: &Wheel<T>) {
     assert_eq!(wheel.len(), in_slots + alive + never.count());
 }
 
-/// Few enough that both properties are done in about a second without optimization.
+/// Few enough cases that both properties take about a second without optimization.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 300,
@@ -840,7 +841,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_wheel_does_what_the_model_does(steps in vec(step(), 1..100)) {
+    fn the_wheel_agrees_with_the_model(steps in vec(step(), 1..100)) {
         let mut pair = Pair::new();
         for step in steps {
             pair.take(step);
