@@ -78,6 +78,7 @@ mod assert_impl;
 // In reading order: first what users call, then each layer below it.
 #[doc(hidden)]
 pub mod __private;
+pub mod guide;
 pub mod order;
 pub mod runtime;
 pub mod testing;

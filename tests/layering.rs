@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("runtimes", &["runtime"]),
     ("for tests", &["testing"]),
     ("what macros expand to", &["__private"]),
-    ("pages to read", &["order"]),
+    ("pages to read", &["guide", "order"]),
     ("the door", &["lib"]),
 ];
 

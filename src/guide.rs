@@ -1,0 +1,11 @@
+//! Pages for those who come from another runtime. They contain no items.
+//!
+//! - [`tokio`]: what a port changes, and which differences matter at run time.
+//! - [`node`]: the phases, the run modes and the timers, in terms of Node.
+//! - [`smol`]: executors, tasks and I/O, in terms of smol.
+//!
+//! The programs of these pages are compiled and run with the tests.
+
+pub mod node;
+pub mod smol;
+pub mod tokio;

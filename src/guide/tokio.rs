@@ -1,0 +1,85 @@
+//! Coming from tokio.
+//!
+//! Most programs for tokio's current-thread runtime compile after the crate's name is replaced, because
+//! names and signatures are tokio's where the meaning is the same.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use quintet::sync::mpsc;
+//! use quintet::time::{sleep, timeout};
+//!
+//! #[quintet::main(flavor = "current_thread")]
+//! async fn main() {
+//!     let (sender, mut receiver) = mpsc::channel(8);
+//!     quintet::spawn(async move {
+//!         sleep(Duration::from_millis(1)).await;
+//!         sender.send("done").await.unwrap();
+//!     });
+//!
+//!     let message = timeout(Duration::from_secs(5), receiver.recv()).await;
+//!     assert_eq!(message, Ok(Some("done")));
+//! }
+//! ```
+//!
+//! # Names
+//!
+//! | tokio | quintet |
+//! |---|---|
+//! | `#[tokio::main]`, `#[tokio::test]` | the same; `flavor = "current_thread"` and `"local"` are accepted and change nothing, `"multi_thread"` is a compile error |
+//! | `tokio::spawn`, `task::spawn_local` | [`spawn`](crate::spawn), which takes futures that are not `Send`; [`task::spawn_local`](crate::task::spawn_local) is the same function |
+//! | `LocalSet`, `LocalRuntime` | not needed: remove the set and call `spawn` |
+//! | `task::spawn_blocking` | [`spawn_blocking`](crate::spawn_blocking) |
+//! | `task::block_in_place` | none: it would stop all other tasks of the thread |
+//! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
+//! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
+//! | `time`, `fs`, `net::{TcpListener, TcpStream}`, `signal` | the same names |
+//! | `sync` | the same types and semantics |
+//! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
+//! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
+//! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io) |
+//! | `select!`, `join!`, `try_join!`, `pin!` | those of `futures` and `std::pin::pin!` |
+//! | `UdpSocket`, Unix sockets, `process`, `stdin`, `AsyncFd` | not there yet |
+//!
+//! # Differences at run time
+//!
+//! **Blocking threads.** The pool has 4 threads by default, tokio's has 512. Jobs that wait for each other, or a
+//! program that keeps many threads blocked at once, need more. To get tokio's number:
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! let runtime = quintet::runtime::Builder::new().max_blocking_threads(512).build()?;
+//! # drop(runtime);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Sockets take `&self`.** [`read`](crate::net::TcpStream::read) and [`write`](crate::net::TcpStream::write) need no
+//! `&mut`, so one task can read while another writes, without a split.
+//!
+//! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is the function of `std`: it takes
+//! a [`Shutdown`](std::net::Shutdown) and is not async. `AsyncWriteExt::shutdown` of tokio corresponds to
+//! `shutdown(Shutdown::Write)`.
+//!
+//! **The traits of `futures`.** `read_exact` resolves to `()`, `lines()` is a `Stream`, and `close` takes the place of
+//! tokio's `shutdown`.
+//!
+//! **Intervals** skip missed ticks by default; tokio's send them in a burst.
+//! [`set_missed_tick_behavior`](crate::time::Interval::set_missed_tick_behavior) changes this.
+//!
+//! **Timers** are not rounded to milliseconds. A timer fires in the timers phase of a tick. After
+//! [`advance`](crate::time::advance), a timer that is polled by hand is therefore still pending until the loop has run;
+//! awaiting the timer, or the future that `advance` returns, is enough.
+//!
+//! **The order of tasks is documented.** See [`order`](crate::order). `yield_now` continues after the OS has been asked,
+//! and `abort` drops the future when the task's turn comes.
+//!
+//! **A runtime drops its futures in the order of spawning**, on its own thread.
+//!
+//! **The root future has a task id**, and [`task::id`](crate::task::id) also works in blocking jobs.
+//!
+//! **A handle of a local task belongs to its loop.** Awaiting a [`JoinHandle`](crate::task::JoinHandle) on another loop
+//! panics, unless the task was spawned through a [`Handle`](crate::runtime::Handle).
+//!
+//! **Auto traits.** There is no `unsafe` code in this crate, so some types have fewer auto traits: `RwLock<T>` is `Send`
+//! only if `T: Sync`, locks take sized values only, and a `JoinHandle` is not `UnwindSafe`.
