@@ -3,9 +3,11 @@
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.
 //! - [`smol`]: executors, tasks and I/O, in terms of smol.
+//! - [`stability`]: what you can rely on from one version to the next.
 //!
 //! The programs of these pages are compiled and run with the tests.
 
 pub mod node;
 pub mod smol;
+pub mod stability;
 pub mod tokio;

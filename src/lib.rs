@@ -69,6 +69,8 @@
 //!
 //! Linux on 64-bit machines.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("quintet supports only Linux so far");
 
