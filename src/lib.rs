@@ -120,8 +120,8 @@ mod vars;
 
 pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};
-pub use runtime::block_on;
-pub use task::{spawn, spawn as spawn_local};
+pub use runtime::{Runtime, block_on};
+pub use task::{JoinHandle, spawn, spawn as spawn_local};
 
 /// Compiles the program in the README.
 #[cfg(doctest)]

@@ -45,6 +45,7 @@ use crate::tasks::{
 };
 use remote::Awaited;
 
+pub use crate::blocking::spawn_blocking;
 pub use abort_handle::AbortHandle;
 pub use abort_on_drop::AbortOnDropHandle;
 pub use builder::Builder;
@@ -63,6 +64,9 @@ pub use local::{AccessError, LocalKey, TaskLocalFuture};
 pub use scope::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
 pub use task_tracker::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
 pub use yield_now::{YieldNow, yield_now};
+
+#[doc(no_inline)]
+pub use self::spawn as spawn_local;
 
 pub(crate) use remote::Remote;
 

@@ -76,6 +76,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "the destructors of values that a job has set are called there",
     ),
     ("blocking", "task", "a job has a join handle"),
+    (
+        "task",
+        "blocking",
+        "tokio's path of `spawn_blocking`, for code that is ported",
+    ),
     ("fs", "blocking", "file operations are jobs"),
     (
         "fs",

@@ -104,6 +104,16 @@ impl Builder {
         self
     }
 
+    /// Does nothing: I/O is always enabled. It exists for code that is ported from tokio.
+    pub fn enable_io(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Does nothing: time is always enabled. It exists for code that is ported from tokio.
+    pub fn enable_time(&mut self) -> &mut Self {
+        self
+    }
+
     /// Sets the maximum number of worker threads; the same as
     /// [`worker_threads`](Builder::worker_threads), under tokio's name.
     ///
