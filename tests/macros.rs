@@ -563,3 +563,21 @@ fn keep_alive_says_why_there_is_no_result() {
     assert_eq!(message(panics_alive), "of the body");
     assert!(message(is_stopped).contains("was stopped before"));
 }
+
+#[quintet::test(flavor = "current_thread", unhandled_panic = "ignore")]
+async fn arguments_of_tokio_are_accepted() {
+    quintet::task::spawn_local(async {}).await.expect("it ends");
+    quintet::task::spawn_blocking(|| ()).await.expect("it ends");
+}
+
+#[quintet::main(flavor = "local", unhandled_panic = "shutdown_runtime")]
+async fn shut_down_by_a_panic() {
+    drop(quintet::spawn(async { panic!("on purpose") }));
+    std::future::pending().await
+}
+
+#[test]
+fn a_policy_for_unhandled_panics_is_an_argument() {
+    let payload = std::panic::catch_unwind(shut_down_by_a_panic).expect_err("it ends by a panic");
+    assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
+}

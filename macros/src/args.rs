@@ -44,6 +44,23 @@ const ARGUMENTS: &[Argument] = &[
     ),
     Argument::new("leaks", Value::LEVEL, Purpose::Leaks, &[Entry::Test]),
     Argument::new("crate", Value::PATH, Purpose::Crate, BOTH),
+    // tokio's arguments.
+    Argument::new("flavor", Value::FLAVOR, Purpose::Ignore, BOTH),
+    Argument::new(
+        "unhandled_panic",
+        Value::PANIC_POLICY,
+        Purpose::Build("unhandled_panic_by_name"),
+        BOTH,
+    ),
+    Argument::new(
+        "worker_threads",
+        Value::POSITIVE,
+        Purpose::Refuse(
+            "`worker_threads` sets the threads that run tasks, and quintet runs all tasks on one \
+             thread: for the threads of `spawn_blocking` write `workers = 4`",
+        ),
+        BOTH,
+    ),
 ];
 
 const BOTH: &[Entry] = &[Entry::Main, Entry::Test];
@@ -63,6 +80,10 @@ enum Purpose {
     KeepAlive,
     /// Sets the path of the runtime's crate.
     Crate,
+    /// Nothing: says what is true anyway.
+    Ignore,
+    /// Is an error, with this message.
+    Refuse(&'static str),
 }
 
 /// The parsed arguments of one attribute.
@@ -120,6 +141,7 @@ impl Args {
             }
             Purpose::KeepAlive => self.keep_alive = value.to_string() == "true",
             Purpose::Crate => self.krate = Some(value),
+            Purpose::Ignore | Purpose::Refuse(_) => {}
         }
     }
 }
@@ -164,11 +186,18 @@ impl Argument {
             .iter()
             .filter(|known| known.entries.contains(&entry));
         let Some(argument) = accepted.clone().find(|known| is_word(key, known.key)) else {
-            let known: Vec<String> = accepted.by_ref().map(Self::example).collect();
+            let known: Vec<String> = accepted
+                .by_ref()
+                .filter(|known| !matches!(known.purpose, Purpose::Refuse(_)))
+                .map(Self::example)
+                .collect();
             let known = known.join(", ");
             let message = format!("unknown argument `{key}`: `{attribute}` takes {known}");
             return Err(Error::at(key.span(), message));
         };
+        if let Purpose::Refuse(message) = argument.purpose {
+            return Err(Error::at(key.span(), message.to_owned()));
+        }
         let value = match rest {
             [] if argument.value.is_flag => {
                 return Ok((argument, render_word("true", key.span())));
@@ -249,6 +278,32 @@ impl Value {
         parse: |tokens| {
             parse_token(tokens, |token| {
                 matches!(unquoted(token), Some("deny" | "allow"))
+            })
+        },
+    };
+
+    const FLAVOR: Self = Self {
+        description: "`\"current_thread\"` or `\"local\"`, because a runtime runs all tasks on one \
+                      thread (for more threads, start a runtime on each)",
+        example: "\"current_thread\"",
+        is_flag: false,
+        parse: |tokens| {
+            parse_token(tokens, |token| {
+                matches!(unquoted(token), Some("current_thread" | "local"))
+            })
+        },
+    };
+
+    const PANIC_POLICY: Self = Self {
+        description: "`\"ignore\"`, `\"report\"` or `\"shutdown_runtime\"`",
+        example: "\"shutdown_runtime\"",
+        is_flag: false,
+        parse: |tokens| {
+            parse_token(tokens, |token| {
+                matches!(
+                    unquoted(token),
+                    Some("ignore" | "report" | "shutdown_runtime")
+                )
             })
         },
     };

@@ -42,6 +42,8 @@ use crate::expand::Entry;
 /// | `start_paused` | none, `true` or `false` | starts with time paused |
 /// | `seed = 7` | an integer | sets the seed that decides what the order of events leaves open, so that a run can be repeated |
 /// | `crate = my::quintet` | a path | sets the path of the crate, for a renamed dependency or for use in another macro; the default is `::quintet` |
+/// | `flavor = "current_thread"` | `"current_thread"` or `"local"` | nothing: it is always so; for code that is ported from tokio |
+/// | `unhandled_panic = "shutdown_runtime"` | `"ignore"`, `"report"` or `"shutdown_runtime"` | sets what happens after a panic of a task without a join handle, see `Builder::unhandled_panic` |
 ///
 /// ```text
 /// #[quintet::main(workers = 2, name = "server")]
@@ -142,6 +144,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | fails the test after this time by the loop's clock; it cannot stop code that blocks the thread |
 /// | `leaks = "deny"` | `"deny"` or `"allow"` | fails the test if it leaves a task, socket, timer or job behind; see the module `testing` |
 /// | `crate = my::quintet` | a path | sets the path of the crate, for a renamed dependency or for use in another macro; the default is `::quintet` |
+/// | `flavor = "current_thread"` | `"current_thread"` or `"local"` | nothing: it is always so; for code that is ported from tokio |
+/// | `unhandled_panic = "shutdown_runtime"` | `"ignore"`, `"report"` or `"shutdown_runtime"` | sets what happens after a panic of a task without a join handle, see `Builder::unhandled_panic` |
 ///
 /// # What it expands to
 ///

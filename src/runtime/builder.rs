@@ -271,6 +271,17 @@ impl Builder {
         self
     }
 
+    /// For the argument `unhandled_panic` of the attributes.
+    #[doc(hidden)]
+    pub fn unhandled_panic_by_name(&mut self, policy: &str) -> &mut Self {
+        self.unhandled_panic(match policy {
+            "ignore" => UnhandledPanic::Ignore,
+            "report" => UnhandledPanic::Report,
+            "shutdown_runtime" => UnhandledPanic::ShutdownRuntime,
+            other => panic!("`{other}` is not a policy for unhandled panics"),
+        })
+    }
+
     /// Sets a function that receives each [`Report`] of this runtime. Reports are then not written
     /// to standard error.
     ///

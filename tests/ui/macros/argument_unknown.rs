@@ -1,4 +1,4 @@
-#[quintet::main(flavor = "current_thread")]
+#[quintet::main(colour = "red")]
 async fn main() {}
 
 #[quintet::test(start_pause)]
