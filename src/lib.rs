@@ -47,7 +47,7 @@
 //! # Modules
 //!
 //! - [`order`]: the rules about the order of events.
-//! - [`runtime`]: the [`Runtime`](runtime::Runtime) and the ways to run it, its
+//! - [`runtime`]: the [`Runtime`] and the ways to run it, its
 //!   [`Builder`](runtime::Builder), the [`Handle`](runtime::Handle) for other threads, dumps and
 //!   reports.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),

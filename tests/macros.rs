@@ -573,7 +573,7 @@ async fn arguments_of_tokio_are_accepted() {
 #[quintet::main(flavor = "local", unhandled_panic = "shutdown_runtime")]
 async fn shut_down_by_a_panic() {
     drop(quintet::spawn(async { panic!("on purpose") }));
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[test]

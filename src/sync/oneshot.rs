@@ -222,7 +222,7 @@ impl<T> fmt::Debug for Sender<T> {
 ///
 /// # Errors
 ///
-/// Resolves to [`RecvError`](error::RecvError) if the sender was dropped without a message, or if
+/// Resolves to [`RecvError`] if the sender was dropped without a message, or if
 /// the channel was closed before the message was sent.
 ///
 /// # Cancel safety
