@@ -1,4 +1,4 @@
-//! Pages for those who come from another runtime. They contain no items.
+//! Pages for users of another runtime. They contain no items.
 //!
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.

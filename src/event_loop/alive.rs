@@ -29,15 +29,15 @@ pub(crate) enum LoopLiveness {
 }
 
 /// A waiter, and how many polls its task had at that time.
-type Polled = (UncertainWaiter, u32);
+type PolledWaiter = (UncertainWaiter, u32);
 
 /// The waiters that were probed last.
 #[derive(Debug, Default)]
 pub(super) struct LivenessProbes {
     /// The one that was woken last.
-    woken: Cell<Option<Polled>>,
+    woken: Cell<Option<PolledWaiter>>,
     /// One that has added itself again.
-    confirmed: Cell<Option<Polled>>,
+    confirmed: Cell<Option<PolledWaiter>>,
     /// How many probes in a row have had no clear result.
     inconclusive: Cell<u32>,
 }

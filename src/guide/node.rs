@@ -1,7 +1,7 @@
 //! Coming from Node.
 //!
-//! The phases of a tick are those of Node's event loop, so most of what you know about the order of events
-//! applies. [`order`](crate::order) lists all rules.
+//! The phases of a tick are those of Node's event loop, so most of what you know about the order of
+//! events applies. [`order`](crate::order) lists all rules.
 //!
 //! ```
 //! use std::cell::RefCell;
@@ -50,22 +50,27 @@
 //!
 //! # When a program ends
 //!
-//! A `main` with the attribute [`main`](macro@crate::main) ends when its function returns, as a Rust program does. With
-//! `keep_alive`, or through [`Runtime::run`](crate::runtime::Runtime::run), the program ends when nothing is alive
-//! as in Node: no referenced timer, socket, job or task that something can still wake. If a task is left that
-//! nothing can wake, Node ends silently; `run` returns [`Stalled`](crate::runtime::Stalled), which names the task.
+//! A `main` with the attribute [`main`](macro@crate::main) ends when its function returns, as a
+//! Rust program does. With `keep_alive`, or through [`Runtime::run`](crate::runtime::Runtime::run),
+//! the program ends when nothing is alive as in Node: no referenced timer, socket, job or task that
+//! something can still wake. If a task is left that nothing can wake, Node ends silently; `run`
+//! returns [`Stalled`](crate::runtime::Stalled), which names the task.
 //!
 //! # Differences at run time
 //!
-//! **Budgets.** In Node a chain of microtasks starves the loop. Here each phase runs at most 1024 polls, and the rest
-//! continues in the pending phase of the next tick. `order` calls this rule the budget.
+//! **Budgets.** In Node a chain of microtasks starves the loop. Here each phase runs at most 1024
+//! polls, and the rest continues in the pending phase of the next tick. `order` calls this rule the
+//! budget.
 //!
-//! **Timers.** `setTimeout(0)` is one millisecond in Node. A sleep of zero fires in the next timers phase. Timers with
-//! different durations fire in the order of their deadlines, always.
+//! **Timers.** `setTimeout(0)` is one millisecond in Node. A sleep of zero fires in the next timers
+//! phase. Timers with different durations fire in the order of their deadlines, always.
 //!
-//! **Immediates and timers from the main program** have a fixed order; in Node the first round is a race.
+//! **Immediates and timers from the main program** have a fixed order; in Node the first round is a
+//! race.
 //!
-//! **Close callbacks** run in the order in which the resources were closed; in Node in reverse order.
+//! **Close callbacks** run in the order in which the resources were closed; in Node in reverse
+//! order.
 //!
-//! **Panics.** An exception that is not caught ends a Node program. A panic ends its task, and the join handle
-//! receives it; [`UnhandledPanic`](crate::runtime::UnhandledPanic) says what happens if there is no handle.
+//! **Panics.** An exception that is not caught ends a Node program. A panic ends its task, and the
+//! join handle receives it; [`UnhandledPanic`](crate::runtime::UnhandledPanic) says what happens if
+//! there is no handle.

@@ -1,7 +1,7 @@
 //! Coming from smol.
 //!
-//! Quintet has one executor on each thread, the loop, and no global one. There is no background thread
-//! that drives I/O: sockets and timers work where a loop runs.
+//! Quintet has one executor on each thread, the loop, and no global one. There is no background
+//! thread that drives I/O: sockets and timers work where a loop runs.
 //!
 //! ```
 //! use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,16 +49,20 @@
 //!
 //! **A dropped handle detaches.** In smol it cancels the task.
 //!
-//! **Nested `block_on`.** A second `block_on` on a thread whose loop runs panics; smol allows it. Await the future, or
-//! run it in a job with [`Handle::block_on`](crate::runtime::Handle::block_on).
+//! **Nested `block_on`.** A second `block_on` on a thread whose loop runs panics; smol allows it.
+//! Await the future, or run it in a job with
+//! [`Handle::block_on`](crate::runtime::Handle::block_on).
 //!
-//! **Handles after the runtime.** A handle that is awaited after its runtime has ended resolves to a cancelled
-//! [`JoinError`](crate::task::JoinError).
+//! **Handles after the runtime.** A handle that is awaited after its runtime has ended resolves to
+//! a cancelled [`JoinError`](crate::task::JoinError).
 //!
-//! **Output.** `JoinHandle` resolves to a `Result`: a panic of the task is its error and does not propagate by itself.
+//! **Output.** `JoinHandle` resolves to a `Result`: a panic of the task is its error and does not
+//! propagate by itself.
 //!
-//! **Order.** smol runs tasks in any order. Here it is specified, see [`order`](crate::order), and a task that never
-//! waits is interrupted at its budget, so it cannot keep the loop from timers and sockets.
+//! **Order.** smol runs tasks in any order. Here it is specified, see [`order`](crate::order), and
+//! a task that never waits is interrupted at its budget, so it cannot keep the loop from timers and
+//! sockets.
 //!
-//! **Timers and sockets belong to a loop.** A future with a timer or a socket panics, or returns an error, on an executor
-//! of another kind or on another loop. `futures` combinators, channels and locks work everywhere.
+//! **Timers and sockets belong to a loop.** A future with a timer or a socket panics, or returns an
+//! error, on an executor of another kind or on another loop. `futures` combinators, channels and
+//! locks work everywhere.

@@ -1,7 +1,7 @@
 //! Coming from tokio.
 //!
-//! Most programs for tokio's current-thread runtime compile after the crate's name is replaced, because
-//! names and signatures are tokio's where the meaning is the same.
+//! Most programs for tokio's current-thread runtime compile after the crate's name is replaced,
+//! because names and signatures are tokio's where the meaning is the same.
 //!
 //! ```
 //! use std::time::Duration;
@@ -43,8 +43,9 @@
 //!
 //! # Differences at run time
 //!
-//! **Blocking threads.** The pool has 4 threads by default, tokio's has 512. Jobs that wait for each other, or a
-//! program that keeps many threads blocked at once, need more. To get tokio's number:
+//! **Blocking threads.** The pool has 4 threads by default, tokio's has 512. Jobs that wait for
+//! each other, or a program that keeps many threads blocked at once, need more. To get tokio's
+//! number:
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
@@ -54,32 +55,36 @@
 //! # }
 //! ```
 //!
-//! **Sockets take `&self`.** [`read`](crate::net::TcpStream::read) and [`write`](crate::net::TcpStream::write) need no
-//! `&mut`, so one task can read while another writes, without a split.
+//! **Sockets take `&self`.** [`read`](crate::net::TcpStream::read) and
+//! [`write`](crate::net::TcpStream::write) need no `&mut`, so one task can read while another
+//! writes, without a split.
 //!
-//! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is the function of `std`: it takes
-//! a [`Shutdown`](std::net::Shutdown) and is not async. `AsyncWriteExt::shutdown` of tokio corresponds to
-//! `shutdown(Shutdown::Write)`.
+//! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is the
+//! function of `std`: it takes a [`Shutdown`](std::net::Shutdown) and is not async.
+//! `AsyncWriteExt::shutdown` of tokio corresponds to `shutdown(Shutdown::Write)`.
 //!
-//! **The traits of `futures`.** `read_exact` resolves to `()`, `lines()` is a `Stream`, and `close` takes the place of
-//! tokio's `shutdown`.
+//! **The traits of `futures`.** `read_exact` resolves to `()`, `lines()` is a `Stream`, and `close`
+//! takes the place of tokio's `shutdown`.
 //!
 //! **Intervals** skip missed ticks by default; tokio's send them in a burst.
 //! [`set_missed_tick_behavior`](crate::time::Interval::set_missed_tick_behavior) changes this.
 //!
 //! **Timers** are not rounded to milliseconds. A timer fires in the timers phase of a tick. After
-//! [`advance`](crate::time::advance), a timer that is polled by hand is therefore still pending until the loop has run;
-//! awaiting the timer, or the future that `advance` returns, is enough.
+//! [`advance`](crate::time::advance), a timer that is polled by hand is therefore still pending
+//! until the loop has run; awaiting the timer, or the future that `advance` returns, is enough.
 //!
-//! **The order of tasks is documented.** See [`order`](crate::order). `yield_now` continues after the OS has been asked,
-//! and `abort` drops the future when the task's turn comes.
+//! **The order of tasks is documented.** See [`order`](crate::order). `yield_now` continues after
+//! the OS has been asked, and `abort` drops the future when the task's turn comes.
 //!
 //! **A runtime drops its futures in the order of spawning**, on its own thread.
 //!
-//! **The root future has a task id**, and [`task::id`](crate::task::id) also works in blocking jobs.
+//! **The root future has a task id**, and [`task::id`](crate::task::id) also works in blocking
+//! jobs.
 //!
-//! **A handle of a local task belongs to its loop.** Awaiting a [`JoinHandle`](crate::task::JoinHandle) on another loop
-//! panics, unless the task was spawned through a [`Handle`](crate::runtime::Handle).
+//! **A handle of a local task belongs to its loop.** Awaiting a
+//! [`JoinHandle`](crate::task::JoinHandle) on another loop panics, unless the task was spawned
+//! through a [`Handle`](crate::runtime::Handle).
 //!
-//! **Auto traits.** There is no `unsafe` code in this crate, so some types have fewer auto traits: `RwLock<T>` is `Send`
-//! only if `T: Sync`, locks take sized values only, and a `JoinHandle` is not `UnwindSafe`.
+//! **Auto traits.** There is no `unsafe` code in this crate, so some types have fewer auto traits:
+//! `RwLock<T>` is `Send` only if `T: Sync`, locks take sized values only, and a `JoinHandle` is not
+//! `UnwindSafe`.
