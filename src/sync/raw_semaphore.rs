@@ -72,7 +72,7 @@ impl RawSemaphore {
             if state >> FREE_SHIFT < count {
                 return Err(TryAcquireError::NoPermits);
             }
-            // Acquire pairs with the release of those who had the permits before.
+            // Acquire pairs with the release by the previous owners of the permits.
             match self.state.compare_exchange_weak(
                 state,
                 state - (count << FREE_SHIFT),

@@ -30,7 +30,6 @@ const WIDE_LEFT: &[(&str, usize)] = &[
     ("src/runtime", 35),
     ("src/signal", 14),
     ("src/slots", 1),
-    ("src/sync", 29),
     ("src/task", 32),
     ("src/tasks", 17),
     ("src/testing", 6),

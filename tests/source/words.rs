@@ -70,7 +70,6 @@ const LEFT: &[(&str, usize)] = &[
     ("src/runtime", 27),
     ("src/signal", 1),
     ("src/slots", 1),
-    ("src/sync", 106),
     ("src/task", 102),
     ("src/tasks", 27),
     ("src/time", 12),
