@@ -192,24 +192,24 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Entry::Test, args, item)
 }
 
-/// Turns a pattern into one that matches a reference to the same value: takes away `ref`, `mut` and `&`.
+/// Removes `ref`, `mut` and `&` from a pattern, so that it matches a reference to the same value.
 ///
-/// For `select!`, which looks whether an output matches before it moves the output.
+/// `select!` checks whether an output matches before it moves the output.
 #[doc(hidden)]
 #[proc_macro]
 pub fn borrowed_pattern(pattern: TokenStream) -> TokenStream {
     pattern::borrowed(pattern)
 }
 
-/// Places tokens where the user wrote something: `located_at!({ place } tokens…)`. What the compiler says about
-/// the tokens then points there.
+/// Gives tokens the location of the user's code, so that compiler messages about them refer to it:
+/// `located_at!({ place } tokens…)`.
 #[doc(hidden)]
 #[proc_macro]
 pub fn located_at(input: TokenStream) -> TokenStream {
     located::at(input)
 }
 
-/// An error where the user wrote something: `error_at!("message", place…)`.
+/// Reports an error at a place in the user's code: `error_at!("message", place…)`.
 #[doc(hidden)]
 #[proc_macro]
 pub fn error_at(input: TokenStream) -> TokenStream {

@@ -1,8 +1,8 @@
-//! Tokens and errors at a place that the user wrote, for the macros of `macro_rules!`, which cannot do this.
+//! Moves tokens and errors to a span of the user's code, which `macro_rules!` cannot do.
 
 use proc_macro::{Group, Span, TokenStream, TokenTree};
 
-/// `{ place } tokens…`: the tokens, located at the place. Names mean what they meant.
+/// Expands `{ place } tokens…` to the tokens with the location of the place. Their hygiene stays.
 pub(crate) fn at(input: TokenStream) -> TokenStream {
     let mut input = input.into_iter();
     let place = input
@@ -11,7 +11,7 @@ pub(crate) fn at(input: TokenStream) -> TokenStream {
     relocated(input, place)
 }
 
-/// `"message", place…`: a compile error with this message, at the place.
+/// Expands `"message", place…` to a compile error with this message at the place.
 pub(crate) fn error(input: TokenStream) -> TokenStream {
     let mut input = input.into_iter();
     let message = input.next();
@@ -46,7 +46,7 @@ fn relocated(tokens: impl Iterator<Item = TokenTree>, place: Span) -> TokenStrea
         .collect()
 }
 
-/// The first place in a group, as the group itself may be made by a macro.
+/// The span of the first token in a group, because a macro may have made the group itself.
 fn span_of(token: &TokenTree) -> Span {
     match token {
         TokenTree::Group(group) => group

@@ -1,8 +1,8 @@
-//! Patterns of `select!`.
+//! Converts the patterns of `select!`.
 
 use proc_macro::{Group, TokenStream, TokenTree};
 
-/// The pattern that matches a place behind a reference as `pattern` matches the value.
+/// Returns a pattern that matches a reference to a value if `pattern` matches the value.
 ///
 /// Without `ref`, `mut` and `&`, the default binding modes bind all names by reference.
 pub(crate) fn borrowed(pattern: TokenStream) -> TokenStream {

@@ -181,9 +181,9 @@ impl Handle {
         let is_loop_thread = thread::current().id() == self.shared.thread;
         assert!(
             !(is_loop_thread && self.shared.is_seeded && context::with_job(|_| ()).is_some()),
-            "`Handle::block_on` in a blocking job would wait for ever under a seed, because the job \
-             runs on the runtime's own thread; await the future in a task, and pass its output to \
-             the job"
+            "`Handle::block_on` in a blocking job would wait for ever under a seed, because the \
+             job runs on the runtime's own thread; await the future in a task, and pass its output \
+             to the job"
         );
         assert!(
             !is_loop_thread,

@@ -1,8 +1,8 @@
-//! What can be seen of a loop from inside only: what it keeps of things that are gone, and what it does
-//! while nothing happens.
+//! Tests of a loop's internal state: slots of closed sources, work while idle, and the cost of
+//! unreferenced things.
 
-mod crowds;
-mod silence;
+mod idle;
+mod unreferenced;
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream as Peer};
 use std::os::fd::AsFd;
@@ -16,7 +16,7 @@ use crate::net::TcpStream;
 use crate::phase::poll::SourceKind;
 use crate::task::yield_now;
 
-/// The slot that the next source would get.
+/// Returns the slot that the next source will get.
 fn next_slot() -> usize {
     let (end, _other) = UnixStream::pair().unwrap();
     let slot = context::with(|event_loop| {
@@ -25,10 +25,10 @@ fn next_slot() -> usize {
         poll.release(key);
         key.index()
     });
-    slot.expect("a loop runs here")
+    slot.expect("this is a task")
 }
 
-/// A socket that has its slot, because it has been waited for.
+/// A socket with a slot: a read has waited on it.
 fn registered(listener: &TcpListener) -> (TcpStream, Peer) {
     let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
     let (own, _) = listener.accept().unwrap();
@@ -38,40 +38,40 @@ fn registered(listener: &TcpListener) -> (TcpStream, Peer) {
 }
 
 #[test]
-fn whatever_way_a_socket_goes_its_slot_is_free_again() {
+fn the_slot_of_a_socket_is_freed_however_it_is_closed() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     Runtime::new().unwrap().block_on(async {
         let free = next_slot();
         for _ in 0..20 {
             let (own, _peer) = registered(&listener);
             own.close().await;
-            assert_eq!(next_slot(), free, "closed, which was awaited");
+            assert_eq!(next_slot(), free, "closed, and the close was awaited");
 
             let (own, _peer) = registered(&listener);
             assert!(own.close().now_or_never().is_none());
-            in_the_next_tick().await;
-            assert_eq!(next_slot(), free, "closed, which nobody awaits any longer");
+            next_tick().await;
+            assert_eq!(next_slot(), free, "closed, and the close was dropped");
 
             let (own, _peer) = registered(&listener);
             drop(own);
-            in_the_next_tick().await;
+            next_tick().await;
             assert_eq!(next_slot(), free, "dropped");
 
             let (own, _peer) = registered(&listener);
             drop(own.into_std());
-            in_the_next_tick().await;
-            assert_eq!(next_slot(), free, "moved away");
+            next_tick().await;
+            assert_eq!(next_slot(), free, "converted into a std socket");
 
             let (own, _peer) = registered(&listener);
             std::thread::spawn(move || drop(own)).join().unwrap();
-            in_the_next_tick().await;
+            next_tick().await;
             assert_eq!(next_slot(), free, "dropped on another thread");
         }
     });
 }
 
-/// A close phase comes between one check phase and the next.
-async fn in_the_next_tick() {
+/// Waits for a later check phase, so that a close phase has run.
+async fn next_tick() {
     yield_now().await;
     yield_now().await;
     yield_now().await;

@@ -1,5 +1,5 @@
-//! A silent program makes no poll and no tick, whatever waits in it: so it makes no system call
-//! either, but the one in which the loop waits.
+//! An idle program polls no task and runs no tick, whatever its tasks wait for. So it makes no system
+//! call except the one in which the loop waits.
 
 use std::future::{Future, pending};
 use std::io::ErrorKind;
@@ -27,25 +27,24 @@ use crate::time::{interval, sleep, timeout};
 
 const LONG: Duration = Duration::from_secs(100_000);
 
-/// How long it is silent between two messages. More would only be stricter.
-const SILENCE: Duration = Duration::from_millis(10);
+/// The time between two samples. More would only be stricter.
+const INTERVAL: Duration = Duration::from_millis(10);
 
-/// How often it must be silent, one time after the other.
-const SILENCES: u32 = 5;
+/// The number of consecutive intervals in which the program must be idle.
+const IDLE_INTERVALS: u32 = 5;
 
-/// How many looks there may be until then: what the kernel has to say of new sockets comes when it
-/// likes.
-const LOOKS_MAX: usize = 300;
+/// The maximum number of samples until then. The kernel may report events of new sockets late.
+const SAMPLES_MAX: usize = 300;
 
-/// A bound against hanging.
-const HANGS: Duration = Duration::from_secs(60);
+/// The time after which the test fails.
+const HANG_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Counts the polls of all that waits.
+/// Counts the polls of all waiting tasks.
 #[derive(Clone, Default)]
 struct Polls(Arc<AtomicU64>);
 
 impl Polls {
-    /// Spawns a task that is to wait.
+    /// Spawns a task that waits.
     fn spawn<F: Future + 'static>(&self, future: F) {
         drop(spawn(Counted {
             future: Box::pin(future),
@@ -68,14 +67,14 @@ impl<F: Future> Future for Counted<F> {
     }
 }
 
-/// A connection in which nothing happens.
+/// An idle connection.
 fn connection(listener: &StdListener) -> (TcpStream, Peer) {
     let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
     let (own, _) = listener.accept().unwrap();
     (TcpStream::from_std(own).unwrap(), peer)
 }
 
-/// One that takes no more.
+/// A connection whose send buffer is full.
 fn full(listener: &StdListener) -> (TcpStream, Peer) {
     let (own, peer) = connection(listener);
     let own = own.into_std().unwrap();
@@ -90,7 +89,7 @@ fn full(listener: &StdListener) -> (TcpStream, Peer) {
     (TcpStream::from_std(own).unwrap(), peer)
 }
 
-/// Everything that a task can wait for on sockets. What it returns keeps them open.
+/// Spawns tasks with every kind of wait on sockets. The returned peers keep the connections open.
 fn wait_for_sockets(polls: &Polls) -> Vec<Peer> {
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut peers = Vec::new();
@@ -114,7 +113,7 @@ fn wait_for_sockets(polls: &Polls) -> Vec<Peer> {
         let _open = write;
         read.read(&mut [0]).await
     });
-    // Many wait for one socket, by the methods and by the traits, each a task or all in one.
+    // Many waits on one socket: by methods and by traits, from several tasks and from one.
     let own = Rc::new(idle());
     for _ in 0..20 {
         let own = Rc::clone(&own);
@@ -253,38 +252,41 @@ fn wait_for_tasks(polls: &Polls) -> std_mpsc::Sender<()> {
     release
 }
 
-/// How often the loop has gone round, and how often what waits was polled: as seen by a message.
-fn look(shared: &LoopShared, polls: &Polls) -> (u64, u64) {
+/// Returns the number of ticks and the number of polls, as seen by a message to the loop.
+fn sample(shared: &LoopShared, polls: &Polls) -> (u64, u64) {
     let (send, seen) = std_mpsc::channel();
     let polls = polls.clone();
     context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
         let polls = polls.0.load(Ordering::Relaxed);
         send.send((event_loop.ticks.get(), polls)).unwrap();
     });
-    seen.recv_timeout(HANGS)
-        .expect("the loop looks at its messages")
+    seen.recv_timeout(HANG_TIMEOUT)
+        .expect("the loop handles its messages")
 }
 
-/// Looks until it was silent between one look and the next, so many times in a row.
-fn must_be_silent(shared: &LoopShared, polls: &Polls) -> Result<(), String> {
-    let mut looks = vec![look(shared, polls)];
-    let mut silences = 0;
-    while silences < SILENCES {
-        thread::sleep(SILENCE);
-        let (ticks, polls) = look(shared, polls);
-        // The tick in which the last look was made has ended since, and there was no other.
-        let is_silent = looks.last() == Some(&(ticks - 1, polls));
-        silences = if is_silent { silences + 1 } else { 0 };
-        looks.push((ticks, polls));
-        if looks.len() > LOOKS_MAX {
-            return Err(format!("ticks and polls: {:?}", &looks[LOOKS_MAX - 5..]));
+/// Samples until the program was idle for [`IDLE_INTERVALS`] consecutive intervals.
+fn wait_until_idle(shared: &LoopShared, polls: &Polls) -> Result<(), String> {
+    let mut samples = vec![sample(shared, polls)];
+    let mut idle_intervals = 0;
+    while idle_intervals < IDLE_INTERVALS {
+        thread::sleep(INTERVAL);
+        let (ticks, polls) = sample(shared, polls);
+        // The tick of the last sample has ended, and no other tick has run.
+        let is_idle = samples.last() == Some(&(ticks - 1, polls));
+        idle_intervals = if is_idle { idle_intervals + 1 } else { 0 };
+        samples.push((ticks, polls));
+        if samples.len() > SAMPLES_MAX {
+            return Err(format!(
+                "ticks and polls: {:?}",
+                &samples[SAMPLES_MAX - 5..]
+            ));
         }
     }
     Ok(())
 }
 
-/// Lets a runtime be driven, with something of every kind that waits.
-fn is_silent_while(drive: impl FnOnce(&Runtime, oneshot::Receiver<()>)) {
+/// Asserts that `drive` leaves a runtime idle in which tasks wait for everything there is.
+fn assert_idle_while(drive: impl FnOnce(&Runtime, oneshot::Receiver<()>)) {
     let runtime = Builder::new().worker_threads(2).build().unwrap();
     let polls = Polls::default();
     let entered = runtime.enter();
@@ -295,16 +297,16 @@ fn is_silent_while(drive: impl FnOnce(&Runtime, oneshot::Receiver<()>)) {
     drop(entered);
     let shared = Arc::clone(&runtime.event_loop.shared);
     let (end, ended) = oneshot::channel();
-    let looking = thread::spawn(move || {
-        let result = must_be_silent(&shared, &polls);
-        let _driven_otherwise = end.send(());
+    let sampler = thread::spawn(move || {
+        let result = wait_until_idle(&shared, &polls);
+        let _not_block_on = end.send(());
         shared.stop();
         result
     });
 
     drive(&runtime, ended);
 
-    let result = looking.join().unwrap();
+    let result = sampler.join().unwrap();
     drop(release);
     drop(runtime);
     drop(peers);
@@ -312,11 +314,11 @@ fn is_silent_while(drive: impl FnOnce(&Runtime, oneshot::Receiver<()>)) {
 }
 
 #[test]
-fn block_on_is_silent() {
-    is_silent_while(|runtime, ended| runtime.block_on(ended).unwrap());
+fn block_on_is_idle() {
+    assert_idle_while(|runtime, ended| runtime.block_on(ended).unwrap());
 }
 
 #[test]
-fn run_is_silent() {
-    is_silent_while(|runtime, _ended| runtime.run().unwrap());
+fn run_is_idle() {
+    assert_idle_while(|runtime, _ended| runtime.run().unwrap());
 }

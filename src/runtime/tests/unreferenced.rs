@@ -1,4 +1,4 @@
-//! What does not keep a loop alive costs it nothing, however much of it there is.
+//! Unreferenced timers and sources cost a loop nothing, however many there are.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream as Peer};
 use std::rc::Rc;
@@ -14,37 +14,37 @@ use crate::time::sleep;
 
 const LONG: Duration = Duration::from_secs(100_000);
 
-/// How often the loop goes round, and asks each time whether something is alive.
+/// The number of ticks. In each, the loop checks whether something keeps it alive.
 const TICKS: u64 = 100;
 
-/// Asserts how many entries `run` looks at in [`TICKS`] ticks, in each of which it has to decide
-/// whether to wait. `crowd` makes what does not count; `meanwhile` is called in each tick.
-fn is_cheap<C>(crowd: impl FnOnce() -> C, mut meanwhile: impl FnMut(&C) + 'static)
+/// Asserts that `run` examines few entries in [`TICKS`] ticks, in each of which it decides whether to
+/// wait. `unreferenced` creates the things that must not be examined. Each tick calls `on_tick`.
+fn assert_cheap<C>(unreferenced: impl FnOnce() -> C, mut on_tick: impl FnMut(&C) + 'static)
 where
     C: 'static,
 {
-    // How often it decides does not depend on real time.
+    // In paused time, the number of decisions does not depend on real time.
     let runtime = Builder::new().start_paused(true).build().unwrap();
     let entered = runtime.enter();
-    let crowd = crowd();
-    // All wait, and all have been looked at once.
+    let things = unreferenced();
+    // Now all of them wait, and each has been examined once.
     drop(spawn(sleep(Duration::ZERO)));
     runtime.run().unwrap();
     let before = LOOKED_AT.get();
     drop(spawn(async move {
         for _ in 0..TICKS {
-            meanwhile(&crowd);
+            on_tick(&things);
             sleep(Duration::from_nanos(1)).await;
         }
     }));
     runtime.run().unwrap();
     drop(entered);
-    let looked_at = LOOKED_AT.get() - before;
-    assert!(looked_at >= TICKS, "it decides in each tick");
-    assert!(looked_at <= 10 * TICKS, "{looked_at} in {TICKS} ticks");
+    let examined = LOOKED_AT.get() - before;
+    assert!(examined >= TICKS, "it decides in each tick");
+    assert!(examined <= 10 * TICKS, "{examined} in {TICKS} ticks");
 }
 
-/// Tasks that sleep and keep nothing alive: of some the sleep does not, of others the task.
+/// Spawns tasks that sleep, of which half have an unreferenced sleep, and all are unreferenced.
 fn sleepers(count: usize) {
     for n in 0..count {
         let mut sleeper = Box::pin(sleep(LONG));
@@ -57,70 +57,71 @@ fn sleepers(count: usize) {
     }
 }
 
-/// Tasks that wait for sockets, of which none counts. Descriptors are few, so several wait for one.
+/// Spawns unreferenced tasks that wait for unreferenced sockets. Several tasks share a socket, because
+/// descriptors are few.
 fn readers(count: usize) -> Vec<Peer> {
-    const TO_A_SOCKET: usize = 100;
+    const TASKS_PER_SOCKET: usize = 100;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let connect = |_| {
         let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
         let (own, _) = listener.accept().unwrap();
         let own = Rc::new(TcpStream::from_std(own).unwrap());
         own.unref();
-        for _ in 0..TO_A_SOCKET {
+        for _ in 0..TASKS_PER_SOCKET {
             let own = Rc::clone(&own);
             spawn(async move { own.read(&mut [0]).await }).unref();
         }
         peer
     };
-    (0..count.div_ceil(TO_A_SOCKET)).map(connect).collect()
+    (0..count.div_ceil(TASKS_PER_SOCKET)).map(connect).collect()
 }
 
 #[test]
-fn timers_that_do_not_count_are_not_looked_at() {
+fn unreferenced_timers_are_not_examined() {
     for count in [10, 100_000] {
-        is_cheap(|| sleepers(count), |()| {});
+        assert_cheap(|| sleepers(count), |()| {});
     }
 }
 
 #[test]
-fn sockets_that_do_not_count_are_not_looked_at() {
+fn unreferenced_sockets_are_not_examined() {
     for count in [100, 10_000] {
-        is_cheap(|| readers(count), |_| {});
+        assert_cheap(|| readers(count), |_| {});
     }
 }
 
 #[test]
-fn nor_are_they_where_some_come_and_go() {
+fn they_are_not_examined_while_others_come_and_go() {
     let come_and_go = |(): &()| {
-        // One is armed and ends, one is armed and given up, and others wait for each other.
+        // One timer fires, one is cancelled, and other tasks wait for each other.
         spawn(sleep(Duration::ZERO)).unref();
-        let given_up = spawn(sleep(LONG));
-        given_up.unref();
+        let aborted = spawn(sleep(LONG));
+        aborted.unref();
         let (send, receive) = oneshot::channel::<()>();
         spawn(async move {
             yield_now().await;
             drop(send);
-            given_up.abort();
+            aborted.abort();
         })
         .unref();
         spawn(receive).unref();
     };
     for count in [10, 100_000] {
-        is_cheap(|| sleepers(count), come_and_go);
+        assert_cheap(|| sleepers(count), come_and_go);
     }
 }
 
 #[test]
-fn nor_are_they_where_a_task_comes_to_count_and_does_not_again() {
-    let waiting_crowd = |count| {
+fn they_are_not_examined_while_a_task_is_referenced_and_unreferenced() {
+    let sleepers_and_one = |count| {
         sleepers(count);
         let waiting = spawn(sleep(LONG));
         waiting.unref();
         waiting
     };
     for count in [10, 100_000] {
-        is_cheap(
-            || waiting_crowd(count),
+        assert_cheap(
+            || sleepers_and_one(count),
             |waiting| {
                 waiting.ref_();
                 waiting.unref();
@@ -128,8 +129,8 @@ fn nor_are_they_where_a_task_comes_to_count_and_does_not_again() {
         );
     }
     for count in [100, 10_000] {
-        let crowd = || (readers(count), waiting_crowd(10));
-        is_cheap(crowd, |(_, waiting)| {
+        let things = || (readers(count), sleepers_and_one(10));
+        assert_cheap(things, |(_, waiting)| {
             waiting.ref_();
             waiting.unref();
         });
