@@ -9,6 +9,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "what other suites use")]
+#[path = "../models/programs.rs"]
+mod programs;
+
 mod barrier;
 mod broadcast;
 mod budget;

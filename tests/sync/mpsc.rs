@@ -6,10 +6,11 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use futures::StreamExt;
-use proptest::prelude::*;
 use quintet::sync::mpsc::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 use quintet::sync::mpsc::{channel, unbounded_channel};
 use quintet::time::Duration;
+
+use crate::programs::{check_some, operations};
 
 use super::{Bell, Polled, now, panic_in_loop, watched};
 
@@ -341,88 +342,81 @@ fn a_long_queue_is_dropped() {
     assert!(sender.is_closed());
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Send,
-    TrySend,
-    TryRecv,
-    RecvMany(usize),
-    /// Drops one of the senders that wait.
-    GiveUp(usize),
-    Close,
-}
+/// Operations of the longest program.
+const LENGTH: usize = 80;
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        8 => Just(Step::Send),
-        4 => Just(Step::TrySend),
-        6 => Just(Step::TryRecv),
-        2 => (1..4usize).prop_map(Step::RecvMany),
-        3 => any::<usize>().prop_map(Step::GiveUp),
-        1 => Just(Step::Close),
-    ];
-    prop::collection::vec(step, 0..80)
+operations! {
+    8 Send;
+    4 TrySend;
+    6 TryRecv;
+    2 RecvMany { count: 3 };
+    // Drops one of the senders that wait.
+    3 GiveUp { which: LENGTH };
+    1 Close;
 }
 
 /// A sender that waits for room.
 type Waiting<'a> = Polled<'a, Result<(), SendError<usize>>>;
 
-proptest! {
-    /// The model: what is queued and who waits. Waiting senders that were woken are polled at once,
-    /// so room is never set aside between two steps.
-    #[test]
-    fn it_does_what_its_model_does(room in 1..4usize, steps in steps()) {
-        let (sender, mut receiver) = channel(room);
-        let mut queued: VecDeque<usize> = VecDeque::new();
-        let mut line: VecDeque<(usize, Waiting<'_>)> = VecDeque::new();
-        let mut is_closed = false;
-        for (message, step) in steps.into_iter().enumerate() {
-            match step {
-                Step::Send => {
-                    let mut future = Polled::new(sender.send(message));
-                    match future.poll() {
-                        Poll::Ready(Ok(())) => queued.push_back(message),
-                        Poll::Ready(Err(_)) => prop_assert!(is_closed),
-                        Poll::Pending => line.push_back((message, future)),
-                    }
-                }
-                Step::TrySend => match sender.try_send(message) {
-                    Ok(()) => queued.push_back(message),
-                    Err(TrySendError::Closed(_)) => prop_assert!(is_closed),
-                    Err(TrySendError::Full(_)) => prop_assert_eq!(queued.len(), room),
-                },
-                Step::TryRecv => match receiver.try_recv() {
-                    Ok(message) => prop_assert_eq!(Some(message), queued.pop_front()),
-                    Err(_) => prop_assert!(queued.is_empty()),
-                },
-                Step::RecvMany(count) => {
-                    let mut received = Vec::new();
-                    let polled = Polled::new(receiver.recv_many(&mut received, count)).poll();
-                    prop_assert_eq!(polled.is_ready(), is_closed || !queued.is_empty());
-                    let expected: Vec<_> = queued.drain(..count.min(queued.len())).collect();
-                    prop_assert_eq!(received, expected);
-                }
-                Step::GiveUp(which) if !line.is_empty() => {
-                    line.remove(which % line.len());
-                }
-                Step::GiveUp(_) => {}
-                Step::Close => {
-                    receiver.close();
-                    is_closed = true;
+#[test]
+fn it_does_what_its_model_does() {
+    check_some(300, "cargo test --test sync mpsc", LENGTH, |program| {
+        (1..4).for_each(|room| run_with_model(room, program));
+        Ok(())
+    });
+}
+
+/// The model: what is queued and who waits. Waiting senders that were woken are polled at once,
+/// so room is never set aside between two steps.
+fn run_with_model(room: usize, program: &[Op]) {
+    let (sender, mut receiver) = channel(room);
+    let mut queued: VecDeque<usize> = VecDeque::new();
+    let mut line: VecDeque<(usize, Waiting<'_>)> = VecDeque::new();
+    let mut is_closed = false;
+    for (message, op) in program.iter().enumerate() {
+        match *op {
+            Op::Send => {
+                let mut future = Polled::new(sender.send(message));
+                match future.poll() {
+                    Poll::Ready(Ok(())) => queued.push_back(message),
+                    Poll::Ready(Err(_)) => assert!(is_closed),
+                    Poll::Pending => line.push_back((message, future)),
                 }
             }
-            while line.front().is_some_and(|(_, future)| future.is_woken()) {
-                let (message, mut future) = line.pop_front().unwrap();
-                match future.answer() {
-                    Ok(()) => queued.push_back(message),
-                    Err(SendError(back)) => prop_assert!(is_closed && back == message),
-                }
+            Op::TrySend => match sender.try_send(message) {
+                Ok(()) => queued.push_back(message),
+                Err(TrySendError::Closed(_)) => assert!(is_closed),
+                Err(TrySendError::Full(_)) => assert_eq!(queued.len(), room),
+            },
+            Op::TryRecv => match receiver.try_recv() {
+                Ok(message) => assert_eq!(Some(message), queued.pop_front()),
+                Err(_) => assert!(queued.is_empty()),
+            },
+            Op::RecvMany { count } => {
+                let count = 1 + count;
+                let mut received = Vec::new();
+                let polled = Polled::new(receiver.recv_many(&mut received, count)).poll();
+                assert_eq!(polled.is_ready(), is_closed || !queued.is_empty());
+                let expected: Vec<_> = queued.drain(..count.min(queued.len())).collect();
+                assert_eq!(received, expected);
             }
-            prop_assert!(line.iter().all(|(_, future)| !future.is_woken()));
-            prop_assert!(line.is_empty() || queued.len() == room);
-            prop_assert_eq!(receiver.len(), queued.len());
-            prop_assert!(queued.len() <= room);
+            Op::GiveUp { which } => drop(line.remove(which % line.len().max(1))),
+            Op::Close => {
+                receiver.close();
+                is_closed = true;
+            }
         }
+        while line.front().is_some_and(|(_, future)| future.is_woken()) {
+            let (message, mut future) = line.pop_front().unwrap();
+            match future.answer() {
+                Ok(()) => queued.push_back(message),
+                Err(SendError(back)) => assert!(is_closed && back == message),
+            }
+        }
+        assert!(line.iter().all(|(_, future)| !future.is_woken()));
+        assert!(line.is_empty() || queued.len() == room);
+        assert_eq!(receiver.len(), queued.len());
+        assert!(queued.len() <= room);
     }
 }
 

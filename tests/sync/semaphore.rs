@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 use std::thread;
 
-use proptest::prelude::*;
 use quintet::sync::{AcquireError, Semaphore, SemaphorePermit, TryAcquireError};
 
+use crate::programs::{check_some, operations};
 use crate::support::strict::reported_in;
 
 use super::{Bell, Polled, now, panic_in_loop, watched};
@@ -290,26 +290,16 @@ fn threads_and_tasks_share_permits() {
     });
 }
 
-/// What a caller does to a semaphore.
-#[derive(Clone, Debug)]
-enum Step {
-    Acquire(u32),
-    TryAcquire(u32),
-    Add(usize),
-    /// Drops one of the futures and permits there are.
-    Drop(usize),
-    Forget(usize),
-}
+/// Operations of the longest program.
+const LENGTH: usize = 60;
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        4 => (0..5u32).prop_map(Step::Acquire),
-        1 => (0..5u32).prop_map(Step::TryAcquire),
-        2 => (0..5usize).prop_map(Step::Add),
-        3 => any::<usize>().prop_map(Step::Drop),
-        1 => (0..3usize).prop_map(Step::Forget),
-    ];
-    prop::collection::vec(step, 0..60)
+operations! {
+    4 Acquire { count: 5 };
+    1 TryAcquire { count: 5 };
+    2 Add { count: 5 };
+    // Drops one of the futures and permits there are.
+    3 Drop { which: LENGTH };
+    1 Forget { count: 3 };
 }
 
 /// What a semaphore should be: a number and a queue.
@@ -360,57 +350,65 @@ enum Client<'a> {
     Holding(SemaphorePermit<'a>),
 }
 
-proptest! {
-    #[test]
-    fn it_does_what_its_model_does(free in 0..6usize, steps in steps()) {
-        let semaphore = Semaphore::new(free);
-        let mut model = Model { free, ..Model::default() };
-        let mut clients: Vec<(usize, usize, Client<'_>)> = Vec::new();
-        for (name, step) in steps.into_iter().enumerate() {
-            match step {
-                Step::Acquire(count) => {
-                    let future = Polled::new(semaphore.acquire_many(count));
-                    clients.push((name, count as usize, Client::Waiting(future)));
-                    if let Client::Waiting(future) = &mut clients.last_mut().unwrap().2
-                        && let std::task::Poll::Ready(permit) = future.poll()
-                    {
-                        clients.last_mut().unwrap().2 = Client::Holding(permit.unwrap());
-                    }
-                    model.acquire(name, count as usize);
+#[test]
+fn it_does_what_its_model_does() {
+    check_some(300, "cargo test --test sync semaphore", LENGTH, |program| {
+        (0..6).for_each(|free| run_with_model(free, program));
+        Ok(())
+    });
+}
+
+fn run_with_model(free: usize, program: &[Op]) {
+    let semaphore = Semaphore::new(free);
+    let mut model = Model {
+        free,
+        ..Model::default()
+    };
+    let mut clients: Vec<(usize, usize, Client<'_>)> = Vec::new();
+    for (name, op) in program.iter().enumerate() {
+        match *op {
+            Op::Acquire { count } => {
+                let future = Polled::new(semaphore.acquire_many(count as u32));
+                clients.push((name, count, Client::Waiting(future)));
+                if let Client::Waiting(future) = &mut clients.last_mut().unwrap().2
+                    && let std::task::Poll::Ready(permit) = future.poll()
+                {
+                    clients.last_mut().unwrap().2 = Client::Holding(permit.unwrap());
                 }
-                Step::TryAcquire(count) => {
-                    let permit = semaphore.try_acquire_many(count);
-                    prop_assert_eq!(permit.is_ok(), model.free >= count as usize);
-                    if let Ok(permit) = permit {
-                        model.acquire(name, count as usize);
-                        clients.push((name, count as usize, Client::Holding(permit)));
-                    }
-                }
-                Step::Add(count) => {
-                    semaphore.add_permits(count);
-                    model.add(count);
-                }
-                Step::Drop(which) if !clients.is_empty() => {
-                    let (name, count, client) = clients.swap_remove(which % clients.len());
-                    drop(client);
-                    let back = model.drop(name, count);
-                    model.add(back);
-                }
-                Step::Drop(_) => {}
-                Step::Forget(count) => {
-                    let forgotten = semaphore.forget_permits(count);
-                    prop_assert_eq!(forgotten, count.min(model.free));
-                    model.free -= forgotten;
+                model.acquire(name, count);
+            }
+            Op::TryAcquire { count } => {
+                let permit = semaphore.try_acquire_many(count as u32);
+                assert_eq!(permit.is_ok(), model.free >= count);
+                if let Ok(permit) = permit {
+                    model.acquire(name, count);
+                    clients.push((name, count, Client::Holding(permit)));
                 }
             }
-            prop_assert_eq!(semaphore.available_permits(), model.free);
-            for (name, count, client) in &clients {
-                let is_served = match client {
-                    Client::Waiting(future) => future.is_woken(),
-                    Client::Holding(permit) => permit.num_permits() == *count,
-                };
-                prop_assert_eq!(is_served, model.served.contains(name));
+            Op::Add { count } => {
+                semaphore.add_permits(count);
+                model.add(count);
             }
+            Op::Drop { which } if !clients.is_empty() => {
+                let (name, count, client) = clients.swap_remove(which % clients.len());
+                drop(client);
+                let back = model.drop(name, count);
+                model.add(back);
+            }
+            Op::Drop { .. } => {}
+            Op::Forget { count } => {
+                let forgotten = semaphore.forget_permits(count);
+                assert_eq!(forgotten, count.min(model.free));
+                model.free -= forgotten;
+            }
+        }
+        assert_eq!(semaphore.available_permits(), model.free);
+        for (name, count, client) in &clients {
+            let is_served = match client {
+                Client::Waiting(future) => future.is_woken(),
+                Client::Holding(permit) => permit.num_permits() == *count,
+            };
+            assert_eq!(is_served, model.served.contains(name));
         }
     }
 }

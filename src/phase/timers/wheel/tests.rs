@@ -4,14 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 use std::task::Waker;
 
-use proptest::collection::vec;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use programs::{Dice, Operation, check_some};
 
 use super::slab::RETIRED;
 use super::{
     Due, EXACT_WAKES_MAX, GRANULE_BITS, LEVEL_BITS, LEVELS, NEVER, NIL, ROOM_KEPT_MAX, SLOTS,
     STRETCH_BITS, TimerEntry, TimerKey, TimerState, Wheel, digit_of,
 };
+
+#[allow(
+    unused_imports,
+    unused_macros,
+    dead_code,
+    reason = "what other suites use"
+)]
+#[path = "../../../../tests/models/programs.rs"]
+mod programs;
 
 const MILLISECOND: u64 = 1_000_000;
 const YEAR: u64 = 365 * 24 * 3600 * 1000 * MILLISECOND;
@@ -535,44 +543,187 @@ enum Step {
     Wake,
 }
 
-fn when() -> impl Strategy<Value = When> {
-    let boundary = (0..LEVELS as u32, 0..4_u64, 0..66_u64, 0..3_u64);
-    prop_oneof![
-        3 => (0..300_000_u64).prop_map(When::In),
-        3 => (0..64_u32, any::<u64>()).prop_map(|(bits, any)| When::In(any >> bits)),
-        4 => boundary.prop_map(|(level, few, many, after)| {
-            let ahead = if few == 0 { many } else { few };
-            When::Boundary { level, ahead, after }
-        }),
-        3 => (any::<usize>(), 0..2_u64).prop_map(|(of, before)| When::Deadline { of, before }),
-        1 => (0..64_u32, any::<u64>()).prop_map(|(bits, any)| When::Ago(any >> bits)),
-        1 => prop_oneof![Just(0), Just(u64::MAX - 1), Just(NEVER)].prop_map(When::At),
-    ]
+impl Operation for When {
+    fn random(dice: &mut Dice) -> Self {
+        match dice.below(15) {
+            0..3 => When::In(below(dice, 300_000)),
+            3..6 => When::In(any_below_bits(dice, 64)),
+            6..10 => {
+                let level = dice.below(LEVELS) as u32;
+                let ahead = match below(dice, 4) {
+                    0 => below(dice, 66),
+                    few => few,
+                };
+                let after = below(dice, 3);
+                When::Boundary {
+                    level,
+                    ahead,
+                    after,
+                }
+            }
+            10..13 => When::Deadline {
+                of: any(dice) as usize,
+                before: below(dice, 2),
+            },
+            13 => When::Ago(any_below_bits(dice, 64)),
+            _ => When::At([0, u64::MAX - 1, NEVER][dice.below(3)]),
+        }
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        match *self {
+            When::At(moment) => less(moment).map(When::At).collect(),
+            When::In(delay) => less(delay).map(When::In).collect(),
+            When::Ago(delay) => less(delay).map(When::Ago).collect(),
+            When::Boundary {
+                level,
+                ahead,
+                after,
+            } => {
+                let levels = less(u64::from(level)).map(|level| level as u32);
+                let levels = levels.map(|level| When::Boundary {
+                    level,
+                    ahead,
+                    after,
+                });
+                let aheads = less(ahead).map(|ahead| When::Boundary {
+                    level,
+                    ahead,
+                    after,
+                });
+                let afters = less(after).map(|after| When::Boundary {
+                    level,
+                    ahead,
+                    after,
+                });
+                levels.chain(aheads).chain(afters).collect()
+            }
+            When::Deadline { of, before } => {
+                let ofs = less(of as u64).map(|of| When::Deadline {
+                    of: of as usize,
+                    before,
+                });
+                let befores = less(before).map(|before| When::Deadline { of, before });
+                ofs.chain(befores).collect()
+            }
+        }
+    }
 }
 
 /// When a phase runs: mostly soon, so that a case does not reach the end of time at once.
-fn phase() -> impl Strategy<Value = When> {
-    prop_oneof![
-        3 => Just(When::In(0)),
-        4 => (0..2_000_000_u64).prop_map(When::In),
-        4 => (any::<usize>(), 0..2_u64).prop_map(|(of, before)| When::Deadline { of, before }),
-        2 => (24..64_u32, any::<u64>()).prop_map(|(bits, any)| When::In(any >> bits)),
-        1 => when(),
-    ]
+fn phase(dice: &mut Dice) -> When {
+    match dice.below(14) {
+        0..3 => When::In(0),
+        3..7 => When::In(below(dice, 2_000_000)),
+        7..11 => When::Deadline {
+            of: any(dice) as usize,
+            before: below(dice, 2),
+        },
+        11..13 => When::In(any_below_bits(dice, 40)),
+        _ => When::random(dice),
+    }
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let fire = (phase(), 0..12_usize, 0..6_u64);
-    prop_oneof![
-        6 => when().prop_map(Step::Insert),
-        2 => (any::<usize>(), when()).prop_map(|(which, when)| Step::Rearm(which, when)),
-        3 => any::<usize>().prop_map(Step::Remove),
-        5 => fire.prop_map(|(now, budget, newest)| {
-            let newest = newest.saturating_sub(3);
-            Step::Fire { now, budget, newest }
-        }),
-        3 => Just(Step::Wake),
-    ]
+impl Operation for Step {
+    fn random(dice: &mut Dice) -> Self {
+        match dice.below(19) {
+            0..6 => Step::Insert(When::random(dice)),
+            6..8 => Step::Rearm(any(dice) as usize, When::random(dice)),
+            8..11 => Step::Remove(any(dice) as usize),
+            11..16 => Step::Fire {
+                now: phase(dice),
+                budget: dice.below(12),
+                newest: below(dice, 6).saturating_sub(3),
+            },
+            _ => Step::Wake,
+        }
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        match *self {
+            Step::Insert(when) => when.smaller().into_iter().map(Step::Insert).collect(),
+            Step::Rearm(which, when) => {
+                let whiches = less(which as u64).map(|which| Step::Rearm(which as usize, when));
+                let whens = when
+                    .smaller()
+                    .into_iter()
+                    .map(|when| Step::Rearm(which, when));
+                whiches.chain(whens).collect()
+            }
+            Step::Remove(which) => {
+                let whiches = less(which as u64).map(|which| Step::Remove(which as usize));
+                whiches.collect()
+            }
+            Step::Fire {
+                now,
+                budget,
+                newest,
+            } => {
+                let nows = now.smaller().into_iter();
+                let nows = nows.map(|now| Step::Fire {
+                    now,
+                    budget,
+                    newest,
+                });
+                let budgets = less(budget as u64).map(|budget| budget as usize);
+                let budgets = budgets.map(|budget| Step::Fire {
+                    now,
+                    budget,
+                    newest,
+                });
+                let newests = less(newest).map(|newest| Step::Fire {
+                    now,
+                    budget,
+                    newest,
+                });
+                nows.chain(budgets).chain(newests).collect()
+            }
+            Step::Wake => Vec::new(),
+        }
+    }
+}
+
+/// A timer, and how many may fire after it where many wait.
+#[derive(Clone, Copy, Debug)]
+struct Insert {
+    deadline: When,
+    budget: usize,
+}
+
+impl Operation for Insert {
+    fn random(dice: &mut Dice) -> Self {
+        let deadline = When::random(dice);
+        let budget = 1 + dice.below(4);
+        Insert { deadline, budget }
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let Insert { deadline, budget } = *self;
+        let deadlines = deadline.smaller().into_iter();
+        let deadlines = deadlines.map(|deadline| Insert { deadline, budget });
+        let budgets = less(budget as u64 - 1).map(|budget| budget as usize + 1);
+        let budgets = budgets.map(|budget| Insert { deadline, budget });
+        deadlines.chain(budgets).collect()
+    }
+}
+
+fn any(dice: &mut Dice) -> u64 {
+    dice.below(usize::MAX) as u64
+}
+
+fn below(dice: &mut Dice, bound: usize) -> u64 {
+    dice.below(bound) as u64
+}
+
+/// A number of at most so many bits, as often of few as of many.
+fn any_below_bits(dice: &mut Dice, bits: usize) -> u64 {
+    any(dice) >> (64 - bits + dice.below(bits))
+}
+
+/// Some numbers below `number`, which may be none.
+fn less(number: u64) -> impl Iterator<Item = u64> {
+    let some = [0, number / 2, number.saturating_sub(1)];
+    some.into_iter().filter(move |&less| less < number)
 }
 
 /// A wheel and its model.
@@ -828,43 +979,47 @@ fn check_structure<T>(wheel: &Wheel<T>) {
     assert_eq!(wheel.len(), in_slots + alive + never.count());
 }
 
-/// Few enough cases that both properties take about a second without optimization.
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 300,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
+/// Few enough that both properties are tested in about a second without optimization.
+const PROGRAMS: u64 = 300;
 
-proptest! {
-    #![proptest_config(config())]
+/// Operations of the longest program.
+const LENGTH: usize = 99;
 
-    #[test]
-    fn the_wheel_agrees_with_the_model(steps in vec(step(), 1..100)) {
+#[test]
+fn the_wheel_agrees_with_the_model() {
+    check_some(PROGRAMS, "cargo test --lib wheel", LENGTH, |program| {
         let mut pair = Pair::new();
-        for step in steps {
+        for &step in program {
             pair.take(step);
         }
         pair.drain();
-    }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn without_cancelling_the_next_deadline_is_exact(
-        deadlines in vec(when(), 1..100),
-        budget in 1..5_usize,
-    ) {
+#[test]
+fn without_cancelling_the_next_deadline_is_exact() {
+    check_some(PROGRAMS, "cargo test --lib wheel", LENGTH, |program| {
         let mut pair = Pair::new();
-        for deadline in deadlines {
+        for &Insert { deadline, budget } in program {
             pair.take(Step::Insert(deadline));
             if pair.waiting.len() > 40 {
                 let now = When::Deadline { of: 2, before: 0 };
-                pair.take(Step::Fire { now, budget, newest: 0 });
+                pair.take(Step::Fire {
+                    now,
+                    budget,
+                    newest: 0,
+                });
             }
         }
         assert!(!pair.blurred);
         while let Some(now) = pair.next_deadline() {
-            pair.take(Step::Fire { now: When::At(now), budget: 1, newest: 0 });
+            pair.take(Step::Fire {
+                now: When::At(now),
+                budget: 1,
+                newest: 0,
+            });
         }
-    }
+        Ok(())
+    });
 }
