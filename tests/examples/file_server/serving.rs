@@ -5,13 +5,31 @@ use std::fs;
 use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
 
-use super::site::{CHUNK, SMALL, Site, pattern, set_modified};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper::{Request, Response};
+use quintet::net::TcpStream;
 
-/// By an independent client.
-fn fetch(url: &str) -> Vec<u8> {
-    let mut response = ureq::get(url).call().expect("a good response");
-    let body = response.body_mut().with_config().limit(u64::MAX);
-    body.read_to_vec().expect("a whole body")
+use super::site::{CHUNK, SMALL, Server, Site, pattern, set_modified};
+
+/// Fetches with the client of hyper, which knows nothing of this server.
+fn fetch(server: &Server, target: &str) -> Response<Bytes> {
+    quintet::block_on(async {
+        let stream = TcpStream::connect(server.addr).await;
+        let stream = stream.expect("the server listens");
+        let (mut sender, connection) = handshake(stream).await.expect("a connection");
+        let connection = quintet::spawn(connection);
+        let request = Request::get(target).header("host", "test");
+        let request = request.body(Empty::<Bytes>::new()).expect("a request");
+        let response = sender.send_request(request).await.expect("a response");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body");
+        drop(sender);
+        let ended = connection.await.expect("no panic");
+        ended.expect("an orderly end");
+        Response::from_parts(head, body.to_bytes())
+    })
 }
 
 #[test]
@@ -22,7 +40,9 @@ fn files_arrive_byte_for_byte() {
         let contents = pattern(len);
         site.write("file.bin", &contents);
 
-        assert!(fetch(&server.url("/file.bin")) == contents, "{len} bytes");
+        let fetched = fetch(&server, "/file.bin");
+        assert_eq!(fetched.status(), 200);
+        assert!(*fetched.body() == contents, "{len} bytes");
         let response = server.get("/file.bin");
         assert_eq!(response.status, 200);
         assert_eq!(response.header("content-length"), Some(&*len.to_string()));
@@ -46,8 +66,8 @@ fn types_go_by_the_extension() {
         ("a", "application/octet-stream"),
     ] {
         site.write(name, b"x");
-        let response = ureq::get(server.url(&format!("/{name}"))).call();
-        let response = response.expect("a good response");
+        let response = fetch(&server, &format!("/{name}"));
+        assert_eq!(response.status(), 200);
         let content_type = response.headers().get("content-type");
         assert_eq!(content_type.expect("a type"), expected, "{name}");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");

@@ -158,10 +158,6 @@ impl Server {
         self.output = mpsc::channel().1;
     }
 
-    pub(crate) fn url(&self, target: &str) -> String {
-        format!("http://{}{target}", self.addr)
-    }
-
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.addr)
     }
