@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use hmac_sha256::Hash;
 use quintet::spawn_blocking;
-use sha2::{Digest, Sha256};
 
 /// How much one job hashes: less than a millisecond of work. Longer jobs would keep the few workers
 /// from the files of others; shorter ones would spend their time on the way there and back.
@@ -18,7 +18,7 @@ const SLICE: usize = 128 * 1024;
 pub(crate) async fn sha256(file: File) -> io::Result<String> {
     let mut work = Work {
         file,
-        sha256: Sha256::new(),
+        sha256: Hash::new(),
         buffer: vec![0; SLICE],
         is_done: false,
     };
@@ -32,7 +32,7 @@ pub(crate) async fn sha256(file: File) -> io::Result<String> {
 /// What goes to the worker and comes back.
 struct Work {
     file: File,
-    sha256: Sha256,
+    sha256: Hash,
     buffer: Vec<u8>,
     is_done: bool,
 }
