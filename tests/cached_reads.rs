@@ -20,7 +20,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::{env, io, thread};
 
-use futures::{future, poll};
+use futures::future;
 use quintet::fs::{self, File};
 use quintet::io::SeekFrom;
 use quintet::runtime::{Builder, Runtime};
@@ -36,6 +36,7 @@ use tempfile::TempDir;
 use crate::support::child::{child, in_a_child, is_child};
 use crate::support::patience::in_time;
 use crate::support::skipped::skip;
+use crate::support::wakers::poll;
 
 /// The most that is read at once.
 const LEN_MAX: usize = 256 << 10;

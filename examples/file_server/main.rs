@@ -51,7 +51,6 @@ use std::cell::Cell;
 use std::env;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -59,10 +58,10 @@ use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use futures::future::{self, FutureExt};
-use futures::select_biased;
-use futures::stream::{self, FusedStream, FuturesUnordered, StreamExt};
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
 use quintet::fs;
 use quintet::net::{TcpListener, TcpStream};
+use quintet::select;
 use quintet::signal::unix::{SignalKind, signal};
 use quintet::task::{JoinError, JoinHandle};
 use quintet::time::{sleep, timeout};
@@ -141,16 +140,16 @@ async fn accept_until_signal(
     listener: TcpListener,
     server: &Rc<Server>,
     connections_max: usize,
-    mut signals: impl FusedStream<Item = ()> + Unpin,
+    mut signals: impl Stream<Item = ()> + Unpin,
 ) -> Connections {
     let mut connections = Connections::new();
     loop {
         let is_full = connections.len() >= connections_max;
-        let mut accepted = pin!(accept(&listener, is_full).fuse());
-        select_biased! {
-            () = signals.select_next_some() => return connections,
-            ended = connections.select_next_some() => report(ended),
-            (stream, peer) = accepted => {
+        select! {
+            biased;
+            Some(()) = signals.next() => return connections,
+            Some(ended) = connections.next() => report(ended),
+            (stream, peer) = accept(&listener, is_full) => {
                 let connection = connection::serve(Rc::clone(server), stream, peer);
                 connections.push(quintet::spawn(connection));
             }

@@ -99,7 +99,7 @@ use crate::coop;
 ///
 /// // At an offset, two reads concurrently.
 /// let (mut first, mut last) = ([0; 1], [0; 1]);
-/// futures::try_join!(file.read_at(&mut first, 0), file.read_at(&mut last, 11))?;
+/// quintet::try_join!(file.read_at(&mut first, 0), file.read_at(&mut last, 11))?;
 /// assert_eq!([first, last], [*b"h", *b"d"]);
 /// # std::io::Result::Ok(())
 /// # }).unwrap();

@@ -184,7 +184,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::mpsc;
 
-    use futures::poll;
+    use futures::future::poll_immediate;
 
     use super::{InFlight, Operate, Purpose, lock};
 
@@ -245,7 +245,7 @@ mod tests {
             is_locked.await.expect("the job sends it");
 
             let mut taken = pin!(take(&mut in_flight));
-            assert!(poll!(taken.as_mut()).is_pending());
+            assert!(poll_immediate(taken.as_mut()).await.is_none());
             drop(release);
             assert_eq!(taken.await.0, 1);
             job.await.unwrap();

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use futures::stream::FuturesUnordered;
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, poll};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use quintet::net::TcpStream;
 use quintet::runtime::Handle;
 use quintet::task::{JoinHandle, set_immediate};
@@ -19,6 +19,7 @@ use crate::support::cases::{
     in_timers, jobs_are_done, listen, log, log_after, spend, take_log, units_left, wake_elsewhere,
     watched,
 };
+use crate::support::wakers::poll;
 
 /// What one poll of a task may spend.
 const UNITS: u32 = 128;

@@ -14,10 +14,10 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 
-use futures::poll;
 use quintet::{block_on, spawn};
 
 use crate::support::cases::{in_check, log, watched};
+use crate::support::wakers::poll;
 
 /// What one poll of a task may spend.
 const UNITS: u32 = 128;

@@ -14,7 +14,6 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use futures::channel::{mpsc, oneshot};
-use futures::poll;
 use futures::{AsyncRead, AsyncReadExt};
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Handle;
@@ -31,6 +30,7 @@ use crate::support::cases::{
     void_unless, wake_elsewhere, watched,
 };
 use crate::support::panics::panic_of;
+use crate::support::wakers::poll;
 
 /// The phases, in the order of the ring.
 const PHASES: [&str; 5] = ["timers", "pending", "poll", "check", "close"];

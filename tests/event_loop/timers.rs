@@ -15,7 +15,6 @@ use std::thread;
 
 use futures::StreamExt;
 use futures::channel::oneshot;
-use futures::poll;
 use quintet::runtime::{Builder, Runtime};
 use quintet::spawn;
 use quintet::task::set_immediate;
@@ -36,6 +35,7 @@ use crate::support::child::{child, in_a_child};
 use crate::support::panics::{Panicked, panic_of};
 use crate::support::skipped::skip;
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

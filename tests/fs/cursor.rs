@@ -5,12 +5,13 @@ use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures::{TryStreamExt, poll};
+use futures::TryStreamExt;
 use quintet::fs::{self, File, OpenOptions};
 use quintet::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 use quintet::runtime::Runtime;
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{HeldWorker, file_with, one_worker, open_both, os_cursor, pattern, poll_alone, temp};
 

@@ -7,11 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures::{StreamExt, poll};
+use futures::StreamExt;
 use quintet::fs::{self};
 use tempfile::TempDir;
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{HeldWorker, descriptors_of, one_worker, poll_alone, settle, temp};
 

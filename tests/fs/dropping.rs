@@ -11,13 +11,14 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use futures::{future, poll};
+use futures::future;
 use quintet::fs::{self, File};
 use quintet::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use quintet::spawn_blocking;
 use quintet::time::timeout;
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{
     HeldWorker, descriptors_of, file_with, full_socket, mkfifo, one_worker, open_both, pattern,

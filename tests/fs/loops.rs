@@ -6,11 +6,11 @@ use std::task::Poll;
 use std::thread;
 use std::{cell::Cell, rc::Rc};
 
-use futures::poll;
 use quintet::fs::{self, File};
 use quintet::spawn;
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{
     HeldWorker, file_with, one_worker, open_both, pattern, pipe, poll_alone, refused, settle, temp,

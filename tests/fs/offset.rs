@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::pin::pin;
 
-use futures::{future, poll};
+use futures::future;
 use quintet::fs::{self, File};
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{HeldWorker, file_with, one_worker, open_both, os_cursor, pattern, temp};
 

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::pin::pin;
 use std::thread;
 
-use futures::poll;
 use quintet::fs::File;
 use quintet::io::AsyncReadExt;
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::{mkfifo, one_worker, open_both, pipe, settle, temp};
 

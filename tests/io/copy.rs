@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use futures::{future, poll};
+use futures::future;
 use quintet::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite,
     AsyncWriteExt, BufReader, IoSlice, copy, copy_bidirectional, copy_buf, empty, repeat, sink,
@@ -18,6 +18,7 @@ use quintet::time::{Duration, sleep};
 use quintet::{block_on, spawn};
 
 use crate::support::tcp::connection;
+use crate::support::wakers::poll;
 
 /// What one poll of a task may spend.
 const UNITS: usize = 128;

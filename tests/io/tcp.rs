@@ -20,6 +20,7 @@ use quintet::runtime::Runtime;
 use quintet::time::timeout;
 
 use crate::support::strict;
+use crate::support::wakers::poll;
 
 /// A wait that only a hang makes longer.
 const LONG: Duration = Duration::from_secs(60);
@@ -833,8 +834,8 @@ fn nothing_is_read_and_written_at_once_though_the_socket_is_not_ready() {
         let (mut stream, _other) = pair().await;
         // It is registered, and ready for neither.
         let mut read = [0];
-        assert!(futures::poll!(pin!(stream.read(&mut read))).is_pending());
-        while futures::poll!(pin!(stream.write(&[0; 65536]))).is_ready() {}
+        assert!(poll!(pin!(stream.read(&mut read))).is_pending());
+        while poll!(pin!(stream.write(&[0; 65536]))).is_ready() {}
 
         assert_eq!(stream.read(&mut []).await.unwrap(), 0);
         assert_eq!(stream.peek(&mut []).await.unwrap(), 0);
@@ -863,7 +864,7 @@ fn reading_nothing_is_charged() {
         let (stream, _other) = pair().await;
         quintet::task::yield_now().await;
         let mut count = 0;
-        while futures::poll!(pin!(stream.read(&mut []))).is_ready() {
+        while poll!(pin!(stream.read(&mut []))).is_ready() {
             count += 1;
             assert!(count < 1000, "there is no end of it");
         }

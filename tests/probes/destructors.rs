@@ -24,7 +24,7 @@ type AtTheEnd = OnDrop<Box<dyn FnOnce()>>;
 async fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
-    let (client, server) = futures::join!(TcpStream::connect(addr), listener.accept());
+    let (client, server) = quintet::join!(TcpStream::connect(addr), listener.accept());
     (client.expect("it listens"), server.expect("it connects").0)
 }
 

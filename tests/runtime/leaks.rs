@@ -12,7 +12,6 @@ use std::sync::mpsc;
 use std::task::Waker;
 use std::time::Duration;
 
-use futures::poll;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::{Builder, Handle, JobMeta, Runtime, TaskDump, WaitReason};
 use quintet::sync::{mpsc as channel, oneshot};
@@ -23,6 +22,7 @@ use quintet::{spawn, spawn_blocking};
 
 use crate::support::panics::panic_message;
 use crate::support::patience::in_time;
+use crate::support::wakers::poll;
 use crate::support::wakers::poll_with;
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -8,6 +8,7 @@ use std::fs;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::pin::pin;
 use std::process::Output;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -223,8 +224,7 @@ fn a_waker_of_an_ended_root_wakes_nobody() {
                 .await
                 .unwrap();
             };
-            futures::pin_mut!(counted, woken);
-            futures::future::select(counted, woken).await;
+            futures::future::select(pin!(counted), pin!(woken)).await;
         });
 
         assert_eq!(

@@ -4,11 +4,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures::executor::block_on as block_on_elsewhere;
 use quintet::sync::mpsc;
 use quintet::task::coop::consume_budget;
 use quintet::time::sleep;
 use quintet::{block_on, join};
+
+use crate::support::wakers::block_on_by_parking;
 
 use super::ready;
 
@@ -30,7 +31,7 @@ fn all_outputs_come_in_the_order_of_the_futures() {
         join!(biased;);
     });
     assert_eq!(
-        block_on_elsewhere(async { join!(ready(1), ready(2)) }),
+        block_on_by_parking(async { join!(ready(1), ready(2)) }),
         (1, 2)
     );
 }

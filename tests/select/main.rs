@@ -1,5 +1,8 @@
 //! `select!`, `join!`, `try_join!` and `pin!`.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod join;
 mod pin;
 mod select;

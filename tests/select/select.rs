@@ -6,11 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::executor::block_on as block_on_elsewhere;
 use quintet::runtime::Builder;
 use quintet::sync::{mpsc, oneshot};
 use quintet::time::{sleep, timeout};
 use quintet::{block_on, select, spawn};
+
+use crate::support::wakers::block_on_by_parking;
 
 use super::{NotesDrop, ready};
 
@@ -297,7 +298,7 @@ fn every_branch_has_its_share_and_each_run_is_the_same() {
     );
     assert_eq!(block_on(rounds()), first);
 
-    let elsewhere = block_on_elsewhere(rounds());
+    let elsewhere = block_on_by_parking(rounds());
     assert!(counts(&elsewhere).iter().all(|&n| n > 60));
 }
 

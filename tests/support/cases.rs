@@ -34,7 +34,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use futures::poll;
 use quintet::fs;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::{Builder, Handle, KeepAlive, Runtime, Stalled, on_exit};
@@ -42,6 +41,8 @@ use quintet::task::{JoinHandle, yield_now};
 use quintet::time::{Duration, Instant, Sleep, advance, is_paused, sleep, sleep_until};
 use quintet::{spawn, spawn_blocking};
 use socket2::SockRef;
+
+use super::wakers::poll;
 
 /// How long a test may take. All are through in a small part of it; one that hangs is to be named.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! Wakers that are not ours, and polls by hand.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,8 +13,21 @@ pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Pol
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
+/// Polls `future` once with the waker of the current task.
+macro_rules! poll {
+    ($future:expr) => {
+        $crate::support::wakers::poll_once($future).await
+    };
+}
+pub(crate) use poll;
+
+pub(crate) async fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
 /// The smallest executor that is not ours.
-pub(crate) fn block_on_by_parking<F: Future + Unpin>(mut future: F) -> F::Output {
+pub(crate) fn block_on_by_parking<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -21,6 +35,7 @@ pub(crate) fn block_on_by_parking<F: Future + Unpin>(mut future: F) -> F::Output
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
     loop {
         match poll_with(&mut future, &waker) {
             Poll::Ready(output) => return output,

@@ -13,6 +13,7 @@ use quintet::task::coop::{consume_budget, has_budget_remaining};
 use quintet::task::{unconstrained, yield_now};
 
 use crate::support::strict::block_on;
+use crate::support::wakers::poll;
 
 use super::watched;
 
@@ -144,7 +145,7 @@ fn locks_are_given_in_the_order_of_first_polls() {
 
         let cell: &OnceCell<()> = Box::leak(Box::default());
         let mut filling = Box::pin(cell.get_or_init(std::future::pending));
-        assert!(futures::poll!(&mut filling).is_pending());
+        assert!(poll!(&mut filling).is_pending());
         let wait = async move || {
             cell.get_or_init(std::future::pending).await;
         };

@@ -30,6 +30,7 @@ use crate::support::drops::{OnDrop, TellsWhereItIsDropped};
 use crate::support::panics::panic_message;
 use crate::support::patience::in_time;
 use crate::support::turns::{on_a_loop, settle};
+use crate::support::wakers::poll;
 use crate::support::wakers::{CountingWaker, block_on_by_parking, hooked_waker, poll_with};
 
 #[test]
@@ -560,7 +561,7 @@ fn awaiting_a_reference_and_giving_up_loses_nothing() {
         let mut task = spawn(receiver);
         for _ in 0..3 {
             assert!((&mut task).now_or_never().is_none());
-            assert!(futures::poll!(&mut task).is_pending());
+            assert!(poll!(&mut task).is_pending());
             settle().await;
         }
 

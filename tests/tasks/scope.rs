@@ -14,7 +14,7 @@ use std::thread;
 
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt, poll};
+use futures::{FutureExt, StreamExt};
 use quintet::spawn;
 use quintet::task::coop::consume_budget;
 use quintet::task::{
@@ -27,6 +27,7 @@ use crate::support::log::Log;
 use crate::support::panics::panic_message;
 use crate::support::strict::assert_reported;
 use crate::support::turns::on_a_loop;
+use crate::support::wakers::poll;
 use crate::support::wakers::{CountingWaker, hooked_waker, poll_with};
 
 // ---- Borrowing -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ use quintet::{spawn, spawn_blocking};
 use crate::support::log::Log;
 use crate::support::patience::in_time;
 use crate::support::turns::{on_a_loop, reach_poll_phase, settle};
+use crate::support::wakers::poll;
 use crate::support::wakers::{CountingWaker, poll_with};
 
 #[test]
@@ -605,7 +606,7 @@ fn while_another_loop_yields(f: impl FnOnce(YieldNow)) {
         let first = Runtime::new().expect("descriptors for a runtime");
         let second = Runtime::new().expect("descriptors for a runtime");
         let mut stray = yield_now();
-        first.block_on(async { assert!(futures::poll!(&mut stray).is_pending()) });
+        first.block_on(async { assert!(poll!(&mut stray).is_pending()) });
 
         second.block_on(async {
             let task = spawn(yield_now());

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use crate::support::drops::PanicsWhenDropped;
 use crate::support::patience::in_time;
 use crate::support::wakers::block_on_by_parking;
+use crate::support::wakers::poll;
 
 static NUMBER: ContextVar<usize> = ContextVar::new();
 
@@ -487,7 +488,7 @@ fn a_shutdown_does_not_wait_for_what_only_reads() {
                     });
                     has_begun.await.unwrap();
                     let (mut operation, line) = operation(path.clone());
-                    assert!(futures::poll!(&mut operation).is_pending());
+                    assert!(poll!(&mut operation).is_pending());
                     // This waits for a worker, so the others are reported: they have begun.
                     let queued = spawn_blocking(|| ());
                     let report = spawn_std(move || reports.recv().unwrap()).await;
@@ -520,7 +521,7 @@ fn a_write_that_is_left_behind_is_named_after_the_users_call() {
             let (runtime, reports) = with_reports(&mut Builder::new());
             let (line, reader) = runtime.block_on(async {
                 let (mut operation, line) = operation(path.clone());
-                assert!(futures::poll!(&mut operation).is_pending());
+                assert!(poll!(&mut operation).is_pending());
                 let path = path.clone();
                 // With a reader that goes away again the write would fail.
                 let reader = spawn_std(move || {

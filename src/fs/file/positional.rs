@@ -231,7 +231,7 @@ impl File {
     /// # let path = dir.path().join("greeting");
     /// let file = quintet::fs::File::create(&path).await?;
     /// // Two writes concurrently.
-    /// futures::try_join!(file.write_all_at(b"hello, ", 0), file.write_all_at(b"world", 7))?;
+    /// quintet::try_join!(file.write_all_at(b"hello, ", 0), file.write_all_at(b"world", 7))?;
     /// assert_eq!(quintet::fs::read(&path).await?, b"hello, world");
     /// # std::io::Result::Ok(())
     /// # }).unwrap();

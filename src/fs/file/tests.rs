@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::mpsc;
 
-use futures::poll;
+use futures::future::poll_immediate;
 
 use super::File;
 
@@ -19,7 +19,7 @@ async fn abandon(file: &File, data: &'static [u8], offset: u64) -> mpsc::Sender<
         let _released = held.recv();
         file.write_at(data, offset)
     }));
-    assert!(poll!(change.as_mut()).is_pending());
+    assert!(poll_immediate(change.as_mut()).await.is_none());
     has_begun.await.expect("a worker begins it");
     release
 }
@@ -38,7 +38,7 @@ fn operations_begin_after_the_end_of_an_abandoned_change() {
         let mut buf = [0; 2];
         {
             let mut read = pin!(file.read_exact(&mut buf));
-            assert!(poll!(read.as_mut()).is_pending());
+            assert!(poll_immediate(read.as_mut()).await.is_none());
             drop(release);
             read.await.unwrap();
         }
@@ -49,7 +49,7 @@ fn operations_begin_after_the_end_of_an_abandoned_change() {
                 let release = abandon(&file, $data, 0).await;
                 let mut operation = pin!($operation);
                 for _ in 0..3 {
-                    assert!(poll!(operation.as_mut()).is_pending());
+                    assert!(poll_immediate(operation.as_mut()).await.is_none());
                     crate::spawn_blocking(|| ()).await.unwrap();
                 }
                 drop(release);
@@ -73,7 +73,7 @@ fn operations_begin_after_the_end_of_an_abandoned_change() {
         waits!(b"0123456789, and the very end", file.sync_all());
         let release = abandon(&file, b"last", 0).await;
         let mut into_std = pin!(file.into_std());
-        assert!(poll!(into_std.as_mut()).is_pending());
+        assert!(poll_immediate(into_std.as_mut()).await.is_none());
         drop(release);
         into_std.await.unwrap();
         assert!(contents().starts_with(b"last"));

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 
-use futures::poll;
 use quintet::spawn;
 use quintet::task::{set_immediate, yield_now};
 use quintet::time::{Duration, Instant, sleep_until};
@@ -13,6 +12,7 @@ use crate::support::cases::{
     arm, block_until, connection, count_ticks, deliver, in_check, in_close, in_order, in_order_on,
     in_pending, in_poll, in_time, in_timers, listen, log, log_after, margin, numbered, one_worker,
 };
+use crate::support::wakers::poll;
 
 /// Lets a task in check spawn `count` others. With a budget of 8 its own poll is the first.
 async fn spawn_in_check(count: usize) {

@@ -11,7 +11,6 @@ use std::thread;
 
 use futures::AsyncRead;
 use futures::channel::oneshot;
-use futures::poll;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::spawn;
 use quintet::task::set_immediate;
@@ -21,6 +20,7 @@ use crate::support::cases::{
     arm, arrived, assert_order, backlog_is, block, connection, deliver, in_check, in_order,
     in_poll, keep_alive, listen, log, log_after, one_worker, record, time_passes,
 };
+use crate::support::wakers::poll;
 
 #[test]
 fn case_15_the_ready_queue_is_drained_between_socket_events() {

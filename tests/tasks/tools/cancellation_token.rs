@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 
-use futures::poll;
 use quintet::spawn;
 use quintet::task::CancellationToken;
 
 use super::{Count, Dropped, Hooks, on_a_loop, settle};
 use crate::support::cases::{in_check, log, numbered, spend, take_log, units_left, watched};
 use crate::support::strict::reported_in;
+use crate::support::wakers::poll;
 
 /// Deeper than any stack could be if something here called itself.
 const DEEP: usize = 100_000;

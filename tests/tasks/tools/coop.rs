@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use futures::poll;
 use quintet::spawn;
 use quintet::task::coop::{consume_budget, cooperative, has_budget_remaining};
 use quintet::task::{CancellationToken, JoinSet, TaskTracker, unconstrained, yield_now};
@@ -17,6 +16,7 @@ use super::{on_a_loop, without_runtime};
 use crate::support::cases::{
     arm, in_check, in_order, in_timers, log, log_after, spend, take_log, units_left,
 };
+use crate::support::wakers::poll;
 
 const UNITS: u32 = 128;
 

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
-use futures::{FutureExt, poll};
 use quintet::runtime::{Handle, Runtime};
 use quintet::spawn;
 use quintet::task::coop::has_budget_remaining;
@@ -20,6 +20,7 @@ use super::{Count, Dropped, Hooks, on_a_loop, settle, without_runtime};
 use crate::support::cases::{in_check, in_order, log, spend, take_log, units_left};
 use crate::support::panics::panic_of;
 use crate::support::strict::{assert_reported, may_leak};
+use crate::support::wakers::poll;
 
 const UNITS: usize = 128;
 

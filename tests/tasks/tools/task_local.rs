@@ -6,13 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 
-use futures::{FutureExt, poll};
+use futures::FutureExt;
 use quintet::spawn;
 use quintet::task::{LocalKey, yield_now};
 
 use super::{on_a_loop, settle};
 use crate::support::cases::{log, take_log};
 use crate::support::panics::panic_of;
+use crate::support::wakers::poll;
 
 quintet::task_local! {
     static NUMBER: u32;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use futures::{FutureExt, poll};
+use futures::FutureExt;
 use quintet::runtime::Handle;
 use quintet::task::{TaskTracker, yield_now};
 use quintet::{spawn, spawn_blocking};
@@ -16,6 +16,7 @@ use crate::support::cases::{
     in_check, log, numbered, one_worker, spend, take_log, units_left, watched,
 };
 use crate::support::strict::reported_in;
+use crate::support::wakers::poll;
 
 #[test]
 fn a_wait_ends_when_the_tracker_is_closed_and_empty() {
