@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_option() {
         for (line, message) in [
             ("--port", "missing argument for option '--port'"),
             ("--port=", "--port needs a value"),

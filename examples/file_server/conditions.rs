@@ -40,7 +40,7 @@ impl Version {
 
 /// What to answer to a request for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     /// 200: all of it.
     Whole,
     /// 206: these bytes; there is at least one.
@@ -54,31 +54,31 @@ pub(crate) enum Answer {
 }
 
 /// Decides, in the order that RFC 9110 prescribes (section 13.2.2).
-pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) -> Answer {
+pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) -> Outcome {
     if let Some(etags) = list(headers, header::IF_MATCH) {
         if !is_listed(&etags, &version.etag, Comparison::Strong) {
-            return Answer::PreconditionFailed;
+            return Outcome::PreconditionFailed;
         }
     } else if let Some(date) = date(headers, header::IF_UNMODIFIED_SINCE)
         && version.modified().is_some_and(|modified| modified > date)
     {
-        return Answer::PreconditionFailed;
+        return Outcome::PreconditionFailed;
     }
     if let Some(etags) = list(headers, header::IF_NONE_MATCH) {
         if is_listed(&etags, &version.etag, Comparison::Weak) {
-            return Answer::NotModified;
+            return Outcome::NotModified;
         }
     } else if let Some(date) = date(headers, header::IF_MODIFIED_SINCE)
         && version.modified().is_some_and(|modified| modified <= date)
     {
-        return Answer::NotModified;
+        return Outcome::NotModified;
     }
     // A range of anything but a GET means nothing.
     match only(headers, header::RANGE) {
         Some(range) if *method == Method::GET && is_same_version(headers, version) => {
             parse_range(range, version.len)
         }
-        _ => Answer::Whole,
+        _ => Outcome::Whole,
     }
 }
 
@@ -95,28 +95,28 @@ fn is_same_version(headers: &HeaderMap, version: &Version) -> bool {
 }
 
 /// Reads a `Range`. One that makes no sense, or has several parts, is answered by the whole file.
-fn parse_range(range: &str, len: u64) -> Answer {
+fn parse_range(range: &str, len: u64) -> Outcome {
     let spec = match range.split_once('=') {
         Some((unit, spec)) if unit.trim().eq_ignore_ascii_case("bytes") => spec.trim(),
-        _ => return Answer::Whole,
+        _ => return Outcome::Whole,
     };
     let Some((first, last)) = spec.split_once('-') else {
-        return Answer::Whole;
+        return Outcome::Whole;
     };
     let range = match (position(first), position(last)) {
-        (Some(first), Some(last)) if first > last => return Answer::Whole,
+        (Some(first), Some(last)) if first > last => return Outcome::Whole,
         (Some(first), Some(last)) => first..last.saturating_add(1).min(len),
         (Some(first), None) if last.is_empty() => first..len,
-        (None, Some(0)) if first.is_empty() => return Answer::Unsatisfiable,
+        (None, Some(0)) if first.is_empty() => return Outcome::Unsatisfiable,
         // All of nothing is nothing, which 206 cannot say.
-        (None, Some(_)) if first.is_empty() && len == 0 => return Answer::Whole,
+        (None, Some(_)) if first.is_empty() && len == 0 => return Outcome::Whole,
         (None, Some(suffix)) if first.is_empty() => len.saturating_sub(suffix)..len,
-        _ => return Answer::Whole,
+        _ => return Outcome::Whole,
     };
     if range.is_empty() {
-        Answer::Unsatisfiable
+        Outcome::Unsatisfiable
     } else {
-        Answer::Part(range)
+        Outcome::Part(range)
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
     }
 
     /// The answer to a GET with these headers; `ETAG` stands for the file's own.
-    fn answer(version: &Version, headers: &[(HeaderName, &str)]) -> Answer {
+    fn outcome(version: &Version, headers: &[(HeaderName, &str)]) -> Outcome {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let value = value.replace("ETAG", &version.etag);
@@ -210,132 +210,132 @@ mod tests {
     #[test]
     fn ranges() {
         for (range, expected) in [
-            ("bytes=0-0", Answer::Part(0..1)),
-            ("bytes=0-999", Answer::Part(0..1000)),
-            ("bytes=10-19", Answer::Part(10..20)),
-            ("bytes=990-2000", Answer::Part(990..1000)),
-            ("bytes=999-", Answer::Part(999..1000)),
-            ("bytes=0-", Answer::Part(0..1000)),
-            ("bytes=-1", Answer::Part(999..1000)),
-            ("bytes=-5000", Answer::Part(0..1000)),
-            ("bytes=0-99999999999999999999999", Answer::Part(0..1000)),
-            ("bytes=0-18446744073709551615", Answer::Part(0..1000)),
-            ("BYTES = 1-2 ", Answer::Part(1..3)),
-            ("bytes=1000-", Answer::Unsatisfiable),
-            ("bytes=1000-1001", Answer::Unsatisfiable),
-            ("bytes=99999999999999999999999-", Answer::Unsatisfiable),
-            ("bytes=-0", Answer::Unsatisfiable),
-            ("bytes=5-4", Answer::Whole),
-            ("bytes=", Answer::Whole),
-            ("bytes=-", Answer::Whole),
-            ("bytes=5", Answer::Whole),
-            ("bytes=a-b", Answer::Whole),
-            ("bytes=+1-2", Answer::Whole),
-            ("bytes=1--2", Answer::Whole),
-            ("bytes=0-1,5-6", Answer::Whole),
-            ("lines=0-1", Answer::Whole),
-            ("", Answer::Whole),
+            ("bytes=0-0", Outcome::Part(0..1)),
+            ("bytes=0-999", Outcome::Part(0..1000)),
+            ("bytes=10-19", Outcome::Part(10..20)),
+            ("bytes=990-2000", Outcome::Part(990..1000)),
+            ("bytes=999-", Outcome::Part(999..1000)),
+            ("bytes=0-", Outcome::Part(0..1000)),
+            ("bytes=-1", Outcome::Part(999..1000)),
+            ("bytes=-5000", Outcome::Part(0..1000)),
+            ("bytes=0-99999999999999999999999", Outcome::Part(0..1000)),
+            ("bytes=0-18446744073709551615", Outcome::Part(0..1000)),
+            ("BYTES = 1-2 ", Outcome::Part(1..3)),
+            ("bytes=1000-", Outcome::Unsatisfiable),
+            ("bytes=1000-1001", Outcome::Unsatisfiable),
+            ("bytes=99999999999999999999999-", Outcome::Unsatisfiable),
+            ("bytes=-0", Outcome::Unsatisfiable),
+            ("bytes=5-4", Outcome::Whole),
+            ("bytes=", Outcome::Whole),
+            ("bytes=-", Outcome::Whole),
+            ("bytes=5", Outcome::Whole),
+            ("bytes=a-b", Outcome::Whole),
+            ("bytes=+1-2", Outcome::Whole),
+            ("bytes=1--2", Outcome::Whole),
+            ("bytes=0-1,5-6", Outcome::Whole),
+            ("lines=0-1", Outcome::Whole),
+            ("", Outcome::Whole),
         ] {
             let headers = [(header::RANGE, range)];
-            assert_eq!(answer(&version(), &headers), expected, "{range}");
+            assert_eq!(outcome(&version(), &headers), expected, "{range}");
         }
     }
 
     #[test]
-    fn ranges_of_nothing() {
+    fn ranges_of_an_empty_file() {
         let empty = Version::new(0, None, SystemTime::now());
         for (range, expected) in [
-            ("bytes=0-", Answer::Unsatisfiable),
-            ("bytes=0-0", Answer::Unsatisfiable),
-            ("bytes=-0", Answer::Unsatisfiable),
-            ("bytes=-5", Answer::Whole),
+            ("bytes=0-", Outcome::Unsatisfiable),
+            ("bytes=0-0", Outcome::Unsatisfiable),
+            ("bytes=-0", Outcome::Unsatisfiable),
+            ("bytes=-5", Outcome::Whole),
         ] {
             let headers = [(header::RANGE, range)];
-            assert_eq!(answer(&empty, &headers), expected, "{range}");
+            assert_eq!(outcome(&empty, &headers), expected, "{range}");
         }
     }
 
     #[test]
-    fn a_range_twice_or_of_a_head_is_ignored() {
+    fn a_repeated_range_and_the_range_of_a_head_are_ignored() {
         let range = (header::RANGE, "bytes=0-1");
         let twice = [range.clone(), range.clone()];
-        assert_eq!(answer(&version(), &twice), Answer::Whole);
+        assert_eq!(outcome(&version(), &twice), Outcome::Whole);
 
         let headers = HeaderMap::from_iter([(header::RANGE, "bytes=0-1".parse().expect("value"))]);
-        let answer = evaluate(&Method::HEAD, &headers, &version());
-        assert_eq!(answer, Answer::Whole);
+        let outcome = evaluate(&Method::HEAD, &headers, &version());
+        assert_eq!(outcome, Outcome::Whole);
     }
 
     #[test]
-    fn a_part_only_of_the_same_version() {
+    fn if_range_selects_a_range_only_of_the_same_version() {
         for (if_range, expected) in [
-            ("ETAG", Answer::Part(0..2)),
-            (MODIFIED, Answer::Part(0..2)),
-            ("W/ETAG", Answer::Whole),
-            ("\"other\"", Answer::Whole),
-            (LATER, Answer::Whole),
-            (EARLIER, Answer::Whole),
-            ("yesterday", Answer::Whole),
+            ("ETAG", Outcome::Part(0..2)),
+            (MODIFIED, Outcome::Part(0..2)),
+            ("W/ETAG", Outcome::Whole),
+            ("\"other\"", Outcome::Whole),
+            (LATER, Outcome::Whole),
+            (EARLIER, Outcome::Whole),
+            ("yesterday", Outcome::Whole),
         ] {
             let headers = [(header::RANGE, "bytes=0-1"), (header::IF_RANGE, if_range)];
-            assert_eq!(answer(&version(), &headers), expected, "{if_range}");
+            assert_eq!(outcome(&version(), &headers), expected, "{if_range}");
         }
     }
 
     #[test]
     fn conditions() {
         for (name, value, expected) in [
-            (header::IF_NONE_MATCH, "ETAG", Answer::NotModified),
-            (header::IF_NONE_MATCH, "W/ETAG", Answer::NotModified),
-            (header::IF_NONE_MATCH, "*", Answer::NotModified),
-            (header::IF_NONE_MATCH, "\"a,b\", ETAG", Answer::NotModified),
-            (header::IF_NONE_MATCH, "\"a\",\"b\"", Answer::Whole),
-            (header::IF_NONE_MATCH, "nonsense", Answer::Whole),
-            (header::IF_MODIFIED_SINCE, MODIFIED, Answer::NotModified),
-            (header::IF_MODIFIED_SINCE, LATER, Answer::NotModified),
-            (header::IF_MODIFIED_SINCE, EARLIER, Answer::Whole),
-            (header::IF_MODIFIED_SINCE, "nonsense", Answer::Whole),
-            (header::IF_MATCH, "ETAG", Answer::Whole),
-            (header::IF_MATCH, "*", Answer::Whole),
-            (header::IF_MATCH, "W/ETAG", Answer::PreconditionFailed),
-            (header::IF_MATCH, "\"a\"", Answer::PreconditionFailed),
-            (header::IF_UNMODIFIED_SINCE, MODIFIED, Answer::Whole),
-            (header::IF_UNMODIFIED_SINCE, LATER, Answer::Whole),
+            (header::IF_NONE_MATCH, "ETAG", Outcome::NotModified),
+            (header::IF_NONE_MATCH, "W/ETAG", Outcome::NotModified),
+            (header::IF_NONE_MATCH, "*", Outcome::NotModified),
+            (header::IF_NONE_MATCH, "\"a,b\", ETAG", Outcome::NotModified),
+            (header::IF_NONE_MATCH, "\"a\",\"b\"", Outcome::Whole),
+            (header::IF_NONE_MATCH, "nonsense", Outcome::Whole),
+            (header::IF_MODIFIED_SINCE, MODIFIED, Outcome::NotModified),
+            (header::IF_MODIFIED_SINCE, LATER, Outcome::NotModified),
+            (header::IF_MODIFIED_SINCE, EARLIER, Outcome::Whole),
+            (header::IF_MODIFIED_SINCE, "nonsense", Outcome::Whole),
+            (header::IF_MATCH, "ETAG", Outcome::Whole),
+            (header::IF_MATCH, "*", Outcome::Whole),
+            (header::IF_MATCH, "W/ETAG", Outcome::PreconditionFailed),
+            (header::IF_MATCH, "\"a\"", Outcome::PreconditionFailed),
+            (header::IF_UNMODIFIED_SINCE, MODIFIED, Outcome::Whole),
+            (header::IF_UNMODIFIED_SINCE, LATER, Outcome::Whole),
             (
                 header::IF_UNMODIFIED_SINCE,
                 EARLIER,
-                Answer::PreconditionFailed,
+                Outcome::PreconditionFailed,
             ),
         ] {
             let text = format!("{name}: {value}");
-            assert_eq!(answer(&version(), &[(name, value)]), expected, "{text}");
+            assert_eq!(outcome(&version(), &[(name, value)]), expected, "{text}");
         }
     }
 
     #[test]
-    fn tags_go_before_dates_and_conditions_before_ranges() {
+    fn tags_take_precedence_over_dates_and_conditions_over_ranges() {
         let headers = [
             (header::IF_NONE_MATCH, "\"other\""),
             (header::IF_MODIFIED_SINCE, LATER),
         ];
-        assert_eq!(answer(&version(), &headers), Answer::Whole);
+        assert_eq!(outcome(&version(), &headers), Outcome::Whole);
 
         let headers = [
             (header::IF_MATCH, "ETAG"),
             (header::IF_UNMODIFIED_SINCE, EARLIER),
             (header::RANGE, "bytes=-1"),
         ];
-        assert_eq!(answer(&version(), &headers), Answer::Part(999..1000));
+        assert_eq!(outcome(&version(), &headers), Outcome::Part(999..1000));
 
         let headers = [
             (header::IF_NONE_MATCH, "ETAG"),
             (header::RANGE, "bytes=5000-"),
         ];
-        assert_eq!(answer(&version(), &headers), Answer::NotModified);
+        assert_eq!(outcome(&version(), &headers), Outcome::NotModified);
     }
 
     #[test]
-    fn odd_times_are_no_dates() {
+    fn times_outside_the_range_of_http_dates() {
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
         let before_1970 = UNIX_EPOCH.checked_sub(Duration::from_secs(1));
         assert_eq!(Version::new(0, before_1970, now).last_modified, None);

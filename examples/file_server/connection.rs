@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use quintet::hyper::Timer;
 use quintet::net::TcpStream;
 
-use crate::log::complain;
+use crate::log::print_error;
 use crate::patient::PatientStream;
 use crate::service::{self, Server};
 
@@ -63,8 +63,8 @@ pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAdd
         // got is in the line of its request.
         Err(error) if error.is_timeout() || error.is_incomplete_message() => {}
         Err(error) => match error.source() {
-            Some(source) => complain(format_args!("{peer}: {error}: {source}")),
-            None => complain(format_args!("{peer}: {error}")),
+            Some(source) => print_error(format_args!("{peer}: {error}: {source}")),
+            None => print_error(format_args!("{peer}: {error}")),
         },
     }
 }

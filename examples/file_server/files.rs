@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_name_is_refused() {
+    fn invalid_paths_are_rejected() {
         for raw in [
             "",
             "*",
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_with_a_dot_is_hidden() {
+    fn names_that_begin_with_a_dot_are_hidden() {
         for (raw, expected) in [
             ("/", false),
             ("/a.b/c.", false),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn encoding_is_undone_by_decoding() {
+    fn decoding_reverses_encoding() {
         let name: Vec<u8> = (1..=255).filter(|byte| *byte != b'/').collect();
         let encoded = percent_encode(OsStr::from_bytes(&name));
         assert!(encoded.is_ascii());

@@ -23,7 +23,7 @@ pub(crate) async fn sha256(file: File) -> io::Result<String> {
         is_done: false,
     };
     while !work.is_done {
-        work = spawn_blocking(|| work.go_on()).await??;
+        work = spawn_blocking(|| work.hash_slice()).await??;
     }
     let hash = work.sha256.finalize();
     Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -38,7 +38,7 @@ struct Work {
 }
 
 impl Work {
-    fn go_on(mut self) -> io::Result<Self> {
+    fn hash_slice(mut self) -> io::Result<Self> {
         let len = self.file.read(&mut self.buffer)?;
         self.sha256.update(&self.buffer[..len]);
         self.is_done = len == 0;

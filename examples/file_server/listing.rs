@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_for_people() {
+    fn sizes_are_displayed_with_binary_units() {
         for (len, expected) in [
             (0, "0 B"),
             (1023, "1023 B"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped_for_people_and_encoded_for_links() {
+    fn names_are_escaped_in_text_and_encoded_in_links() {
         let entry = Entry {
             name: "<b> & \"c\" 100%.txt".into(),
             kind: Kind::File(7),

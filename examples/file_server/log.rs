@@ -13,12 +13,12 @@ use hyper::{Method, Request, StatusCode};
 use crate::service::Server;
 
 /// Prints a line. When nobody reads them any more, as in `file_server | head`, there are none.
-pub(crate) fn say(line: impl Display) {
+pub(crate) fn print(line: impl Display) {
     let _closed = writeln!(io::stdout(), "{line}");
 }
 
 /// Prints a line about something that went wrong.
-pub(crate) fn complain(line: impl Display) {
+pub(crate) fn print_error(line: impl Display) {
     let _closed = writeln!(io::stderr(), "file_server: {line}");
 }
 
@@ -65,6 +65,6 @@ impl Drop for LogLine {
         let ms = self.started.elapsed().as_secs_f64() * 1000.0;
         // Clients choose the path, but not what it does to a terminal.
         let path = self.path.escape_default();
-        say(format_args!("{method} {path} {status} {bytes} {ms:.1} ms"));
+        print(format_args!("{method} {path} {status} {bytes} {ms:.1} ms"));
     }
 }

@@ -67,7 +67,7 @@ use quintet::task::{JoinError, JoinHandle};
 use quintet::time::{sleep, timeout};
 
 use args::{Command, Options, USAGE};
-use log::{complain, say};
+use log::{print, print_error};
 use service::Server;
 
 /// How long to wait when a connection cannot be accepted, for want of descriptors most likely.
@@ -81,18 +81,18 @@ async fn main() -> ExitCode {
     let options = match args::parse(env::args_os().skip(1)) {
         Ok(Command::Serve(options)) => options,
         Ok(Command::Help) => {
-            say(USAGE.trim_end());
+            print(USAGE.trim_end());
             return ExitCode::SUCCESS;
         }
         Err(mistake) => {
-            complain(format_args!("{mistake}\n\n{}", USAGE.trim_end()));
+            print_error(format_args!("{mistake}\n\n{}", USAGE.trim_end()));
             return ExitCode::from(2);
         }
     };
     match serve(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(error);
+            print_error(error);
             ExitCode::from(2)
         }
     }
@@ -109,8 +109,8 @@ async fn serve(options: Options) -> io::Result<()> {
     // If it is no directory, or may not be read, now is the time to say so.
     drop(fs::read_dir(&root).await?);
     let listener = TcpListener::bind((options.host.as_str(), options.port)).await?;
-    say(format_args!("serving {}", root.display()));
-    say(format_args!(
+    print(format_args!("serving {}", root.display()));
+    print(format_args!(
         "listening on http://{}/",
         listener.local_addr()?
     ));
@@ -174,7 +174,7 @@ async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // To try again at once would only burn the CPU.
             Err(error) => {
-                complain(format_args!("cannot accept: {error}"));
+                print_error(format_args!("cannot accept: {error}"));
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -186,7 +186,7 @@ async fn end(mut connections: Connections, grace: Duration) {
     if connections.is_empty() {
         return;
     }
-    say(format_args!(
+    print(format_args!(
         "stopping; requests have {grace:?} to end, Ctrl-C ends them now"
     ));
     let all = async {
@@ -195,13 +195,13 @@ async fn end(mut connections: Connections, grace: Duration) {
         }
     };
     if timeout(grace, all).await.is_err() {
-        say(format_args!("dropping {} connections", connections.len()));
+        print(format_args!("dropping {} connections", connections.len()));
     }
 }
 
 /// A panic in one connection is its own affair, and the panic hook has told of it.
 fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
-        complain(format_args!("a connection ended badly: {error}"));
+        print_error(format_args!("a connection ended badly: {error}"));
     }
 }

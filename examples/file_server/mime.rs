@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_decides_in_any_case() {
+    fn the_content_type_depends_on_the_extension_in_any_case() {
         for (name, expected) in [
             ("index.html", "text/html; charset=utf-8"),
             ("PHOTO.JPG", "image/jpeg"),

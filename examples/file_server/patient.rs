@@ -251,7 +251,7 @@ mod tests {
     }
 
     /// Waits for a write that is never accepted, and returns for how long.
-    async fn until_cut_off(stream: &mut PatientStream<Fake, fn() -> bool>) -> Duration {
+    async fn until_timeout(stream: &mut PatientStream<Fake, fn() -> bool>) -> Duration {
         let start = Instant::now();
         let error = write(stream, b"x").await.expect_err("nothing is taken");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[quintet::test(start_paused)]
-    async fn a_slow_reader_is_served_for_as_long_as_it_takes() {
+    async fn a_slow_reader_does_not_time_out() {
         let fake = Fake::default();
         let mut stream = fake.patient(PATIENCE);
         let start = Instant::now();
@@ -278,12 +278,12 @@ mod tests {
         }
         reader.await.expect("it does not panic");
         assert!(start.elapsed() > Duration::from_secs(2 * 60 * 60));
-        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+        assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
     }
 
     /// Takes much at once, and then pauses for as long as it would have taken at 2 kB a second.
     #[quintet::test(start_paused)]
-    async fn a_reader_in_bursts_is_served() {
+    async fn a_client_that_reads_in_bursts_does_not_time_out() {
         let fake = Fake::default();
         let mut stream = fake.patient(PATIENCE);
         let chunk = vec![0; 1 << 20];
@@ -302,35 +302,35 @@ mod tests {
             fake.take(1);
             next.await.expect("it is not cut off");
         }
-        assert_eq!(until_cut_off(&mut stream).await, STALL_MAX);
+        assert_eq!(until_timeout(&mut stream).await, STALL_MAX);
     }
 
     /// What the buffers on the way have taken says nothing of a reader.
     #[quintet::test(start_paused)]
-    async fn a_full_buffer_allows_for_no_pause() {
+    async fn a_full_buffer_does_not_extend_the_pause() {
         let fake = Fake::default();
         let mut stream = fake.patient(PATIENCE);
         fake.take(BUFFERED_MAX as usize + 1);
         let written = write(&mut stream, &vec![0; 1 << 20]).await;
         assert_eq!(written.expect("there is room") as u64, BUFFERED_MAX + 1);
-        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+        assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
     }
 
     #[quintet::test(start_paused)]
-    async fn a_client_that_reads_nothing_is_cut_off() {
+    async fn a_client_that_reads_nothing_times_out() {
         for (patience, expected) in [
             (Duration::ZERO, STALL_MIN),
             (PATIENCE, STALL_MIN),
             (2 * STALL_MIN, 2 * STALL_MIN),
         ] {
             let mut stream = Fake::default().patient(patience);
-            assert_eq!(until_cut_off(&mut stream).await, expected);
+            assert_eq!(until_timeout(&mut stream).await, expected);
         }
     }
 
     /// Time in which there is nothing to write is not the client's.
     #[quintet::test(start_paused)]
-    async fn a_write_that_is_accepted_begins_the_time_anew() {
+    async fn an_accepted_write_restarts_the_timeout() {
         let fake = Fake::default();
         let mut stream = fake.patient(PATIENCE);
         let pending = poll_immediate(Box::pin(write(&mut stream, b"x"))).await;
@@ -339,7 +339,7 @@ mod tests {
         fake.take(1);
         write(&mut stream, b"x").await.expect("it is taken");
         sleep(10 * STALL_MIN).await;
-        assert_eq!(until_cut_off(&mut stream).await, STALL_MIN);
+        assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
     }
 
     #[quintet::test(start_paused)]
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[quintet::test(start_paused)]
-    async fn a_client_that_does_not_hang_up_after_the_last_response_is_not_waited_for_long() {
+    async fn shutdown_waits_for_the_client_to_disconnect_but_not_long() {
         let mut stream = Fake::default().patient(PATIENCE);
         let start = Instant::now();
         let shut_down = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));

@@ -18,9 +18,9 @@ use quintet::spawn_blocking;
 use quintet::task::JoinError;
 
 use crate::body::Body;
-use crate::conditions::{self, Answer, Version};
+use crate::conditions::{self, Outcome, Version};
 use crate::files::{self, Found, Opened, RequestPath};
-use crate::log::{LogLine, complain};
+use crate::log::{LogLine, print_error};
 use crate::page::{Escaped, Page};
 use crate::{hash, listing, live, mime};
 
@@ -122,19 +122,19 @@ async fn file_or_listing(
 async fn send(request: &Request<Incoming>, found: Opened) -> Result<Response<Body>, Problem> {
     let version = &found.version;
     let (status, range) = match conditions::evaluate(request.method(), request.headers(), version) {
-        Answer::Whole => (StatusCode::OK, 0..version.len),
-        Answer::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Answer::NotModified => {
+        Outcome::Whole => (StatusCode::OK, 0..version.len),
+        Outcome::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Outcome::NotModified => {
             let mut response = Response::new(Body::bytes(""));
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             describe(response.headers_mut(), version);
             return Ok(response);
         }
-        Answer::PreconditionFailed => {
+        Outcome::PreconditionFailed => {
             let status = StatusCode::PRECONDITION_FAILED;
             return Err(Problem::new(status, "the file is another one now"));
         }
-        Answer::Unsatisfiable => {
+        Outcome::Unsatisfiable => {
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
             let problem = Problem::new(status, "the file has no such bytes");
             let content_range = ascii(&format!("bytes */{}", version.len));
@@ -257,7 +257,7 @@ impl From<io::Error> for Problem {
             }
             // What it was is for us to know.
             _ => {
-                complain(&error);
+                print_error(&error);
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be read")
             }
         }
