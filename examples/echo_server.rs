@@ -1,4 +1,4 @@
-//! A TCP echo server: a task for each connection, all on one thread.
+//! A TCP echo server: one task per connection, all on one thread.
 //!
 //! ```text
 //! cargo run --example echo_server
@@ -26,7 +26,7 @@ async fn main() -> io::Result<()> {
                     }
                 });
             }
-            // One connection failed, or descriptors have run out: a later one may do better.
+            // The client has gone, or the process has no free file descriptor: try again later.
             Err(error) => {
                 eprintln!("accept: {error}");
                 quintet::time::sleep(quintet::time::Duration::from_millis(100)).await;

@@ -1,11 +1,11 @@
-//! The loop within a program that draws frames: each frame grants it a little time.
+//! Runs the loop in a program that draws frames: each frame gives the loop a few milliseconds.
 //!
 //! ```text
 //! cargo run --example embed_frames
 //! ```
 //!
-//! Sixty frames a second for two seconds. The tasks sleep and use worker threads meanwhile; the
-//! progress bar and the numbers are drawn by the host, which never waits for them.
+//! Draws 60 frames per second for two seconds. Meanwhile the tasks sleep and use worker threads.
+//! The host draws a progress bar and statistics, and never waits for a task.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ use quintet::time::{Instant, sleep};
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
 const FRAMES: u32 = 120;
 
-/// How much of a frame the loop may use at most; the rest is for drawing.
+/// The longest time per frame that the loop may run. The rest is for drawing.
 const BUDGET: Duration = Duration::from_millis(8);
 
 const TASKS: u32 = 40;
@@ -48,11 +48,11 @@ fn main() -> io::Result<()> {
 #[derive(Default)]
 struct Stats {
     turns: u32,
-    /// The longest that the loop was at work in one frame.
+    /// The longest time that the loop ran in one frame.
     longest: Duration,
 }
 
-/// Runs the loop until the frame is over, and sleeps while there is nothing to do.
+/// Runs the loop until the end of the frame, and sleeps while the loop has nothing to do.
 fn run_guest(runtime: &Runtime, frame_end: Instant, stats: &mut Stats) {
     let mut used = Duration::ZERO;
     while Instant::now() < frame_end {
@@ -60,8 +60,8 @@ fn run_guest(runtime: &Runtime, frame_end: Instant, stats: &mut Stats) {
         runtime.turn(Some(Duration::ZERO));
         stats.turns += 1;
         used += begin.elapsed();
-        // Nobody needs the loop before its next timer, or has a right to more of this frame. What
-        // sockets and workers report meanwhile waits for the next frame.
+        // Sleep until the next timer, or until the end of the frame if the budget is used up.
+        // Events of sockets and workers wait for the next turn.
         let next = match runtime.next_deadline() {
             Some(next) if used < BUDGET => next.min(frame_end),
             _ => frame_end,
@@ -71,7 +71,7 @@ fn run_guest(runtime: &Runtime, frame_end: Instant, stats: &mut Stats) {
     stats.longest = stats.longest.max(used);
 }
 
-/// Draws in place on a terminal, and now and then elsewhere.
+/// Redraws one line on a terminal; elsewhere, prints a line every 20 frames.
 fn draw(frame: u32, done: u32, stats: &Stats) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let is_terminal = out.is_terminal();
@@ -82,7 +82,7 @@ fn draw(frame: u32, done: u32, stats: &Stats) -> io::Result<()> {
     let bar = "#".repeat((done * 40 / all) as usize);
     write!(
         out,
-        "{}[{bar:.<40}] {:>3} %  frame {frame:>3}, {:>4} turns, at most {:.1?} a frame{}",
+        "{}[{bar:.<40}] {:>3} %  frame {frame:>3}, {:>4} turns, at most {:.1?} per frame{}",
         if is_terminal { "\r" } else { "" },
         done * 100 / all,
         stats.turns,
@@ -92,7 +92,7 @@ fn draw(frame: u32, done: u32, stats: &Stats) -> io::Result<()> {
     out.flush()
 }
 
-/// Something that takes its time, part of it on a worker thread.
+/// Alternates between sleeping and computing on a worker thread.
 async fn work(number: u32, done: Rc<Cell<u32>>) {
     for step in 0..STEPS {
         sleep(Duration::from_millis(u64::from(50 + number * 5 + step))).await;

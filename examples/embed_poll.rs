@@ -1,13 +1,13 @@
-//! The loop as a guest: the host has a `poll(2)` loop of its own, and waits for the runtime's
-//! descriptor in it.
+//! Embeds the loop in a `poll(2)` loop: the host waits for the runtime's file descriptor together
+//! with its own descriptors.
 //!
 //! ```text
 //! cargo run --example embed_poll
 //! ```
 //!
-//! The host reads standard input; the guest is a TCP echo server, a client that sends the input to
-//! it, and a heart that beats. Type some lines, and end with Ctrl-D. With
-//! `echo hello | cargo run --example embed_poll` it ends by itself, when the heart stops.
+//! The host reads standard input. The guest, which is the runtime, runs a TCP echo server, a client
+//! that sends the input to it, and a heartbeat. Type some lines, and press Ctrl-D to finish. With
+//! `echo hello | cargo run --example embed_poll` the program ends after the last heartbeat.
 
 use std::io;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ const HEARTBEATS: u32 = 5;
 fn main() -> io::Result<()> {
     let runtime = Runtime::new()?;
     let (sender, receiver) = mpsc::unbounded();
-    // The guest cannot see that something may come: its end waits for the guard.
+    // The runtime does not know that the host may send more input: the guard keeps it alive.
     let mut input = Some((sender, runtime.handle().keep_alive()));
     runtime.spawn(async {
         if let Err(error) = echo_all(receiver).await {
@@ -35,9 +35,9 @@ fn main() -> io::Result<()> {
     });
     runtime.spawn(beat());
 
-    // The host's loop: one turn of the guest, then wait until one of them has something to do. The
-    // guest's timers make its descriptor readable, too, except where the OS refuses a `timerfd`; the
-    // timeout is for that case.
+    // The host's loop: run one turn of the guest, then wait until the host or the guest has
+    // something to do. The guest's timers make its descriptor readable as well, except where the OS
+    // refuses a `timerfd`; the timeout is for that case.
     while runtime.turn(Some(Duration::ZERO)) {
         if is_input_ready(&runtime, input.is_some())?
             && let Some((guest, _)) = &input
@@ -49,8 +49,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the guest or, if that is wanted, standard input has something to do; returns whether
-/// the input has.
+/// Waits until the guest has something to do or, if `is_wanted`, standard input is readable.
+/// Returns whether standard input is readable.
 fn is_input_ready(runtime: &Runtime, is_wanted: bool) -> io::Result<bool> {
     let stdin = io::stdin();
     let mut fds = vec![PollFd::new(runtime, PollFlags::IN)];
@@ -60,29 +60,29 @@ fn is_input_ready(runtime: &Runtime, is_wanted: bool) -> io::Result<bool> {
     let deadline = runtime.next_deadline();
     let timeout = deadline.and_then(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
-        // Rounded up, so that the timer is due then.
+        // Rounded up, so that the timer is due when `poll` returns.
         Timespec::try_from(left + Duration::from_millis(1)).ok()
     });
     match poll(&mut fds, timeout.as_ref()) {
-        // After a signal the guest has its turn, and then comes another wait.
+        // On EINTR the guest runs one turn, and then the host waits again.
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(fds.get(1).is_some_and(|stdin| !stdin.revents().is_empty()))
 }
 
-/// Reads what has been typed and passes it on; false at the end.
+/// Reads input and sends it to the guest. Returns false at the end of the input.
 fn read_input(guest: &UnboundedSender<Vec<u8>>) -> io::Result<bool> {
     let mut buf = [0; 4096];
     let count = rustix::io::read(io::stdin(), &mut buf)?;
     if count > 0 {
-        // A guest that has failed takes nothing more.
+        // This fails if the receiving task has ended with an error.
         let _failed = guest.unbounded_send(buf[..count].to_vec());
     }
     Ok(count > 0)
 }
 
-/// Sends everything to an echo server and prints what comes back.
+/// Sends the input to an echo server, and prints what comes back.
 async fn echo_all(mut input: UnboundedReceiver<Vec<u8>>) -> io::Result<()> {
     let listener = Rc::new(TcpListener::bind("127.0.0.1:0").await?);
     let addr = listener.local_addr()?;

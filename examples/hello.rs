@@ -4,7 +4,7 @@
 //! cargo run --example hello
 //! ```
 //!
-//! It prints `hello`, and a moment later `hello from a task`.
+//! It prints `hello`, and 200 ms later `hello from a task`.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Heavy work beside a live timer: the work runs on worker threads, the loop goes on ticking.
+//! Computes on worker threads while the loop keeps running timers.
 //!
 //! ```text
 //! cargo run --release --example spawn_blocking
 //! ```
 //!
-//! Watch the clock: it ticks every 100 ms, whatever the workers do.
+//! The clock prints a line every 100 ms while the workers compute.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn main() {
     clock.abort();
 }
 
-/// Takes its time, on purpose.
+/// Slow on purpose.
 fn fibonacci(n: u32) -> u64 {
     match n {
         0 | 1 => u64::from(n),

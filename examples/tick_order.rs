@@ -1,11 +1,11 @@
-//! The five phases of a tick, in order, in a program that prints them.
+//! Prints the five phases of a tick in the order in which they run.
 //!
 //! ```text
 //! cargo run --example tick_order
 //! ```
 //!
-//! Every line comes from another place of the loop. Guess the order before you run it; the
-//! comments tell why it is so, and it is the same each time.
+//! The program schedules one callback per phase. The order of its lines is the same in each run;
+//! the comments explain it.
 
 use std::io;
 
@@ -17,48 +17,49 @@ use quintet::time::{Duration, sleep};
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
 
-    // To begin in the poll phase, await something that poll delivers: a worker's result.
+    // Await a worker's result, so that this task continues in the poll phase.
     quintet::spawn_blocking(|| ()).await?;
-    println!("poll:    a worker's result has come; this task runs in the poll phase");
+    println!("poll:    a worker's result is ready; this task runs in the poll phase");
 
-    // Now ask for one thing from each of the other phases, in no particular order.
+    // Now schedule something for each of the other phases, in any order.
 
-    // Closed at once; those who wait for it are told in the close phase.
+    // The listener is closed at once; tasks that wait for this are woken in the close phase.
     let closed = quintet::spawn(async {
         listener.close().await;
         println!("close:   the listener's slot is released; the tick is over");
     });
 
-    // Due at once, however early that is: timers come first in the *next* tick.
+    // This timer is due at once, but the timers phase of this tick is over: it fires in the next
+    // tick.
     let timer = quintet::spawn(async {
         sleep(Duration::ZERO).await;
         println!("timers:  sleep(0) is due; a new tick has begun");
     });
 
-    // More than a task may do in one poll, which is 128 operations: the rest is left to the next
-    // tick's pending phase, so that the others have their turn.
+    // This task exceeds its budget of 128 operations per poll. It continues in the pending phase of
+    // the next tick, so that other tasks can run before it does.
     let small: Vec<_> = (0..200).map(|n| quintet::spawn(async move { n })).collect();
     let greedy = quintet::spawn(async {
         for task in small {
             task.await?;
         }
-        println!("pending: the task that had used up its budget goes on, and ends");
+        println!("pending: the task that used up its budget continues, and completes");
         Ok::<_, JoinError>(())
     });
 
-    // For the check phase, right after poll.
+    // Immediates run in the check phase, right after poll.
     let immediate = set_immediate(|| {
-        println!("check:   what was set as an immediate");
-        // A task that is made ready by a callback runs at the checkpoint behind that callback,
-        // before the next callback of any kind.
-        quintet::spawn(async { println!("         and the task it has spawned") });
+        println!("check:   an immediate runs");
+        // A task that a callback spawns or wakes runs at the checkpoint after that callback, before
+        // the next callback of any kind.
+        quintet::spawn(async { println!("         and then the task that it spawned") });
     });
 
-    // A worker's result again. However fast the worker is: poll delivers what it has fetched when
-    // it began, so this comes with the next tick.
+    // The poll phase only delivers the events that it fetched when it began, so this result arrives
+    // in the next tick even if the worker is done before the phase ends.
     let job = quintet::spawn_blocking(|| ());
 
-    println!("         (still in the same callback: nothing of the above has run)");
+    println!("         (still in the same callback: none of the above has run)");
 
     closed.await?;
     immediate.await?;

@@ -17,7 +17,7 @@ async fn main() {
     sleep(Duration::from_micros(250)).await;
     say("slept for 250 microseconds: timers are not rounded to milliseconds");
 
-    // Timers fire in the order of their deadlines, whatever the order of their making.
+    // Timers fire in the order of their deadlines, not in the order of creation.
     let tasks = [30, 10, 20].map(|ms| {
         quintet::spawn(async move {
             sleep(Duration::from_millis(ms)).await;
@@ -30,13 +30,13 @@ async fn main() {
         }
     }
 
-    // A future that takes too long is dropped.
+    // `timeout` drops a future that takes too long.
     if let Err(elapsed) = timeout(Duration::from_millis(20), pending::<()>()).await {
         say(&format!("timeout: {elapsed}"));
     }
 
-    // An interval ticks at once and then stays aligned to its start. Ticks that were missed, here
-    // by blocking the thread, are skipped.
+    // The first tick of an interval is immediate, and the others stay aligned to it. Missed ticks,
+    // here because the thread is blocked, are skipped.
     let mut beat = interval(Duration::from_millis(10));
     for _ in 0..3 {
         beat.tick().await;
@@ -49,5 +49,5 @@ async fn main() {
     }
 
     sleep_until(start + Duration::from_millis(200)).await;
-    say("the end, 200 ms after the beginning");
+    say("the end, 200 ms after the start");
 }

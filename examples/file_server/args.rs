@@ -13,28 +13,30 @@ Serves a directory over HTTP/1.1.
 
 Usage: file_server [OPTIONS]
 
-  --dir DIR          what to serve [default: the demo site beside the example]
+  --dir DIR          directory to serve [default: the demo site of this example]
   --host HOST        address or name to listen on [default: 127.0.0.1]
-  --port N           port to listen on, 0 for any free one [default: 8080]
-  --grace SECONDS    how long requests may go on after Ctrl-C [default: 5]
-  --patience SECONDS how long a client may say nothing [default: 30], and how long
-                     it may read nothing, which is at least 90, and
-                     up to 600 for one that has read much
-  --connections N    how many connections are open at most [default: 500]
-  --hidden           serve also what begins with a dot
-  --quiet            log no requests
-  --help             print this
+  --port N           port to listen on, 0 for any free port [default: 8080]
+  --grace SECONDS    how long to wait for running requests after Ctrl-C
+                     [default: 5]
+  --patience SECONDS how long to wait for a request [default: 30], and for a
+                     client to read; the latter is at least 90 seconds, and
+                     up to 600 for a client that has read much
+  --connections N    maximum number of open connections [default: 500]
+  --hidden           serve files and directories that begin with a dot
+  --quiet            do not log requests
+  -h, --help         print this help
 ";
 
-/// The demo site.
+/// The directory of the demo site.
 const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/www");
 
-/// A connection needs a descriptor, and one more while it sends a file; 1024 is the usual limit.
+/// A connection uses one file descriptor, and a second one while it sends a file. The usual limit
+/// of a process is 1024.
 const CONNECTIONS_DEFAULT: usize = 500;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What the command line asks for.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Serve(Options),
@@ -46,13 +48,13 @@ pub(crate) struct Options {
     pub(crate) dir: PathBuf,
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// How long requests may go on after Ctrl-C.
+    /// How long to wait for running requests after Ctrl-C.
     pub(crate) grace: Duration,
-    /// How long a client may be silent, or read nothing of what is sent to it.
+    /// How long to wait for a request, and for a client to read its response.
     pub(crate) patience: Duration,
-    /// How many connections are open at most.
+    /// The maximum number of open connections.
     pub(crate) connections: usize,
-    /// Whether what begins with a dot is served.
+    /// Whether to serve files and directories whose names begin with a dot.
     pub(crate) shows_hidden: bool,
     pub(crate) is_quiet: bool,
 }
@@ -72,7 +74,11 @@ impl Default for Options {
     }
 }
 
-/// Reads the arguments, without the program's name; an error is a line for the user.
+/// Parses the arguments, which do not include the program's name.
+///
+/// # Errors
+///
+/// Returns an error with a message for the user if an argument is invalid.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = Parser::from_args(args);
     let mut options = Options::default();
@@ -98,7 +104,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     Ok(Command::Serve(options))
 }
 
-/// Reads the value of the option that has just been read.
+/// Parses the value of the option `name`, which the parser has just returned.
 fn value<T: FromStr<Err: Display>>(parser: &mut Parser, name: &str) -> Result<T, lexopt::Error> {
     let value = parser.value()?;
     if value.is_empty() {
@@ -111,7 +117,7 @@ fn value<T: FromStr<Err: Display>>(parser: &mut Parser, name: &str) -> Result<T,
 fn seconds(parser: &mut Parser, name: &str) -> Result<Duration, lexopt::Error> {
     let seconds: f64 = value(parser, name)?;
     match Duration::try_from_secs_f64(seconds) {
-        // Somewhere it is added to the time of day, which must not overflow.
+        // It is added to an `Instant`, which must not overflow.
         Ok(duration) if duration <= YEAR => Ok(duration),
         _ => Err(format!("{name} must be between 0 and a year, not {seconds}").into()),
     }
@@ -133,7 +139,7 @@ mod tests {
             "--quiet --hidden --grace=0.5 --port=0 --dir=/tmp",
         ] {
             let Ok(Command::Serve(options)) = parsed(line) else {
-                panic!("the line is good");
+                panic!("the arguments are valid");
             };
             assert_eq!(options.dir, Path::new("/tmp"));
             assert_eq!(options.port, 0);

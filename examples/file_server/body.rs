@@ -1,4 +1,5 @@
-//! What a response sends: some bytes, or a stream of chunks that are made when hyper asks for them.
+//! The body of a response: bytes, or a stream of chunks that are produced when hyper polls for
+//! them.
 
 use std::io;
 use std::mem;
@@ -12,15 +13,16 @@ use quintet::fs::File;
 
 use crate::log::LogLine;
 
-/// How much of a file is read at a time. Together with what hyper and the OS hold back this is all
-/// the memory that a download takes, however long the file and however slow the client.
+/// How many bytes of a file are read at a time. A download uses no other memory than one chunk and
+/// the buffers of hyper and the OS, regardless of the length of the file and the speed of the
+/// client.
 pub(crate) const CHUNK: u64 = 256 * 1024;
 
 pub(crate) struct Body {
     source: Source,
-    /// How many bytes are still to come, where that is known.
+    /// The number of remaining bytes, if known.
     left: Option<u64>,
-    /// Written when the body has been sent, or dropped on the way.
+    /// Printed when the body is dropped, whether or not all of it has been sent.
     log_line: Option<LogLine>,
 }
 
@@ -30,7 +32,7 @@ enum Source {
 }
 
 impl Body {
-    /// A body that is there already.
+    /// Creates a body from bytes in memory.
     pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Body {
@@ -40,7 +42,7 @@ impl Body {
         }
     }
 
-    /// A body that goes on until the stream ends.
+    /// Creates a body of unknown length that ends with the stream.
     pub(crate) fn endless(stream: impl Stream<Item = io::Result<Bytes>> + 'static) -> Self {
         Body {
             left: None,
@@ -49,7 +51,13 @@ impl Body {
         }
     }
 
-    /// A part of a file. A short one is read now, so that it leaves together with the head.
+    /// Creates a body from a range of a file. A short range is read now, so that it is sent
+    /// together with the head.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a short range cannot be read. `UnexpectedEof` means that the file ends
+    /// before the range does.
     pub(crate) async fn file(file: File, range: Range<u64>) -> io::Result<Self> {
         let len = range.end - range.start;
         if len <= CHUNK {
@@ -62,7 +70,7 @@ impl Body {
         })
     }
 
-    /// The body that a GET would have, for a HEAD: hyper asks how long it is, and sends none.
+    /// Creates the body of the response to a HEAD request: hyper sends its length, but no bytes.
     pub(crate) fn unsent(range: Range<u64>) -> Self {
         Body {
             left: Some(range.end - range.start),
@@ -71,16 +79,16 @@ impl Body {
         }
     }
 
-    /// Logs the request when this is done with.
+    /// Prints `log_line` when the body is dropped.
     pub(crate) fn logged(mut self, log_line: LogLine) -> Self {
         self.log_line = Some(log_line);
         self
     }
 }
 
-/// Reads a part of a file chunk by chunk. A chunk that the kernel has in memory is read on the loop,
-/// any other by a worker, which is free for others between two of them; and none is read before the
-/// one before it is on its way.
+/// Reads a range of a file chunk by chunk. Chunks in the page cache are read on the loop, others on
+/// a worker, which can run other jobs between two chunks. A chunk is read only after hyper has
+/// taken the previous one.
 fn chunks(file: File, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold((file, range), async |(file, range)| {
         if range.is_empty() {
@@ -92,7 +100,8 @@ fn chunks(file: File, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>
     })
 }
 
-/// Reads a chunk. What was announced must come: if the file got shorter meanwhile, it is an error.
+/// Reads exactly `range`. The length has been announced to the client, so it is an error if the
+/// file has become shorter.
 async fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
     let len = (range.end - range.start) as usize;
     let chunk = file.read_chunk_at(Vec::new(), len, range.start).await?;

@@ -1,5 +1,5 @@
-//! Conditional and partial requests (RFC 9110, sections 13 and 14): from the request's headers and
-//! what is known of a file to what is to be answered. No I/O, and no clock.
+//! Conditional and range requests (RFC 9110, sections 13 and 14): decides from a request's headers
+//! and a file's version what to send. This module does no I/O and reads no clock.
 
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,13 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName};
 
-/// What tells one state of a file from another.
+/// The validators of a file, which identify its current contents, and its length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     pub(crate) len: u64,
-    /// With its quotes.
+    /// Including the quotes.
     pub(crate) etag: String,
-    /// In HTTP's format; none where HTTP has no words for it.
+    /// In HTTP's date format. `None` if HTTP cannot represent the time.
     pub(crate) last_modified: Option<String>,
 }
 
@@ -24,36 +24,36 @@ impl Version {
         Version {
             len,
             etag: format!("\"{len:x}-{nanos:x}\""),
-            // What HTTP calls the last modification is never in the future. Times before 1970 are
-            // left out: httpdate panics there.
+            // HTTP forbids a `Last-Modified` in the future. Times before 1970 are left out, since
+            // httpdate panics on them.
             last_modified: since_epoch
                 .map(|since_epoch| (UNIX_EPOCH + since_epoch).min(now))
                 .map(httpdate::fmt_http_date),
         }
     }
 
-    /// The time as a client knows it: in whole seconds.
+    /// Returns the time of the last modification in whole seconds, as clients see it.
     fn modified(&self) -> Option<SystemTime> {
         self.last_modified.as_deref().and_then(parse_date)
     }
 }
 
-/// What to answer to a request for a file.
+/// How to respond to a request for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// 200: all of it.
+    /// 200: the whole file.
     Whole,
-    /// 206: these bytes; there is at least one.
+    /// 206: this range, which is not empty.
     Part(Range<u64>),
-    /// 304: the client has it already.
+    /// 304: the client has the current version.
     NotModified,
-    /// 412: it is not what the client thinks it is.
+    /// 412: the file is not the version that the client expects.
     PreconditionFailed,
-    /// 416: the file has no such bytes.
+    /// 416: the range lies outside the file.
     Unsatisfiable,
 }
 
-/// Decides, in the order that RFC 9110 prescribes (section 13.2.2).
+/// Evaluates the conditions and the range of a request, in the order of RFC 9110, section 13.2.2.
 pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) -> Outcome {
     if let Some(etags) = list(headers, header::IF_MATCH) {
         if !is_listed(&etags, &version.etag, Comparison::Strong) {
@@ -73,7 +73,7 @@ pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) 
     {
         return Outcome::NotModified;
     }
-    // A range of anything but a GET means nothing.
+    // `Range` is defined for GET only.
     match only(headers, header::RANGE) {
         Some(range) if *method == Method::GET && is_same_version(headers, version) => {
             parse_range(range, version.len)
@@ -82,7 +82,7 @@ pub(crate) fn evaluate(method: &Method, headers: &HeaderMap, version: &Version) 
     }
 }
 
-/// Whether the part that the client wants fits the parts that it has, by `If-Range`.
+/// Whether the version named by `If-Range`, if there is one, is the current version.
 fn is_same_version(headers: &HeaderMap, version: &Version) -> bool {
     if !headers.contains_key(header::IF_RANGE) {
         return true;
@@ -94,7 +94,7 @@ fn is_same_version(headers: &HeaderMap, version: &Version) -> bool {
     }
 }
 
-/// Reads a `Range`. One that makes no sense, or has several parts, is answered by the whole file.
+/// Parses a `Range` header. If it is invalid or has several ranges, the response is the whole file.
 fn parse_range(range: &str, len: u64) -> Outcome {
     let spec = match range.split_once('=') {
         Some((unit, spec)) if unit.trim().eq_ignore_ascii_case("bytes") => spec.trim(),
@@ -108,7 +108,7 @@ fn parse_range(range: &str, len: u64) -> Outcome {
         (Some(first), Some(last)) => first..last.saturating_add(1).min(len),
         (Some(first), None) if last.is_empty() => first..len,
         (None, Some(0)) if first.is_empty() => return Outcome::Unsatisfiable,
-        // All of nothing is nothing, which 206 cannot say.
+        // The suffix of an empty file is empty, which 206 cannot express.
         (None, Some(_)) if first.is_empty() && len == 0 => return Outcome::Whole,
         (None, Some(suffix)) if first.is_empty() => len.saturating_sub(suffix)..len,
         _ => return Outcome::Whole,
@@ -120,7 +120,7 @@ fn parse_range(range: &str, len: u64) -> Outcome {
     }
 }
 
-/// Reads a number; one that is too large is as good as the largest.
+/// Parses a byte position. A number that overflows becomes `u64::MAX`.
 fn position(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -128,18 +128,18 @@ fn position(digits: &str) -> Option<u64> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
-    /// Byte for byte the same.
+    /// The contents are identical byte for byte.
     Strong,
-    /// As good as the same.
+    /// The contents are equivalent.
     Weak,
 }
 
-/// Whether `etag`, which is a strong one, is among those of `If-Match` or `If-None-Match`.
+/// Whether the strong entity tag `etag` is in `list`, the value of `If-Match` or `If-None-Match`.
 fn is_listed(mut list: &str, etag: &str, comparison: Comparison) -> bool {
     if list.trim() == "*" {
         return true;
     }
-    // A tag may have commas in it, so it ends at its second quote.
+    // A tag may contain commas, so search for its closing quote.
     while let Some(start) = list.find('"') {
         let Some(len) = list[start + 1..].find('"') else {
             return false;
@@ -154,7 +154,7 @@ fn is_listed(mut list: &str, etag: &str, comparison: Comparison) -> bool {
     false
 }
 
-/// All values of a header as one.
+/// Returns all values of a header, joined by commas.
 fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let values = headers.get_all(name);
     let values: Vec<_> = values
@@ -164,7 +164,7 @@ fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// The value of a header that comes once.
+/// Returns the value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -197,7 +197,7 @@ mod tests {
         version
     }
 
-    /// The answer to a GET with these headers; `ETAG` stands for the file's own.
+    /// Returns the outcome of a GET with these headers. `ETAG` is replaced by the file's tag.
     fn outcome(version: &Version, headers: &[(HeaderName, &str)]) -> Outcome {
         let mut map = HeaderMap::new();
         for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! One connection: hyper on a stream that does not wait for ever.
+//! Serves one connection with hyper, on a stream with timeouts.
 
 use std::error::Error;
 use std::io;
@@ -16,24 +16,26 @@ use crate::log::print_error;
 use crate::patient::PatientStream;
 use crate::service::{self, Server};
 
-/// How much of a request's head hyper takes, and how much of a response it holds back.
+/// The maximum size of a request's head, and of the part of a response that hyper buffers, in
+/// bytes.
 const BUFFER_MAX: usize = 64 * 1024;
 
-/// How much of a response the OS takes before it can be sent. Without this limit it takes megabytes,
-/// and only asks for more when a third of them is sent: a slow client would seem to read nothing.
+/// The maximum number of bytes that the socket buffers and that have not been sent. Without this
+/// limit the OS buffers megabytes, and reports the socket writable again only after it has sent a
+/// third of them: a slow client would seem to read nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_MAX: u32 = 16 * 1024;
 
 /// Sets the socket's options.
 pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // The head of a response and its body are separate writes; neither shall wait.
+    // The head of a response and its body are separate writes; Nagle's algorithm would delay them.
     stream.set_nodelay(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX)?;
     Ok(())
 }
 
-/// Serves a connection until it ends, or until the server stops and its running request has ended.
+/// Serves a connection until it ends, or until the server stops and the running request is done.
 pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAddr) {
     let _counted = Counted::new(Rc::clone(&server));
     let service = service_fn(|request| service::respond(Rc::clone(&server), request));
@@ -41,11 +43,11 @@ pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAdd
     let stream = PatientStream::new(stream, server.patience, is_stopping);
     let mut connection = pin!(
         http1::Builder::new()
-            // Without a timer hyper would wait for ever for a request's head.
+            // Without a timer hyper would wait forever for the head of a request.
             .timer(Timer::new())
             .header_read_timeout(server.patience)
             .max_buf_size(BUFFER_MAX)
-            // A client that has nothing more to say may still want to hear.
+            // A client that has shut down its write side may still wait for its response.
             .half_close(true)
             .serve_connection(stream, service)
     );
@@ -59,8 +61,8 @@ pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAdd
     };
     match result {
         Ok(()) => {}
-        // Nothing to tell of: it was idle for too long, or the client hung up. How far a response
-        // got is in the line of its request.
+        // Not worth a line: the connection was idle for too long, or the client disconnected. The
+        // request's line in the log has the number of bytes that were sent.
         Err(error) if error.is_timeout() || error.is_incomplete_message() => {}
         Err(error) => match error.source() {
             Some(source) => print_error(format_args!("{peer}: {error}: {source}")),
@@ -69,7 +71,7 @@ pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAdd
     }
 }
 
-/// Counts a connection while it lives.
+/// Counts a connection until it is dropped.
 struct Counted(Rc<Server>);
 
 impl Counted {

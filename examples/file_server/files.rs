@@ -1,4 +1,4 @@
-//! From the path of a request to an open file below the root, and never to anything else.
+//! Opens the file of a request's path, and never a file outside the root.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 
 use crate::conditions::Version;
 
-/// The path of a request, decoded: names one below the other.
+/// The decoded path of a request: the names of its segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestPath {
     names: Vec<OsString>,
@@ -23,9 +23,9 @@ pub(crate) struct RequestPath {
 }
 
 impl RequestPath {
-    /// Decodes a path. None if it does not begin with a slash, or if something in it can be no
-    /// name: `..`, in whatever way it is written; a slash or a zero behind percent signs; what is
-    /// not percent-encoding.
+    /// Decodes a path. Returns `None` if it does not begin with a slash, or if a segment is not a
+    /// valid name: `..`, also if it is percent-encoded; an encoded slash or NUL; or invalid
+    /// percent-encoding.
     pub(crate) fn parse(raw: &str) -> Option<Self> {
         let mut path = RequestPath {
             names: Vec::new(),
@@ -44,20 +44,20 @@ impl RequestPath {
         Some(path)
     }
 
-    /// Whether something in it begins with a dot. Where a symbolic link leads does not matter: the
-    /// link's own name says whether it is hidden.
+    /// Whether a name in the path begins with a dot. Symbolic links are not followed: the name of
+    /// the link counts, not its target.
     pub(crate) fn is_hidden(&self) -> bool {
         self.names.iter().any(|name| is_hidden(name))
     }
 
-    /// The path below `root`, before symbolic links.
+    /// Returns the path below `root`, without resolving symbolic links.
     fn below(&self, root: &Path) -> PathBuf {
         let mut path = root.to_owned();
         path.extend(&self.names);
         path
     }
 
-    /// Encodes it again, with slashes around.
+    /// Encodes the path as the URL of a directory, with a slash at the end.
     pub(crate) fn to_dir_url(&self) -> String {
         let mut url = String::from("/");
         for name in &self.names {
@@ -67,7 +67,7 @@ impl RequestPath {
         url
     }
 
-    /// For people; not for HTML as it is.
+    /// Returns the path as text for the user, which is not escaped for HTML.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::from("/");
         for name in &self.names {
@@ -78,27 +78,32 @@ impl RequestPath {
     }
 }
 
-/// What is there.
+/// What a path refers to.
 #[derive(Debug)]
 pub(crate) enum Found {
     File(Opened),
     /// A directory without an index.
     Directory(Opened),
-    /// A directory, but the request's path has no slash at its end.
+    /// A directory, but the path of the request does not end in a slash.
     MissingSlash,
 }
 
-/// A file or directory below the root, open.
+/// An open file or directory below the root.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
-    /// Where it really is.
+    /// The path without symbolic links.
     pub(crate) path: PathBuf,
     pub(crate) version: Version,
     is_dir: bool,
 }
 
-/// Looks for `path` below `root`, which is canonical. It blocks, so call it on a worker.
+/// Opens `path` below `root`, which is canonical. This blocks, so call it on a worker.
+///
+/// # Errors
+///
+/// Returns `NotFound` if there is no such file, `PermissionDenied` if it may not be served or read,
+/// or another error of the system calls.
 pub(crate) fn find(root: &Path, path: &RequestPath) -> io::Result<Found> {
     let opened = open(root, &path.below(root))?;
     match (opened.is_dir, path.is_dir) {
@@ -114,16 +119,16 @@ pub(crate) fn find(root: &Path, path: &RequestPath) -> io::Result<Found> {
     }
 }
 
-/// Opens what is below the root and nothing else, whatever symbolic links say; and only files and
-/// directories: a FIFO or a device is forbidden.
+/// Opens a regular file or a directory below the root. Anything else is forbidden, such as a FIFO,
+/// a device, or the target of a symbolic link that leads outside.
 ///
-/// Between a look at a path and its opening somebody may put something else there. So it is what
-/// was opened that counts: where it is, and what it is. The looks before are there so that what is
-/// known to be forbidden is not opened at all: that may do something to a device.
+/// Another process may replace the file between a check and the call to `open`. So the checks that
+/// count are those of the opened file: its location and its type. The checks before prevent opening
+/// a file that is known to be forbidden, since opening a device may have side effects.
 fn open(root: &Path, path: &Path) -> io::Result<Opened> {
     let real = resolve(root, path)?;
     ensure_servable(&fs::symlink_metadata(&real)?)?;
-    // No link in the last place is followed, and no FIFO is waited for.
+    // Do not follow a symbolic link in the last component, and do not wait for a FIFO.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
@@ -131,7 +136,7 @@ fn open(root: &Path, path: &Path) -> io::Result<Opened> {
         .open(&real)?;
 
     let path = fs::read_link(link_to(&file)).map_err(|error| {
-        let error = format!("/proc does not say where an open file is: {error}");
+        let error = format!("cannot read the path of an open file from /proc: {error}");
         io::Error::other(error)
     })?;
     if !path.starts_with(root) {
@@ -148,7 +153,11 @@ fn open(root: &Path, path: &Path) -> io::Result<Opened> {
     })
 }
 
-/// Follows all symbolic links, and says where that leads.
+/// Resolves all symbolic links in `path`.
+///
+/// # Errors
+///
+/// Returns `PermissionDenied` if the result is outside `root`, or the error of the system call.
 pub(crate) fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
     let real = fs::canonicalize(path)?;
     if real.starts_with(root) {
@@ -158,7 +167,7 @@ pub(crate) fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// A path to an open file or directory that stays right when it is moved.
+/// Returns a path to an open file or directory that stays valid if the file is moved.
 pub(crate) fn link_to(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
@@ -172,19 +181,20 @@ fn ensure_servable(metadata: &fs::Metadata) -> io::Result<()> {
 }
 
 fn outside() -> io::Error {
-    forbidden("it leads out of the directory that is served")
+    forbidden("it is outside the served directory")
 }
 
-fn forbidden(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
+fn forbidden(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }
 
-/// Whether a name says that it is not for everybody.
+/// Whether a name begins with a dot.
 pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
 
-/// Decodes `%2B` and the like; none if a percent sign has no two hexadecimal digits behind it.
+/// Decodes percent-encoding such as `%2B`. Returns `None` if a percent sign is not followed by two
+/// hexadecimal digits.
 fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let is_code = |rest: &str| {
         let digits = rest.as_bytes().get(..2);
@@ -194,14 +204,14 @@ fn percent_decode(text: &str) -> Option<Vec<u8>> {
     is_good.then(|| percent_encoding::percent_decode_str(text).collect())
 }
 
-/// What stands for itself in a URL, whatever stands around it (RFC 3986, section 2.3), and all else.
+/// The ASCII characters to encode: all but the unreserved ones of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Encodes a name such that it is one segment of a URL, whatever bytes it has.
+/// Encodes a name of arbitrary bytes as one segment of a URL.
 pub(crate) fn percent_encode(name: &OsStr) -> String {
     percent_encoding::percent_encode(name.as_bytes(), RESERVED).to_string()
 }
@@ -234,9 +244,9 @@ mod tests {
             ("/é", &["é"], false),
             ("/%C3%A9", &["é"], false),
         ] {
-            let names = names(raw).unwrap_or_else(|| panic!("{raw} is refused"));
+            let names = names(raw).unwrap_or_else(|| panic!("{raw} is rejected"));
             assert_eq!(names, expected, "{raw}");
-            let path = RequestPath::parse(raw).expect("parsed before");
+            let path = RequestPath::parse(raw).expect("it has been parsed before");
             assert_eq!(path.is_dir, is_dir, "{raw}");
         }
     }

@@ -1,4 +1,4 @@
-//! The SHA-256 of a file, however long it is, without being in anybody's way.
+//! Computes the SHA-256 of a file in slices, so that other jobs run in between.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,15 +6,20 @@ use std::io::{self, Read};
 use hmac_sha256::Hash;
 use quintet::spawn_blocking;
 
-/// How much one job hashes: less than a millisecond of work. Longer jobs would keep the few workers
-/// from the files of others; shorter ones would spend their time on the way there and back.
+/// How many bytes one job hashes, which takes less than a millisecond. Longer jobs would delay
+/// other requests, which share the few workers; shorter ones would spend their time on being
+/// queued.
 const SLICE: usize = 128 * 1024;
 
-/// Hashes a file from where it stands to its end, and returns the hash in hexadecimal digits.
+/// Hashes a file from its current position to its end, and returns the hash in hexadecimal digits.
 ///
-/// It is long work, so it is done on the pool of workers; but one slice after the other, each a job
-/// that waits its turn between those of others. And when this future is dropped, because the client
-/// has reset the connection, no further job is begun.
+/// Each slice is a separate job of the worker pool, so jobs of other requests run in between. If
+/// this future is dropped, for example because the client has reset the connection, no further
+/// slice is hashed.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read.
 pub(crate) async fn sha256(file: File) -> io::Result<String> {
     let mut work = Work {
         file,
@@ -29,7 +34,7 @@ pub(crate) async fn sha256(file: File) -> io::Result<String> {
     Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// What goes to the worker and comes back.
+/// The state of a computation, which moves to a worker and back.
 struct Work {
     file: File,
     sha256: Hash,
@@ -38,6 +43,7 @@ struct Work {
 }
 
 impl Work {
+    /// Hashes one slice.
     fn hash_slice(mut self) -> io::Result<Self> {
         let len = self.file.read(&mut self.buffer)?;
         self.sha256.update(&self.buffer[..len]);

@@ -1,4 +1,4 @@
-//! The page of a directory that has no `index.html`.
+//! Creates the page of a directory that has no `index.html`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::conditions::Version;
 use crate::files::{self, Opened};
 use crate::page::{Escaped, Page};
 
-/// More than this on one page helps nobody.
+/// The maximum number of entries on a page.
 const ENTRIES_MAX: usize = 10_000;
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Debug)]
 struct Entry {
     name: OsString,
@@ -26,11 +26,15 @@ struct Entry {
 enum Kind {
     Directory,
     File(u64),
-    /// What is not served: FIFOs, devices, links that lead out.
+    /// An entry that is not served: a FIFO, a device, or a link that leads outside the root.
     Other,
 }
 
-/// Reads an open directory, and writes its page. It blocks, so call it on a worker.
+/// Returns the page of an open directory as HTML. This blocks, so call it on a worker.
+///
+/// # Errors
+///
+/// Returns an error if the directory cannot be read.
 pub(crate) fn page(
     root: &Path,
     dir: &Opened,
@@ -84,7 +88,7 @@ fn describe(root: &Path, entry: &fs::DirEntry) -> Entry {
 struct Listing<'a> {
     entries: &'a [Entry],
     has_parent: bool,
-    /// Whether there may be more entries.
+    /// Whether the directory may have more entries.
     is_cut: bool,
 }
 
@@ -103,7 +107,7 @@ impl fmt::Display for Listing<'_> {
         }
         write!(f, "</table>")?;
         if self.is_cut {
-            write!(f, "\n<p>There may be more; these are {ENTRIES_MAX}.</p>")?;
+            write!(f, "\n<p>Only {ENTRIES_MAX} entries are listed.</p>")?;
         }
         Ok(())
     }
@@ -125,7 +129,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// A number of bytes, for people.
+/// A number of bytes, displayed with a unit.
 struct Size(u64);
 
 impl fmt::Display for Size {
@@ -134,7 +138,7 @@ impl fmt::Display for Size {
         if self.0 < 1024 {
             return write!(f, "{} B", self.0);
         }
-        // Tenths of a unit, in whole numbers: 16 EiB are too much for a u64, and f64 rounds.
+        // Tenths of a unit as an integer: ten times 16 EiB overflows u64, and f64 would round.
         let mut tenths = u128::from(self.0) * 10 / 1024;
         let mut units = UNITS.iter();
         let mut unit = units.next();

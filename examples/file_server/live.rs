@@ -1,4 +1,4 @@
-//! `/live`: the server's clock and counters, once a second, as server-sent events.
+//! Handles `/live`: sends the server's time and counters once per second as server-sent events.
 
 use std::io;
 use std::rc::Rc;
@@ -10,7 +10,8 @@ use quintet::time::interval;
 
 use crate::service::Server;
 
-/// Goes on until the client has gone or the server stops.
+/// Returns a stream of one event per second. The stream ends when the server stops; hyper drops it
+/// when the client disconnects.
 pub(crate) fn events(server: Rc<Server>) -> impl Stream<Item = io::Result<Bytes>> {
     let stopping = server.stopping.clone();
     interval(Duration::from_secs(1))

@@ -1,7 +1,7 @@
-//! What the server says while it runs.
+//! Logs to standard output and standard error.
 //!
-//! It writes from the loop's own thread: a line is a microsecond's work, but a terminal that is
-//! paused pauses everybody. A server for the world would hand its lines to another thread.
+//! Writing takes place on the loop's thread. A line takes about a microsecond, but a paused
+//! terminal blocks the whole server. A production server would log on another thread.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -12,24 +12,25 @@ use hyper::{Method, Request, StatusCode};
 
 use crate::service::Server;
 
-/// Prints a line. When nobody reads them any more, as in `file_server | head`, there are none.
+/// Prints a line. Ignores errors, since the reader may have closed the pipe, as in
+/// `file_server | head`.
 pub(crate) fn print(line: impl Display) {
     let _closed = writeln!(io::stdout(), "{line}");
 }
 
-/// Prints a line about something that went wrong.
+/// Prints an error to standard error.
 pub(crate) fn print_error(line: impl Display) {
     let _closed = writeln!(io::stderr(), "file_server: {line}");
 }
 
-/// The line of a request. It is printed when this is dropped: only then it is known how the
-/// response went.
+/// The log line of a request. It is printed when this is dropped, since it includes how many bytes
+/// of the response have been sent.
 #[derive(Debug)]
 pub(crate) struct LogLine {
     server: Rc<Server>,
     method: Method,
     path: String,
-    /// None as long as there is no response.
+    /// `None` until there is a response.
     pub(crate) status: Option<StatusCode>,
     bytes: u64,
     started: Instant,
@@ -47,7 +48,7 @@ impl LogLine {
         }
     }
 
-    /// Counts bytes of the body.
+    /// Adds `bytes` to the number of bytes sent.
     pub(crate) fn count(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.server.bytes.update(|total| total + bytes);
@@ -63,7 +64,7 @@ impl Drop for LogLine {
         let status = self.status.as_ref().map_or("gone", StatusCode::as_str);
         let (method, bytes) = (&self.method, self.bytes);
         let ms = self.started.elapsed().as_secs_f64() * 1000.0;
-        // Clients choose the path, but not what it does to a terminal.
+        // Escape control characters, since the path comes from the client.
         let path = self.path.escape_default();
         print(format_args!("{method} {path} {status} {bytes} {ms:.1} ms"));
     }

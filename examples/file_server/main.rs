@@ -1,11 +1,12 @@
-//! Serves a directory over HTTP/1.1: hyper on quintet.
+//! Serves a directory over HTTP/1.1, with hyper on quintet.
 //!
 //! ```text
 //! cargo run --example file_server
 //! cargo run --release --example file_server -- --dir ~/Downloads --port 9000
 //! ```
 //!
-//! It prints where it listens; the page there says what to try. Each request is a line:
+//! The server prints its address; the page at that address lists requests to try. The server logs
+//! one line per request:
 //!
 //! ```text
 //! serving /home/ada/quintet/examples/www
@@ -13,25 +14,27 @@
 //! GET / 200 4852 0.4 ms
 //! ```
 //!
-//! Ctrl-C stops it: nobody new is let in, running requests may end, and what has not ended after
-//! the grace time is dropped. A second Ctrl-C ends it at once.
+//! Ctrl-C shuts the server down: it accepts no new connections, waits for running requests, and
+//! drops those that take longer than the grace period. A second Ctrl-C ends the process at once.
 //!
-//! What to look at:
+//! The files:
 //!
-//! - `main.rs`: the accept loop, with a limit and a back-off, and the orderly end. All connections
-//!   are tasks on this one thread, so they share an `Rc`.
+//! - `main.rs`: the accept loop, with a limit and a back-off, and the graceful shutdown. All
+//!   connections are tasks on one thread, so they share an `Rc`.
 //! - `connection.rs`, `patient.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
-//! - `service.rs`: from a request to a response. The loop never waits for a disk: what might is a job
-//!   for a worker thread.
-//! - `files.rs`, `conditions.rs`, `listing.rs`, `page.rs`, `mime.rs`: files and HTTP, nothing
-//!   asynchronous.
-//! - `body.rs`: a file of any length in chunks, each read when the one before has been sent.
-//! - `hash.rs`: long computations, in slices, on the same few workers.
-//! - `live.rs`: a response that goes on for ever, from an interval.
-//! - `log.rs`: a line for each request, printed when its response has been sent.
+//! - `service.rs`: handles requests. The loop never waits for a disk: calls that may block run on
+//!   worker threads.
+//! - `files.rs`, `conditions.rs`, `listing.rs`, `page.rs`, `mime.rs`: files and HTTP, without async
+//!   code.
+//! - `body.rs`: sends a file of any length in chunks, and reads each chunk after the previous one
+//!   has been sent.
+//! - `hash.rs`: splits long computations into slices on the same few workers.
+//! - `live.rs`: a response without an end, driven by an interval.
+//! - `log.rs`: prints one line per request, after its response has been sent.
 //!
-//! What begins with a dot is not served, unless `--hidden` says so. Nothing outside of the directory
-//! is, whatever a path or a symbolic link says; see `files.rs`.
+//! Files and directories whose names begin with a dot are served only with `--hidden`. Nothing
+//! outside the directory is served, even where a path or a symbolic link leads outside; see
+//! `files.rs`.
 
 mod args;
 mod body;
@@ -70,10 +73,10 @@ use args::{Command, Options, USAGE};
 use log::{print, print_error};
 use service::Server;
 
-/// How long to wait when a connection cannot be accepted, for want of descriptors most likely.
+/// How long to wait after `accept` fails, most likely because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The open connections; waiting for one is waiting for its end.
+/// The open connections. The stream yields each one when it has ended.
 type Connections = FuturesUnordered<JoinHandle<()>>;
 
 #[quintet::main]
@@ -98,15 +101,19 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Serves until a signal says to stop. An error means that it could not begin.
+/// Serves until SIGINT or SIGTERM arrives.
+///
+/// # Errors
+///
+/// Returns an error if the server cannot start.
 async fn serve(options: Options) -> io::Result<()> {
-    // Taken over before anybody can know that the server is there.
+    // Install the handlers before printing the address, so that no later signal is missed.
     let signals = stream::select(
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
     let root = fs::canonicalize(&options.dir).await?;
-    // If it is no directory, or may not be read, now is the time to say so.
+    // Fail now if this is not a directory, or if it cannot be read.
     drop(fs::read_dir(&root).await?);
     let listener = TcpListener::bind((options.host.as_str(), options.port)).await?;
     print(format_args!("serving {}", root.display()));
@@ -115,7 +122,7 @@ async fn serve(options: Options) -> io::Result<()> {
         listener.local_addr()?
     ));
 
-    // Dropping `running` is how all connections get to know that the server stops.
+    // Dropping `running` notifies all connections that the server stops.
     let (running, stopping) = oneshot::channel();
     let server = Rc::new(Server {
         root: Arc::from(root),
@@ -134,8 +141,8 @@ async fn serve(options: Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Spawns a task for each connection until a signal arrives; then the port is closed. From then on
-/// signals have their default effect again, and end the process.
+/// Spawns a task for each connection until a signal arrives, and then closes the port. Dropping
+/// `signals` restores their default disposition: the next signal ends the process.
 async fn accept_until_signal(
     listener: TcpListener,
     server: &Rc<Server>,
@@ -157,8 +164,8 @@ async fn accept_until_signal(
     }
 }
 
-/// Accepts a connection. While there is no room it waits to be dropped: the end of a connection
-/// does that.
+/// Accepts a connection. If `is_full`, the future never completes; the caller drops it when a
+/// connection ends.
 async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr) {
     if is_full {
         future::pending::<()>().await;
@@ -170,9 +177,9 @@ async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr
                     return (stream, peer);
                 }
             }
-            // That client went away while it was waiting.
+            // The client disconnected before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // To try again at once would only burn the CPU.
+            // Wait, since trying again at once would keep the CPU busy.
             Err(error) => {
                 print_error(format_args!("cannot accept: {error}"));
                 sleep(ACCEPT_PAUSE).await;
@@ -181,13 +188,13 @@ async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr
     }
 }
 
-/// Waits for the connections to end, but not for ever. What is left is dropped with the runtime.
+/// Waits up to `grace` for the connections to end. The runtime drops the remaining ones.
 async fn end(mut connections: Connections, grace: Duration) {
     if connections.is_empty() {
         return;
     }
     print(format_args!(
-        "stopping; requests have {grace:?} to end, Ctrl-C ends them now"
+        "stopping; waiting up to {grace:?} for running requests, press Ctrl-C to end now"
     ));
     let all = async {
         while let Some(ended) = connections.next().await {
@@ -199,9 +206,9 @@ async fn end(mut connections: Connections, grace: Duration) {
     }
 }
 
-/// A panic in one connection is its own affair, and the panic hook has told of it.
+/// Logs a connection whose task panicked. The other connections are not affected.
 fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
-        print_error(format_args!("a connection ended badly: {error}"));
+        print_error(format_args!("a connection failed: {error}"));
     }
 }

@@ -1,8 +1,8 @@
-//! Content types, by the extension of a file's name.
+//! Content types by file extension.
 
 use std::path::Path;
 
-/// What a browser shows as it is, or plays; the rest it offers to save.
+/// Types that browsers display or play. Browsers offer to save files of other types.
 const TYPES: &[(&str, &str)] = &[
     ("aac", "audio/aac"),
     ("avif", "image/avif"),
@@ -51,7 +51,7 @@ const TYPES: &[(&str, &str)] = &[
     ("zip", "application/zip"),
 ];
 
-/// Returns the content type of a file.
+/// Returns the content type for a file's extension, in any case.
 pub(crate) fn content_type(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let known = extension.and_then(|extension| {

@@ -1,4 +1,4 @@
-//! The frame of the pages that the server writes itself: listings, and what went wrong.
+//! The layout of the pages that the server creates: listings and errors.
 
 use std::fmt::{self, Write};
 
@@ -14,11 +14,11 @@ td + td, th + th { white-space: nowrap; color: #5b6876; font-variant-numeric: ta
 a { color: #6cb6ff } th, td { border-color: #2a323c } }
 ";
 
-/// A page with a heading.
+/// An HTML page with a heading.
 pub(crate) struct Page<'a, B> {
-    /// As text.
+    /// Plain text, which is escaped.
     pub(crate) title: &'a str,
-    /// As HTML.
+    /// HTML.
     pub(crate) body: B,
 }
 
@@ -33,7 +33,7 @@ impl<B: fmt::Display> fmt::Display for Page<'_, B> {
     }
 }
 
-/// Text as HTML.
+/// Displays text escaped for HTML.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {

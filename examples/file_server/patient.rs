@@ -1,4 +1,5 @@
-//! A stream for hyper that gives up on a client that reads nothing, and that hangs up politely.
+//! A stream for hyper that fails if the client reads nothing for too long, and that closes the
+//! connection without losing the last response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,32 +10,34 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use quintet::net::TcpStream;
 use quintet::time::{Sleep, sleep};
 
-/// For how long a client may take nothing, at least.
+/// The minimum time that a client may accept no data.
 ///
-/// One that reads slowly does not take a byte now and then: its kernel says that there is room again
-/// when a good part of its buffer is free. With a buffer of 64 KiB and 2 kB a second that is after
-/// half a minute.
+/// The kernel of a slow reader does not announce each byte of free space, but waits until a large
+/// part of the buffer is free. With a buffer of 64 KiB and 2 kB per second that takes half a
+/// minute.
 const STALL_MIN: Duration = Duration::from_secs(90);
 
-/// For how long it may take nothing after it has taken much. Some clients keep to a rate by reading
-/// hundreds of kilobytes at once, as fast as they come, and then nothing for minutes; curl is one.
+/// The maximum time that a client may accept no data after it has accepted much. Some clients, such
+/// as curl, limit their rate by reading hundreds of kilobytes at once, and then nothing for
+/// minutes.
 const STALL_MAX: Duration = Duration::from_secs(600);
 
-/// To have taken so many bytes allows for one second.
+/// Each time that the client has accepted this many bytes, it may pause for one second longer.
 const BYTES_PER_SECOND: u64 = 1024;
 
-/// So many bytes do not count, for buffers take them without a reader.
+/// The first bytes do not extend the pause, since buffers accept them even if the client reads
+/// nothing.
 const BUFFERED_MAX: u64 = 256 * 1024;
 
-/// How much of what a client still sends is read after the last response.
+/// The maximum number of bytes that are read from the client after the last response.
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// And for how long.
+/// The maximum time to wait for the client to close the connection after the last response.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What is asked of a stream besides reading and writing.
+/// The stream that a `PatientStream` wraps.
 pub(crate) trait Socket: Read + Write + Unpin {
-    /// Takes the error that the OS has noted for it, such as a reset by the other end.
+    /// Returns the pending error of the socket, such as a reset by the peer, and clears it.
     fn take_error(&self) -> io::Result<Option<io::Error>>;
 }
 
@@ -47,17 +50,17 @@ impl Socket for TcpStream {
 /// See the [module](self).
 pub(crate) struct PatientStream<S, F> {
     stream: S,
-    /// For how long no write may be accepted, at least.
+    /// The minimum time that the client may accept no data.
     patience: Duration,
-    /// How many bytes have been accepted.
+    /// The number of bytes that have been accepted.
     accepted: u64,
-    /// Says whether the server stops.
+    /// Returns whether the server is stopping.
     is_stopping: F,
-    /// Runs while the other end takes nothing.
+    /// The timeout of a write that is pending.
     stalled: Option<Sleep>,
-    /// Runs once the write side has been shut down.
+    /// The timeout of lingering, after the write side has been shut down.
     lingering: Option<Sleep>,
-    /// How much has been read meanwhile.
+    /// The number of bytes that have been read while lingering.
     lingered_bytes: usize,
 }
 
@@ -74,14 +77,14 @@ impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
         }
     }
 
-    /// For how long no write may be accepted from now on.
+    /// Returns how long the client may accept no data from now on.
     fn patience(&self) -> Duration {
         let read = self.accepted.saturating_sub(BUFFERED_MAX);
         let pause = Duration::from_secs(read / BYTES_PER_SECOND);
         self.patience.max(pause.min(STALL_MAX))
     }
 
-    /// Passes on what a write returned, unless none has been accepted for too long.
+    /// Returns the result of a write, or an error if no write has been accepted for too long.
     fn watch(
         &mut self,
         cx: &mut Context<'_>,
@@ -99,8 +102,8 @@ impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
         Poll::Ready(Err(error))
     }
 
-    /// Waits until the other end hangs up, too. A socket that is closed with data unread makes the
-    /// OS reset the connection, and then the other end may lose the response that it was sent.
+    /// Waits until the peer closes the connection. If a socket is closed while it has unread data,
+    /// the OS resets the connection, and the peer may lose the end of the response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut buffer = [0; 4096];
         while self.lingered_bytes < LINGER_BYTES_MAX && !(self.is_stopping)() {
@@ -153,8 +156,9 @@ impl<S: Socket, F: Fn() -> bool + Unpin> Write for PatientStream<S, F> {
         self.stream.is_write_vectored()
     }
 
-    /// hyper calls this whenever it polls the connection, and while a response is being made it does
-    /// not read. So it is here that a client is noticed that has reset the connection meanwhile.
+    /// Flushes the stream, and returns the socket's pending error. While a response is being
+    /// created, hyper calls this method whenever it polls the connection, but does not read: only
+    /// here can it notice that the client has reset the connection.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = self.stream.take_error()? {
             return Poll::Ready(Err(error));
@@ -183,7 +187,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// Takes as many bytes as the test says; never says anything, and never hangs up.
+    /// A client that accepts as many bytes as the test allows, sends nothing, and does not
+    /// disconnect.
     #[derive(Clone, Default)]
     struct Fake {
         room: Rc<Cell<usize>>,
@@ -250,10 +255,10 @@ mod tests {
         poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await
     }
 
-    /// Waits for a write that is never accepted, and returns for how long.
+    /// Waits until a write times out, and returns how long that took.
     async fn until_timeout(stream: &mut PatientStream<Fake, fn() -> bool>) -> Duration {
         let start = Instant::now();
-        let error = write(stream, b"x").await.expect_err("nothing is taken");
+        let error = write(stream, b"x").await.expect_err("no byte is accepted");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         start.elapsed()
     }
@@ -274,14 +279,14 @@ mod tests {
         });
         for _ in 0..100 {
             let written = write(&mut stream, &[0; 2000]).await;
-            assert_eq!(written.expect("it is not cut off"), 2000);
+            assert_eq!(written.expect("it does not time out"), 2000);
         }
         reader.await.expect("it does not panic");
         assert!(start.elapsed() > Duration::from_secs(2 * 60 * 60));
         assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
     }
 
-    /// Takes much at once, and then pauses for as long as it would have taken at 2 kB a second.
+    /// The client reads much at once, and then pauses as long as reading at 2 kB per second takes.
     #[quintet::test(start_paused)]
     async fn a_client_that_reads_in_bursts_does_not_time_out() {
         let fake = Fake::default();
@@ -300,12 +305,12 @@ mod tests {
             assert!(poll_immediate(next.as_mut()).await.is_none());
             sleep(Duration::from_secs(pause)).await;
             fake.take(1);
-            next.await.expect("it is not cut off");
+            next.await.expect("it does not time out");
         }
         assert_eq!(until_timeout(&mut stream).await, STALL_MAX);
     }
 
-    /// What the buffers on the way have taken says nothing of a reader.
+    /// Bytes that only fill buffers do not show that the client reads.
     #[quintet::test(start_paused)]
     async fn a_full_buffer_does_not_extend_the_pause() {
         let fake = Fake::default();
@@ -328,7 +333,7 @@ mod tests {
         }
     }
 
-    /// Time in which there is nothing to write is not the client's.
+    /// Time in which there is nothing to write does not count.
     #[quintet::test(start_paused)]
     async fn an_accepted_write_restarts_the_timeout() {
         let fake = Fake::default();
@@ -337,7 +342,7 @@ mod tests {
         assert!(pending.is_none());
         sleep(STALL_MIN - Duration::from_secs(1)).await;
         fake.take(1);
-        write(&mut stream, b"x").await.expect("it is taken");
+        write(&mut stream, b"x").await.expect("it is accepted");
         sleep(10 * STALL_MIN).await;
         assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
     }
@@ -347,9 +352,9 @@ mod tests {
         let fake = Fake::default();
         let mut stream = fake.patient(PATIENCE);
         let mut flush = async || poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx)).await;
-        flush().await.expect("all is well");
+        flush().await.expect("there is no error");
         fake.error.set(Some(io::ErrorKind::ConnectionReset));
-        let error = flush().await.expect_err("it is noticed");
+        let error = flush().await.expect_err("the error is returned");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 

@@ -1,4 +1,4 @@
-//! From a request to its response.
+//! Handles requests: resolves the path, and creates the response.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -27,17 +27,18 @@ use crate::{hash, listing, live, mime};
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What all connections share. They run on one thread, so `Rc` and `Cell` do.
+/// The state that all connections share. They run on one thread, so `Rc` and `Cell` suffice.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// What is served, as a canonical path. `Arc`, since workers look at it, too.
+    /// The canonical path of the served directory. An `Arc`, since workers use it as well.
     pub(crate) root: Arc<Path>,
     pub(crate) is_quiet: bool,
-    /// Whether what begins with a dot is served.
+    /// Whether to serve files and directories whose names begin with a dot.
     pub(crate) shows_hidden: bool,
-    /// How long a client may say nothing; and read nothing, if it is long enough for that.
+    /// How long to wait for a request, and for a client to read its response. The latter has a
+    /// minimum; see `patient.rs`.
     pub(crate) patience: Duration,
-    /// Is ready when the server stops.
+    /// Completes when the server stops.
     pub(crate) stopping: Shared<oneshot::Receiver<Infallible>>,
     pub(crate) started: Instant,
     pub(crate) connections: Cell<u64>,
@@ -45,7 +46,7 @@ pub(crate) struct Server {
     pub(crate) bytes: Cell<u64>,
 }
 
-/// Answers a request. There is always an answer.
+/// Handles a request. Errors become responses with an error status.
 pub(crate) async fn respond(
     server: Rc<Server>,
     request: Request<Incoming>,
@@ -63,13 +64,19 @@ async fn route(
     server: &Rc<Server>,
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
-    // Such a request may mean another server to somebody between the client and us.
+    // A proxy may route a request without a single `Host` to another server than this one.
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts > 1 || hosts < 1 && request.version() == hyper::Version::HTTP_11 {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "one Host, please"));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "exactly one Host header is required",
+        ));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this server only reads");
+        let problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD are allowed",
+        );
         return Err(problem.with(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     let raw = request.uri().path();
@@ -84,11 +91,12 @@ async fn route(
 }
 
 fn parse(raw: &str) -> Result<RequestPath, Problem> {
-    let no_path = || Problem::new(StatusCode::BAD_REQUEST, "this is no path");
+    let no_path = || Problem::new(StatusCode::BAD_REQUEST, "the path is not valid");
     RequestPath::parse(raw).ok_or_else(no_path)
 }
 
-/// Looks for a path on a worker: several file system calls, but one way there and back.
+/// Opens `path` on a worker. One job makes all the system calls, so the loop and the worker
+/// exchange only two messages.
 async fn find(server: &Server, path: RequestPath) -> Result<Found, Problem> {
     if path.is_hidden() && !server.shows_hidden {
         return Err(io::Error::from(io::ErrorKind::NotFound).into());
@@ -118,7 +126,8 @@ async fn file_or_listing(
     }
 }
 
-/// Sends a file, or the part that is asked for, or says that the client has it already.
+/// Creates the response to a request for a file: the whole file, a range of it, or
+/// `304 Not Modified`.
 async fn send(request: &Request<Incoming>, found: Opened) -> Result<Response<Body>, Problem> {
     let version = &found.version;
     let (status, range) = match conditions::evaluate(request.method(), request.headers(), version) {
@@ -132,11 +141,11 @@ async fn send(request: &Request<Incoming>, found: Opened) -> Result<Response<Bod
         }
         Outcome::PreconditionFailed => {
             let status = StatusCode::PRECONDITION_FAILED;
-            return Err(Problem::new(status, "the file is another one now"));
+            return Err(Problem::new(status, "the file has changed"));
         }
         Outcome::Unsatisfiable => {
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            let problem = Problem::new(status, "the file has no such bytes");
+            let problem = Problem::new(status, "the range lies outside the file");
             let content_range = ascii(&format!("bytes */{}", version.len));
             return Err(problem.with(header::CONTENT_RANGE, content_range));
         }
@@ -157,21 +166,21 @@ async fn send(request: &Request<Incoming>, found: Opened) -> Result<Response<Bod
     Ok(response)
 }
 
-/// Says which version of a file this is.
+/// Inserts the headers that describe `version`.
 fn describe(headers: &mut HeaderMap, version: &Version) {
     headers.insert(header::ETAG, ascii(&version.etag));
     if let Some(date) = &version.last_modified {
         headers.insert(header::LAST_MODIFIED, ascii(date));
     }
-    // Keep it, but ask each time whether it is still good.
+    // Clients may cache the file, but must revalidate it before each use.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 }
 
-/// `/hash/<path>`: one line as of `sha256sum`.
+/// Handles `/hash/<path>`: returns one line in the format of `sha256sum`.
 async fn hash_of(server: &Server, path: RequestPath) -> Result<Response<Body>, Problem> {
     let Found::File(found) = find(server, path).await? else {
         let status = StatusCode::NOT_FOUND;
-        return Err(Problem::new(status, "only files have a hash"));
+        return Err(Problem::new(status, "a directory has no hash"));
     };
     let hash = hash::sha256(found.file).await?;
     let name = found.path.file_name().unwrap_or_default().display();
@@ -184,7 +193,7 @@ fn response(status: StatusCode, content_type: &'static str, body: Body) -> Respo
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // Browsers must not guess otherwise.
+    // Browsers must not guess another type.
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
@@ -194,11 +203,11 @@ fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("dates, numbers and encoded paths are printable ASCII")
 }
 
-/// Why there is no file in the response.
+/// An error or a redirect, sent as an HTML page.
 #[derive(Debug)]
 struct Problem {
     status: StatusCode,
-    /// For people.
+    /// An explanation for the user.
     text: String,
     header: Option<(HeaderName, HeaderValue)>,
 }
@@ -222,7 +231,7 @@ impl Problem {
         let page = Page {
             title: &self.status.to_string(),
             body: format_args!(
-                "<p><code>{path}</code>: {text}.</p>\n<p><a href=\"/\">To the start</a></p>"
+                "<p><code>{path}</code>: {text}.</p>\n<p><a href=\"/\">Start page</a></p>"
             ),
         };
         let mut response = response(self.status, HTML, Body::bytes(page.to_string()));
@@ -241,24 +250,24 @@ impl From<io::Error> for Problem {
         let errno = error.raw_os_error().map(Errno::from_raw_os_error);
         match error.kind() {
             NotFound | NotADirectory | InvalidFilename => {
-                Problem::new(StatusCode::NOT_FOUND, "there is no such file")
+                Problem::new(StatusCode::NOT_FOUND, "no such file")
             }
             PermissionDenied if errno.is_none() => {
                 Problem::new(StatusCode::FORBIDDEN, error.to_string())
             }
-            PermissionDenied => Problem::new(StatusCode::FORBIDDEN, "it may not be read"),
+            PermissionDenied => Problem::new(StatusCode::FORBIDDEN, "permission denied"),
             _ if errno == Some(Errno::LOOP) => {
-                Problem::new(StatusCode::FORBIDDEN, "its symbolic links lead nowhere")
+                Problem::new(StatusCode::FORBIDDEN, "too many levels of symbolic links")
             }
             _ if matches!(errno, Some(Errno::MFILE | Errno::NFILE)) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let problem = Problem::new(status, "too many files are open, try again");
+                let problem = Problem::new(status, "too many open files, try again later");
                 problem.with(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
-            // What it was is for us to know.
+            // The details go to the log, not to the client.
             _ => {
                 print_error(&error);
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be read")
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read")
             }
         }
     }

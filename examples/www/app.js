@@ -1,8 +1,8 @@
-// The live part of the page: the server's clock, and two requests to try.
+// The dynamic part of the page: the server's events, and two requests to try.
 
 const byId = (id) => document.getElementById(id);
 
-// The examples are to work as they stand, wherever the server listens.
+// Insert the server's address, so that the commands work as they are.
 for (const place of document.querySelectorAll("pre b")) {
   const { origin, hostname, port } = location;
   place.textContent = place.dataset.form === "pair" ? `${hostname} ${port || 80}` : origin;
@@ -19,7 +19,7 @@ events.onmessage = ({ data }) => {
   byId("state").textContent = "";
 };
 events.onerror = () => {
-  byId("state").textContent = "The server has gone; waiting for it to come back.";
+  byId("state").textContent = "The connection is lost; reconnecting.";
 };
 
 byId("range").onclick = () => show("range-out", async () => {
@@ -39,7 +39,7 @@ async function show(id, request) {
   try {
     byId(id).textContent = await request();
   } catch {
-    byId(id).textContent = "The server does not answer.";
+    byId(id).textContent = "The request failed.";
   }
 }
 

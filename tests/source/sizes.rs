@@ -14,7 +14,6 @@ const COLUMNS_MAX: usize = 100;
 
 /// How many wider comments are left in an area, until it has been rewritten. Each number only falls.
 const WIDE_LEFT: &[(&str, usize)] = &[
-    ("examples", 8),
     ("macros", 8),
     ("src/__private", 1),
     ("src/clock", 2),
