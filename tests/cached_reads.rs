@@ -1,6 +1,6 @@
 //! Files that are read without a worker, on real file systems.
 //!
-//! What every answer of the kernel leads to is tested beside the code, with a kernel that is none.
+//! Every result of the kernel is tested by the unit tests, with a fake kernel.
 
 #![expect(
     clippy::unwrap_used,
@@ -75,7 +75,7 @@ fn both() -> [Runtime; 2] {
     [runtime(true), runtime(false)]
 }
 
-/// Whether a read from the cache would be answered.
+/// Whether a read from the cache would succeed.
 fn is_cached(path: &Path, offset: u64) -> Result<bool, Errno> {
     let file = std::fs::File::open(path).unwrap();
     let mut byte = [0];
@@ -121,8 +121,8 @@ fn forget(path: &Path, offset: u64) {
     fadvise(&file, offset, None, Advice::DontNeed).unwrap();
 }
 
-/// Does something with what is thrown out, until it has come true. What somebody just reads stays in the
-/// cache: a job that was given up, or the kernel in advance.
+/// Does something with what is thrown out, until it has come true. A page that is being read stays
+/// in the cache: a job that was given up, or the kernel in advance.
 async fn retry_forgetting(path: &Path, offset: u64, mut is_true: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         forget(path, offset);
@@ -139,10 +139,10 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// What a future answers without waiting, or not.
+/// Returns the output of a future that does not wait.
 async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match poll!(pin!(future)) {
-        Poll::Ready(answer) => Some(answer),
+        Poll::Ready(outcome) => Some(outcome),
         Poll::Pending => None,
     }
 }
@@ -200,7 +200,7 @@ fn what_is_cached_takes_no_thread() {
 }
 
 #[test]
-fn small_reads_are_answered_from_what_was_read_ahead() {
+fn small_reads_take_what_was_read_ahead() {
     let dir = on_disk();
     if !can_read_cached(&dir) {
         return;
@@ -248,8 +248,8 @@ fn a_large_file_and_a_large_read_are_for_workers() {
     }
 }
 
-/// Reads until it has to wait, in one poll of this task and in a tick that has read nothing yet, and
-/// returns how often it did not.
+/// Reads until it has to wait, in one poll of this task and in a tick that has read nothing yet,
+/// and returns how often it did not.
 async fn count_reads<T>(mut read: impl AsyncFnMut() -> T) -> u32 {
     for _ in 0..2 {
         yield_now().await;
@@ -324,7 +324,7 @@ fn it_is_off_where_it_is_switched_off_and_under_a_seed() {
     let is_at_once = |builder: &mut Builder| {
         builder.build().unwrap().block_on(async {
             let mut file = File::open(&path).await.unwrap();
-            let answers = [
+            let outcomes = [
                 at_once(file.read_at(&mut [0; 8], 0)).await.is_some(),
                 at_once(file.read(&mut [0; 8])).await.is_some(),
                 at_once(fs::read(&path)).await.is_some(),
@@ -333,10 +333,10 @@ fn it_is_off_where_it_is_switched_off_and_under_a_seed() {
             ];
             assert_eq!(fs::read(&path).await.unwrap(), b"contents");
             assert!(
-                answers.iter().all(|answer| *answer == answers[0]),
-                "{answers:?}"
+                outcomes.iter().all(|outcome| *outcome == outcomes[0]),
+                "{outcomes:?}"
             );
-            answers[0]
+            outcomes[0]
         })
     };
     assert!(is_at_once(&mut Builder::new()));
@@ -657,11 +657,11 @@ fn errors_are_the_same_as_those_of_a_worker() {
     assert_eq!(texts[0].0, ErrorKind::InvalidData);
 }
 
-/// What is said of a name, by all that may answer without a worker.
+/// The errors for a name, of all operations that may complete without a worker.
 async fn all_errors(path: &Path) -> [String; 4] {
     fn text<T: Debug>(result: io::Result<T>) -> String {
         match result {
-            Ok(answer) => format!("{answer:?}"),
+            Ok(outcome) => format!("{outcome:?}"),
             Err(error) => format!("{:?}: {error}", error.kind()),
         }
     }
@@ -697,7 +697,8 @@ fn a_file_that_is_read_past_the_cache_is_left_to_workers() {
         skip(format_args!("the file system of {path:?} has no O_DIRECT"));
         return;
     };
-    // Such a read need not wait for what is not yet written, and may go to where the disk can put it.
+    // Such a read need not wait for what is not yet written, and may go to where the disk can put
+    // it.
     file.sync_all().unwrap();
     let mut buf = vec![0; 8192];
     let start = buf.as_ptr().align_offset(4096);
@@ -769,7 +770,7 @@ fn a_fifo_is_read_up_to_its_end_when_its_writer_takes_its_time() {
 }
 
 #[test]
-fn a_writer_that_waits_for_a_reader_finds_one_who_stays() {
+fn a_writer_that_waits_for_a_reader_finds_one_that_stays() {
     let dir = on_disk();
     let path = dir.path().join("fifo");
     mkfifo(&path);

@@ -1,6 +1,6 @@
-//! The macros in a crate that has everything against them: no std, no prelude, things of its own under
-//! every name that an expansion might use, and all lints that could see into one. What the macros
-//! name they name by full paths, and what they declare has names that nothing else has.
+//! The macros in a crate that has everything against them: no std, no prelude, things of its own
+//! under every name that an expansion might use, and all lints that could see into one. What the
+//! macros name they name by full paths, and what they declare has names that nothing else has.
 
 #![no_std]
 #![no_implicit_prelude]

@@ -1,4 +1,4 @@
-//! Who may know whom: the layers of the crate, held against every path in `src`.
+//! The layers of the crate: which module may name which, checked for every path in `src`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -100,7 +100,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     (
         "task",
         "sync",
-        "those who wait for a token or a tracker stand in the same kind of line",
+        "tokens and trackers keep their waiters in the same kind of list",
     ),
     ("signal", "io", "the pipe of signals is a source"),
 ];
@@ -176,7 +176,7 @@ fn every_module_has_its_layer_and_every_permission_is_used() {
         "give these a place in `LAYERS`: {unplaced:?}"
     );
     let gone: Vec<_> = placed.difference(&modules).collect();
-    assert!(gone.is_empty(), "these are no modules any more: {gone:?}");
+    assert!(gone.is_empty(), "these modules no longer exist: {gone:?}");
     for &(module, other, _) in SIDEWAYS {
         assert_eq!(
             layer_of(module),
@@ -184,10 +184,7 @@ fn every_module_has_its_layer_and_every_permission_is_used() {
             "`{module}` and `{other}`"
         );
         let edge = (module.to_owned(), other.to_owned());
-        assert!(
-            used.contains(&edge),
-            "`{module}` does not name `{other}` any more"
-        );
+        assert!(used.contains(&edge), "`{module}` no longer names `{other}`");
     }
 }
 

@@ -14,14 +14,14 @@ use std::{
 use quintet::task::yield_now;
 
 #[quintet::main]
-async fn answer() -> u32 {
+async fn number() -> u32 {
     yield_now().await;
     42
 }
 
 #[test]
 fn a_function_under_main_is_an_ordinary_function() {
-    let function: fn() -> u32 = answer;
+    let function: fn() -> u32 = number;
 
     assert_eq!(function(), 42);
     assert_eq!(function(), 42, "a second call has a runtime of its own");
@@ -303,7 +303,7 @@ mod under_test {
     }
 
     #[test(workers = 1, name = "test")]
-    async fn answers_a_result() -> Result<(), std::num::ParseIntError> {
+    async fn returns_a_result() -> Result<(), std::num::ParseIntError> {
         assert_eq!(super::parse("7").await?, 7);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! That holds for sockets, too, where both ends are in the run: over the loopback device the kernel
 //! hands bytes, ends and resets over within the sender's system call. What it does by timers of its
-//! own is kept out: all streams are set to `nodelay`, and acknowledgements concern nobody.
+//! own is kept out: all streams are set to `nodelay`, and acknowledgements make no event.
 //!
 //! Other traffic can delay what the kernel hands over, so these tests have a binary of their own.
 //!
@@ -110,7 +110,7 @@ async fn medley(log: Log) {
             let square = job.await.expect("the job ends well");
             sender
                 .unbounded_send(format!("square {square}"))
-                .expect("somebody listens");
+                .expect("the listener is bound");
         });
     }
     for n in 0..4 {
@@ -123,7 +123,7 @@ async fn medley(log: Log) {
             fs::remove_file(&path).await.expect("a file");
             sender
                 .unbounded_send(format!("length {len}"))
-                .expect("somebody listens");
+                .expect("the listener is bound");
         });
     }
     drop(sender);
@@ -302,8 +302,8 @@ fn the_order_of_sources_is_the_seeds_and_not_the_kernels() {
     });
 }
 
-/// Eight tasks wait for a socket each, and to all of them a byte is sent before the OS is asked again:
-/// to the socket `nth(0)` first.
+/// Eight tasks wait for a socket each, and to all of them a byte is sent before the OS is asked
+/// again: to the socket `nth(0)` first.
 async fn told_together(log: Log, nth: fn(usize) -> usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("it is bound");
@@ -601,7 +601,7 @@ impl Random {
     }
 }
 
-/// The server under test: answers lines.
+/// The server under test: replies to lines.
 struct Server {
     log: Log,
     start: Instant,
@@ -637,8 +637,8 @@ impl Server {
         while let Some(line) = lines.next(stream).await? {
             self.requests.set(self.requests.get() + 1);
             self.say(format!("connection {number}: {line}"));
-            let answer = timeout(Duration::from_millis(20), self.answer(&line)).await;
-            let answer = answer.unwrap_or_else(|_| {
+            let reply = timeout(Duration::from_millis(20), self.reply(&line)).await;
+            let reply = reply.unwrap_or_else(|_| {
                 self.timeouts.set(self.timeouts.get() + 1);
                 "too late".to_owned()
             });
@@ -646,14 +646,14 @@ impl Server {
                 "bye" => return Ok(()),
                 "reset" => return stream.set_linger(Some(Duration::ZERO)),
                 "half" => stream.shutdown(Shutdown::Write)?,
-                _ => stream.write_all(format!("{answer}\n").as_bytes()).await?,
+                _ => stream.write_all(format!("{reply}\n").as_bytes()).await?,
             }
         }
         self.say(format!("connection {number}: the end"));
         Ok(())
     }
 
-    async fn answer(&self, line: &str) -> String {
+    async fn reply(&self, line: &str) -> String {
         match line {
             "sleep" => {
                 let duration = self.random.borrow_mut().millis(30);
@@ -713,7 +713,7 @@ impl Lines {
     }
 }
 
-/// A client that does one thing or another, and answers what it has received.
+/// A client that does one thing or another, and returns what it has received.
 async fn client(number: u64, addr: SocketAddr, mut random: Random) -> String {
     let mut received = String::new();
     for _ in 0..=random.below(2) {
@@ -765,7 +765,7 @@ async fn session(addr: SocketAddr, random: &mut Random, received: &mut String) -
             _ => stream.write_all(format!("{request}\n").as_bytes()).await?,
         }
         expected += 1;
-        // Some wait for the answer, some do not, and some not for long.
+        // Some wait for the reply, some do not, and some not for long.
         let wait = match random.below(4) {
             0 => Duration::ZERO,
             1 => Duration::from_millis(2),
@@ -819,7 +819,7 @@ async fn chaos(seed: u64, log: Log) {
         log.add(client.await.expect("no client panics"));
     }
     accepting.abort();
-    // Those who are still served come to their end.
+    // Connections that are still served come to their end.
     sleep(Duration::from_secs(1)).await;
     log.add(format!(
         "{} requests, {} timeouts, {} failures, {} left",
@@ -830,7 +830,7 @@ async fn chaos(seed: u64, log: Log) {
     ));
 }
 
-/// Which seeds to try, and whether it is one that somebody looks at.
+/// Which seeds to try, and whether the log is to be printed.
 fn wanted_seeds() -> (Range<u64>, bool) {
     let number = |name| {
         let text = env::var(name).ok()?;
@@ -877,8 +877,8 @@ fn a_server_under_chaos_goes_the_same_way_for_each_seed() {
 
 // ---- Replay ----------------------------------------------------------------------------------
 
-/// A program with a mistake: it reads a balance, and writes it back after another task may have done
-/// the same. In some orders that goes well.
+/// A program with a mistake: it reads a balance, and writes it back after another task may have
+/// done the same. In some orders that goes well.
 async fn transfers(log: Log) {
     let balance = Rc::new(Cell::new(100));
     let tasks: Vec<_> = [30, 50]

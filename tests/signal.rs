@@ -25,8 +25,8 @@ fn start(role: &str) -> Child {
 }
 
 fn start_about(role: &str, number: i32) -> Child {
-    // With the default action of each signal: a shell starts what runs in the background with SIGINT
-    // ignored, and that is inherited.
+    // With the default action of each signal: a shell starts what runs in the background with
+    // SIGINT ignored, and that is inherited.
     // And with few descriptors, so that a role can use them up.
     Command::new("sh")
         .args([
@@ -85,7 +85,7 @@ fn child() {
                 say("ready");
                 waits.await.unwrap().unwrap();
                 say("interrupted");
-                // Nobody awaits it now: the next one ends the process.
+                // No task awaits it now: the next one ends the process.
                 std::future::pending::<()>().await;
             }
             "stream" => {

@@ -17,8 +17,8 @@ fn what_the_attributes_refuse() {
 /// The version of the compiler whose words are written down in `tests/ui/compiler`.
 const COMPILER: &str = "rustc 1.95.";
 
-/// These words are the compiler's own, and differ from one version to the next; what matters is that
-/// they are about the user's code. So they are compared where they were written down.
+/// These words are the compiler's own, and differ from one version to the next; what matters is
+/// that they are about the user's code. So they are compared where they were written down.
 #[test]
 fn what_the_compiler_refuses() {
     let version = rustc(&["--version"]);
@@ -192,7 +192,8 @@ fn library(name: &str) -> PathBuf {
     newest.expect("it has been built for this")
 }
 
-/// Attributes at random, on all sorts of items: whatever is wrong, the macros say so and do not panic.
+/// Attributes at random, on all sorts of items: whatever is wrong, the macros say so and do not
+/// panic.
 #[test]
 fn no_attribute_makes_a_macro_panic() {
     #[rustfmt::skip]

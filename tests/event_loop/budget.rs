@@ -362,7 +362,7 @@ fn bytes_cost_a_unit_for_each_16_kib() {
 }
 
 #[test]
-fn an_answer_of_pending_costs_nothing() {
+fn a_poll_that_is_pending_costs_nothing() {
     in_order("done", || async {
         let (own, _peer) = connection();
         let listener = listen().await;

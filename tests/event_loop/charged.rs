@@ -2,8 +2,8 @@
 //! charged, so that a loop over it holds up no other task.
 //!
 //! A row makes one operation again and again, in one task, where it need never wait. It says how
-//! often a poll of the task may make it: as its price allows. An operation that is not charged goes on
-//! for as long as it is asked.
+//! often a poll of the task may make it: as its price allows. An operation that is not charged goes
+//! on for as long as it is asked.
 
 mod files;
 mod net;
@@ -57,8 +57,8 @@ impl Table {
         }
     }
 
-    /// An operation that resolves at once if the kernel has the file in memory and says so; on a worker
-    /// otherwise.
+    /// An operation that resolves at once if the kernel has the file in memory and says so; on a
+    /// worker otherwise.
     async fn cached_row<T>(&mut self, name: &str, operation: impl AsyncFnMut() -> T) {
         match most_in_a_poll(name, operation).await {
             0 => eprintln!("{name}: skipped, nothing is read from the page cache here"),
@@ -79,8 +79,8 @@ impl Table {
     }
 }
 
-/// How often one poll of a task makes `operation`. It is made [`TIMES`] times in all, and another task
-/// must have had its turn by then.
+/// How often one poll of a task makes `operation`. It is made [`TIMES`] times in all, and another
+/// task must have had its turn by then.
 async fn most_in_a_poll<T>(name: &str, mut operation: impl AsyncFnMut() -> T) -> u32 {
     // Should it hang, this says where.
     log(name);

@@ -86,7 +86,7 @@ impl Host {
         self.serve_until(|| task.is_finished());
     }
 
-    /// Lets it turn until its descriptor says that nothing is to be done.
+    /// Turns until the descriptor says that nothing is to be done.
     fn settle(&self) {
         let before = self.turns.get();
         while is_readable(&self.fd) {
@@ -390,7 +390,7 @@ fn a_turn_to_yield_and_a_close_that_the_host_asks_for_are_seen() {
 
         let mut yielded = Box::pin(yield_now());
         assert!(poll_once(&mut yielded).is_pending());
-        assert!(is_readable(&host.fd), "somebody stands in check");
+        assert!(is_readable(&host.fd), "a task waits for check");
         host.settle();
         assert!(poll_once(&mut yielded).is_ready());
 
@@ -400,7 +400,7 @@ fn a_turn_to_yield_and_a_close_that_the_host_asks_for_are_seen() {
         };
         let mut closed = Box::pin(listener.close());
         assert!(poll_once(&mut closed).is_pending());
-        assert!(is_readable(&host.fd), "somebody waits for a close");
+        assert!(is_readable(&host.fd), "a task waits for a close");
         host.settle();
         assert!(poll_once(&mut closed).is_ready());
         drop(guard);
@@ -542,7 +542,7 @@ fn an_idle_guest_is_left_alone() {
             "{} turns for nothing",
             host.turns.get()
         );
-        // Whoever turns it all the same does no harm: it stays silent.
+        // Another turn does no harm: the descriptor stays silent.
         for _ in 0..10 {
             assert!(host.turn());
         }

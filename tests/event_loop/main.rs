@@ -1,5 +1,5 @@
-//! The event loop: the cases of its order, the rules of the tick, what keeps it alive, and the ways to
-//! run it.
+//! The event loop: the cases of its order, the rules of the tick, what keeps it alive, and the ways
+//! to run it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

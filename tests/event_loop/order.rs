@@ -1,11 +1,11 @@
 //! The cases of ORDER: small programs and the exact order of the lines that they log.
 //!
-//! The number in a test's name is the case's. Each case is run in three ways: beside the future of a
-//! `block_on`, by `Runtime::run`, and by that on paused time; `support` says how. Where only some of
-//! the order is promised, just that is asserted.
+//! The number in a test's name is the case's. Each case is run in three ways: beside the future of
+//! a `block_on`, by `Runtime::run`, and by that on paused time; `support` says how. Where only some
+//! of the order is promised, just that is asserted.
 //!
-//! Case 55 is in `tests/tasks/context_var.rs`. Left out, for there are no child processes yet: 70, and the
-//! child in 82.
+//! Case 55 is in `tests/tasks/context_var.rs`. Left out, for there are no child processes yet: 70,
+//! and the child in 82.
 
 mod budget;
 mod check;

@@ -320,7 +320,7 @@ fn block_on_panics_where_nothing_can_ever_happen() {
                 .auto_advance(is_moving)
                 .build()
                 .unwrap();
-            let name = "the one who waits";
+            let name = "the waiting task";
             let _waiting = {
                 let _guard = runtime.enter();
                 let task = quintet::task::Builder::new().name(name);

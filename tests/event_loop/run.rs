@@ -109,7 +109,7 @@ impl Wake for SlowWaker {
 }
 
 #[test]
-fn run_waits_until_whoever_awaits_a_job_elsewhere_is_woken() {
+fn run_waits_until_the_task_that_awaits_a_job_elsewhere_is_woken() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let (begin, may_begin) = mpsc::channel::<()>();
@@ -343,7 +343,7 @@ fn a_stalled_loop_goes_on_when_it_is_woken() {
 }
 
 #[test]
-fn who_awaits_a_task_that_may_go_on_is_not_stalled() {
+fn a_task_that_awaits_one_that_may_go_on_is_not_stalled() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let inner = runtime.spawn(async {
@@ -550,7 +550,7 @@ fn an_awaited_panic_ends_nothing() {
 // ---- Once, and until it stalls ---------------------------------------------------------------
 
 #[test]
-fn a_turn_goes_round_once() {
+fn a_turn_runs_one_tick() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let log = Log::default();
@@ -659,7 +659,7 @@ fn settle(runtime: &Runtime) {
         }
         runtime.turn(Some(Duration::ZERO));
     }
-    panic!("the descriptor stays readable though nothing is to be done");
+    panic!("the descriptor stays readable, but nothing is to be done");
 }
 
 const SOON: i64 = 30_000;

@@ -123,7 +123,7 @@ fn block_on_returns_as_soon_as_its_root_is_done() {
     assert_eq!(take_log(), ["returned", "root", "a", "b", "c", "check"]);
 }
 
-/// The first of two callbacks of `phase` ends the root. Answers what was logged in the first
+/// The first of two callbacks of `phase` ends the root. Returns what was logged in the first
 /// `block_on` and what in the next.
 fn end_within(phase: &'static str) -> (String, String) {
     watched(|| {
@@ -475,7 +475,7 @@ fn a_source_dropped_by_an_earlier_event_of_the_batch_is_not_delivered() {
 }
 
 #[test]
-fn a_source_closed_by_an_earlier_event_of_the_batch_answers_an_error() {
+fn a_read_of_a_source_closed_by_an_earlier_event_of_the_batch_fails() {
     in_order("first NotConnected", || async {
         let [(a, peer_a), (b, peer_b)] = [connection(), connection()];
         let a = Rc::new(a);
@@ -489,8 +489,8 @@ fn a_source_closed_by_an_earlier_event_of_the_batch_answers_an_error() {
         });
         spawn(async move {
             let mut byte = [0];
-            let answer = AsyncReadExt::read(&mut read, &mut byte).await;
-            log(answer.map_or_else(|error| format!("{:?}", error.kind()), |_| "data".to_owned()));
+            let output = AsyncReadExt::read(&mut read, &mut byte).await;
+            log(output.map_or_else(|error| format!("{:?}", error.kind()), |_| "data".to_owned()));
         });
         spawn(async move {
             deliver(&peer_a, &*a, b"x");
@@ -692,7 +692,7 @@ fn a_worker_s_result_is_there_from_poll_on_and_not_before() {
 }
 
 #[test]
-fn a_worker_s_result_is_stored_by_poll_though_nobody_waits() {
+fn a_worker_s_result_is_stored_by_poll_even_when_no_task_waits() {
     in_order("not-before from-check", || async {
         let job = spawn_blocking(|| ());
         jobs_are_done();
@@ -972,7 +972,7 @@ fn a_close_is_done_at_once_and_told_in_the_close_phase_in_the_order_of_asking() 
             log("refused");
             closes.push((name, close));
         }
-        // Those who wait come in the other order.
+        // The waiting tasks come in the other order.
         for (name, close) in closes.into_iter().rev() {
             spawn(async move {
                 close.await;
@@ -1067,7 +1067,7 @@ fn a_seed_repeats_a_run() {
     assert!(orders.len() > 1, "a seed decides nothing: {orders:?}");
 }
 
-// ---- Nobody starves ----------------------------------------------------------------------------
+// ---- No task starves ---------------------------------------------------------------------------
 
 /// How long a chain goes on that is meant to starve others. It must not come to that.
 const STARVING: Duration = Duration::from_secs(5);
@@ -1082,7 +1082,7 @@ impl End {
 }
 
 /// Beside a chain that never pauses: everything else makes progress, three times over.
-fn starves_nobody<F>(chain: impl Fn(End) -> F)
+fn starves_no_task<F>(chain: impl Fn(End) -> F)
 where
     F: Future<Output = ()> + 'static,
 {
@@ -1125,9 +1125,9 @@ where
 }
 
 #[test]
-fn a_chain_in_any_phase_starves_nobody() {
+fn a_chain_in_any_phase_starves_no_task() {
     for phase in PHASES {
-        starves_nobody(|end| async move {
+        starves_no_task(|end| async move {
             while !end.has_come() {
                 reach(phase).await;
             }
@@ -1136,8 +1136,8 @@ fn a_chain_in_any_phase_starves_nobody() {
 }
 
 #[test]
-fn a_task_that_wakes_itself_starves_nobody() {
-    starves_nobody(|end| {
+fn a_task_that_wakes_itself_starves_no_task() {
+    starves_no_task(|end| {
         poll_fn(move |cx| {
             if end.has_come() {
                 return Poll::Ready(());
@@ -1149,8 +1149,8 @@ fn a_task_that_wakes_itself_starves_nobody() {
 }
 
 #[test]
-fn two_tasks_that_wake_each_other_starve_nobody() {
-    starves_nobody(|end| async move {
+fn two_tasks_that_wake_each_other_starve_no_task() {
+    starves_no_task(|end| async move {
         let (ping, mut pings) = mpsc::unbounded::<()>();
         let (pong, mut pongs) = mpsc::unbounded::<()>();
         spawn(
@@ -1164,8 +1164,8 @@ fn two_tasks_that_wake_each_other_starve_nobody() {
 }
 
 #[test]
-fn a_socket_that_is_always_readable_starves_nobody() {
-    starves_nobody(|end| async move {
+fn a_socket_that_is_always_readable_starves_no_task() {
+    starves_no_task(|end| async move {
         let (own, mut peer) = connection();
         let alive = keep_alive();
         thread::spawn(move || {
@@ -1180,8 +1180,8 @@ fn a_socket_that_is_always_readable_starves_nobody() {
 }
 
 #[test]
-fn a_task_that_never_ends_a_poll_of_ready_operations_starves_nobody() {
-    starves_nobody(|end| async move {
+fn a_task_that_never_ends_a_poll_of_ready_operations_starves_no_task() {
+    starves_no_task(|end| async move {
         let mut elapsed = sleep(Duration::ZERO);
         while !end.has_come() {
             (&mut elapsed).await;
@@ -1190,7 +1190,7 @@ fn a_task_that_never_ends_a_poll_of_ready_operations_starves_nobody() {
 }
 
 #[test]
-fn a_chain_of_immediates_starves_nobody() {
+fn a_chain_of_immediates_starves_no_task() {
     fn chain(end: End, ended: oneshot::Sender<()>) {
         if end.has_come() {
             ended.send(()).unwrap();
@@ -1198,7 +1198,7 @@ fn a_chain_of_immediates_starves_nobody() {
             set_immediate(|| chain(end, ended));
         }
     }
-    starves_nobody(|end| async move {
+    starves_no_task(|end| async move {
         let (send, ended) = oneshot::channel();
         chain(end, send);
         ended.await.unwrap();
@@ -1207,7 +1207,7 @@ fn a_chain_of_immediates_starves_nobody() {
 
 // ---- A place in line belongs to one loop -------------------------------------------------------
 
-/// Begins to wait on a loop of its own, and answers the future.
+/// Begins to wait on another loop, and returns the future.
 fn begin_elsewhere<F: Future + 'static>(future: F) -> Pin<Box<F>> {
     let mut future = Box::pin(future);
     quintet::block_on(async {
@@ -1217,7 +1217,7 @@ fn begin_elsewhere<F: Future + 'static>(future: F) -> Pin<Box<F>> {
 }
 
 #[test]
-fn a_future_begun_on_another_loop_takes_nobody_s_place() {
+fn a_future_begun_on_another_loop_takes_no_other_place() {
     for (phase, is_polled) in [
         ("check", false),
         ("check", true),

@@ -189,7 +189,7 @@ fn time_that_was_moved_by_hand_and_goes_on_meets_its_deadlines() {
 }
 
 #[test]
-fn turns_of_equal_length_end_though_time_stands_still() {
+fn turns_of_equal_length_end_while_time_stands_still() {
     watched(|| {
         let runtime = Builder::new().start_paused(true).build().unwrap();
         let _alive = runtime.handle().keep_alive();
@@ -322,7 +322,7 @@ fn a_sleep_that_has_ended_waits_again_when_it_is_reset() {
             for _ in 0..3 {
                 (&mut sleep).await;
                 assert!(sleep.is_elapsed());
-                // Ended is ended, for whoever asks again.
+                // It stays ended, however often it is polled.
                 (&mut sleep).await;
                 let deadline = Instant::now() + MILLISECOND;
                 Pin::new(&mut sleep).reset(deadline);
@@ -429,7 +429,7 @@ fn a_timeout_and_an_interval_may_be_endless() {
 // ---- Dropping and moving -----------------------------------------------------------------------
 
 #[test]
-fn a_sleep_dropped_while_it_is_armed_wakes_nobody() {
+fn a_sleep_dropped_while_it_is_armed_wakes_no_task() {
     watched(|| {
         block_on(async {
             let (waker, counter) = counting();
@@ -444,7 +444,7 @@ fn a_sleep_dropped_while_it_is_armed_wakes_nobody() {
 }
 
 #[test]
-fn a_sleep_wakes_whoever_polled_it_first() {
+fn a_sleep_wakes_the_task_that_polled_it_first() {
     watched(|| {
         block_on(async {
             let (waker, counter) = counting();
@@ -492,7 +492,7 @@ fn a_sleep_that_moves_to_another_task_wakes_that_one() {
 }
 
 #[test]
-fn a_sleep_dropped_on_another_thread_wakes_nobody() {
+fn a_sleep_dropped_on_another_thread_wakes_no_task() {
     in_order("0-wakes", || async {
         let (waker, counter) = counting();
         let deadline = Instant::now() + margin(5 * MILLISECOND);
@@ -849,7 +849,8 @@ fn elapsed_is_an_error() {
     });
 }
 
-/// Runs a timeout over `inner`; while its timer falls due, `meanwhile` happens and holds the thread.
+/// Runs a timeout over `inner`; while its timer falls due, `meanwhile` happens and holds the
+/// thread.
 async fn outcome_of<T>(
     inner: impl Future<Output = io::Result<T>> + 'static,
     meanwhile: impl FnOnce() + 'static,

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::patience::in_time;
 
-/// Runs a built example with some input, and answers what it prints.
+/// Runs a built example with some input, and returns what it prints.
 fn run_example(name: &str, input: &str) -> String {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("target/profile/deps/test");

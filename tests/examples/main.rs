@@ -1,6 +1,7 @@
 //! The examples, end to end, as child processes.
 //!
-//! `cargo test` builds the examples before it runs this; `cargo test --test examples` alone does not.
+//! `cargo test` builds the examples before it runs this; `cargo test --test examples` alone does
+//! not.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,8 +9,8 @@ mod support;
 mod embedding;
 mod file_server;
 
-// The unit tests of an example, which `cargo test` would leave out. The example's own paths begin at
-// the root of its crate, so its files are modules of the root here.
+// The unit tests of an example, which `cargo test` would leave out. The example's own paths begin
+// at the root of its crate, so its files are modules of the root here.
 macro_rules! unit_tests_of {
     ($($name:ident at $path:literal;)*) => {$(
         #[path = $path]

@@ -90,7 +90,7 @@ fn one_call_moves_at_most_one_mebibyte() {
 }
 
 #[test]
-fn small_reads_are_answered_from_what_was_read_ahead() {
+fn small_reads_take_what_was_read_ahead() {
     let dir = temp();
     let path = file_with(&dir, &pattern(200_000));
     one_worker().block_on(async {
@@ -345,7 +345,7 @@ fn several_buffers_are_written_as_one() {
 }
 
 #[test]
-fn empty_reads_and_writes_ask_nobody() {
+fn empty_reads_and_writes_need_no_worker() {
     let dir = temp();
     let path = file_with(&dir, b"abc");
     let mut file = File::from_std(std::fs::File::open(path).unwrap());

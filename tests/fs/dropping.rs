@@ -56,7 +56,7 @@ fn what_was_dropped_before_it_began_does_not_happen() {
 }
 
 #[test]
-fn a_whole_read_that_nobody_wants_any_more_stops() {
+fn a_whole_read_that_is_dropped_stops() {
     let dir = temp();
     let path = dir.path().join("fifo");
     mkfifo(&path);
@@ -80,7 +80,7 @@ fn a_whole_read_that_nobody_wants_any_more_stops() {
         go_on.send(()).unwrap();
         settle().await;
     });
-    // Nobody reads it any more.
+    // Its future is dropped.
     let error = writer.join().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
@@ -201,7 +201,7 @@ fn drop_one_write_and_do_another(
 }
 
 #[test]
-fn a_dropped_write_does_not_answer_for_another_one() {
+fn a_dropped_write_does_not_count_for_another_one() {
     let equal = [("same", "same"), ("same", "same and more")];
     let other = [("old!", "new"), ("abcd", "abc")];
     let any = [equal, other].concat();
@@ -322,7 +322,7 @@ fn an_error_of_a_dropped_write_is_no_error_of_another_one() {
             theirs.read_exact(&mut data).unwrap();
             assert_eq!(&data, b"same");
 
-            // It is kept for those who ask whether all is written, and is told once.
+            // It is kept for `flush` and `sync`, and is reported once.
             let error = file.flush().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
             file.flush().await.unwrap();

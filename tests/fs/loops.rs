@@ -47,7 +47,7 @@ fn where_no_runtime_is_there_are_errors_and_no_panics() {
 }
 
 #[test]
-fn a_future_that_goes_to_another_loop_answers_an_error() {
+fn a_future_that_goes_to_another_loop_resolves_to_an_error() {
     let runtime = one_worker();
     let mut read = Box::pin(fs::read("/proc/self/status"));
     runtime.block_on(async { assert!(poll!(read.as_mut()).is_pending()) });
@@ -150,7 +150,7 @@ fn a_file_and_a_listing_outlive_their_runtime() {
 }
 
 #[test]
-fn reads_that_a_buffer_answers_let_other_tasks_go_on() {
+fn reads_from_a_buffer_let_other_tasks_go_on() {
     let dir = temp();
     let path = file_with(&dir, &pattern(60_000));
     block_on(async {

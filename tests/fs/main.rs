@@ -57,7 +57,7 @@ async fn open_both(path: &Path) -> File {
     options.read(true).write(true).open(path).await.unwrap()
 }
 
-/// A runtime whose jobs come one after the other, and who reads nothing without a job.
+/// A runtime with one worker, which reads nothing without a job.
 fn one_worker() -> Runtime {
     let mut builder = Runtime::builder();
     builder.worker_threads(1).cached_reads(false);

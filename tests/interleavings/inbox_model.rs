@@ -1,4 +1,4 @@
-//! The handshake between a loop and those who wake it from other threads, in every interleaving.
+//! The handshake between a loop and the threads that wake it, in every interleaving.
 //!
 //! The files that do it, `src/inbox.rs` and `src/tasks/header.rs`, are compiled here against the
 //! model checker's locks and atomics. The loop's side, which in the crate is spread over the poll
@@ -6,7 +6,8 @@
 //! for ever, and the checker calls that a deadlock.
 //!
 //! Three ways to break the handshake stand beside it, each in a process of its own, for the checker
-//! ends the process where it finds something: a model that finds no fault with those proves nothing.
+//! ends the process where it finds something: a model that finds no fault with those proves
+//! nothing.
 
 use std::collections::VecDeque;
 use std::env;
@@ -164,7 +165,7 @@ fn a_wake_after_the_end_is_given_back_and_nothing_stays_behind() {
 }
 
 #[test]
-fn who_holds_the_loop_ends_its_sleep_by_letting_go_and_loses_no_message() {
+fn releasing_a_held_loop_ends_its_sleep_and_loses_no_message() {
     check(|| {
         let (bell, ring) = Bell::new();
         let inbox = Arc::new(Inbox::new(ring));
@@ -181,7 +182,7 @@ fn who_holds_the_loop_ends_its_sleep_by_letting_go_and_loses_no_message() {
 
         let mut arrived = 0;
         while !inbox.is_idle() {
-            // Who holds it may let go right here: after it was seen to be held.
+            // It may be released right here, after it was seen to be held.
             if inbox.fall_asleep() {
                 bell.wait();
             }
@@ -391,7 +392,7 @@ impl Home {
         }
     }
 
-    /// As the end of a shutdown: what nobody fetched holds the header, which holds the inbox.
+    /// As the end of a shutdown: what was not fetched holds the header, which holds the inbox.
     fn end(self) {
         drop(self.inbox.close());
     }
@@ -413,7 +414,7 @@ impl Home {
         self.header.assign(self.key);
     }
 
-    /// Goes round until `poll`, the task, is done.
+    /// Runs until `poll`, the task, is done.
     fn run_until(&mut self, order: Order, mut poll: impl FnMut(&mut Self) -> bool) {
         loop {
             while let Some(key) = self.ready.pop_front() {
@@ -567,7 +568,8 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls this.
+/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls
+/// this.
 fn find_fault(test: &str, model: impl Fn() + Send + Sync + 'static) {
     const CHILD: &str = "QUINTET_TEST_CHILD";
     if env::var_os(CHILD).is_some() {

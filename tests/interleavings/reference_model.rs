@@ -1,8 +1,8 @@
 //! `ref_` and `unref` on other threads against the registration of a source, in every interleaving.
 //!
-//! The file that does it, `src/io/source/reference.rs`, is compiled here against the model checker's
-//! atomics. What the crate does with it, in `registration.rs` and in the poll phase, is written down
-//! again as [`Link`].
+//! The file that does it, `src/io/source/reference.rs`, is compiled here against the model
+//! checker's atomics. What the crate does with it, in `registration.rs` and in the poll phase, is
+//! written down again as [`Link`].
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,12 +1,12 @@
-//! Who wakes which worker of the pool, in every interleaving.
+//! Which worker of the pool is woken, and when, in every interleaving.
 //!
-//! The files that decide it, `src/pool/{workers,class_limit,slot,worker}.rs`, are compiled here against the model
-//! checker's locks and threads. The queue and the jobs are stand-ins: a queue whose batches are
-//! out of sight while they are moved, and jobs that wait for each other. A job that is lost is a test
-//! that waits for ever, and the checker calls that a deadlock.
+//! The files that decide it, `src/pool/{workers,class_limit,slot,worker}.rs`, are compiled here
+//! against the model checker's locks and threads. The queue and the jobs are stand-ins: a queue
+//! whose batches are out of sight while they are moved, and jobs that wait for each other. A job
+//! that is lost is a test that waits for ever, and the checker calls that a deadlock.
 //!
-//! Beside it stand two pools that are broken, each in a process of its own, for the checker ends the
-//! process where it finds something: a model that finds no fault with those proves nothing.
+//! Beside it stand two pools that are broken, each in a process of its own, for the checker ends
+//! the process where it finds something: a model that finds no fault with those proves nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -404,7 +404,7 @@ fn a_job_that_waits_for_one_behind_it_does_not_wait_for_ever() {
 
 #[test]
 fn two_jobs_that_are_pushed_at_the_end_of_a_third_run_at_once() {
-    // Two preemptions: with one a worker that has looked may send no other, and nobody notices.
+    // Two preemptions: with one, a worker that has looked may wake no other, and no model notices.
     check(|| {
         with_workers(2, FOR_EVER, |workers| {
             push(workers, || ()).wait();
@@ -509,7 +509,8 @@ fn check_with(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls this.
+/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls
+/// this.
 fn find_fault(test: &str, model: impl Fn() + Send + Sync + 'static) {
     const CHILD: &str = "QUINTET_TEST_CHILD";
     if env::var_os(CHILD).is_some() {

@@ -15,7 +15,7 @@ use quintet::time::timeout;
 /// A wait that only a hang makes longer.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Serves `count` connections, each with an answer that says the path.
+/// Serves `count` connections, each with a response that names the path.
 async fn serve(listener: TcpListener, count: usize) {
     // The service is not `Send`.
     let greeting = Rc::new(String::from("you asked for "));
@@ -26,7 +26,7 @@ async fn serve(listener: TcpListener, count: usize) {
         let service = service_fn(move |request: Request<Incoming>| {
             let text = format!("{greeting}{}", request.uri().path());
             async move {
-                // An answer that takes a moment.
+                // A response that takes a moment.
                 quintet::time::sleep(Duration::from_micros(100)).await;
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
             }
@@ -47,7 +47,7 @@ async fn get(addr: SocketAddr, paths: &[&str]) -> Vec<String> {
     let stream = TcpStream::connect(addr).await.unwrap();
     let (mut sender, connection) = client::conn::http1::handshake(stream).await.unwrap();
     let connection = quintet::spawn(connection);
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for path in paths {
         let request = Request::get(*path)
             .header("host", "test")
@@ -56,11 +56,11 @@ async fn get(addr: SocketAddr, paths: &[&str]) -> Vec<String> {
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), 200);
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        answers.push(String::from_utf8(body.to_vec()).unwrap());
+        responses.push(String::from_utf8(body.to_vec()).unwrap());
     }
     drop(sender);
     connection.await.unwrap().unwrap();
-    answers
+    responses
 }
 
 #[test]
@@ -73,13 +73,13 @@ fn a_server_and_its_clients_talk_over_kept_connections() {
             .map(|_| quintet::spawn(get(addr, &["/", "/one", "/two"])))
             .collect();
         for client in clients {
-            let answers = timeout(LONG, client).await.unwrap().unwrap();
+            let responses = timeout(LONG, client).await.unwrap().unwrap();
             let expected = [
                 "you asked for /",
                 "you asked for /one",
                 "you asked for /two",
             ];
-            assert_eq!(answers, expected);
+            assert_eq!(responses, expected);
         }
         server.await.unwrap();
     });
@@ -121,7 +121,7 @@ fn a_large_body_arrives_whole() {
             .unwrap()
             .unwrap()
             .to_bytes();
-        assert!(body == data, "the answer changed on its way");
+        assert!(body == data, "the response changed on its way");
         drop(sender);
         connection.await.unwrap().unwrap();
         server.await.unwrap();

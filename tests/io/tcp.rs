@@ -268,7 +268,7 @@ fn a_writer_waits_until_the_reader_has_made_room() {
 }
 
 #[test]
-fn all_who_wait_to_read_are_told_of_the_end() {
+fn all_tasks_that_wait_to_read_see_the_end() {
     block_on(async {
         let (client, server) = pair().await;
         let server = Rc::new(server);
@@ -335,7 +335,7 @@ fn callers_of_the_trait_do_not_pile_up() {
         }
         client.write_all(b"x").await.unwrap();
         assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 1);
-        // Those who had to give way were woken, so that they can ask again; the others by the event.
+        // Tasks that were displaced were woken to poll again; the others are woken by the event.
         // A few were not woken at all if the reader was faster than the event.
         let woken = wakers
             .iter()
@@ -590,9 +590,9 @@ fn a_connection_can_be_moved_to_another_loop_before_its_first_use() {
         let client = thread::spawn(move || {
             let mut client = std::net::TcpStream::connect(addr).unwrap();
             client.write_all(b"hello").unwrap();
-            let mut answer = String::new();
-            client.read_to_string(&mut answer).unwrap();
-            answer
+            let mut output = String::new();
+            client.read_to_string(&mut output).unwrap();
+            output
         });
         let (stream, _) = listener.accept().await.unwrap();
         (stream, client)
@@ -829,7 +829,7 @@ fn what_cannot_be_connected_or_bound_names_the_address() {
 }
 
 #[test]
-fn nothing_is_read_and_written_at_once_though_the_socket_is_not_ready() {
+fn nothing_is_read_and_written_at_once_even_when_the_socket_is_not_ready() {
     block_on(async {
         let (mut stream, _other) = pair().await;
         // It is registered, and ready for neither.

@@ -35,7 +35,7 @@ fn span(digit: usize, level: usize) -> Duration {
     Duration::from_nanos((digit as u64) << (3 * level))
 }
 
-/// The numbers of those who were woken, in order.
+/// The numbers of the timers that were woken, in order.
 type Woken = Arc<Mutex<Vec<usize>>>;
 
 /// A waker that is not a task's.
@@ -88,7 +88,7 @@ impl Model {
         self.timers.retain(|timer| timer.number != number);
     }
 
-    /// Takes out what is due. Returns who is woken by that, in order.
+    /// Takes out what is due. Returns the timers that this wakes, in order.
     fn fire(&mut self, now: Instant) -> Vec<usize> {
         let is_due = |timer: &mut Timer| timer.key.is_some_and(|key| key <= now);
         let mut due: Vec<Timer> = self.timers.extract_if(.., is_due).collect();
@@ -203,7 +203,7 @@ impl State {
         self.settle().await
     }
 
-    /// Lets everything fire that is due, and compares who was woken and what has ended.
+    /// Fires everything that is due, and compares what was woken and what has ended.
     async fn settle(&mut self) -> Result<(), String> {
         // What a task arms in the first tick fires in the second.
         for _ in 0..2 {

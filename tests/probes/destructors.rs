@@ -114,7 +114,7 @@ fn a_destructor_in_a_shutdown_may_run_a_runtime_on_a_thread_of_its_own() {
 }
 
 #[test]
-fn a_dump_asked_for_by_another_thread_during_a_shutdown_is_answered() {
+fn a_dump_requested_by_another_thread_during_a_shutdown_arrives() {
     in_time(|| {
         let runtime = new();
         let handle = runtime.handle().clone();
@@ -241,7 +241,7 @@ fn a_task_that_owns_its_own_handle_is_dropped_in_the_end() {
 }
 
 #[test]
-fn what_is_forgotten_hurts_nobody() {
+fn what_is_forgotten_affects_nothing_else() {
     in_time(|| {
         let mut forgotten: Vec<Box<dyn Any>> = Vec::new();
         let mut forget = |thing: Box<dyn Any>| forgotten.push(thing);
@@ -308,7 +308,7 @@ fn a_thread_local_may_run_a_runtime_in_its_destructor() {
         static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
     }
     in_time(|| {
-        let (answer, answered) = mpsc::channel();
+        let (worked, has_worked) = mpsc::channel();
         thread::spawn(move || {
             // Registered first, so it is dropped last, when ours may be gone.
             LAST.set(Some(OnDrop::new(Box::new(move || {
@@ -318,14 +318,14 @@ fn a_thread_local_may_run_a_runtime_in_its_destructor() {
                     drop(task);
                     runtime.block_on(async { 2 })
                 });
-                answer.send(result.is_ok()).unwrap();
+                worked.send(result.is_ok()).unwrap();
             }))));
             quintet::block_on(async { spawn(async {}).await.unwrap() });
         })
         .join()
         .unwrap();
         // Either it works, or it panics: both are fine where thread-locals are gone.
-        let _works = answered.recv().unwrap();
+        let _works = has_worked.recv().unwrap();
     });
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 #[test]
-fn payloads_that_explode_come_from_everywhere_and_hurt_nobody() {
+fn payloads_that_panic_when_dropped_affect_nothing_else() {
     in_time(|| {
         let (runtime, reports) = reporting();
         runtime.block_on(async {
@@ -49,7 +49,7 @@ fn a_root_that_explodes_leaves_a_runtime_that_works() {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 runtime.block_on(async { panic_any(Bomb) });
             }));
-            // Whoever takes the payload lets it explode where it likes.
+            // The thread that takes the payload drops it where it panics.
             let payload = result.unwrap_err();
             assert_eq!(panic_of(|| drop(payload)), "a payload explodes");
             runtime.block_on(async { spawn(async {}).await.unwrap() });
@@ -199,7 +199,7 @@ fn an_output_that_panics_when_dropped_may_be_dropped_anywhere() {
             .map(|_| runtime.handle().spawn_blocking(output))
             .collect();
         runtime.run().unwrap();
-        // On another thread, one by one: none may unwind into whoever drops it.
+        // On another thread, one by one: none may unwind into the code that drops it.
         let thread = thread::spawn(move || {
             drop(tasks);
             drop(elsewhere);
@@ -240,7 +240,7 @@ fn a_panic_in_the_destructor_of_a_task_that_another_destructor_aborts_stays_insi
 }
 
 #[test]
-fn a_timer_a_turn_and_a_close_survive_the_panic_of_whoever_awaits_them() {
+fn a_timer_a_turn_and_a_close_survive_the_panic_of_the_task_that_awaits_them() {
     in_time(|| {
         paused().block_on(async {
             let tasks: Vec<JoinHandle<()>> = vec![

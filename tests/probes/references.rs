@@ -68,7 +68,7 @@ fn what_has_ended_may_be_referenced_or_not() {
 }
 
 #[test]
-fn handles_that_have_answered_have_nothing_to_reference() {
+fn handles_that_have_completed_have_nothing_to_reference() {
     in_time(|| {
         let runtime = new();
         let mut task = runtime.spawn(async {});

@@ -63,8 +63,8 @@ async fn useful_work() {
     }
 }
 
-/// Spawns the useful work beside what `pest` spawns, and runs in each way until it is done. The pest
-/// answers what is to be aborted then.
+/// Spawns the useful work beside what `pest` spawns, and runs in each way until it is done. The
+/// pest returns what is to be aborted then.
 fn goes_on_beside(pest: impl Fn(&Runtime) -> Vec<JoinHandle<()>>) {
     in_time(|| {
         for way in ["block_on", "run", "turn", "small budget"] {
@@ -105,7 +105,7 @@ fn goes_on_beside(pest: impl Fn(&Runtime) -> Vec<JoinHandle<()>>) {
 }
 
 #[test]
-fn a_task_that_wakes_itself_for_ever_starves_nobody() {
+fn a_task_that_wakes_itself_for_ever_starves_no_task() {
     goes_on_beside(|runtime| {
         let pest = runtime.spawn(poll_fn(|cx| {
             cx.waker().wake_by_ref();
@@ -116,7 +116,7 @@ fn a_task_that_wakes_itself_for_ever_starves_nobody() {
 }
 
 #[test]
-fn tasks_that_wake_each_other_for_ever_starve_nobody() {
+fn tasks_that_wake_each_other_for_ever_starve_no_task() {
     goes_on_beside(|runtime| {
         let (there, mut from_here) = channel::unbounded::<()>();
         let (here, mut from_there) = channel::unbounded::<()>();
@@ -143,7 +143,7 @@ fn tasks_that_wake_each_other_for_ever_starve_nobody() {
 }
 
 #[test]
-fn an_endless_chain_of_spawns_starves_nobody() {
+fn an_endless_chain_of_spawns_starves_no_task() {
     fn chain(is_over: Rc<Cell<bool>>) {
         if !is_over.get() {
             drop(spawn(async move { chain(is_over) }));
@@ -164,7 +164,7 @@ fn an_endless_chain_of_spawns_starves_nobody() {
 }
 
 #[test]
-fn sleeps_of_nothing_yields_and_immediates_without_end_starve_nobody() {
+fn sleeps_of_nothing_yields_and_immediates_without_end_starve_no_task() {
     goes_on_beside(|runtime| {
         vec![
             runtime.spawn(async {
@@ -193,7 +193,7 @@ fn sleeps_of_nothing_yields_and_immediates_without_end_starve_nobody() {
 }
 
 #[test]
-fn closes_without_end_starve_nobody() {
+fn closes_without_end_starve_no_task() {
     goes_on_beside(|runtime| {
         vec![runtime.spawn(async {
             loop {
@@ -205,7 +205,7 @@ fn closes_without_end_starve_nobody() {
 }
 
 #[test]
-fn jobs_without_end_starve_nobody() {
+fn jobs_without_end_starve_no_task() {
     goes_on_beside(|runtime| {
         let pest = |n: usize| async move {
             loop {
@@ -220,7 +220,7 @@ fn jobs_without_end_starve_nobody() {
 }
 
 #[test]
-fn a_stream_that_never_dries_up_starves_nobody() {
+fn a_stream_that_never_dries_up_starves_no_task() {
     goes_on_beside(|runtime| {
         let (sender, receiver) = futures::channel::oneshot::channel();
         let writer = runtime.spawn(async move {
@@ -242,7 +242,7 @@ fn a_stream_that_never_dries_up_starves_nobody() {
 }
 
 #[test]
-fn messages_from_other_threads_without_end_starve_nobody() {
+fn messages_from_other_threads_without_end_starve_no_task() {
     in_time(|| {
         let runtime = new();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -262,7 +262,7 @@ fn messages_from_other_threads_without_end_starve_nobody() {
 }
 
 #[test]
-fn a_task_that_spends_its_budget_again_and_again_starves_nobody() {
+fn a_task_that_spends_its_budget_again_and_again_starves_no_task() {
     goes_on_beside(|runtime| {
         vec![runtime.spawn(async {
             loop {

@@ -21,7 +21,7 @@ async fn leave_waker(place: &Mutex<Vec<Waker>>) {
     poll_fn(|cx| {
         place
             .lock()
-            .expect("nobody panics with it")
+            .expect("no thread panics with it")
             .push(cx.waker().clone());
         Poll::<()>::Pending
     })
@@ -29,7 +29,7 @@ async fn leave_waker(place: &Mutex<Vec<Waker>>) {
 }
 
 #[test]
-fn wakers_in_a_static_outlive_their_loops_and_wake_nobody_else() {
+fn wakers_in_a_static_outlive_their_loops_and_wake_no_other_task() {
     static WAKERS: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
     in_time(|| {
         for _ in 0..20 {
@@ -214,7 +214,7 @@ fn a_task_that_is_awaited_on_one_loop_ends_with_the_other() {
 fn a_job_may_wait_for_a_task_of_its_loop_by_another_executor() {
     in_time(|| {
         let runtime = new();
-        let answer = runtime.block_on(async {
+        let output = runtime.block_on(async {
             let home = Handle::current();
             let job = spawn_blocking(move || {
                 let task = home.spawn(async {
@@ -225,7 +225,7 @@ fn a_job_may_wait_for_a_task_of_its_loop_by_another_executor() {
             });
             job.await.unwrap()
         });
-        assert_eq!(answer, 42);
+        assert_eq!(output, 42);
     });
 }
 
@@ -249,7 +249,7 @@ fn four_loops_that_spawn_on_each_other_all_come_to_an_end() {
                             let task = other.spawn(async move { round });
                             // A loop that has ended meanwhile cancels it.
                             match task.await {
-                                Ok(answer) => assert_eq!(answer, round),
+                                Ok(output) => assert_eq!(output, round),
                                 Err(error) => assert!(error.is_cancelled()),
                             }
                         }

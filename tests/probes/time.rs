@@ -46,7 +46,7 @@ fn without_auto_advance_time_may_be_moved_again_and_again() {
 }
 
 #[test]
-fn what_is_due_fires_though_time_stands_still_and_a_socket_is_waited_for() {
+fn what_is_due_fires_while_time_stands_still_and_a_socket_is_waited_for() {
     in_time(|| {
         let runtime = moved_by_hand();
         runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! Who is alive, and what everybody waits for.
+//! Dumps: which tasks are alive, and what they wait for.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -173,7 +173,7 @@ fn a_listener_is_described_by_its_address() {
 }
 
 #[test]
-fn who_asks_sees_itself_running() {
+fn the_task_that_takes_a_dump_is_shown_as_running() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let dump = runtime.block_on(async {

@@ -23,7 +23,7 @@ impl Drop for Loud {
     }
 }
 
-/// Runs `case` in a process of its own, and answers its exit code and what it wrote.
+/// Runs `case` in its own process, and returns its exit code and what it wrote.
 fn outcome(name: &str, case: fn()) -> (Option<i32>, Vec<String>) {
     if env::var_os(CASE).is_some() {
         case();
@@ -66,11 +66,11 @@ fn a_task_ends_the_process_and_everything_is_dropped_in_order() {
             set_up();
             yield_now().await;
             spawn(async {
-                let _guard = Loud("who exits");
+                let _guard = Loud("exiting task");
                 exit(7).await;
                 println!("never");
             });
-            spawn(async { println!("not any more") });
+            spawn(async { println!("too late") });
             pending::<()>().await;
         });
     });
@@ -80,7 +80,7 @@ fn a_task_ends_the_process_and_everything_is_dropped_in_order() {
         "on_exit 7",
         "first dropped",
         "second dropped",
-        "who exits dropped",
+        "exiting task dropped",
     ];
     assert_eq!(lines, expected);
 }

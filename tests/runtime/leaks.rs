@@ -286,7 +286,7 @@ fn what_can_end_without_waiting_is_not_left() {
         let aborted = spawn(pending::<()>());
         aborted.abort();
         keep(aborted);
-        // What has ended, and nobody has asked.
+        // What has ended, and was not awaited.
         let ended = spawn(async {});
         let panicked = spawn(async { panic!("unheard, for the handle is kept") });
         yield_now().await;

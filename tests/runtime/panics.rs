@@ -172,7 +172,7 @@ fn a_future_that_panics_in_its_poll_and_in_its_drop_tells_of_the_poll() {
 }
 
 #[test]
-fn an_output_that_panics_as_it_is_dropped_hurts_nobody() {
+fn an_output_that_panics_as_it_is_dropped_affects_nothing_else() {
     on_a_loop(async || {
         drop(spawn(async {
             PanicsWhenDropped("of a detached task's output")
@@ -204,7 +204,7 @@ fn an_output_that_panics_as_it_is_dropped_hurts_nobody() {
 }
 
 #[test]
-fn a_payload_that_panics_as_it_is_dropped_hurts_nobody() {
+fn a_payload_that_panics_as_it_is_dropped_affects_nothing_else() {
     on_a_loop(async || {
         let make = || async { panic_any(PanicsWhenDropped("of a payload")) };
         drop::<JoinHandle<()>>(spawn(make()));
@@ -358,7 +358,7 @@ fn a_runtime_may_be_dropped_while_its_thread_unwinds() {
 }
 
 #[test]
-fn a_waker_that_panics_when_woken_keeps_nobody_else_from_being_woken() {
+fn a_waker_that_panics_when_woken_does_not_keep_others_from_being_woken() {
     on_a_loop(async || {
         let (client, mut server) = connection().await;
         let waker = hooked_waker(|| panic!("of a waker"), || ());
@@ -393,7 +393,7 @@ fn a_waker_that_panics_when_woken_keeps_nobody_else_from_being_woken() {
 }
 
 #[test]
-fn a_waker_that_panics_when_dropped_after_its_wake_keeps_nobody_else_from_being_woken() {
+fn a_waker_that_panics_when_dropped_after_its_wake_does_not_keep_others_from_being_woken() {
     on_a_loop(async || {
         let (sender, receiver) = oneshot::channel::<()>();
         let mut joined = spawn(receiver);
@@ -421,7 +421,7 @@ fn a_waker_that_panics_when_dropped_after_its_wake_keeps_nobody_else_from_being_
 }
 
 #[test]
-fn a_waker_that_panics_when_its_handle_comes_home_hurts_nobody() {
+fn a_waker_that_panics_when_its_handle_comes_home_affects_nothing_else() {
     on_a_loop(async || {
         let mut task = spawn(pending::<()>());
         let abort = task.abort_handle();
@@ -439,7 +439,7 @@ fn a_waker_that_panics_when_its_handle_comes_home_hurts_nobody() {
 }
 
 #[test]
-fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
+fn a_waker_that_panics_when_its_closed_socket_is_released_affects_nothing_else() {
     on_a_loop(async || {
         let (_client, mut server) = connection().await;
         let dropped = Arc::new(AtomicUsize::new(0));
@@ -454,7 +454,7 @@ fn a_waker_that_panics_when_its_closed_socket_is_released_hurts_nobody() {
         assert!(poll_read(&mut server, &waker).is_pending());
         drop(waker);
 
-        // Its slot is freed in the close phase, and whoever waits there with it.
+        // Its slot is freed in the close phase, with the waker in it.
         drop(server);
         yield_now().await;
         yield_now().await;
@@ -568,7 +568,7 @@ fn panics_of_a_thousand_tasks_leave_nothing_alive() {
 }
 
 #[test]
-fn a_panic_that_nobody_awaits_is_reported_with_name_and_spawn_site() {
+fn a_panic_of_a_task_without_a_joiner_is_reported_with_name_and_spawn_site() {
     on_a_loop(async || {
         let named = task::Builder::new().name("the named one");
         drop(named.spawn(async { panic!("first message") }));
@@ -666,10 +666,10 @@ fn a_panic_in_a_destructor_is_reported() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_hurts_nobody() {
-    let test = "panics::a_report_that_cannot_be_written_hurts_nobody";
+fn a_report_that_cannot_be_written_affects_nothing_else() {
+    let test = "panics::a_report_that_cannot_be_written_affects_nothing_else";
     if is_child() {
-        // Standard error is a pipe that nobody reads from when standard input ends.
+        // Standard error is a pipe without a reader by the time standard input ends.
         io::read_to_string(io::stdin()).unwrap();
         quintet::block_on(async {
             drop::<JoinHandle<()>>(spawn(async { panic!("detached") }));
@@ -696,8 +696,8 @@ fn a_report_that_cannot_be_written_hurts_nobody() {
 #[test]
 fn users_mistakes_are_reported_at_the_callers_line() {
     let runtime = Runtime::new().unwrap();
-    let mut answered = runtime.spawn(async {});
-    runtime.block_on(&mut answered).unwrap();
+    let mut completed = runtime.spawn(async {});
+    runtime.block_on(&mut completed).unwrap();
     let mut foreign = runtime.spawn(async {});
     let cancelled = runtime.block_on(async {
         let task = spawn(pending::<()>());
@@ -732,8 +732,8 @@ fn users_mistakes_are_reported_at_the_callers_line() {
             Runtime::builder().phase_budget(0).clone()
         }),
         mistake("into_panic", || cancelled.into_panic()),
-        mistake("a handle that has answered", || {
-            poll_with(&mut answered, noop)
+        mistake("a handle that has completed", || {
+            poll_with(&mut completed, noop)
         }),
         mistake("a foreign handle", || poll_with(&mut foreign, noop)),
         mistake("Sleep::poll", || {

@@ -197,7 +197,7 @@ fn the_root_can_be_woken_from_everywhere() {
 }
 
 #[test]
-fn a_waker_of_an_ended_root_wakes_nobody() {
+fn a_waker_of_an_ended_root_wakes_no_task() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let stale = runtime.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
@@ -627,7 +627,7 @@ fn the_environment_must_set_a_number_that_makes_sense() {
 
 /// Calls `body` with each of `values`, as the value of `QUINTET_WORKERS`, in a process of its own,
 /// which must end well, and returns what it wrote; `test` is the test that calls this. In those
-/// processes the answer is empty.
+/// processes the result is empty.
 fn with_workers(test: &str, values: &[OsString], body: fn(&OsStr)) -> Vec<(OsString, Output)> {
     const WORKERS: &str = "QUINTET_WORKERS";
     let outputs = values.iter().map_while(|value| {

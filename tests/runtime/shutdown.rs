@@ -146,8 +146,8 @@ fn what_destructors_spawn_is_refused_and_dropped_at_once() {
                 ];
                 for (number, mut handle) in handles.into_iter().enumerate() {
                     assert!(handle.is_finished(), "number {number}");
-                    let answer = poll_with(&mut handle, Waker::noop());
-                    let Poll::Ready(Err(error)) = answer else {
+                    let output = poll_with(&mut handle, Waker::noop());
+                    let Poll::Ready(Err(error)) = output else {
                         panic!("number {number} was taken");
                     };
                     assert!(error.is_cancelled(), "number {number}: {error}");
@@ -260,7 +260,7 @@ fn sockets_of_tasks_are_closed() {
 }
 
 #[test]
-fn whoever_awaits_a_close_is_told_before_the_end() {
+fn a_task_that_awaits_a_close_is_woken_before_the_end() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let (counter, waker) = CountingWaker::new();

@@ -243,8 +243,8 @@ fn temporaries_of_a_future_expression_live_long_enough() {
 
 #[test]
 fn what_turns_into_a_future_is_accepted() {
-    struct Answer;
-    impl IntoFuture for Answer {
+    struct Number;
+    impl IntoFuture for Number {
         type Output = i32;
         type IntoFuture = Ready<i32>;
         fn into_future(self) -> Ready<i32> {
@@ -252,7 +252,7 @@ fn what_turns_into_a_future_is_accepted() {
         }
     }
     block_on(async {
-        assert_eq!(select! { n = Answer => n }, 42);
+        assert_eq!(select! { n = Number => n }, 42);
     });
 }
 

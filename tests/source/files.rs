@@ -53,7 +53,8 @@ fn visit(root: &Path, path: &Path, extensions: &[&str], files: &mut Vec<TextFile
     }
 }
 
-/// Returns `code` with spaces in place of comments, strings and characters. Lines stay where they are.
+/// Returns `code` with spaces in place of comments, strings and characters. Lines stay where they
+/// are.
 pub(crate) fn code_only(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
     let mut rest = code;

@@ -24,9 +24,9 @@ fn assert_none(rule: &str, complaints: impl IntoIterator<Item: Display>) {
     assert!(lines.is_empty(), "{rule}:{lines}");
 }
 
-/// Like [`assert_none`], except that some areas may have complaints until they are rewritten: as many
-/// as `ceilings` says. An area is a directory, a file, or a module with its submodules. Elsewhere
-/// there are none.
+/// Like [`assert_none`], except that some areas may have complaints until they are rewritten: as
+/// many as `ceilings` says. An area is a directory, a file, or a module with its submodules.
+/// Elsewhere there are none.
 #[track_caller]
 fn assert_none_above(ceilings: &[(&str, usize)], rule: &str, complaints: &[Complaint]) {
     let area_of = |path: &str| ceilings.iter().find(|(area, _)| is_in(path, area));

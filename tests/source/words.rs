@@ -102,8 +102,8 @@ struct Token<'a> {
     line: usize,
 }
 
-/// Returns the words and the punctuation characters of `text`, without the marks of comments, so that
-/// a phrase is found where it is wrapped. `_` separates words.
+/// Returns the words and the punctuation characters of `text`, without the marks of comments, so
+/// that a phrase is found where it is wrapped. `_` separates words.
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     for (index, line) in text.lines().enumerate() {

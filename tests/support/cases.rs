@@ -1,22 +1,21 @@
 //! What the tests of the loop's order share.
 //!
-//! A *case* is a small program that logs lines; [`record`] runs it and answers the lines. Each case is
-//! run in three [ways](Way), with the same outcome:
+//! A *case* is a small program that logs lines; [`record`] runs it and returns the lines. Each case
+//! is run in three [ways](Way), with the same outcome:
 //!
 //! - Beside the future of a `block_on`, on real time. That future spawns the case's root and then
-//!   only waits until the lines have come. It disturbs nothing: it is polled once before the case
-//!   begins, once when the case's root ends and once when the last line has come, and does nothing in
-//!   these polls that any phase could notice but that they count towards the phase budget. So the
-//!   root stands first in the ready queue, and is drained before the first tick.
-//! - By `Runtime::run`, on real time. The root is spawned, and the run ends by itself: so it must be
-//!   over when the last line has come, and what a case leaves waiting for ever is to be unreferenced.
-//! - The same on paused time, which only the case itself moves ([`block`], [`block_until`],
+//!   only waits for the lines. It is polled once before the case begins, once when the root ends
+//!   and once after the last line. No phase notices these polls, except that they count towards the
+//!   phase budget. So the root is first in the ready queue, and is drained before the first tick.
+//! - By `Runtime::run`, on real time. The root is spawned, and the run must end by itself after the
+//!   last line. What a case leaves waiting for ever must be unreferenced.
+//! - The same on paused time, which only the case moves ([`block`], [`block_until`],
 //!   [`time_passes`]), or the loop when it has nothing else to do.
 //!
-//! Nothing here relies on time. [`block`] and [`block_until`] make timers overdue, which no delay can
-//! undo; what is to have happened outside of the loop is waited for ([`jobs_are_done`], [`arrived`]);
-//! what another thread is going to do is announced ([`keep_alive`]); and what is to happen before a
-//! deadline says so ([`in_time`]), and is repeated where the thread was held up for too long.
+//! Nothing here relies on time. [`block`] and [`block_until`] make timers overdue, which no delay
+//! can undo. A case waits for what happens outside of the loop ([`jobs_are_done`], [`arrived`]) and
+//! keeps the loop alive for what another thread is going to do ([`keep_alive`]). What is to happen
+//! before a deadline says so ([`in_time`]): the case is repeated if the thread was held up.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -55,7 +54,7 @@ const TICKS_WATCHED: u32 = 4;
 
 // ---- The log ---------------------------------------------------------------------------------
 
-/// What has been logged, and who waits for it.
+/// What has been logged, and the task that waits for it.
 pub(crate) struct Journal {
     state: Mutex<State>,
 }
@@ -197,7 +196,7 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// Runs a case in every way, and answers its lines in each. With `block_on` it is run until it has
+/// Runs a case in every way, and returns its lines in each. With `block_on` it is run until it has
 /// logged `count` lines, and then watched for some ticks more.
 pub(crate) fn record<F>(builder: &mut Builder, count: usize, case: impl Fn() -> F) -> Vec<Lines>
 where
@@ -231,8 +230,8 @@ where
     watched(|| ways.iter().map(in_way).collect())
 }
 
-/// Repeats `attempt` until the thread was not held up, and says how often that was in vain. One that
-/// is held up each time has a fault: a loaded machine does that now and then.
+/// Repeats `attempt` until the thread was not held up, and says how often that was in vain. One
+/// that is held up each time has a fault: a loaded machine does that now and then.
 fn attempts(mut attempt: impl FnMut() -> Vec<String>) -> Vec<String> {
     for number in 1..=ATTEMPTS_MAX {
         ATTEMPT.set(number);
@@ -247,8 +246,8 @@ fn attempts(mut attempt: impl FnMut() -> Vec<String>) -> Vec<String> {
     panic!("the thread was held up in each of {ATTEMPTS_MAX} attempts");
 }
 
-/// A margin for what is to happen before a deadline: so long, and twice as long in each attempt after
-/// one that was held up.
+/// A margin for what is to happen before a deadline: so long, and twice as long in each attempt
+/// after one that was held up.
 pub(crate) fn margin(duration: Duration) -> Duration {
     duration * 2_u32.pow(ATTEMPT.get().saturating_sub(1))
 }
@@ -329,18 +328,18 @@ pub(crate) fn in_order_by<F>(
 
 /// Runs a case by `Runtime::run` to the end of the runtime, on real and on paused time, and asserts
 /// what it logs. A line `exit` is added when the runtime ends, and before it `stalled` if the run
-/// says so. Answers what it says, on either time.
+/// says so. Returns the results of the runs, on real and on paused time.
 #[track_caller]
 pub(crate) fn in_order_to_exit<F>(expected: &str, case: impl Fn() -> F) -> [Result<(), Stalled>; 2]
 where
     F: Future<Output = ()> + 'static,
 {
     [Way::Run, Way::RunPaused].map(|way| {
-        let mut answer = Ok(());
+        let mut result = Ok(());
         let lines = watched(|| {
             attempts(|| {
                 let mut builder = one_worker();
-                // A job that is waited for though it must not be is to be noticed.
+                // A job that the runtime waits for, but must not, is to be noticed.
                 builder.shutdown_grace(2 * PATIENCE);
                 let runtime = builder.start_paused(way == Way::RunPaused).build();
                 let runtime = runtime.expect("descriptors for a runtime");
@@ -348,8 +347,8 @@ where
                 on_exit(|_| log("exit"));
                 drop(entered);
                 drop(runtime.spawn(case()));
-                answer = runtime.run();
-                if answer.is_err() {
+                result = runtime.run();
+                if result.is_err() {
                     log("stalled");
                 }
                 drop(runtime);
@@ -358,7 +357,7 @@ where
         });
         let expected: Vec<&str> = expected.split_whitespace().collect();
         assert_eq!(lines.join(" "), expected.join(" "), "{way:?}");
-        answer
+        result
     })
 }
 
@@ -436,7 +435,7 @@ pub(crate) fn jobs_are_done() {
     drop(hold_worker());
 }
 
-/// The same, and keeps the worker from telling anything more while the answer lives.
+/// The same, and keeps the worker busy until the returned sender is dropped.
 ///
 /// A job behind the others begins only when the worker is done with them, which includes the wakes
 /// that bring their results home.
@@ -525,7 +524,7 @@ pub(crate) async fn spend(units: u32) {
     }
 }
 
-/// Spends what is left of the task's budget for its present poll, and answers how much that was.
+/// Spends what is left of the task's budget for its present poll, and returns how much that was.
 pub(crate) async fn units_left() -> u32 {
     poll_fn(|cx| {
         let mut units = 0;

@@ -24,7 +24,7 @@ pub(crate) fn child(test: &str) -> Command {
 }
 
 /// Calls `body` in `child`, which must end well, and returns what it wrote; `child` runs the test
-/// that calls this. In that process the answer is nothing, and the test is over.
+/// that calls this. In that process the result is `None`, and the test is over.
 #[track_caller]
 pub(crate) fn in_a_child(mut child: Command, body: impl FnOnce()) -> Option<Output> {
     if is_child() {
@@ -38,8 +38,8 @@ pub(crate) fn in_a_child(mut child: Command, body: impl FnOnce()) -> Option<Outp
     Some(output)
 }
 
-/// Asserts that a process of [`child`] ran its test, and that the test passed. The harness reports a
-/// success where no test has the name.
+/// Asserts that a process of [`child`] ran its test, and that the test passed. The harness reports
+/// a success where no test has the name.
 #[track_caller]
 pub(crate) fn assert_ran(output: &Output) {
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,5 @@
-//! Tests that a machine cannot run: an old kernel, a closed sandbox, a file system that is not there.
+//! Tests that a machine cannot run: an old kernel, a closed sandbox, a file system that is not
+//! there.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -10,7 +10,7 @@ pub(crate) async fn connection() -> (TcpStream, TcpStream) {
         .expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let connecting = spawn(async move { TcpStream::connect(address).await });
-    let (server, _) = listener.accept().await.expect("somebody connects");
+    let (server, _) = listener.accept().await.expect("the client connects");
     let client = connecting.await.expect("no panic");
-    (client.expect("somebody listens"), server)
+    (client.expect("the listener is bound"), server)
 }

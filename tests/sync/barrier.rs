@@ -1,4 +1,4 @@
-//! Nobody goes on until all are there.
+//! No task goes on until all have arrived.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ fn the_last_to_come_leads_and_lets_all_go() {
     for _round in 0..2 {
         let mut first = Polled::waiting(barrier.wait());
         let mut second = Polled::waiting(barrier.wait());
-        assert!(first.poll().is_pending(), "who is there comes only once");
+        assert!(first.poll().is_pending(), "a task arrives only once");
 
         assert!(now(barrier.wait()).is_leader());
 
         assert!(first.is_woken() && second.is_woken());
-        assert!(!first.answer().is_leader());
-        assert!(!second.answer().is_leader());
+        assert!(!first.output().is_leader());
+        assert!(!second.output().is_leader());
     }
 }
 
 #[test]
-fn a_barrier_for_nobody_is_one_for_one() {
+fn a_barrier_for_zero_is_one_for_one() {
     assert!(now(Barrier::new(0).wait()).is_leader());
 }
 
 #[test]
-fn who_goes_away_has_been_there() {
+fn a_waiter_that_is_dropped_has_arrived() {
     let barrier = Barrier::new(2);
     drop(Polled::waiting(barrier.wait()));
     assert!(now(barrier.wait()).is_leader());

@@ -1,4 +1,4 @@
-//! Every message to everybody, and who lags.
+//! Every message goes to every receiver; receivers that lag.
 
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,7 @@ fn everybody_receives_what_is_sent_after_their_coming() {
     let mut waiting = Polled::waiting(other.recv());
     assert_eq!(sender.send('b'), Ok(2));
     assert!(waiting.is_woken());
-    assert_eq!(waiting.answer(), Ok('b'));
+    assert_eq!(waiting.output(), Ok('b'));
     drop(waiting);
     assert_eq!((one.len(), other.len(), sender.len()), (2, 0, 2));
     assert_eq!(now(one.recv()), Ok('a'));
@@ -26,7 +26,7 @@ fn everybody_receives_what_is_sent_after_their_coming() {
 }
 
 #[test]
-fn who_lags_is_told_and_goes_on_with_the_oldest() {
+fn a_receiver_that_lags_gets_an_error_and_goes_on_with_the_oldest() {
     let (sender, mut slow) = channel(3);
     let mut fast = sender.subscribe();
     for i in 0..6 {
@@ -60,11 +60,11 @@ fn the_last_sender_ends_it_when_all_is_received() {
     let mut waiting = Polled::waiting(receiver.recv());
     drop(sender);
     assert!(waiting.is_woken());
-    assert_eq!(waiting.answer(), Err(RecvError::Closed));
+    assert_eq!(waiting.output(), Err(RecvError::Closed));
 }
 
 #[test]
-fn messages_go_with_the_last_who_wants_them() {
+fn messages_are_dropped_with_the_last_receiver_that_needs_them() {
     let message = Arc::new(());
     let (sender, one) = channel(4);
     let mut other = sender.subscribe();
@@ -79,13 +79,13 @@ fn messages_go_with_the_last_who_wants_them() {
     drop(other);
     assert_eq!(Arc::strong_count(&message), 1);
     assert!(closed.is_woken());
-    closed.answer();
+    closed.output();
     let refused = sender.send(Arc::clone(&message));
     assert_eq!(refused, Err(SendError(message)));
 }
 
 #[test]
-fn who_leaves_takes_nothing_from_others() {
+fn a_receiver_that_is_dropped_takes_nothing_from_others() {
     let (sender, mut one) = channel(4);
     let mut other = sender.subscribe();
     sender.send(1).unwrap();

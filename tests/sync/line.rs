@@ -101,7 +101,7 @@ async fn sets_aside(name: &str, wait: impl AsyncFn() + Clone + 'static) {
     assert!(line.poll_first().is_ready(), "{name}");
     drop(line);
 
-    // Who gives up passes it on.
+    // A waiter that is dropped passes it on.
     let mut line = Line::new(wait).await;
     line.first = Box::pin(async {});
     assert_eq!(line.take_log(), ["second"], "{name}");
@@ -230,7 +230,7 @@ fn notifications_go_in_the_order_of_first_polls() {
 }
 
 #[test]
-fn those_who_wait_for_a_change_are_woken_in_the_order_of_first_polls() {
+fn tasks_that_wait_for_a_change_are_woken_in_the_order_of_first_polls() {
     in_task(async || {
         let (sender, receiver) = watch::channel(0);
         let watcher = receiver.clone();
@@ -273,7 +273,7 @@ fn the_end_of_receivers_wakes_senders_in_the_order_of_first_polls() {
 }
 
 #[test]
-fn who_comes_to_a_barrier_is_counted() {
+fn a_task_that_arrives_at_a_barrier_is_counted() {
     in_task(async || {
         let barrier = Arc::new(Barrier::new(3));
         let other = Arc::clone(&barrier);

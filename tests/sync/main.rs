@@ -1,5 +1,5 @@
-//! Channels, locks, semaphores, notifications: their order, their ends, and what happens to those
-//! who give up.
+//! Channels, locks, semaphores, notifications: their order, their ends, and what happens to waiters
+//! that are dropped.
 //!
 //! Futures are mostly polled by hand here, where each state can be reached. What could hang runs
 //! under [`watched`].
@@ -83,11 +83,11 @@ impl<'a, R> Polled<'a, R> {
         self.future.as_mut().poll(&mut Context::from_waker(waker))
     }
 
-    /// Its answer, which must be there.
+    /// Its output, which must be there.
     #[track_caller]
-    fn answer(&mut self) -> R {
+    fn output(&mut self) -> R {
         match self.poll() {
-            Poll::Ready(answer) => answer,
+            Poll::Ready(outcome) => outcome,
             Poll::Pending => panic!("it still waits"),
         }
     }
@@ -97,10 +97,10 @@ impl<'a, R> Polled<'a, R> {
     }
 }
 
-/// The answer of a future that need not wait.
+/// The output of a future that need not wait.
 #[track_caller]
 fn now<R>(future: impl Future<Output = R>) -> R {
-    Polled::new(future).answer()
+    Polled::new(future).output()
 }
 
 /// Calls `block` on a thread where a loop runs, and returns what it panics with.

@@ -41,11 +41,11 @@ fn senders_get_room_in_the_order_in_which_they_came() {
         assert_eq!(
             sender.try_send(9).is_err(),
             i < 3,
-            "after {i} there is somebody in line"
+            "after {i} a sender waits"
         );
         if let Some(sender) = waiting.get_mut(i) {
             assert!(sender.is_woken());
-            sender.answer().unwrap();
+            sender.output().unwrap();
         }
     }
 }
@@ -63,7 +63,7 @@ fn a_sender_that_gives_up_passes_its_room_on() {
 
     drop(with_room);
 
-    last.answer().unwrap();
+    last.output().unwrap();
     assert_eq!(receiver.try_recv(), Ok(3));
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     assert_eq!(sender.capacity(), 1);
@@ -97,7 +97,7 @@ fn the_receivers_last_waker_is_woken() {
 }
 
 #[test]
-fn a_dropped_receiver_tells_those_who_wait_and_drops_what_was_sent() {
+fn a_dropped_receiver_wakes_the_waiting_senders_and_drops_what_was_sent() {
     let (sender, receiver) = channel(1);
     let message = Arc::new(());
     sender.try_send(Arc::clone(&message)).unwrap();
@@ -107,8 +107,8 @@ fn a_dropped_receiver_tells_those_who_wait_and_drops_what_was_sent() {
     drop(receiver);
 
     assert!(waiting.is_woken() && closed.is_woken());
-    assert_eq!(waiting.answer(), Err(SendError(Arc::clone(&message))));
-    closed.answer();
+    assert_eq!(waiting.output(), Err(SendError(Arc::clone(&message))));
+    closed.output();
     assert!(sender.is_closed());
     drop((waiting, closed));
     assert_eq!(Arc::strong_count(&message), 1);
@@ -135,7 +135,7 @@ fn a_closed_channel_waits_for_the_permits_that_are_out() {
     assert!(!end.is_woken());
     drop(unused);
     assert!(end.is_woken());
-    assert_eq!(end.answer(), None);
+    assert_eq!(end.output(), None);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_waiting_sender_of_a_closed_channel_keeps_it_from_no_end() {
     drop(with_room);
 
     assert!(end.is_woken());
-    assert_eq!(end.answer(), None);
+    assert_eq!(end.output(), None);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_last_sender_ends_the_channel() {
     drop(second);
 
     assert!(end.is_woken());
-    assert_eq!(end.answer(), None);
+    assert_eq!(end.output(), None);
     drop(end);
     assert!(weak.upgrade().is_none());
     assert!(receiver.is_closed());
@@ -181,7 +181,7 @@ fn an_unbounded_channel_has_the_same_ends() {
     sender.send(1).unwrap();
     receiver.close();
     assert!(closed.is_woken());
-    closed.answer();
+    closed.output();
     assert_eq!(sender.send(2), Err(SendError(2)));
     assert_eq!(now(receiver.recv()), Some(1));
     assert_eq!(now(receiver.recv()), None);
@@ -408,7 +408,7 @@ fn run_with_model(room: usize, program: &[Op]) {
         }
         while line.front().is_some_and(|(_, future)| future.is_woken()) {
             let (message, mut future) = line.pop_front().unwrap();
-            match future.answer() {
+            match future.output() {
                 Ok(()) => queued.push_back(message),
                 Err(SendError(back)) => assert!(is_closed && back == message),
             }

@@ -21,14 +21,14 @@ fn it_is_given_in_the_order_of_arrival() {
 
     assert!(first.is_woken() && !last.is_woken());
     assert!(mutex.try_lock().is_err(), "it is the first one's");
-    drop(first.answer());
-    *last.answer() = 1;
+    drop(first.output());
+    *last.output() = 1;
     drop((first, last));
     assert_eq!(mutex.into_inner(), 1);
 }
 
 #[test]
-fn who_gives_up_with_the_lock_passes_it_on() {
+fn a_waiter_that_is_dropped_with_the_lock_passes_it_on() {
     let mutex = Mutex::new(());
     let guard = now(mutex.lock());
     let first = Polled::waiting(mutex.lock());
@@ -38,7 +38,7 @@ fn who_gives_up_with_the_lock_passes_it_on() {
     drop(first);
 
     assert!(second.is_woken());
-    drop(second.answer());
+    drop(second.output());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_owned_guard_has_the_value_and_brings_it_back() {
     assert!(Arc::clone(&mutex).try_lock_owned().is_err());
     let mut waiting = Polled::waiting(mutex.lock());
     drop(guard);
-    assert_eq!(*waiting.answer(), "ab");
+    assert_eq!(*waiting.output(), "ab");
 
     let guard = Arc::clone(&mutex).try_lock_owned().unwrap();
     thread::spawn(move || drop(guard)).join().unwrap();

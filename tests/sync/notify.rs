@@ -1,4 +1,4 @@
-//! Who is notified, and what becomes of a notification that nobody takes.
+//! Which tasks are notified, and what becomes of a notification without a waiter.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -31,13 +31,13 @@ fn the_first_in_line_is_notified_or_the_last() {
 
     let woken: Vec<bool> = waiters.iter().map(Polled::is_woken).collect();
     assert_eq!(woken, [true, false, false, true]);
-    waiters[0].answer();
-    waiters[3].answer();
+    waiters[0].output();
+    waiters[3].output();
     assert!(waiters[1].poll().is_pending());
 }
 
 #[test]
-fn all_who_are_there_are_notified_and_nobody_later() {
+fn all_present_waiters_are_notified_and_no_later_one() {
     let notify = Arc::new(Notify::new());
     let mut in_line = Polled::waiting(notify.notified());
     let mut made = Polled::new(notify.notified());
@@ -46,9 +46,9 @@ fn all_who_are_there_are_notified_and_nobody_later() {
     notify.notify_waiters();
 
     assert!(in_line.is_woken());
-    in_line.answer();
-    made.answer();
-    owned.answer();
+    in_line.output();
+    made.output();
+    owned.output();
     drop(Polled::waiting(notify.notified()));
 }
 
@@ -71,8 +71,8 @@ fn a_wait_that_all_were_notified_in_leaves_the_kept_notification() {
 
             drop(dropped);
             assert!(enabled.as_mut().enable());
-            polled.answer();
-            owned.answer();
+            polled.output();
+            owned.output();
 
             now(notify.notified());
             drop(Polled::waiting(notify.notified()));
@@ -81,7 +81,7 @@ fn a_wait_that_all_were_notified_in_leaves_the_kept_notification() {
 }
 
 #[test]
-fn who_gives_up_passes_the_notification_on() {
+fn a_waiter_that_is_dropped_passes_the_notification_on() {
     let notify = Notify::new();
     let first = Polled::waiting(notify.notified());
     let second = Polled::waiting(notify.notified());
@@ -113,7 +113,7 @@ fn a_notification_for_all_is_not_passed_on() {
 }
 
 #[test]
-fn who_is_enabled_stands_in_line_unpolled() {
+fn a_waiter_that_is_enabled_is_queued_unpolled() {
     let notify = Notify::new();
     let mut first = pin!(notify.notified());
     assert!(!first.as_mut().enable());

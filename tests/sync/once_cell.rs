@@ -24,7 +24,7 @@ fn it_is_filled_once() {
 }
 
 #[test]
-fn others_wait_for_who_fills_it_and_see_the_value() {
+fn others_wait_for_the_task_that_fills_it_and_see_the_value() {
     let cell = OnceCell::new();
     let (sender, receiver) = quintet::sync::oneshot::channel();
     let mut first = Polled::waiting(cell.get_or_init(async || receiver.await.unwrap()));
@@ -32,11 +32,11 @@ fn others_wait_for_who_fills_it_and_see_the_value() {
     assert_eq!(cell.set(9), Err(SetError::InitializingError(9)));
 
     sender.send(1).unwrap();
-    assert_eq!(*first.answer(), 1);
+    assert_eq!(*first.output(), 1);
 
     for other in &mut others {
         assert!(other.is_woken());
-        assert_eq!(*other.answer(), 1);
+        assert_eq!(*other.output(), 1);
     }
 }
 
@@ -49,9 +49,9 @@ fn the_next_fills_it_when_one_fails_or_gives_up() {
 
     drop(given_up);
     assert!(failing.is_woken() && !last.is_woken());
-    assert_eq!(failing.answer(), Err("no"));
+    assert_eq!(failing.output(), Err("no"));
     assert!(last.is_woken());
-    assert_eq!(*last.answer(), 7);
+    assert_eq!(*last.output(), 7);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_value_that_is_set_once_wakes_all() {
 
     for waiter in &mut waiters {
         assert!(waiter.is_woken());
-        assert_eq!(*waiter.answer(), 1);
+        assert_eq!(*waiter.output(), 1);
     }
     assert_eq!(value.set(2).unwrap_err().0, 2);
     drop(waiters);

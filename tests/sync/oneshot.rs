@@ -34,7 +34,7 @@ fn a_sender_that_goes_away_is_missed() {
     let mut waiting = Polled::waiting(receiver);
     drop(sender);
     assert!(waiting.is_woken());
-    assert!(waiting.answer().is_err());
+    assert!(waiting.output().is_err());
 
     let (sender, mut receiver) = channel::<()>();
     drop(sender);
@@ -47,7 +47,7 @@ fn a_receiver_that_goes_away_is_noticed() {
     let mut closed = Polled::waiting(sender.closed());
     drop(receiver);
     assert!(closed.is_woken());
-    closed.answer();
+    closed.output();
     drop(closed);
     assert!(sender.is_closed());
     assert_eq!(sender.send(1), Err(1));
@@ -67,7 +67,7 @@ fn a_closed_receiver_still_has_what_was_sent() {
 }
 
 #[test]
-fn a_message_that_nobody_takes_is_dropped_with_the_receiver() {
+fn a_message_that_is_not_received_is_dropped_with_the_receiver() {
     let message = Arc::new(());
     let (sender, receiver) = channel();
     sender.send(Arc::clone(&message)).unwrap();
@@ -115,7 +115,7 @@ fn a_receiver_that_has_ended_is_not_woken_again() {
 
 #[test]
 #[should_panic(expected = "polled after it had completed")]
-fn it_answers_once() {
+fn it_completes_once() {
     let (sender, mut receiver) = channel();
     sender.send(1).unwrap();
     assert_eq!(now(&mut receiver), Ok(1));

@@ -189,7 +189,7 @@ const WATCH_CALLS: &[(&str, bool, WatchCall)] = &[
 ];
 
 #[test]
-fn a_watched_value_is_not_waited_for_by_who_changes_it() {
+fn a_watched_value_is_not_waited_for_while_it_is_changed() {
     for &(name, locks, call) in WATCH_CALLS {
         let expected = if locks { Panics } else { Works };
         check(&format!("{name} in send_modify"), expected, move || {
@@ -217,7 +217,7 @@ fn a_watched_value_is_not_waited_for_by_who_changes_it() {
 }
 
 #[test]
-fn a_watched_value_is_not_waited_for_by_who_looks_at_it() {
+fn a_watched_value_is_not_waited_for_while_it_is_borrowed() {
     for &(name, _, call) in WATCH_CALLS {
         let changes = name.starts_with("send");
         let expected = if changes { Panics } else { Works };
@@ -244,7 +244,7 @@ fn a_second_look_does_not_wait_for_a_sender_that_waits_for_the_first() {
         let (sender, receiver) = watch::channel(0);
         let look = receiver.borrow();
         let sending = thread::spawn(move || sender.send(1));
-        // While nobody waits for the lock, a second look is given. Then the thread is there.
+        // While no thread waits for the lock, a second borrow succeeds. Then the thread is there.
         let second = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             loop {
                 drop(receiver.borrow());

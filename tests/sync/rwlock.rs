@@ -22,10 +22,10 @@ fn a_writer_waits_for_readers_and_later_readers_for_it() {
     drop(readers.1);
 
     assert!(writer.is_woken() && !late[0].is_woken());
-    *writer.answer() = 1;
+    *writer.output() = 1;
     assert!(late.iter().all(Polled::is_woken));
     let [one, other] = &mut late;
-    assert_eq!((*one.answer(), *other.answer()), (1, 1));
+    assert_eq!((*one.output(), *other.output()), (1, 1));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_writer_that_gives_up_lets_readers_in() {
     drop(writer);
 
     assert!(late.is_woken());
-    assert_eq!(*late.answer(), *reader);
+    assert_eq!(*late.output(), *reader);
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn a_writer_goes_on_as_a_reader() {
     let mut next = Polled::waiting(lock.write());
     *writer = 2;
     let reader = writer.downgrade();
-    assert_eq!((*reader, *waiting.answer()), (2, 2));
+    assert_eq!((*reader, *waiting.output()), (2, 2));
     assert!(!next.is_woken());
     drop(reader);
-    drop(next.answer());
+    drop(next.output());
     drop((waiting, next));
 
     let mut writer = now(Arc::clone(&lock).write_owned());
@@ -104,7 +104,7 @@ fn a_part_can_be_read() {
     let mut writer = Polled::waiting(lock.write());
     thread::scope(|scope| scope.spawn(move || drop(part)).join().unwrap());
     assert!(writer.is_woken());
-    drop(writer.answer());
+    drop(writer.output());
     drop(writer);
 
     let whole = now(Arc::clone(&lock).read_owned());
@@ -131,7 +131,7 @@ fn a_part_can_be_written() {
         assert_eq!(format!("{part:?}"), format!("[{next}, 3]"));
         let mut reader = Polled::waiting(lock.read());
         thread::scope(|scope| scope.spawn(move || drop(part)).join().unwrap());
-        assert_eq!(reader.answer().1[0], next);
+        assert_eq!(reader.output().1[0], next);
     }
     let panicked = std::panic::catch_unwind(|| {
         drop(RwLockWriteGuard::map(

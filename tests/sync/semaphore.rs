@@ -26,12 +26,12 @@ fn permits_go_to_the_first_in_line() {
         let woken: Vec<bool> = waiters.iter().map(Polled::is_woken).collect();
         let expected: Vec<bool> = (0..4).map(|waiter| waiter <= next).collect();
         assert_eq!(woken, expected);
-        waiters[next].answer().unwrap().forget();
+        waiters[next].output().unwrap().forget();
     }
 }
 
 #[test]
-fn who_wants_many_is_not_overtaken_by_who_wants_one() {
+fn a_waiter_for_many_is_not_overtaken_by_a_waiter_for_one() {
     let semaphore = Semaphore::new(2);
     let mut many = Polled::waiting(semaphore.acquire_many(3));
     let mut one = Polled::waiting(semaphore.acquire());
@@ -44,10 +44,10 @@ fn who_wants_many_is_not_overtaken_by_who_wants_one() {
     semaphore.add_permits(1);
 
     assert!(many.is_woken() && !one.is_woken());
-    let permits = many.answer().unwrap();
+    let permits = many.output().unwrap();
     assert_eq!(permits.num_permits(), 3);
     drop(permits);
-    assert_eq!(one.answer().unwrap().num_permits(), 1);
+    assert_eq!(one.output().unwrap().num_permits(), 1);
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn one_gift_serves_as_many_as_it_can() {
     assert_eq!(woken, [true, true, false]);
     semaphore.add_permits(1);
     for waiter in &mut waiters {
-        waiter.answer().unwrap().forget();
+        waiter.output().unwrap().forget();
     }
     assert_eq!(semaphore.available_permits(), 0);
 }
 
 #[test]
-fn who_gives_up_in_line_lets_the_next_move_up() {
+fn a_waiter_that_is_dropped_lets_the_next_move_up() {
     let semaphore = Semaphore::new(0);
     let first = Polled::waiting(semaphore.acquire());
     let second = Polled::waiting(semaphore.acquire());
@@ -79,11 +79,11 @@ fn who_gives_up_in_line_lets_the_next_move_up() {
     drop(first);
     semaphore.add_permits(1);
 
-    third.answer().unwrap().forget();
+    third.output().unwrap().forget();
 }
 
 #[test]
-fn who_gives_up_with_a_part_of_the_permits_passes_them_on() {
+fn a_waiter_that_is_dropped_with_a_part_of_the_permits_passes_them_on() {
     let semaphore = Semaphore::new(2);
     let many = Polled::waiting(semaphore.acquire_many(3));
     let mut two = Polled::waiting(semaphore.acquire_many(2));
@@ -91,12 +91,12 @@ fn who_gives_up_with_a_part_of_the_permits_passes_them_on() {
     drop(many);
 
     assert!(two.is_woken());
-    drop(two.answer());
+    drop(two.output());
     assert_eq!(semaphore.available_permits(), 2);
 }
 
 #[test]
-fn who_gives_up_with_all_permits_passes_them_on() {
+fn a_waiter_that_is_dropped_with_all_permits_passes_them_on() {
     let semaphore = Semaphore::new(0);
     let served = Polled::waiting(semaphore.acquire());
     let mut next = Polled::waiting(semaphore.acquire());
@@ -106,7 +106,7 @@ fn who_gives_up_with_all_permits_passes_them_on() {
     drop(served);
 
     assert!(next.is_woken());
-    next.answer().unwrap().forget();
+    next.output().unwrap().forget();
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn closing_tells_everybody_and_keeps_the_permits() {
 
     assert!(semaphore.is_closed());
     assert!(part.is_woken() && none.is_woken());
-    assert!(part.answer().is_err() && none.answer().is_err());
+    assert!(part.output().is_err() && none.output().is_err());
     assert_eq!(
         semaphore.try_acquire().unwrap_err(),
         TryAcquireError::Closed
@@ -217,7 +217,7 @@ impl Wake for Curious {
 }
 
 #[test]
-fn wakers_run_without_a_lock_and_their_panics_stop_nobody() {
+fn wakers_run_without_a_lock_and_their_panics_stop_no_other() {
     watched(|| {
         let semaphore = Arc::new(OnceLock::from(Semaphore::new(0)));
         let curious = Arc::new(Curious(Arc::clone(&semaphore), AtomicUsize::new(0)));
@@ -306,7 +306,7 @@ operations! {
 #[derive(Default)]
 struct Model {
     free: usize,
-    /// Who waits, for how many, and how many it has.
+    /// The waiters, for how many each waits, and how many it has.
     line: VecDeque<(usize, usize, usize)>,
     served: Vec<usize>,
 }

@@ -1,4 +1,4 @@
-//! The latest value, and who has seen it.
+//! The latest value, and which receivers have seen it.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ fn receivers_are_told_once_of_many_values() {
     sender.send(1).unwrap();
     assert_eq!(sender.send_replace(2), 1);
     assert_eq!(waiting.bell.rings(), 1);
-    waiting.answer().unwrap();
+    waiting.output().unwrap();
     drop(waiting);
 
     assert_eq!(*receiver.borrow(), 2);
@@ -23,7 +23,7 @@ fn receivers_are_told_once_of_many_values() {
 }
 
 #[test]
-fn who_gives_up_has_seen_nothing() {
+fn a_waiter_that_is_dropped_has_seen_nothing() {
     let (sender, mut receiver) = channel(0);
     let waiting = Polled::waiting(receiver.changed());
     sender.send(1).unwrap();
@@ -67,7 +67,7 @@ fn it_waits_for_a_value_that_is_wanted() {
     sender.send(1).unwrap();
     assert!(waiting.poll().is_pending());
     sender.send(2).unwrap();
-    let found = waiting.answer().unwrap();
+    let found = waiting.output().unwrap();
     assert!(found.has_changed() && *found == 2);
     drop(found);
     drop(waiting);
@@ -75,7 +75,7 @@ fn it_waits_for_a_value_that_is_wanted() {
     let mut last = Polled::waiting(receiver.wait_for(|value| *value == 4));
     sender.send(4).unwrap();
     drop(sender);
-    assert_eq!(*last.answer().unwrap(), 4);
+    assert_eq!(*last.output().unwrap(), 4);
     drop(last);
     assert!(now(receiver.wait_for(|_| false)).is_err());
 }
@@ -91,7 +91,7 @@ fn the_last_sender_ends_it() {
     let mut waiting = Polled::waiting(receiver.changed());
     drop(second);
     assert!(waiting.is_woken());
-    assert!(waiting.answer().is_err());
+    assert!(waiting.output().is_err());
     drop(waiting);
     assert!(receiver.has_changed().is_err() && receiver.is_closed());
     assert_eq!(*receiver.borrow(), 1);
@@ -112,7 +112,7 @@ fn the_last_receiver_is_missed() {
     let receiver = sender.subscribe();
     assert!(closed.poll().is_pending());
     drop(receiver);
-    closed.answer();
+    closed.output();
     assert_eq!((*sender.borrow(), sender.receiver_count()), (2, 0));
 }
 

@@ -1,4 +1,4 @@
-//! Aborting tasks: when their futures are dropped, where, and who is told.
+//! Aborting tasks: when their futures are dropped, where, and what is woken.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -82,7 +82,7 @@ fn an_aborted_task_is_dropped_where_it_stands_in_the_queue() {
 
         tasks[1].abort();
         for task in tasks {
-            let _answer = task.await;
+            let _outcome = task.await;
         }
 
         assert_eq!(
@@ -99,7 +99,7 @@ fn an_aborted_task_is_dropped_where_it_stands_in_the_queue() {
 }
 
 #[test]
-fn those_who_wait_are_told_after_the_future_has_been_dropped() {
+fn joiners_are_woken_after_the_future_has_been_dropped() {
     on_a_loop(async || {
         let log = Log::default();
         let guard = OnDrop(Some({
@@ -480,9 +480,9 @@ fn a_task_may_be_aborted_by_its_own_destructor() {
             if is_aborted {
                 task.abort();
             }
-            let answer = task.await;
+            let outcome = task.await;
 
-            assert_eq!(answer.is_err(), is_aborted);
+            assert_eq!(outcome.is_err(), is_aborted);
             assert!(own.borrow().is_none());
         }
     });
@@ -651,7 +651,7 @@ fn a_blocking_job_that_is_aborted_while_it_waits_never_runs() {
             waiting.abort();
             assert!(
                 waiting.await.unwrap_err().is_cancelled(),
-                "nobody waits for a worker"
+                "nothing waits for a worker"
             );
             drop(release);
 

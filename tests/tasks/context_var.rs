@@ -16,7 +16,7 @@ static NUMBER: ContextVar<u32> = ContextVar::new();
 static TEXT: ContextVar<String> = ContextVar::new();
 static SHARED: ContextVar<Rc<RefCell<Vec<&str>>>> = ContextVar::new();
 
-/// ORDER's case 55: over sleeps, files, immediates and yields nobody sees another's value.
+/// ORDER's case 55: over sleeps, files, immediates and yields no task sees another's value.
 #[quintet::test(start_paused)]
 async fn case_55_interleaved_tasks_are_isolated() {
     assert_eq!(NUMBER.get(), None);

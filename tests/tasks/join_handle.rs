@@ -1,4 +1,4 @@
-//! Join handles: what they answer, to whom, and what happens without them.
+//! Join handles: what they resolve to, on which thread, and what happens without them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -34,7 +34,7 @@ use crate::support::wakers::poll;
 use crate::support::wakers::{CountingWaker, block_on_by_parking, hooked_waker, poll_with};
 
 #[test]
-fn a_handle_answers_with_the_output_however_late_it_is_asked() {
+fn a_handle_resolves_to_the_output_however_late_it_is_polled() {
     on_a_loop(async || {
         let early = spawn(async {
             yield_now().await;
@@ -66,12 +66,15 @@ fn is_finished_tells_when_the_task_has_ended() {
 
         assert!(task.is_finished() && abort.is_finished());
         (&mut task).await.unwrap().unwrap();
-        assert!(task.is_finished(), "having answered changes nothing");
+        assert!(
+            task.is_finished(),
+            "that the handle has completed changes nothing"
+        );
     });
 }
 
 #[test]
-fn a_handle_that_has_answered_panics_when_it_is_polled_again() {
+fn a_handle_that_has_completed_panics_when_it_is_polled_again() {
     on_a_loop(async || {
         let aborted = spawn(pending::<()>());
         aborted.abort();
@@ -85,7 +88,7 @@ fn a_handle_that_has_answered_panics_when_it_is_polled_again() {
         ];
 
         for mut handle in handles {
-            let _answer = (&mut handle).await;
+            let _output = (&mut handle).await;
             let message = panic_message(|| poll_with(&mut handle, Waker::noop()));
             assert_eq!(message, "`JoinHandle` polled after completion");
         }
@@ -175,7 +178,7 @@ fn whatever_is_joined_after_the_end_of_its_runtime_is_cancelled() {
         let (release, released) = mpsc::channel::<()>();
         let mut handles = vec![
             runtime.spawn(pending::<()>()),
-            // Ended, and nobody has asked.
+            // Ended, and not awaited.
             runtime.spawn(async {}),
             runtime.handle().spawn(pending()),
             runtime.spawn_blocking(move || assert!(released.recv().is_err())),
@@ -437,7 +440,7 @@ fn a_waiting_task_that_has_ended_is_not_woken_and_neither_is_the_next_in_its_pla
 }
 
 #[test]
-fn dropping_a_handle_lets_its_waker_go_and_wakes_nobody() {
+fn dropping_a_handle_drops_its_waker_and_wakes_no_task() {
     on_a_loop(async || {
         let elsewhere = Handle::current();
         let makers: [&dyn Fn(oneshot::Receiver<()>) -> JoinHandle<_>; 2] =
@@ -585,10 +588,10 @@ fn many_handles_can_be_awaited_together() {
             })
             .collect();
 
-        let mut answers: Vec<_> = tasks.map(Result::unwrap).collect().await;
+        let mut outputs: Vec<_> = tasks.map(Result::unwrap).collect().await;
 
-        answers.sort_unstable();
-        assert_eq!(answers, Vec::from_iter(0..1000));
+        outputs.sort_unstable();
+        assert_eq!(outputs, Vec::from_iter(0..1000));
     });
 }
 

@@ -172,7 +172,7 @@ async fn visit<'env>(
         .collect();
     let mut sum = from;
     for child in children {
-        sum += child.await.expect("nobody cancels it");
+        sum += child.await.expect("it is not cancelled");
     }
     sum
 }
@@ -243,7 +243,7 @@ fn children_and_body_are_polled_in_the_order_of_their_wakes() {
 }
 
 #[test]
-fn only_who_was_woken_is_polled() {
+fn only_the_child_that_was_woken_is_polled() {
     on_a_loop(async || {
         let idle_polls = Cell::new(0);
         let body_polls = Cell::new(0);
@@ -291,7 +291,7 @@ async fn ping_pong(
 }
 
 #[test]
-fn children_that_wake_each_other_for_ever_starve_nobody() {
+fn children_that_wake_each_other_for_ever_starve_no_task() {
     on_a_loop(async || {
         let polls = Rc::new(Cell::new(0));
         let counted = Rc::clone(&polls);
@@ -422,9 +422,9 @@ fn the_innermost_gets_its_turn_beside_those_that_always_want_one() {
                     cx.waker().wake_by_ref();
                     Poll::<()>::Pending
                 }));
-                let answer = s.spawn(nest(levels - 1)).await.unwrap() + 1;
+                let outcome = s.spawn(nest(levels - 1)).await.unwrap() + 1;
                 s.cancel();
-                answer
+                outcome
             })
             .await
         })
@@ -440,7 +440,7 @@ async fn consume_for_ever() {
 }
 
 #[test]
-fn a_deep_nest_whose_leaves_always_want_a_turn_holds_up_nobody() {
+fn a_deep_nest_whose_leaves_always_want_a_turn_holds_up_no_task() {
     fn nest(levels: u32, polls: Rc<Cell<u32>>) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             if levels == 0 {
@@ -565,7 +565,7 @@ fn many_wakes_between_two_polls_wake_the_parent_once() {
         }
     }));
     assert!(poll_with(&mut running, &waker).is_pending());
-    assert_eq!(counter.wakes(), 0, "nobody was woken from outside");
+    assert_eq!(counter.wakes(), 0, "no task was woken from outside");
 
     for sender in senders {
         sender.send(()).unwrap();
@@ -646,10 +646,10 @@ fn no_wake_is_lost_between_two_threads() {
     on_a_loop(async || {
         let (requests, on_thread) = mpsc::channel::<oneshot::Sender<u32>>();
         let thread = thread::spawn(move || {
-            let answered = on_thread
+            let served = on_thread
                 .into_iter()
                 .map(|request| request.send(1).unwrap());
-            answered.count()
+            served.count()
         });
 
         let requests_of_one = |requests: mpsc::Sender<_>| async move {
@@ -678,7 +678,7 @@ fn dropping_the_parents_waker_may_wake_a_child() {
     let capricious = hooked_waker(|| (), {
         let noise = Arc::clone(&noise);
         move || {
-            let noise = noise.lock().expect("nobody panics with it").take();
+            let noise = noise.lock().expect("no thread panics with it").take();
             if let Some(noise) = noise {
                 Waker::wake(noise);
             }
@@ -775,7 +775,7 @@ fn a_child_may_abort_itself() {
 }
 
 #[test]
-fn a_handle_answers_outside_of_its_scope() {
+fn a_handle_completes_outside_of_its_scope() {
     on_a_loop(async || {
         let numbers = [1, 2, 3];
         let sum = scope(async |s| s.spawn(async { numbers.iter().sum::<i32>() })).await;
@@ -787,7 +787,7 @@ fn a_handle_answers_outside_of_its_scope() {
 
 #[test]
 #[should_panic(expected = "polled after completion")]
-fn a_handle_answers_once() {
+fn a_handle_completes_once() {
     quintet::block_on(scope(async |s| {
         let mut child = s.spawn(async {});
         (&mut child).await.unwrap();
@@ -824,7 +824,7 @@ fn a_future_is_dropped_before_its_handle_is_told() {
 fn cancel_drops_the_children_in_the_order_of_their_spawning() {
     on_a_loop(async || {
         let log = Log::default();
-        let answer = scope(async |s| {
+        let outcome = scope(async |s| {
             let mut children = Vec::new();
             for i in 0..4 {
                 let guard = logs_on_drop(&log, format!("{i} is dropped"));
@@ -846,7 +846,7 @@ fn cancel_drops_the_children_in_the_order_of_their_spawning() {
             s.cancel();
             log.add("not inside the call".to_owned());
             assert!(s.is_cancelled());
-            let late = s.spawn(async { unreachable!("nobody polls it") });
+            let late = s.spawn(async { unreachable!("it is not polled") });
             assert!(late.is_finished());
             let late: Result<(), _> = late.await;
             assert!(late.unwrap_err().is_cancelled());
@@ -857,7 +857,7 @@ fn cancel_drops_the_children_in_the_order_of_their_spawning() {
             "the body goes on"
         });
 
-        assert_eq!(answer.await, "the body goes on");
+        assert_eq!(outcome.await, "the body goes on");
         let order = [
             "1 is dropped",
             "not inside the call",
@@ -1009,7 +1009,7 @@ fn what_a_destructor_spawns_meanwhile_is_dropped() {
 }
 
 #[test]
-fn a_forgotten_scope_polls_nobody_and_nobody_hangs() {
+fn a_forgotten_scope_polls_no_child_and_nothing_hangs() {
     on_a_loop(async || {
         let polls = Rc::new(Cell::new(0));
         let (sender, receiver) = oneshot::channel::<()>();
@@ -1101,7 +1101,7 @@ fn a_panic_of_a_child_ends_the_scope_and_goes_on_in_the_parent() {
                 unreachable!("it stood behind the panic");
             });
             let _never: Result<(), _> = panics.await;
-            unreachable!("the body is dropped, though it awaits the child");
+            unreachable!("the body is dropped while it awaits the child");
         });
 
         let payload = AssertUnwindSafe(running).catch_unwind().await.unwrap_err();
@@ -1183,7 +1183,7 @@ fn done_but_panics_when_dropped() -> impl Future<Output = &'static str> {
 fn a_panic_in_a_destructor_costs_nothing_else() {
     on_a_loop(async || {
         let log = Log::default();
-        let answer = scope(async |s| {
+        let outcome = scope(async |s| {
             let ended = s.spawn(done_but_panics_when_dropped());
             let aborted = s.spawn(done_but_panics_when_dropped());
             aborted.abort();
@@ -1205,16 +1205,16 @@ fn a_panic_in_a_destructor_costs_nothing_else() {
             "done"
         });
 
-        assert_eq!(answer.await, "done");
+        assert_eq!(outcome.await, "done");
         assert_eq!(log.lines(), ["after", "cancelled"]);
         assert_reported(&[": of a future's destructor"; 4]);
     });
 }
 
 #[test]
-fn a_panic_of_an_output_that_nobody_wants_costs_nothing() {
+fn a_panic_of_an_output_that_is_not_awaited_costs_nothing() {
     on_a_loop(async || {
-        let answer = scope(async |s| {
+        let outcome = scope(async |s| {
             drop(s.spawn(async { OnDrop(Some(|| panic_any("of an output"))) }));
             let kept = s.spawn(async { OnDrop(Some(|| panic_any("of an output"))) });
             yield_now().await;
@@ -1222,7 +1222,7 @@ fn a_panic_of_an_output_that_nobody_wants_costs_nothing() {
             1
         });
 
-        assert_eq!(answer.await, 1);
+        assert_eq!(outcome.await, 1);
         assert_reported(&[": of an output"; 2]);
     });
 }
@@ -1245,7 +1245,7 @@ fn without_errors_try_scope_is_a_scope() {
     on_a_loop(async || {
         let numbers = [1, 2, 3];
         let sum = Cell::new(0);
-        let answer = try_scope(async |s: TryScope<'_, String>| {
+        let outcome = try_scope(async |s: TryScope<'_, String>| {
             for n in &numbers {
                 let sum = &sum;
                 s.spawn(async move {
@@ -1257,7 +1257,7 @@ fn without_errors_try_scope_is_a_scope() {
             Ok(s.spawn(async { Ok(numbers.len()) }).await.unwrap())
         });
 
-        assert_eq!(answer.await, Ok(3));
+        assert_eq!(outcome.await, Ok(3));
         assert_eq!(sum.get(), 6);
     });
 }
@@ -1266,7 +1266,7 @@ fn without_errors_try_scope_is_a_scope() {
 fn the_first_error_of_a_child_ends_the_scope() {
     on_a_loop(async || {
         let log = Log::default();
-        let answer = try_scope(async |s| {
+        let outcome = try_scope(async |s| {
             let _guard = logs_on_drop(&log, "body");
             for name in ["first", "second"] {
                 let guard = logs_on_drop(&log, name);
@@ -1278,11 +1278,11 @@ fn the_first_error_of_a_child_ends_the_scope() {
             let fails = s.spawn(async { Err::<(), _>("failed") });
             s.spawn(async { Err::<(), _>("too late") });
             let _never = fails.await;
-            unreachable!("the body is dropped, though it awaits the child")
+            unreachable!("the body is dropped while it awaits the child")
         });
-        let answer: Result<(), &str> = answer.await;
+        let outcome: Result<(), &str> = outcome.await;
 
-        assert_eq!(answer, Err("failed"));
+        assert_eq!(outcome, Err("failed"));
         assert_eq!(log.lines(), ["first", "second", "body"]);
     });
 }
@@ -1292,7 +1292,7 @@ fn an_error_of_the_body_ends_the_scope() {
     on_a_loop(async || {
         let log = Log::default();
         let guard = logs_on_drop(&log, "child");
-        let answer: Result<(), &str> = try_scope(async |s| {
+        let outcome: Result<(), &str> = try_scope(async |s| {
             s.spawn(async move {
                 let _guard = guard;
                 pending::<Result<(), _>>().await
@@ -1302,7 +1302,7 @@ fn an_error_of_the_body_ends_the_scope() {
         })
         .await;
 
-        assert_eq!(answer, Err("of the body"));
+        assert_eq!(outcome, Err("of the body"));
         assert_eq!(log.lines(), ["child"]);
     });
 }
@@ -1310,7 +1310,7 @@ fn an_error_of_the_body_ends_the_scope() {
 #[test]
 fn an_error_after_the_body_counts() {
     on_a_loop(async || {
-        let answer = try_scope(async |s| {
+        let outcome = try_scope(async |s| {
             s.spawn(async {
                 yield_now().await;
                 Err::<(), _>("late")
@@ -1318,14 +1318,14 @@ fn an_error_after_the_body_counts() {
             Ok(1)
         });
 
-        assert_eq!(answer.await, Err("late"));
+        assert_eq!(outcome.await, Err("late"));
     });
 }
 
 #[test]
 fn a_child_that_cancels_and_fails_has_failed() {
     on_a_loop(async || {
-        let answer = try_scope(async |s| {
+        let outcome = try_scope(async |s| {
             let other = s.clone();
             s.spawn(async move {
                 other.cancel();
@@ -1334,16 +1334,16 @@ fn a_child_that_cancels_and_fails_has_failed() {
             yield_now().await;
             Ok(())
         });
-        assert_eq!(answer.await, Err("failed"));
+        assert_eq!(outcome.await, Err("failed"));
 
-        let answer: Result<u32, &str> = try_scope(async |s| {
+        let outcome: Result<u32, &str> = try_scope(async |s| {
             s.spawn(pending::<Result<(), _>>());
             s.cancel();
             assert!(s.is_cancelled());
             Ok(1)
         })
         .await;
-        assert_eq!(answer, Ok(1));
+        assert_eq!(outcome, Ok(1));
     });
 }
 

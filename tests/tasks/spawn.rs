@@ -181,7 +181,7 @@ fn spurious_wakes_are_harmless() {
 }
 
 #[test]
-fn a_task_that_always_wakes_itself_starves_nobody() {
+fn a_task_that_always_wakes_itself_starves_no_task() {
     on_a_loop(async || {
         let spinning = spawn(spin());
 
@@ -198,7 +198,7 @@ fn a_task_that_always_wakes_itself_starves_nobody() {
 }
 
 #[test]
-fn two_tasks_that_wake_each_other_for_ever_starve_nobody() {
+fn two_tasks_that_wake_each_other_for_ever_starve_no_task() {
     on_a_loop(async || {
         let slots = [WakerSlot::default(), WakerSlot::default()];
         let pair = [0, 1].map(|me| {
@@ -571,7 +571,7 @@ fn a_yield_wakes_only_the_waker_it_was_last_polled_with() {
 }
 
 #[test]
-fn a_yield_that_is_dropped_wakes_nobody_and_keeps_no_waker() {
+fn a_yield_that_is_dropped_wakes_no_task_and_keeps_no_waker() {
     on_a_loop(async || {
         let (counter, waker) = CountingWaker::new();
         let mut yielding = yield_now();
@@ -596,7 +596,7 @@ fn a_yield_that_is_polled_on_another_loop_takes_nobodys_turn() {
     while_another_loop_yields(|mut stray| {
         // It may panic, wait or be done, but not stand in another's place.
         let attempt = std::panic::AssertUnwindSafe(|| poll_with(&mut stray, Waker::noop()));
-        let _answer = std::panic::catch_unwind(attempt);
+        let _outcome = std::panic::catch_unwind(attempt);
     });
 }
 
@@ -771,7 +771,8 @@ fn woken_from_elsewhere() -> (oneshot::Receiver<()>, impl FnOnce()) {
     (receiver, wake)
 }
 
-/// Spawns a task that logs `line` once the function has been called, and returns both when it waits.
+/// Spawns a task that logs `line` once the function has been called, and returns both when it
+/// waits.
 async fn log_when_woken_from_elsewhere(
     log: &Log<&'static str>,
     line: &'static str,

@@ -403,12 +403,12 @@ fn an_output_can_be_awaited_on_another_thread_by_another_executor() {
                 "late"
             });
             let panicked: JoinHandle<()> = handle.spawn(async { panic!("of a task") });
-            let answers = (
+            let outcomes = (
                 block_on_by_parking(late).unwrap(),
                 block_on_by_parking(early).unwrap(),
                 block_on_by_parking(panicked).unwrap_err().is_panic(),
             );
-            done.send(answers).unwrap();
+            done.send(outcomes).unwrap();
         });
 
         assert_eq!(is_done.await, Ok(("late", "early", true)));
@@ -554,7 +554,7 @@ fn a_future_that_is_on_its_way_at_the_end_is_dropped_at_home() {
 }
 
 #[test]
-fn whoever_awaits_a_task_elsewhere_is_told_when_its_runtime_ends() {
+fn a_task_that_awaits_another_elsewhere_is_woken_when_its_runtime_ends() {
     in_time(|| {
         let runtime = Runtime::new().unwrap();
         let task = runtime.handle().spawn(pending::<()>());
@@ -690,7 +690,7 @@ fn nothing_of_a_users_is_called_under_the_lock_of_a_handle_from_elsewhere() {
     impl Asking {
         fn ask(&self) {
             if let Some(task) = &*self.0.lock().unwrap() {
-                let _answer = task.is_finished();
+                let _outcome = task.is_finished();
                 task.abort();
                 self.1.fetch_add(1, Ordering::Relaxed);
             }
@@ -780,7 +780,7 @@ fn a_handle_knows_its_runtime() {
 }
 
 #[test]
-fn a_runtime_that_ends_under_fire_answers_everybody_and_loses_nothing() {
+fn a_runtime_that_ends_under_load_resolves_every_handle_and_loses_nothing() {
     const THREADS: usize = 4;
     const ROUNDS: usize = 100;
 
@@ -821,12 +821,12 @@ fn a_runtime_that_ends_under_fire_answers_everybody_and_loses_nothing() {
                             tasks.push(task);
                             // Some are waited for now and then, so that the loop keeps up.
                             if tasks.len() == 16 {
-                                let answers = tasks.drain(..).map(block_on_by_parking);
-                                cancelled += answers.filter(Result::is_err).count();
+                                let outcomes = tasks.drain(..).map(block_on_by_parking);
+                                cancelled += outcomes.filter(Result::is_err).count();
                             }
                         }
-                        let answers = tasks.drain(..).map(block_on_by_parking);
-                        cancelled + answers.filter(Result::is_err).count()
+                        let outcomes = tasks.drain(..).map(block_on_by_parking);
+                        cancelled + outcomes.filter(Result::is_err).count()
                     })
                 })
                 .collect();

@@ -1,4 +1,4 @@
-//! Blocking jobs: who runs them, when their results come, and how they end.
+//! Blocking jobs: which thread runs them, when their results arrive, and how they end.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -205,9 +205,9 @@ fn a_job_may_come_before_its_runtime_runs() {
         let job = runtime.spawn_blocking(|| "early");
         let other = runtime.handle().spawn_blocking(|| "from the handle");
 
-        let answers = runtime.block_on(async { (job.await.unwrap(), other.await.unwrap()) });
+        let outcomes = runtime.block_on(async { (job.await.unwrap(), other.await.unwrap()) });
 
-        assert_eq!(answers, ("early", "from the handle"));
+        assert_eq!(outcomes, ("early", "from the handle"));
     });
 }
 
@@ -241,7 +241,7 @@ fn a_panic_is_in_the_handle_and_the_worker_lives_on() {
 }
 
 #[test]
-fn panics_in_the_destructors_of_jobs_and_results_hurt_nobody() {
+fn panics_in_the_destructors_of_jobs_and_results_affect_nothing_else() {
     on_one_worker(&mut Runtime::builder(), async || {
         let before = spawn_blocking(|| thread::current().id()).await.unwrap();
         let guard = || PanicsWhenDropped("of a job's destructor");
@@ -306,7 +306,7 @@ fn a_job_that_is_aborted_while_it_waits_never_runs() {
 }
 
 #[test]
-fn a_job_does_not_begin_once_it_is_aborted_though_its_loop_is_busy() {
+fn a_job_does_not_begin_once_it_is_aborted_even_while_its_loop_is_busy() {
     on_one_worker(&mut Runtime::builder(), async || {
         let hold = hold_a_worker();
         let has_begun = Arc::new(AtomicBool::new(false));
@@ -401,7 +401,8 @@ fn a_result_that_is_left_over_is_not_lost_to_an_abort_from_its_own_loop() {
                 .map(|number| spawn_blocking(move || number))
                 .collect();
             let aborts: Rc<[_]> = jobs.iter().map(JoinHandle::abort_handle).collect();
-            // Whoever has a result aborts all the others, whose results may be in pending then.
+            // A task that has its result aborts all the others, whose results may be in pending
+            // then.
             let waiters: Vec<_> = jobs
                 .into_iter()
                 .map(|job| {
@@ -777,7 +778,7 @@ fn a_grace_of_years_is_no_wait_when_nothing_runs() {
 }
 
 #[test]
-fn the_end_of_a_runtime_under_a_flood_of_jobs_answers_everybody() {
+fn the_end_of_a_runtime_under_a_flood_of_jobs_resolves_every_handle() {
     const ROUNDS: usize = 30;
 
     in_time(|| {
@@ -787,17 +788,17 @@ fn the_end_of_a_runtime_under_a_flood_of_jobs_answers_everybody() {
             let threads = [(); 2].map(|()| {
                 let (handle, alive) = (runtime.handle().clone(), Arc::clone(&alive));
                 thread::spawn(move || {
-                    let mut answers = 0;
+                    let mut outcomes = 0;
                     loop {
                         let held = Arc::clone(&alive);
                         let job = handle.spawn_blocking(move || drop(held));
-                        if answers % 2 == 0 {
+                        if outcomes % 2 == 0 {
                             job.abort();
                         }
-                        let was_aborted = answers % 2 == 0;
-                        answers += 1;
+                        let was_aborted = outcomes % 2 == 0;
+                        outcomes += 1;
                         if block_on_by_parking(job).is_err() && !was_aborted {
-                            return answers;
+                            return outcomes;
                         }
                     }
                 })
@@ -818,12 +819,12 @@ fn the_end_of_a_runtime_under_a_flood_of_jobs_answers_everybody() {
     });
 }
 
-/// Keeps a worker busy until the answer is dropped.
+/// Keeps a worker busy until the returned sender is dropped.
 fn hold_a_worker() -> mpsc::Sender<()> {
     let (started, starts) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     drop(spawn_blocking(move || {
-        started.send(()).expect("somebody waits");
+        started.send(()).expect("the test waits");
         assert!(released.recv().is_err());
     }));
     starts.recv().expect("the job begins");

@@ -40,6 +40,6 @@ on_both_sides! {
 
 #[test]
 fn barrier() {
-    // Tokio wakes those who wait in any order: it spreads them over several lists.
+    // Tokio wakes the waiting tasks in any order: it spreads them over several lists.
     compare_unordered("barrier", ours::run, theirs::run);
 }

@@ -17,8 +17,8 @@ pub(crate) const SLOTS: usize = 4;
 /// Wakers that a program polls with.
 pub(crate) const WAKERS: usize = 3;
 
-/// Wakers that a program polls the receiver of a channel with, beside the others. Their numbers come
-/// after those.
+/// Wakers that a program polls the receiver of a channel with, beside the others. Their numbers
+/// come after those.
 pub(crate) const RECEIVER_WAKERS: usize = 2;
 
 /// Operations of the longest program.

@@ -10,7 +10,8 @@ operations! {
     3 Reserve { slot: SLOTS };
     3 ReserveMany { slot: SLOTS, count: MANY };
     1 TryReserve { slot: SLOTS };
-    // More than there are, of a closed channel: tokio says that it is full, quintet that it is closed.
+    // More than there are, of a closed channel: tokio says that it is full, quintet that it is
+    // closed.
     1 TryReserveMany { slot: SLOTS, count: MANY - 1 };
     12 Poll { slot: SLOTS, waker: WAKERS };
     6 Send { slot: SLOTS, value: 100 };

@@ -109,10 +109,10 @@ on_both_sides! {
             }
         }
 
-        /// Whether wakes of the receiver say nothing. Tokio's channel keeps the waker of one that has
-        /// found the end or is gone, and wakes it with the last sender. When one was closed while it
-        /// waited and nothing can come, the next use of a permit wakes it in quintet's channel, only
-        /// the last sender in tokio's.
+        /// Whether wakes of the receiver say nothing. Tokio's channel keeps the waker of one that
+        /// has found the end or is gone, and wakes it with the last sender. When one was closed
+        /// while it waited and nothing can come, the next use of a permit wakes it in quintet's
+        /// channel, only the last sender in tokio's.
         fn is_receiver_done(&self) -> bool {
             let is_at_end = self.receiver.as_ref().is_some_and(|receiver| {
                 receiver.is_closed() && receiver.is_empty()

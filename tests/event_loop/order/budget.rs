@@ -59,7 +59,7 @@ fn case_q19_what_is_left_over_comes_first_in_the_next_pending_phase() {
 }
 
 #[test]
-fn case_q19_two_tasks_that_wake_each_other_hold_nobody_up() {
+fn case_q19_two_tasks_that_wake_each_other_hold_up_no_other_task() {
     in_order_on(
         one_worker().phase_budget(8),
         "third data in-time",
@@ -140,7 +140,7 @@ fn case_q20_poll_does_not_wait_while_a_due_timer_is_left_over() {
 }
 
 #[test]
-fn case_q20_a_loop_of_past_deadlines_overtakes_nobody() {
+fn case_q20_a_loop_of_past_deadlines_overtakes_no_task() {
     let expected = "loop ".to_owned() + &numbered("t", 0..11) + " t11 t12 loop loop";
     in_order_on(one_worker().phase_budget(12), &expected, || async {
         let start = Instant::now();
@@ -163,8 +163,8 @@ fn case_q20_a_loop_of_past_deadlines_overtakes_nobody() {
     });
 }
 
-/// Waits for `event` and, in the same poll, spends the budget: so the task stands in pending when the
-/// event comes. Logs when it is polled there.
+/// Waits for `event` and, in the same poll, spends the budget: so the task stands in pending when
+/// the event comes. Logs when it is polled there.
 async fn in_pending_when_told(event: impl Future) {
     let mut event = pin!(event);
     assert!(poll!(&mut event).is_pending());

@@ -50,7 +50,7 @@ fn chain(ends: Rc<Cell<bool>>) {
 }
 
 #[test]
-fn case_21_a_chain_of_immediates_starves_nobody() {
+fn case_21_a_chain_of_immediates_starves_no_task() {
     in_order("timer-ran io-ran chain-ended", || async {
         let ends = Rc::new(Cell::new(false));
         chain(Rc::clone(&ends));

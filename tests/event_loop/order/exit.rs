@@ -120,20 +120,20 @@ fn case_38_before_exit_may_revive_it() {
 }
 
 #[test]
-fn case_39_a_task_that_nobody_can_wake_keeps_nothing_alive_and_is_named() {
+fn case_39_a_task_that_nothing_can_wake_keeps_nothing_alive_and_is_named() {
     let line = line!() + 4;
-    let answers = in_order_to_exit("waiting stalled exit", || async {
+    let results = in_order_to_exit("waiting stalled exit", || async {
         let (sender, receiver) = oneshot::channel::<()>();
         // A cycle: the task holds the only sender itself.
         spawn(async move {
             log("waiting");
-            let _answer = receiver.await;
+            let _reply = receiver.await;
             drop(sender);
             log("never");
         });
     });
-    for answer in answers {
-        let stalled = answer.unwrap_err();
+    for result in results {
+        let stalled = result.unwrap_err();
         assert_eq!(stalled.tasks().len(), 1);
         assert_eq!(stalled.tasks()[0].location().line(), line);
         let text = stalled.to_string();
@@ -357,8 +357,8 @@ fn case_q09_block_on_says_nothing_where_the_loop_may_end_the_wait() {
 }
 
 #[test]
-fn case_q09_run_ends_and_names_those_who_wait() {
-    let answers = in_order_to_exit("stalled exit", || async {
+fn case_q09_run_ends_and_names_the_waiting_tasks() {
+    let results = in_order_to_exit("stalled exit", || async {
         let named = quintet::task::Builder::new().name("waits-for-ever");
         drop(named.spawn(std::future::pending::<()>()));
         let inner = spawn(std::future::pending::<()>());
@@ -367,8 +367,8 @@ fn case_q09_run_ends_and_names_those_who_wait() {
         // It may go on, for all that is known, so it is not among them.
         spawn(sleep(AGES)).unref();
     });
-    for answer in answers {
-        let stalled = answer.unwrap_err();
+    for result in results {
+        let stalled = result.unwrap_err();
         let names: Vec<_> = stalled.tasks().iter().map(|task| task.name()).collect();
         assert_eq!(names, [Some("waits-for-ever"), None, None], "{stalled}");
     }

@@ -136,8 +136,8 @@ fn case_93_a_timer_waits_for_a_batch_of_poll() {
 }
 
 /// A delivery is two polls: the job's own and its continuation's; so eight make a bound of four. Of
-/// the six that are left over, pending takes the jobs' own polls first, for they are older than what
-/// they make ready; so two continuations are reached before the timers.
+/// the six that are left over, pending takes the jobs' own polls first, for they are older than
+/// what they make ready; so two continuations are reached before the timers.
 #[test]
 fn case_93_with_a_bound_check_and_close_come_before_the_timer() {
     let expected = "1 2 3 4 check-after-4 5 6 timer-after-6 7 8 9 10";
@@ -252,7 +252,7 @@ fn case_q15_queued_jobs_are_dropped_with_their_runtime() {
 }
 
 #[test]
-fn case_q15_dropping_the_handle_of_a_running_job_holds_nobody() {
+fn case_q15_dropping_the_handle_of_a_running_job_blocks_no_task() {
     in_order("dropped ended", || async {
         let (begin, has_begun) = mpsc::channel();
         let (release, is_released) = mpsc::channel::<()>();

@@ -78,7 +78,7 @@ fn case_29_a_closed_listener_refuses_connections() {
     });
 }
 
-/// A connection in a place from which it can be taken while somebody reads.
+/// A connection in a place from which it can be taken while a task reads.
 type Shared = Rc<RefCell<Option<TcpStream>>>;
 
 /// Reads from the connection in `shared`. If it is taken away meanwhile: not connected.
@@ -275,7 +275,7 @@ fn case_84_connections_are_accepted_in_their_order() {
             let mut client = std::net::TcpStream::connect(addr).unwrap();
             client.write_all(name).unwrap();
             clients.push(client);
-            // The listener hears of a connection a little after the one who connects.
+            // The listener gets a connection a little after the client.
             backlog_is(addr, clients.len());
         }
         for _ in 0..3 {

@@ -49,7 +49,7 @@ fn case_17_there_is_one_ready_queue_first_in_first_out() {
 const STARVING: Duration = Duration::from_secs(5);
 
 #[test]
-fn case_19_a_task_that_wakes_itself_starves_nobody() {
+fn case_19_a_task_that_wakes_itself_starves_no_task() {
     let each = record(&mut one_worker(), 3, || async {
         let start = Instant::now();
         spawn(async {
@@ -87,7 +87,7 @@ fn chain(start: Instant) {
 }
 
 #[test]
-fn case_20_a_chain_of_spawns_starves_nobody() {
+fn case_20_a_chain_of_spawns_starves_no_task() {
     in_order("timer not-starved", || async {
         spawn(async {
             sleep(Duration::from_millis(1)).await;
@@ -120,7 +120,7 @@ fn case_51_the_ready_queue_is_drained_after_a_panic_too() {
 }
 
 #[test]
-fn case_53_a_panic_that_nobody_awaits_leaves_the_others_alone() {
+fn case_53_a_panic_of_a_task_without_a_joiner_leaves_the_others_alone() {
     log_panics();
     in_order("t1 caught-x t2", || async {
         let t1 = arm(Instant::now()).await;

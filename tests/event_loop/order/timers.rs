@@ -90,7 +90,7 @@ fn case_09_equal_deadlines_fire_in_the_order_of_arming() {
 }
 
 #[test]
-fn case_10_the_earlier_deadline_fires_first_though_armed_later() {
+fn case_10_the_earlier_deadline_fires_first_even_when_armed_later() {
     in_order("armed-later-due-15 armed-first-due-40", || async {
         let start = Instant::now();
         let (early, late) = (after(start, 15), after(start, 40));
@@ -362,7 +362,7 @@ fn case_89_a_timer_is_never_early() {
 
 #[test]
 fn case_q17_after_a_leap_of_the_clock_timers_fire_once_and_by_deadline() {
-    // Nobody waits for a day, and the test cannot suspend the machine.
+    // No test waits for a day, and the test cannot suspend the machine.
     let expected = "beat 1h 2h 3h immediate aligned";
     in_order_by(ON_PAUSED_TIME, &mut one_worker(), expected, || async {
         const MINUTE: Duration = Duration::from_secs(60);
@@ -404,7 +404,7 @@ fn case_23_what_the_root_asked_for_comes_once_each() {
 }
 
 #[test]
-fn case_22_a_chain_of_zero_sleeps_starves_nobody() {
+fn case_22_a_chain_of_zero_sleeps_starves_no_task() {
     in_order("io-ran immediate-ran", || async {
         let ends = Rc::new(Cell::new(false));
         let is_end = Rc::clone(&ends);

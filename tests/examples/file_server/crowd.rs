@@ -1,4 +1,4 @@
-//! Many clients, slow ones, and some who vanish.
+//! Many clients, slow ones, and some that vanish.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -26,7 +26,7 @@ fn vanish(client: &Client) {
     socket.set_linger(Some(Duration::ZERO)).expect("an option");
 }
 
-/// Waits until the server has no other connections any more, by its own count.
+/// Waits until the server has no other connections left, by its own count.
 fn wait_until_gone(server: &Server) {
     let mut live = server.connect();
     live.send("GET", "/live", &[]);
@@ -58,7 +58,7 @@ fn sixty_four_clients_at_once() {
 }
 
 #[test]
-fn a_large_file_keeps_nobody_waiting_and_takes_no_memory() {
+fn a_large_file_delays_no_client_and_takes_no_memory() {
     let site = Site::new();
     site.write_big();
     let server = site.serve();
@@ -76,7 +76,7 @@ fn a_large_file_keeps_nobody_waiting_and_takes_no_memory() {
 }
 
 #[test]
-fn hashing_keeps_nobody_waiting_and_stops_with_its_connection() {
+fn hashing_delays_no_client_and_stops_with_its_connection() {
     let site = Site::new();
     site.write_big();
     let server = site.serve();
@@ -94,9 +94,9 @@ fn hashing_keeps_nobody_waiting_and_stops_with_its_connection() {
     for client in &hashing {
         let socket = client.socket();
         socket.set_nonblocking(true).expect("an option");
-        let answer = socket.peek(&mut [0]);
+        let peeked = socket.peek(&mut [0]);
         assert_eq!(
-            answer.map_err(|error| error.kind()),
+            peeked.map_err(|error| error.kind()),
             Err(ErrorKind::WouldBlock)
         );
     }
@@ -109,7 +109,7 @@ fn hashing_keeps_nobody_waiting_and_stops_with_its_connection() {
 }
 
 #[test]
-fn who_says_nothing_is_hung_up_on_and_in_nobodys_way() {
+fn a_silent_client_is_disconnected_and_delays_no_other() {
     let site = Site::new();
     site.write_big();
     let server = site.serve_with(&["--patience", "0.5"]);
@@ -151,8 +151,8 @@ fn little_waits_to_be_sent() {
             format!(":{:04X}", own.port())
         })
         .collect();
-    // What the server's ends have not sent, or not got acknowledged. Beside the limit for what is not
-    // sent there is what was sent but does not fit into the client's buffer.
+    // What the server's ends have not sent, or not got acknowledged. Beside the limit for what is
+    // not sent there is what was sent but does not fit into the client's buffer.
     let unsent = |port: &String| {
         let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
         let queue = table.lines().find_map(|line| {
@@ -169,7 +169,7 @@ fn little_waits_to_be_sent() {
 }
 
 #[test]
-fn who_vanishes_leaves_nothing_behind() {
+fn a_client_that_vanishes_leaves_nothing_behind() {
     let site = Site::new();
     site.write_big();
     let server = site.serve();
@@ -191,7 +191,7 @@ fn who_vanishes_leaves_nothing_behind() {
 }
 
 #[test]
-fn who_comes_when_it_is_full_waits() {
+fn a_client_that_connects_to_a_full_server_waits() {
     let site = Site::new();
     let server = site.serve_with(&["--connections", "3"]);
     let connect = |_| {
@@ -216,9 +216,9 @@ fn who_comes_when_it_is_full_waits() {
     for client in &waiting {
         let socket = client.socket();
         socket.set_nonblocking(true).expect("an option");
-        let answer = socket.peek(&mut [0]);
+        let peeked = socket.peek(&mut [0]);
         assert_eq!(
-            answer.map_err(|error| error.kind()),
+            peeked.map_err(|error| error.kind()),
             Err(ErrorKind::WouldBlock)
         );
         socket.set_nonblocking(false).expect("an option");

@@ -11,7 +11,7 @@ use std::thread;
 use super::client::Client;
 use super::site::{SMALL, Site};
 
-const SECRET: &str = "nobody is to see this";
+const SECRET: &str = "this must not be served";
 
 /// A site with a secret beside its root, and one in a directory whose name begins like the root's.
 fn site_with_secrets() -> Site {
@@ -148,7 +148,7 @@ fn links_are_followed_inside_and_forbidden_out() {
     assert!(!text.contains("<a href=\"../\">"), "{text}");
 }
 
-/// Somebody swaps a directory for a link that leads out, and back, all the time.
+/// Another process swaps a directory for a link that leads out, and back, all the time.
 #[test]
 fn no_moment_is_a_way_out() {
     let site = site_with_secrets();
@@ -184,7 +184,7 @@ fn no_moment_is_a_way_out() {
         is_done.store(true, Ordering::Relaxed);
         responses
     });
-    for response in responses.expect("all requests are answered") {
+    for response in responses.expect("all requests have a response") {
         let (status, text) = (response.status, response.text());
         assert!(matches!(status, 200 | 403 | 404), "{status}");
         assert!(
@@ -281,7 +281,7 @@ fn an_index_is_a_file_of_the_site() {
 }
 
 #[test]
-fn what_is_no_file_is_forbidden_and_blocks_nobody() {
+fn what_is_no_file_is_forbidden_and_blocks_no_client() {
     let site = Site::new();
     let fifo = site.root().join("fifo");
     let made = Command::new("mkfifo").arg(&fifo).status();

@@ -259,7 +259,7 @@ fn only_reading_is_allowed() {
         assert_eq!(response.header("allow"), Some("GET, HEAD"));
     }
 
-    // The answer must get through to a client that is still sending.
+    // The response must reach a client that is still sending.
     let mut client = server.connect();
     let len = (2 * 1024 * 1024).to_string();
     client.send("POST", "/small.txt", &[("Content-Length", &len)]);

@@ -34,7 +34,7 @@ fn a_running_download_may_end() {
 
     let refused = TcpStream::connect(server.addr);
     assert!(refused.is_err(), "the port is still open");
-    assert_eq!(idle.rest(), b"", "who is idle is hung up on");
+    assert_eq!(idle.rest(), b"", "an idle client is disconnected");
     let rest = download.bytes(LONG - first.len());
     assert!(first == contents[..1000]);
     assert!(rest == contents[1000..]);
@@ -105,7 +105,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn it_goes_on_when_nobody_reads_the_log() {
+fn it_goes_on_when_its_log_is_not_read() {
     let site = Site::new();
     let mut server = site.serve();
     server.ignore_output();

@@ -153,7 +153,7 @@ impl Server {
         wait_for(&self.errors, text)
     }
 
-    /// From now on nobody reads its standard output.
+    /// Stops reading its standard output.
     pub(crate) fn ignore_output(&mut self) {
         self.output = mpsc::channel().1;
     }

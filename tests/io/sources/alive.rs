@@ -113,8 +113,8 @@ fn neither_does_one_among_many_that_were_given_up() {
     }));
 }
 
-/// Runs `root`, which waits for its socket and has it written to by a thread that does not say that it
-/// will. Waits until that thread may go on by the dump, which sees the task wait.
+/// Runs `root`, which waits for its socket and has it written to by a thread that does not say that
+/// it will. Waits until that thread may go on by the dump, which sees the task wait.
 fn goes_on<F: Future<Output = ()> + 'static>(root: impl FnOnce(TcpStream) -> F) {
     let runtime = Runtime::new().unwrap();
     let (own, mut peer) = connection();
@@ -204,8 +204,9 @@ fn a_timer_whose_combinator_is_gone_with_its_task_does_not_count() {
     drop(left);
 }
 
-/// How often a task is polled that waits by the trait for a byte, in a run whose sleep another thread
-/// ends `wakes` times before it sends that. With `is_twice` it takes two polls for each wake.
+/// How often a task is polled that waits by the trait for a byte, in a run whose sleep another
+/// thread ends `wakes` times before it sends that. With `is_twice` it takes two polls for each
+/// wake.
 fn polls_of_a_silent_run(wakes: usize, is_twice: bool) -> usize {
     let runtime = Runtime::new().unwrap();
     let (own, peer) = connection();

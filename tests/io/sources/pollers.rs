@@ -1,4 +1,5 @@
-//! Any number of tasks and wakers may wait for one socket by the I/O traits: in silence nothing runs.
+//! Any number of tasks and wakers may wait for one socket by the I/O traits: in silence nothing
+//! runs.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -1,5 +1,5 @@
-//! A count that is smaller than it could be says that there is no more, unless something else has cut
-//! the call short.
+//! A count that is smaller than it could be says that there is no more, unless something else has
+//! cut the call short.
 
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::thread;

@@ -31,7 +31,7 @@ fn dropping_the_handle_aborts_the_task() {
 }
 
 #[test]
-fn it_answers_like_the_handle_inside() {
+fn it_resolves_like_the_handle_inside() {
     on_a_loop(async || {
         let mut task = AbortOnDropHandle::new(spawn(async { 5 }));
         assert_eq!((&mut task).await.unwrap(), 5);

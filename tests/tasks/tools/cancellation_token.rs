@@ -1,4 +1,4 @@
-//! Tokens: who is cancelled with whom, who is woken, and what is left behind.
+//! Tokens: which are cancelled together, which tasks are woken, and what is left behind.
 
 use std::future::pending;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use crate::support::wakers::poll;
 const DEEP: usize = 100_000;
 
 #[test]
-fn a_cancel_reaches_clones_and_descendants_and_nobody_else() {
+fn a_cancel_reaches_clones_and_descendants_and_no_other_token() {
     let root = CancellationToken::new();
     let clone = root.clone();
     let (child, sibling) = (root.child_token(), root.child_token());
@@ -62,7 +62,7 @@ fn a_child_outlives_its_parent() {
 }
 
 #[test]
-fn those_who_wait_are_woken_in_order_parents_first() {
+fn waiting_tasks_are_woken_in_order_parents_first() {
     on_a_loop(async || {
         let root = CancellationToken::new();
         let child = root.child_token();
@@ -172,7 +172,7 @@ fn children_that_are_made_during_a_cancel_are_cancelled_too() {
 }
 
 #[test]
-fn whoever_cancels_second_finds_everything_cancelled_too() {
+fn a_second_call_of_cancel_finds_everything_cancelled_too() {
     watched(|| {
         for _ in 0..200 {
             let root = CancellationToken::new();
@@ -291,7 +291,7 @@ fn wakers_may_use_the_tokens() {
     let reports = reported_in(|| root.cancel());
     assert_eq!(reports, ["a waker panicked: on purpose"]);
     assert_eq!(*seen.lock().unwrap(), [(true, true)]);
-    assert_eq!(count.get(), 1, "a panic keeps nobody else asleep");
+    assert_eq!(count.get(), 1, "a panic keeps no other task asleep");
 }
 
 #[test]

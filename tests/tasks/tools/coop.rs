@@ -1,4 +1,4 @@
-//! The budget of 128 units, seen by those who spend it.
+//! The budget of 128 units, as the tasks that spend it see it.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -72,7 +72,7 @@ fn nothing_is_charged_or_refused_in_an_unconstrained_future() {
                 token.cancelled().await;
             }
             assert!(has_budget_remaining());
-            assert_eq!(others.get(), 0, "nobody else has had a turn");
+            assert_eq!(others.get(), 0, "no other task has had a turn");
         })
         .await;
         assert_eq!(units_left().await, UNITS);

@@ -101,7 +101,7 @@ fn futures() -> Vec<(Make, bool)> {
 }
 
 #[test]
-fn a_future_is_gone_when_its_handle_answers() {
+fn a_future_is_gone_when_its_handle_completes() {
     let ways: [fn(Future<()>) -> JoinHandle<()>; 3] = [
         |future| spawn(future),
         |future| Handle::current().spawn(future),
@@ -183,7 +183,7 @@ fn the_future_of_a_set_is_gone_when_it_is_joined() {
 }
 
 #[test]
-fn a_closure_is_gone_when_its_handle_answers() {
+fn a_closure_is_gone_when_its_handle_completes() {
     let ways: [fn(Closure) -> JoinHandle<()>; 3] = [
         |f| spawn_blocking(f),
         |f| Handle::current().spawn_blocking(f),
@@ -214,7 +214,7 @@ fn a_closure_is_gone_when_its_handle_answers() {
     }
 }
 
-/// Keeps the one worker of a runtime busy until the answer is dropped.
+/// Keeps the one worker of a runtime busy until the returned value is dropped.
 fn hold_the_worker(runtime: &Runtime) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel::<()>();
     let (starts, started) = mpsc::channel();
@@ -227,7 +227,7 @@ fn hold_the_worker(runtime: &Runtime) -> mpsc::Sender<()> {
 }
 
 #[test]
-fn the_closure_of_a_queued_job_that_is_aborted_is_gone_when_its_handle_answers() {
+fn the_closure_of_a_queued_job_that_is_aborted_is_gone_when_its_handle_completes() {
     watched(|| {
         let runtime = Runtime::builder().worker_threads(1).build().unwrap();
         let release = hold_the_worker(&runtime);
@@ -255,7 +255,7 @@ fn the_closure_of_a_queued_job_that_is_aborted_is_gone_when_its_handle_answers()
 }
 
 #[test]
-fn an_aborted_job_ends_though_its_loop_does_not_run() {
+fn an_aborted_job_ends_even_while_its_loop_does_not_run() {
     watched(|| {
         let runtime = Runtime::builder().worker_threads(1).build().unwrap();
         let release = hold_the_worker(&runtime);
@@ -291,7 +291,7 @@ fn what_the_end_cancels_is_gone_when_its_handle_says_so() {
         let handles = [
             runtime.spawn(waits(next())),
             runtime.handle().spawn(waits(next())),
-            // Its message is not fetched any more.
+            // Its message is no longer fetched.
             thread::spawn(move || remote.spawn(late)).join().unwrap(),
             runtime.spawn_blocking(queued),
             runtime.handle().spawn_blocking(elsewhere),
@@ -318,7 +318,7 @@ fn what_the_end_cancels_is_gone_when_its_handle_says_so() {
 }
 
 #[test]
-fn a_child_of_a_scope_is_gone_when_its_handle_answers() {
+fn a_child_of_a_scope_is_gone_when_its_handle_completes() {
     on_a_loop(async || {
         for (future, aborts) in futures().into_iter().filter(|(_, aborts)| *aborts) {
             let (part, watch) = part();

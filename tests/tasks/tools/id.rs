@@ -34,7 +34,7 @@ fn a_task_knows_its_id() {
 }
 
 #[test]
-fn spawning_does_not_change_who_is_polled() {
+fn spawning_does_not_change_which_task_is_polled() {
     on_a_loop(async || {
         let root = id();
         let job = spawn_blocking(try_id);

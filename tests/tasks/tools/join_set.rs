@@ -24,7 +24,7 @@ use crate::support::wakers::poll;
 
 const UNITS: usize = 128;
 
-/// Yields so many times and answers its number.
+/// Yields so many times and returns its number.
 async fn after(yields: usize, number: usize) -> usize {
     for _ in 0..yields {
         yield_now().await;
@@ -41,7 +41,7 @@ async fn join_all_that_end<T: 'static>(set: &mut JoinSet<T>) -> Vec<T> {
 }
 
 #[test]
-fn tasks_are_answered_in_the_order_in_which_they_ended() {
+fn tasks_are_returned_in_the_order_in_which_they_ended() {
     on_a_loop(async || {
         let mut set = JoinSet::new();
         for (yields, number) in [(3, 0), (1, 1), (2, 2), (0, 3)] {
@@ -112,7 +112,7 @@ fn failures_have_the_id_of_their_task() {
 }
 
 #[test]
-fn trying_answers_only_what_has_ended_and_charges_nothing() {
+fn try_join_next_returns_only_what_has_ended_and_charges_nothing() {
     on_a_loop(async || {
         let mut set = JoinSet::new();
         let (send, receive) = oneshot::channel();
@@ -158,7 +158,7 @@ fn dropping_a_set_aborts_its_tasks_in_order() {
 }
 
 #[test]
-fn detached_tasks_go_on_and_disturb_nobody() {
+fn detached_tasks_go_on_and_disturb_no_other_task() {
     on_a_loop(async || {
         let mut set = JoinSet::new();
         let senders: Vec<_> = (0..3)
@@ -271,7 +271,7 @@ fn jobs_and_tasks_of_handles_are_tasks_like_others() {
 }
 
 #[test]
-fn a_job_that_had_ended_when_it_was_added_is_answered() {
+fn a_job_that_had_ended_when_it_was_added_is_returned() {
     on_a_loop(async || {
         let handle = Handle::current();
         let mut set = JoinSet::new();
@@ -350,7 +350,7 @@ fn a_set_outlives_its_runtime() {
 }
 
 #[test]
-fn spawning_after_the_end_is_answered_cancelled() {
+fn spawning_after_the_end_returns_a_cancelled_task() {
     struct Late;
     impl Drop for Late {
         fn drop(&mut self) {
@@ -502,7 +502,7 @@ fn the_last_caller_is_woken_and_wakers_may_use_others() {
 }
 
 #[test]
-fn a_set_that_was_found_empty_wakes_nobody() {
+fn a_set_that_was_found_empty_wakes_no_task() {
     on_a_loop(async || {
         let mut set = JoinSet::new();
         let task = set.spawn(pending::<()>());

@@ -1,5 +1,5 @@
-//! Large futures and closures, on a stack of two mebibytes: they are boxed where they come in, so that
-//! even without optimization few copies of them stand on the stack.
+//! Large futures and closures, on a stack of two mebibytes: they are boxed where they come in, so
+//! that even without optimization few copies of them stand on the stack.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -25,8 +25,8 @@ fn large_closure<const BYTES: usize>() -> impl FnOnce() -> u8 + Send + 'static {
     move || bytes[BYTES / 2]
 }
 
-/// Runs `test` on a thread with the stack that threads have unless they are told otherwise. One that
-/// is overrun ends the process.
+/// Runs `test` on a thread with the stack that threads have unless they are told otherwise. One
+/// that is overrun ends the process.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     let thread = thread::Builder::new().stack_size(2 << 20);
     thread.spawn(test).unwrap().join().unwrap();

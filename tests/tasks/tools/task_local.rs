@@ -121,7 +121,7 @@ fn the_future_is_dropped_with_its_value_set() {
         NUMBER.scope(3, async { drop(Tell("ended")) }).await;
         let ended = NUMBER.scope(4, {
             let tell = Tell("captured");
-            // Captures are dropped with the future, after it has answered.
+            // Captures are dropped with the future, after it has completed.
             std::future::poll_fn(move |_| {
                 let _ = &tell;
                 std::task::Poll::Ready(())
@@ -171,7 +171,7 @@ fn a_value_may_be_taken() {
         let list = scope.as_mut().take_value();
         assert_eq!(list, Some(RefCell::new(vec![1])));
         assert_eq!(scope.as_mut().take_value(), None);
-        assert!(scope.await, "nothing is set any more");
+        assert!(scope.await, "nothing is set there");
     });
 }
 

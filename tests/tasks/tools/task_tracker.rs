@@ -150,7 +150,7 @@ fn a_job_that_never_begins_counts_until_its_closure_is_dropped() {
 }
 
 #[test]
-fn the_last_token_wakes_all_who_wait_in_their_order() {
+fn the_last_token_wakes_all_waiting_tasks_in_their_order() {
     on_a_loop(async || {
         let tracker = TaskTracker::new();
         let token = tracker.token();
@@ -226,7 +226,7 @@ fn wakers_may_use_the_tracker() {
     let reports = reported_in(|| assert!(tracker.close()));
     assert_eq!(reports, ["a waker panicked: on purpose"]);
     assert!(!tracker.is_closed());
-    assert_eq!(count.get(), 1, "a panic keeps nobody else asleep");
+    assert_eq!(count.get(), 1, "a panic keeps no other task asleep");
 }
 
 #[test]

@@ -5,7 +5,7 @@ async fn main() {
 }
 
 #[quintet::main]
-async fn answer() -> u32 {
+async fn number() -> u32 {
     "42"
 }
 

@@ -1,5 +1,5 @@
-//! What stands between the quotes of a path is looked at before it is read: a literal or a comment that
-//! has no end there is a mistake like any other.
+//! The text between the quotes of a path is checked before it is parsed: an unterminated literal or
+//! comment there is an error like any other.
 
 #[quintet::main(crate = "(")]
 async fn bracket() {}
