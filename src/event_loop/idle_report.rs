@@ -43,10 +43,16 @@ impl Turn<'_> {
     }
 
     /// After a tick: the report, if the loop has slept for so long and still nothing can end that.
+    #[inline]
     pub(super) fn take_idle_report(&mut self) -> Option<IdleReport> {
-        let IdleWatch::Sleeping { deadline, events } = self.idle_watch else {
-            return None;
-        };
+        match self.idle_watch {
+            IdleWatch::Sleeping { deadline, events } => self.report_if_due(deadline, events),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn report_if_due(&mut self, deadline: u64, events: u64) -> Option<IdleReport> {
         let l = self.event_loop;
         let is_due = events == self.events && deadline <= l.clock.recent();
         if !is_due || l.has_work() || l.expects_events() {

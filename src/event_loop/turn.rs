@@ -131,6 +131,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Returns how long poll may wait.
+    #[inline]
     fn wait(&self) -> PollWait {
         let l = self.event_loop;
         if self.is_stopping() || l.has_work() {
@@ -147,6 +148,7 @@ impl<'a> Turn<'a> {
     ///
     /// A deadline is compared with the clock only when poll waits, so the time that tasks take is
     /// not added to any sleep.
+    #[inline]
     fn next_deadline(&self) -> PollWait {
         let l = self.event_loop;
         if l.clock.is_paused() {
@@ -162,6 +164,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Frees memory before a sleep, and limits the sleep for reports that become due during it.
+    #[inline]
     fn prepare_sleep(&mut self, wait: PollWait) -> PollWait {
         let l = self.event_loop;
         ready::trim();
@@ -245,6 +248,7 @@ impl<'a> Turn<'a> {
     /// Whether the drive ends after this tick. `block_on` does not heed [`LoopShared::stop`].
     ///
     /// [`LoopShared::stop`]: super::LoopShared::stop
+    #[inline]
     fn is_stopping(&self) -> bool {
         self.root.is_none() && self.event_loop.is_stopping()
     }

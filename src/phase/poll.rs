@@ -68,6 +68,7 @@ pub(crate) enum PollWait {
 
 impl PollWait {
     /// Limits the wait to end at `limit`.
+    #[inline]
     pub(crate) fn at_most(self, limit: Option<u64>) -> Self {
         match (self, limit) {
             (PollWait::Until(deadline), Some(limit)) => PollWait::Until(deadline.min(limit)),
