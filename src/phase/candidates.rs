@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_count_is_looked_at_once() {
+    fn an_entry_that_does_not_count_is_looked_at_once() {
         let things = Things::new();
         assert_eq!(things.find(), (None, 1000));
         assert_eq!(things.find(), (None, 0));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_looks_at_little_however_often_things_change() {
+    fn a_tick_looks_at_few_entries_however_often_they_change() {
         let things = Things::new();
         things.find();
         let mut looked_at = 0;
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_surely_counts_goes_before_those_that_may() {
+    fn an_entry_that_surely_counts_is_preferred_to_those_that_may() {
         let things = Things::new();
         things.find();
         things.set(1, Liveness::Yes);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_aside_comes_back_with_its_task_and_nothing_else_does() {
+    fn an_entry_that_was_set_aside_comes_back_with_its_task_only() {
         let things = Things::new();
         let [own, others] = [1, 2].map(Key::from_bits);
         things.task.set(Some(others));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_not_made_anew_where_each_is_set_aside_by_many_tasks() {
+    fn a_list_is_not_made_anew_when_each_entry_is_set_aside_by_many_tasks() {
         const TASKS: u64 = 100;
         let candidates = Candidates::new();
         let looked_at = Cell::new(0);
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_aside_and_has_gone_is_forgotten() {
+    fn entries_that_are_set_aside_are_forgotten_in_time() {
         let things = Things::new();
         things.find();
         for task in 0..10_000 {
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_nothing_asks_for_does_not_grow() {
+    fn a_list_that_is_not_searched_does_not_grow() {
         let things = Things::new();
         things.candidates.add(1, || 1000);
         assert!(

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_run_out_is_asked_for_again_now_and_then() {
+    fn a_timer_is_asked_for_again_after_descriptors_have_run_out() {
         assert_eq!(times_asked_for(Errno::MFILE), 10);
     }
 

@@ -54,7 +54,7 @@ impl WaiterId {
     }
 
     /// The poll of its task in which a trait caller last called.
-    fn asked_in(self) -> u32 {
+    fn called_in(self) -> u32 {
         self.0 as u32
     }
 
@@ -110,7 +110,7 @@ impl WaiterEntry {
                 Owner::Gone => true,
                 // Not of this loop, so its polls are not counted.
                 Owner::None => self.is_waker(),
-                Owner::Task { polls, .. } => self.is_waker() && self.id.asked_in() != polls,
+                Owner::Task { polls, .. } => self.is_waker() && self.id.called_in() != polls,
             }
     }
 }

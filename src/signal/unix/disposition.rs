@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_known() {
+    fn a_status_that_cannot_be_parsed_is_unknown() {
         let cut = STATUS.split_inclusive('\n').take(3).collect::<String>();
         let odd = STATUS.replace("SigCgt:\t8", "SigCgt:\tx");
         for status in ["", "SigIgn:\n", &cut, &odd] {

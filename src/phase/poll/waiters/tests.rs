@@ -6,15 +6,15 @@ use std::task::{Wake, Waker};
 use super::*;
 use crate::slots::Key;
 
-struct Silent;
+struct NoopWake;
 
-impl Wake for Silent {
+impl Wake for NoopWake {
     fn wake(self: Arc<Self>) {}
 }
 
-/// A waker that is not the same as any other.
+/// Returns a waker that differs from all others.
 fn waker() -> Waker {
-    Waker::from(Arc::new(Silent))
+    Waker::from(Arc::new(NoopWake))
 }
 
 fn key(index: u64) -> Key {
@@ -50,7 +50,7 @@ fn three() -> Waiters {
 }
 
 #[test]
-fn all_come_out_in_the_order_of_arrival() {
+fn waiters_are_taken_in_the_order_of_arrival() {
     let mut waiters = three();
     assert!(waiters.take_single().is_none(), "there are several");
     let mut out = Vec::new();
@@ -61,18 +61,18 @@ fn all_come_out_in_the_order_of_arrival() {
 }
 
 #[test]
-fn one_that_goes_leaves_the_others_in_their_order() {
-    for (gone, left) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+fn a_removal_keeps_the_order_of_the_others() {
+    for (removed_task, left) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
         let mut waiters = three();
-        let removed = waiters.remove(WaiterId::operation(gone));
-        assert_eq!(removed.unwrap().owner(), Some(key(gone)));
+        let removed = waiters.remove(WaiterId::operation(removed_task));
+        assert_eq!(removed.unwrap().owner(), Some(key(removed_task)));
         assert_eq!(keys(&waiters), left);
-        assert!(waiters.remove(WaiterId::operation(gone)).is_none());
+        assert!(waiters.remove(WaiterId::operation(removed_task)).is_none());
     }
 }
 
 #[test]
-fn the_last_of_several_is_single_again() {
+fn the_last_of_several_is_taken_as_a_single_one() {
     let mut waiters = three();
     waiters.remove(WaiterId::operation(1));
     waiters.remove(WaiterId::operation(3));
@@ -114,7 +114,7 @@ fn an_operation_has_one_entry_and_keeps_its_place_when_it_moves() {
 }
 
 #[test]
-fn a_task_has_one_entry_as_a_poller_beside_its_operations() {
+fn a_task_has_one_entry_as_a_trait_caller_beside_its_operations() {
     let mut waiters = Waiters::default();
     for _ in 0..3 {
         assert!(trait_caller(&mut waiters, 1));
@@ -125,7 +125,7 @@ fn a_task_has_one_entry_as_a_poller_beside_its_operations() {
 }
 
 #[test]
-fn any_number_of_tasks_finds_room_by_a_few_sweeps_that_remove_none() {
+fn a_few_sweeps_make_room_for_many_tasks_and_remove_none() {
     let mut waiters = Waiters::default();
     let mut sweeps = 0;
     for task in 0..1000 {
@@ -135,15 +135,15 @@ fn any_number_of_tasks_finds_room_by_a_few_sweeps_that_remove_none() {
                 is_ref: true,
                 polls: 7,
             });
-            assert!(swept.is_empty(), "all of them are there");
+            assert!(swept.is_empty(), "all of them still wait");
         }
     }
     assert_eq!(waiters.iter().count(), 1000);
     assert!(sweeps <= 6, "{sweeps} sweeps");
 }
 
-/// Adds a waker, after a sweep if that is due. Returns what was swept.
-fn add_waker(waiters: &mut Waiters, tick: u64, asked_in: u32, polls: u32) -> Vec<Waiter> {
+/// Adds a waker, after a sweep if one is due. Returns the waiters that were swept.
+fn add_waker(waiters: &mut Waiters, tick: u64, called_in: u32, polls: u32) -> Vec<Waiter> {
     let foreign = waker();
     let owner = |_: &Waiter| Owner::Task {
         is_ref: true,
@@ -154,7 +154,7 @@ fn add_waker(waiters: &mut Waiters, tick: u64, asked_in: u32, polls: u32) -> Vec
     } else {
         Vec::new()
     };
-    let id = WaiterId::trait_caller(asked_in);
+    let id = WaiterId::trait_caller(called_in);
     assert!(
         waiters
             .add(id, Caller::foreign(&foreign).to_waiter())
@@ -164,7 +164,7 @@ fn add_waker(waiters: &mut Waiters, tick: u64, asked_in: u32, polls: u32) -> Vec
 }
 
 #[test]
-fn wakers_that_asked_in_the_last_poll_of_their_task_are_not_woken() {
+fn wakers_that_called_in_the_last_poll_of_their_task_are_not_woken() {
     let mut waiters = Waiters::default();
     for _ in 0..1000 {
         assert!(add_waker(&mut waiters, 1, 5, 5).is_empty());
@@ -173,10 +173,10 @@ fn wakers_that_asked_in_the_last_poll_of_their_task_are_not_woken() {
 }
 
 #[test]
-fn wakers_that_nothing_waits_by_do_not_pile_up() {
+fn wakers_of_dropped_futures_do_not_pile_up() {
     let mut waiters = Waiters::default();
     let mut woken = 0;
-    // One poll of the task after the other gives a read up that waited by a waker of its own.
+    // Each poll of the task drops a read that has waited by its own waker.
     for poll in 0..100_000 {
         woken += add_waker(&mut waiters, 100 * u64::from(poll), poll, poll).len();
         assert!(waiters.iter().count() <= LIMIT_MIN + 1);
@@ -185,7 +185,7 @@ fn wakers_that_nothing_waits_by_do_not_pile_up() {
 }
 
 #[test]
-fn wakers_that_are_woken_and_ask_again_come_to_rest() {
+fn sweeps_end_although_all_wakers_come_back() {
     let mut waiters = Waiters::default();
     let mut woken = 0;
     let mut asking = 500;
@@ -196,7 +196,7 @@ fn wakers_that_are_woken_and_ask_again_come_to_rest() {
         let swept = add_waker(&mut waiters, 1, polls, polls + 1).len();
         woken += swept;
         asking = asking - 1 + swept;
-        assert!(woken < 5_000, "they wake each other for ever");
+        assert!(woken < 5_000, "the sweeps do not end");
     }
     assert_eq!(waiters.iter().count(), 500);
 }
