@@ -73,6 +73,25 @@ pub(crate) struct LoopShared {
 }
 
 impl LoopShared {
+    fn new(id: LoopId, settings: &Settings, poller: &Poller, clock: &Clock, pool: Pool) -> Self {
+        LoopShared {
+            id,
+            name: settings.name.clone(),
+            inbox: Arc::clone(&poller.inbox),
+            registry: Arc::clone(&poller.registry),
+            thread: thread::current().id(),
+            remote_clock: Arc::clone(clock.remote_clock()),
+            pool,
+            closed: AtomicBool::new(false),
+            is_running: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            order: AtomicU64::new(0),
+            is_seeded: settings.seed.is_some(),
+            unhandled_panic: settings.unhandled_panic,
+            reporter: settings.reporter.clone(),
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -219,22 +238,7 @@ impl EventLoop {
         if settings.start_paused {
             clock.pause();
         }
-        let shared = LoopShared {
-            id,
-            name: settings.name,
-            inbox: Arc::clone(&poller.inbox),
-            registry: Arc::clone(&poller.registry),
-            thread: thread::current().id(),
-            remote_clock: Arc::clone(clock.remote_clock()),
-            pool,
-            closed: AtomicBool::new(false),
-            is_running: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-            order: AtomicU64::new(0),
-            is_seeded: rng.is_some(),
-            unhandled_panic: settings.unhandled_panic,
-            reporter: settings.reporter.clone(),
-        };
+        let shared = LoopShared::new(id, &settings, &poller, &clock, pool);
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),

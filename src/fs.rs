@@ -87,6 +87,7 @@ mod dir_builder;
 mod file;
 mod in_flight;
 mod job;
+mod metadata;
 mod open_options;
 mod path_error;
 mod paths;
@@ -97,10 +98,11 @@ pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 pub use contents::{copy, read, read_to_string, write};
 pub use dir_builder::DirBuilder;
 pub use file::File;
+pub use metadata::{metadata, set_permissions, symlink_metadata, try_exists};
 pub use open_options::OpenOptions;
 pub use paths::{
-    canonicalize, create_dir, create_dir_all, hard_link, metadata, read_link, remove_dir,
-    remove_dir_all, remove_file, rename, set_permissions, symlink, symlink_metadata, try_exists,
+    canonicalize, create_dir, create_dir_all, hard_link, read_link, remove_dir, remove_dir_all,
+    remove_file, rename, symlink,
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 

@@ -1,8 +1,9 @@
 //! What the compiler says where the crate is used wrongly: one error for one mistake, at its place.
 //! What it must accept, however odd it is, is in `hygiene`.
 //!
-//! Each `tests/ui/*/*.rs` must not compile, and the compiler's words are those of the `.stderr` beside
-//! it. After a change of the words, `QUINTET_UI=overwrite cargo test --test ui` writes them down anew.
+//! Each `tests/ui/*/*.rs` must not compile, and the compiler's words are those of the `.stderr`
+//! beside it. After a change of the words, `QUINTET_UI=overwrite cargo test --test ui` writes them
+//! down anew.
 
 use std::env;
 use std::fs;

@@ -111,9 +111,9 @@ impl EventLoop {
     fn probe_source(&self, source: Key) -> LoopLiveness {
         // Three steps over several ticks: a waiter is woken; it waits again, which confirms it; it
         // counts until its task is polled again, because it may stop waiting in any poll.
-        let polls = |uncertain: &UncertainWaiter| self.tasks.polls(uncertain.task());
+        let polls = |uncertain: &UncertainWaiter| self.tasks.polls(uncertain.task);
         let waits = |uncertain: &UncertainWaiter| {
-            self.tasks.is_ref(uncertain.task()) && self.poll.sources.is_waiting(uncertain)
+            self.tasks.is_ref(uncertain.task) && self.poll.sources.is_waiting(uncertain)
         };
         if let Some((uncertain, polled)) = self.probes.woken.take()
             && waits(&uncertain)

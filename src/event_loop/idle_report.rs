@@ -1,15 +1,15 @@
 //! The report that nothing in the loop can wake the future of `block_on`.
 //!
 //! Such a future may wait for another thread, which holds its waker, or by mistake for nothing. The
-//! loop cannot know which, so it sleeps without end. It reports once that it does, after half a second
-//! without an event.
+//! loop cannot know which, so it sleeps without end. It reports once that it does, after half a
+//! second without an event.
 
 use super::drive::IdleReport;
 use super::turn::Turn;
 use crate::phase::poll::PollWait;
 
-/// How long a sleep lasts that nothing in the loop can end before it is reported. Another thread that
-/// is about to wake the loop has most likely done so by then.
+/// How long a sleep lasts that nothing in the loop can end before it is reported. Another thread
+/// that is about to wake the loop has most likely done so by then.
 const REPORT_AFTER_NANOS: u64 = 500_000_000;
 
 /// What has been seen of a sleep that nothing in the loop can end.

@@ -6,13 +6,13 @@
 /// let (a, b) = join!(future_a, future_b);
 /// ```
 ///
-/// It is used inside of async functions, closures and blocks. All futures run on the current task; to run
-/// them on tasks of their own, [`spawn`](crate::spawn) them and pass the join handles. The futures need not
-/// be `Unpin`.
+/// It is used inside of async functions, closures and blocks. All futures run on the current task;
+/// to run them on tasks of their own, [`spawn`](crate::spawn) them and pass the join handles. The
+/// futures need not be `Unpin`.
 ///
-/// In each poll the futures are polled in turn, beginning with the one after the one that the poll before
-/// began with, so that each gets its share of the task's [budget](crate::task::coop). With `biased;` before
-/// the first future, they are polled in the order in which they are written.
+/// In each poll the futures are polled in turn, beginning with the one after the one that the poll
+/// before began with, so that each gets its share of the task's [budget](crate::task::coop). With
+/// `biased;` before the first future, they are polled in the order in which they are written.
 ///
 /// # Cancel safety
 ///
@@ -95,8 +95,8 @@ macro_rules! join {
 /// let result: Result<(A, B), Error> = try_join!(future_a, future_b);
 /// ```
 ///
-/// It is [`join!`](crate::join) for futures that resolve to a `Result` with one type of error: as soon as one
-/// completes with `Err`, the others are dropped, and that error is the result.
+/// It is [`join!`](crate::join) for futures that resolve to a `Result` with one type of error: as
+/// soon as one completes with `Err`, the others are dropped, and that error is the result.
 ///
 /// # Cancel safety
 ///

@@ -2,10 +2,10 @@
 
 /// Pins values to the stack of the caller.
 ///
-/// `pin!(future)` takes the variable `future` and replaces it by a variable of the same name that is a
-/// `Pin<&mut _>` to it. This is what futures need that are not `Unpin`, to be polled through a reference:
-/// in [`select!`](crate::select) inside of a loop, for example. It takes several variables, or `let`
-/// statements whose values it pins.
+/// `pin!(future)` takes the variable `future` and replaces it by a variable of the same name that
+/// is a `Pin<&mut _>` to it. This is what futures need that are not `Unpin`, to be polled through a
+/// reference: in [`select!`](crate::select) inside of a loop, for example. It takes several
+/// variables, or `let` statements whose values it pins.
 ///
 /// [`std::pin::pin!`] does the same for an expression.
 ///

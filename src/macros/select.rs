@@ -22,37 +22,37 @@ thread_local! {
 /// }
 /// ```
 ///
-/// It is used inside of async functions, closures and blocks, has the syntax of tokio's macro of this
-/// name, and takes up to 64 branches. All branches run on the current task; to run futures side by side on
-/// tasks of their own, [`spawn`](crate::spawn) them and pass the join handles. The futures need not be
-/// `Unpin` or fused, and may borrow.
+/// It is used inside of async functions, closures and blocks, has the syntax of tokio's macro of
+/// this name, and takes up to 64 branches. All branches run on the current task; to run futures
+/// side by side on tasks of their own, [`spawn`](crate::spawn) them and pass the join handles. The
+/// futures need not be `Unpin` or fused, and may borrow.
 ///
 /// In detail, `select!`:
 ///
 /// 1. evaluates all preconditions, and disables each branch whose precondition is `false`;
-/// 2. evaluates all future expressions, also those of disabled branches, but does not poll the futures of
-///    disabled branches;
-/// 3. polls the futures until one completes, and matches its output against the pattern. If the pattern
-///    does not match, disables the branch and continues;
+/// 2. evaluates all future expressions, also those of disabled branches, but does not poll the
+///    futures of disabled branches;
+/// 3. polls the futures until one completes, and matches its output against the pattern. If the
+///    pattern does not match, disables the branch and continues;
 /// 4. if the pattern matches, drops all futures, and evaluates the handler with the bindings of the
 ///    pattern. Its value is the value of `select!`;
 /// 5. if all branches are disabled, drops all futures, and evaluates the `else` handler.
 ///
-/// A handler may use `?`, `return`, `break`, `continue` and `.await`, and may borrow mutably what the
-/// futures borrowed. All handlers have the same type.
+/// A handler may use `?`, `return`, `break`, `continue` and `.await`, and may borrow mutably what
+/// the futures borrowed. All handlers have the same type.
 ///
 /// # Fairness
 ///
-/// In each poll the branches are polled in turn, beginning with one that varies from poll to poll. So no
-/// branch starves the others, even if its future is always ready. The choice comes from a sequence of the
-/// loop: it is the same in each run of a program that does the same. Under a
+/// In each poll the branches are polled in turn, beginning with one that varies from poll to poll.
+/// So no branch starves the others, even if its future is always ready. The choice comes from a
+/// sequence of the loop: it is the same in each run of a program that does the same. Under a
 /// [seed](crate::runtime::Builder::seed), the seed decides.
 ///
-/// With `biased;` as the first line, the branches are polled from top to bottom in each poll. Then a branch
-/// that is always ready starves those below it.
+/// With `biased;` as the first line, the branches are polled from top to bottom in each poll. Then
+/// a branch that is always ready starves those below it.
 ///
-/// Each `select!` that completes counts as one operation of the task's [budget](crate::task::coop), unless a
-/// future in it has been charged.
+/// Each `select!` that completes counts as one operation of the task's [budget](crate::task::coop),
+/// unless a future in it has been charged.
 ///
 /// # Panics
 ///
@@ -60,11 +60,11 @@ thread_local! {
 ///
 /// # Cancel safety
 ///
-/// When one branch completes, the futures of all others are dropped. If a future that is dropped halfway
-/// loses data, use it through a reference outside of the loop in which `select!` is called:
-/// `result = &mut operation => …`, with an operation pinned by [`pin!`](crate::pin). The documentation of
-/// each function of this crate says whether it is cancel safe. Receiving from channels,
-/// [`read`](crate::net::TcpStream::read), [`accept`](crate::net::TcpListener::accept) and
+/// When one branch completes, the futures of all others are dropped. If a future that is dropped
+/// halfway loses data, use it through a reference outside of the loop in which `select!` is called:
+/// `result = &mut operation => …`, with an operation pinned by [`pin!`](crate::pin). The
+/// documentation of each function of this crate says whether it is cancel safe. Receiving from
+/// channels, [`read`](crate::net::TcpStream::read), [`accept`](crate::net::TcpListener::accept) and
 /// [`tick`](crate::time::Interval::tick) are; `read_exact` and `write_all` are not. The locks of
 /// [`sync`](crate::sync) are cancel safe, but lose their place in the queue.
 ///
@@ -162,7 +162,7 @@ macro_rules! __select {
     // All branches are parsed: the names, the expansion.
     (@run $start:ident { $else:expr } $( ($name:ident) ($pattern:pat) ($future:expr) ($condition:expr) ($handler:expr) )+) => {{
         #[allow(non_camel_case_types, clippy::allow_attributes_without_reason)]
-        enum Output<$($name),+> {
+        enum Selected<$($name),+> {
             $( $name($name), )+
             Disabled,
         }
@@ -187,7 +187,8 @@ macro_rules! __select {
                                     ::core::task::Poll::Pending => is_pending = true,
                                     ::core::task::Poll::Ready(value) => {
                                         enabled[index] = false;
-                                        // In a tuple, so that the pattern meets a place and not a reference.
+                                        // In a tuple, so that the pattern meets a place and not a
+                                        // reference.
                                         let value = (value,);
                                         #[allow(unused_variables, unreachable_patterns, clippy::allow_attributes_without_reason)]
                                         let is_match = match &value {
@@ -195,7 +196,7 @@ macro_rules! __select {
                                             _ => false,
                                         };
                                         if is_match {
-                                            return ::core::task::Poll::Ready(Output::$name(value.0));
+                                            return ::core::task::Poll::Ready(Selected::$name(value.0));
                                         }
                                     }
                                 }
@@ -207,7 +208,7 @@ macro_rules! __select {
                     if is_pending {
                         ::core::task::Poll::Pending
                     } else {
-                        ::core::task::Poll::Ready(Output::Disabled)
+                        ::core::task::Poll::Ready(Selected::Disabled)
                     }
                 })
             })
@@ -215,8 +216,8 @@ macro_rules! __select {
         };
         #[allow(unreachable_patterns, clippy::allow_attributes_without_reason)]
         match output {
-            $( Output::$name($pattern) => $handler, )+
-            Output::Disabled => $else,
+            $( Selected::$name($pattern) => $handler, )+
+            Selected::Disabled => $else,
             _ => ::core::unreachable!("the output matched its pattern before"),
         }
     }};
@@ -231,7 +232,8 @@ macro_rules! __select {
         $crate::__select!(@run $start { $else } $($branches)+)
     };
 
-    // One branch, for which a name is left. Its handler is a block, or ends at a comma or at the end.
+    // One branch, for which a name is left. Its handler is a block, or ends at a comma or at the
+    // end.
     (@parse $start:ident { $name:ident $($names:ident)* } { $($branches:tt)* }
         $pattern:pat = $future:expr, if $condition:expr => $handler:block, $($rest:tt)*) => {
         $crate::__select!(@parse $start { $($names)* }
@@ -304,8 +306,8 @@ pub enum Start {
     Any,
 }
 
-/// Polls the branches of a `select!`, of which there are `count`, by `poll`, which takes the index of
-/// the branch to begin with.
+/// Polls the branches of a `select!`, of which there are `count`, by `poll`, which takes the index
+/// of the branch to begin with.
 pub fn poll_branches<R>(
     cx: &mut Context<'_>,
     count: usize,

@@ -12,7 +12,7 @@ use crate::tasks::{Name, Origin};
 /// ```
 /// # quintet::block_on(async {
 /// let task = quintet::task::Builder::new()
-///     .name("answer")
+///     .name("sum")
 ///     .spawn(async { 42 });
 /// assert_eq!(task.await.unwrap(), 42);
 /// # });

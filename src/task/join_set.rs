@@ -120,7 +120,7 @@ impl<T: 'static> JoinSet<T> {
     /// ```
     /// # quintet::block_on(async {
     /// let mut set = quintet::task::JoinSet::new();
-    /// set.build_task().name("answer").spawn(async { 42 });
+    /// set.build_task().name("sum").spawn(async { 42 });
     /// assert_eq!(set.join_next().await.unwrap().unwrap(), 42);
     /// # });
     /// ```

@@ -11,7 +11,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "Builder",
         "a module's type is built by its `Builder`, as in std and tokio",
     ),
-    ("Output", "the second is in the expansion of `select!`"),
     ("Receiver", "each channel has one, as in std and tokio"),
     ("RecvError", "each channel has one, as in std and tokio"),
     ("SendError", "each channel has one, as in std and tokio"),

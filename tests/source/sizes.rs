@@ -4,55 +4,17 @@ use crate::files::{TextFile, code_only, files_in};
 use crate::{Complaint, assert_none, assert_none_above};
 
 /// The most lines of a file of `src`, without its unit tests.
-const FILE_LINES_MAX: usize = 600;
+const FILE_LINES_MAX: usize = 500;
 
 /// The most lines of a function of `src`, from its signature to its closing brace.
-const FUNCTION_LINES_MAX: usize = 56;
+const FUNCTION_LINES_MAX: usize = 50;
 
 /// The most characters of a line with a comment. `rustfmt` breaks the other ones.
 const COLUMNS_MAX: usize = 100;
 
 /// How many wider comments are left in an area, until it has been rewritten. Each number only
 /// falls.
-const WIDE_LEFT: &[(&str, usize)] = &[
-    ("macros", 8),
-    ("src/__private", 1),
-    ("src/clock", 2),
-    ("src/coop", 2),
-    ("src/event_loop", 12),
-    ("src/inbox", 1),
-    ("src/io", 6),
-    ("src/macros", 23),
-    ("src/net", 5),
-    ("src/phase", 35),
-    ("src/ready", 1),
-    ("src/report", 5),
-    ("src/runtime", 35),
-    ("src/signal", 14),
-    ("src/slots", 1),
-    ("src/task", 32),
-    ("src/tasks", 17),
-    ("src/testing", 6),
-    ("src/time", 9),
-    ("src/vars", 1),
-    ("tests/cached_reads", 3),
-    ("tests/differential", 8),
-    ("tests/event_loop", 10),
-    ("tests/examples", 3),
-    ("tests/hygiene", 1),
-    ("tests/interleavings/inbox_model", 2),
-    ("tests/interleavings/reference_model", 2),
-    ("tests/interleavings/workers_model", 4),
-    ("tests/io", 5),
-    ("tests/models", 1),
-    ("tests/probes", 1),
-    ("tests/seeds", 2),
-    ("tests/signal", 1),
-    ("tests/source", 4),
-    ("tests/support", 10),
-    ("tests/tasks", 3),
-    ("tests/ui", 5),
-];
+const WIDE_LEFT: &[(&str, usize)] = &[];
 
 fn source_files() -> impl Iterator<Item = TextFile> {
     let files = files_in("src", &["rs"]);

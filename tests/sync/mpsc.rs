@@ -366,8 +366,8 @@ fn it_does_what_its_model_does() {
     });
 }
 
-/// The model: what is queued and who waits. Waiting senders that were woken are polled at once,
-/// so room is never set aside between two steps.
+/// The model: what is queued and which senders wait. Waiting senders that were woken are polled at
+/// once, so room is never set aside between two steps.
 fn run_with_model(room: usize, program: &[Op]) {
     let (sender, mut receiver) = channel(room);
     let mut queued: VecDeque<usize> = VecDeque::new();

@@ -161,14 +161,8 @@ impl SourceSlot {
 pub(crate) struct UncertainWaiter {
     source: Key,
     direction: Direction,
-    task: Key,
-}
-
-impl UncertainWaiter {
     /// The task that was polled when it began to wait; [`Key::DANGLING`] if that has ended.
-    pub(crate) fn task(&self) -> Key {
-        self.task
-    }
+    pub(crate) task: Key,
 }
 
 impl Sources {

@@ -1,5 +1,5 @@
-//! An idle program polls no task and runs no tick, whatever its tasks wait for. So it makes no system
-//! call except the one in which the loop waits.
+//! An idle program polls no task and runs no tick, whatever its tasks wait for. So it makes no
+//! system call except the one in which the loop waits.
 
 use std::future::{Future, pending};
 use std::io::ErrorKind;

@@ -17,8 +17,8 @@ const LONG: Duration = Duration::from_secs(100_000);
 /// The number of ticks. In each, the loop checks whether something keeps it alive.
 const TICKS: u64 = 100;
 
-/// Asserts that `run` examines few entries in [`TICKS`] ticks, in each of which it decides whether to
-/// wait. `unreferenced` creates the things that must not be examined. Each tick calls `on_tick`.
+/// Asserts that `run` examines few entries in [`TICKS`] ticks, in each of which it decides whether
+/// to wait. `unreferenced` creates the things that must not be examined. Each tick calls `on_tick`.
 fn assert_cheap<C>(unreferenced: impl FnOnce() -> C, mut on_tick: impl FnMut(&C) + 'static)
 where
     C: 'static,
@@ -57,8 +57,8 @@ fn sleepers(count: usize) {
     }
 }
 
-/// Spawns unreferenced tasks that wait for unreferenced sockets. Several tasks share a socket, because
-/// descriptors are few.
+/// Spawns unreferenced tasks that wait for unreferenced sockets. Several tasks share a socket,
+/// because descriptors are few.
 fn readers(count: usize) -> Vec<Peer> {
     const TASKS_PER_SOCKET: usize = 100;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
