@@ -4,6 +4,10 @@
 //! is suspended, and never goes back. It can be *paused*. A paused clock moves only by
 //! `advance_to`, and continues from there when it is resumed.
 
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "clock/coarse/portable.rs"
+)]
 mod coarse;
 pub(crate) mod instant;
 

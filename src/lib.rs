@@ -67,12 +67,16 @@
 //!
 //! # Platforms
 //!
-//! Linux on 64-bit machines.
+//! 64-bit Unix: Linux, where it is tested; macOS and FreeBSD, for which it is type-checked and whose
+//! code is tested on Linux.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("quintet supports only Linux so far");
+#[cfg(not(unix))]
+compile_error!("quintet runs on Unix: there is no poller for other systems");
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("quintet needs a 64-bit target: the keys of its slots have 64 bits");
 
 #[macro_use]
 mod assert_impl;

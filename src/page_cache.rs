@@ -28,7 +28,7 @@ use rustix::io::Errno;
 
 use directories::Directories;
 use kernel::Stat;
-pub(crate) use kernel::{Kernel, Linux};
+pub(crate) use kernel::{Kernel, OsKernel};
 
 /// The maximum number of bytes of one read. Reading them takes about 15 µs; for larger reads the
 /// cost of waking a worker no longer shows.

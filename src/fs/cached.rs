@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
-use crate::page_cache::{Linux, PageCache, Part, Probe, Suitability};
+use crate::page_cache::{OsKernel, PageCache, Part, Probe, Suitability};
 
 /// Waits until the task has budget for an attempt. Ready at once if no attempt would be made.
 pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
@@ -24,7 +24,7 @@ pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
 
 /// Reads a whole file, as far as it is cached. Must follow [`poll_proceed`].
 pub(super) fn read(path: &Path) -> Probe<File> {
-    let probe = with_cache(|cache| cache.read(&Linux, path)).unwrap_or(Probe::NotTried);
+    let probe = with_cache(|cache| cache.read(&OsKernel, path)).unwrap_or(Probe::NotTried);
     match &probe {
         Probe::Read(contents) => coop::charge(contents.len()),
         Probe::NotFound => coop::charge(0),
@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Probe<File> {
 
 /// Opens a file. Returns `None` if a worker must do it. Must follow [`poll_proceed`].
 pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
-    let opened = with_cache(|cache| cache.open(&Linux, path)).flatten();
+    let opened = with_cache(|cache| cache.open(&OsKernel, path)).flatten();
     charge_if(opened.is_some());
     opened.map(|result| result.map_err(io::Error::from))
 }
@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
 /// Returns whether the path exists, or `None` if a worker must find out. Must follow
 /// [`poll_proceed`].
 pub(super) fn exists(path: &Path) -> Option<bool> {
-    let exists = with_cache(|cache| cache.exists(&Linux, path)).flatten();
+    let exists = with_cache(|cache| cache.exists(&OsKernel, path)).flatten();
     charge_if(exists.is_some());
     exists
 }
@@ -53,7 +53,7 @@ pub(super) fn exists(path: &Path) -> Option<bool> {
 ///
 /// The caller charges the budget for what this, and the functions below, have read.
 pub(super) fn read_at(file: (&File, &Suitability), buf: &mut [u8], offset: u64) -> Option<Part> {
-    with_cache(|cache| cache.read_at(&Linux, file, buf, offset)).flatten()
+    with_cache(|cache| cache.read_at(&OsKernel, file, buf, offset)).flatten()
 }
 
 /// As [`read_at`] for up to `len` bytes, which replace the contents of `buf`.
@@ -63,19 +63,19 @@ pub(super) fn read_chunk(
     len: usize,
     offset: u64,
 ) -> Option<Part> {
-    with_cache(|cache| cache.read_chunk(&Linux, file, (buf, len), offset)).flatten()
+    with_cache(|cache| cache.read_chunk(&OsKernel, file, (buf, len), offset)).flatten()
 }
 
 /// Returns whether [`read_at_cursor`] would try to read `len` bytes. The caller then allocates the
 /// buffer.
 pub(super) fn may_read(file: (&File, &Suitability), len: usize) -> bool {
-    with_cache(|cache| cache.may_read(&Linux, file, len)) == Some(true)
+    with_cache(|cache| cache.may_read(&OsKernel, file, len)) == Some(true)
 }
 
 /// Reads at the cursor of an open file. Returns 0 at the end of the file, and `None` if no byte is
 /// cached.
 pub(super) fn read_at_cursor(file: (&File, &Suitability), buf: &mut [u8]) -> Option<usize> {
-    with_cache(|cache| cache.read_at_cursor(&Linux, file, buf)).flatten()
+    with_cache(|cache| cache.read_at_cursor(&OsKernel, file, buf)).flatten()
 }
 
 fn charge_if(is_ready: bool) {

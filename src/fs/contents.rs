@@ -14,7 +14,7 @@ use super::cached;
 use super::job::{self, FutureRef};
 use super::path_error::{cannot, cannot_both};
 use crate::blocking::called_here;
-use crate::page_cache::{Kernel, Linux, NotFound, PartialRead, Probe};
+use crate::page_cache::{Kernel, NotFound, OsKernel, PartialRead, Probe};
 
 /// The maximum capacity that is reserved because of the length in a file's metadata. The stated
 /// length of some files is more than they contain, for example of sparse files.
@@ -136,7 +136,7 @@ fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Resu
         // read would report the end.
         retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], None))?;
     }
-    Linux.set_blocking(&file)?;
+    OsKernel.set_blocking(&file)?;
     read_to_end(&file, partial.contents, partial.stated_len, future_ref)
 }
 

@@ -1,5 +1,15 @@
 //! System calls of sockets, which are non-blocking, closed on exec and never raise SIGPIPE.
 
+#[cfg_attr(target_vendor = "apple", path = "socket/apple.rs")]
+#[cfg_attr(
+    all(
+        not(target_vendor = "apple"),
+        any(quintet_portable, not(any(target_os = "linux", target_os = "android")))
+    ),
+    path = "socket/portable.rs"
+)]
+mod os;
+
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::{Deref, Range};
@@ -7,18 +17,19 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, SocketFlags, acceptfrom_with, sendmsg};
+use rustix::net::{SendAncillaryBuffer, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::coop;
+
+pub(super) use os::accept;
 
 /// How many connections may wait to be accepted. The limit of the kernel is often higher, but this
 /// is enough for a burst that fills an event batch.
 const BACKLOG: i32 = 1024;
 
 fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
-    let kind = Type::STREAM.nonblocking().cloexec();
-    Socket::new(Domain::for_address(addr), kind, Some(Protocol::TCP))
+    os::socket(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
 }
 
 /// Makes a listening socket. Its address may still have connections in the state `TIME_WAIT`.
@@ -41,17 +52,6 @@ pub(super) fn start_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream>
     Ok(socket.into())
 }
 
-/// Accepts a connection.
-pub(super) fn accept(
-    listener: &std::net::TcpListener,
-) -> io::Result<(std::net::TcpStream, SocketAddr)> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (socket, addr) = acceptfrom_with(listener, flags)?;
-    let addr = addr.and_then(|addr| SocketAddr::try_from(addr).ok());
-    let addr = addr.ok_or_else(|| io::Error::other("a TCP connection without an IP address"))?;
-    Ok((socket.into(), addr))
-}
-
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
 /// How many buffers the kernel accepts in one call: `UIO_MAXIOV`.
@@ -60,7 +60,7 @@ const IOV_MAX: usize = 1024;
 /// Writes several buffers, at most [`IOV_MAX`]. Unlike `writev` it does not raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut no_ancillary = SendAncillaryBuffer::default();
-    let sent = sendmsg(socket, buffers, &mut no_ancillary, SendFlags::NOSIGNAL)?;
+    let sent = sendmsg(socket, buffers, &mut no_ancillary, os::SEND_FLAGS)?;
     Ok(sent)
 }
 

@@ -12,7 +12,16 @@
 //! [`sources`]. Readiness is a hint, as in mio: spurious wake-ups are possible, so an operation
 //! that is woken may find that it would block.
 
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "poll/alarm/portable.rs"
+)]
 mod alarm;
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "poll/events/portable.rs"
+)]
+mod events;
 mod sources;
 mod waiters;
 
@@ -26,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Token};
+use mio::{Events, Token};
 
 use super::{Callback, Deliver};
 use crate::panics;
@@ -34,6 +43,7 @@ use crate::rng::Rng;
 use crate::slots::Key;
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
+use events::{INTEREST, Merged};
 
 pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, UncertainWaiter};
 pub(crate) use waiters::WaiterId;
@@ -126,8 +136,8 @@ impl Poll {
             poller: RefCell::new(poller.poller),
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
             registry: poller.registry,
+            alarm: RefCell::new(Alarm::new(ALARM, Arc::clone(&poller.inbox))),
             inbox: poller.inbox,
-            alarm: RefCell::new(Alarm::new(ALARM)),
             sources: Sources::new(),
             fetched: RefCell::new(VecDeque::new()),
             skipped_ticks: Cell::new(0),
@@ -278,6 +288,7 @@ impl Poll {
     fn record(&self, signals: &mut Vec<Callback>) {
         let mut fetched = self.fetched.borrow_mut();
         let mut shuffled = Vec::new();
+        let mut merged = Merged::default();
         for event in &*self.events.borrow() {
             match event.token() {
                 UNPARK => continue,
@@ -290,6 +301,7 @@ impl Poll {
             let key = Key::from_bits(event.token().0 as u64);
             match self.sources.record(key, event) {
                 None => {}
+                Some(_) if !merged.is_first(key) => {}
                 Some(SourceKind::Signal) => signals.push(Callback::Source(key)),
                 Some(SourceKind::Ordinary) if self.rng.is_none() => {
                     fetched.push_back(Callback::Source(key));
@@ -318,9 +330,7 @@ impl Poll {
         let raw = fd.as_raw_fd();
         let key = self.sources.insert(kind, raw);
         let token = Token(key.to_bits() as usize);
-        // Priority: urgent data ends a read early; see `DirectionState::is_urgent`.
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        let result = self.registry.register(&mut SourceFd(&raw), token, interest);
+        let result = self.registry.register(&mut SourceFd(&raw), token, INTEREST);
         if let Err(error) = result {
             self.sources.remove(key);
             return Err(error);

@@ -1,5 +1,9 @@
 //! The live tasks of a loop, and what they wait for.
 
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "dump/descriptor/portable.rs"
+)]
 mod descriptor;
 
 use std::collections::{HashMap, HashSet};

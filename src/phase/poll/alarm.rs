@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -16,6 +17,7 @@ use rustix::time::{
 };
 
 use crate::clock::{self, NEVER};
+use crate::tasks::TaskInbox;
 
 /// Waits shorter than this are left to the alarm as a whole, because to set it costs far less than
 /// to wake twice. A longer wait is most likely ended by another event, so at first the poller
@@ -40,7 +42,8 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    pub(super) fn new(token: Token) -> Self {
+    /// The inbox is for platforms whose alarm is a thread.
+    pub(super) fn new(token: Token, _inbox: Arc<TaskInbox>) -> Self {
         Alarm {
             token,
             timer: None,
@@ -158,6 +161,10 @@ mod tests {
         static REFUSED_BY: Cell<Errno> = const { Cell::new(Errno::PERM) };
     }
 
+    fn inbox() -> Arc<TaskInbox> {
+        Arc::new(TaskInbox::new(Box::new(|| {})))
+    }
+
     fn refuse() -> rustix::io::Result<OwnedFd> {
         MADE.set(MADE.get() + 1);
         Err(REFUSED_BY.get())
@@ -168,7 +175,7 @@ mod tests {
         MADE.set(0);
         REFUSED_BY.set(refused_by);
         let poller = mio::Poll::new().unwrap();
-        let mut alarm = Alarm::new(Token(1));
+        let mut alarm = Alarm::new(Token(1), inbox());
         alarm.create = refuse;
         for millis in 0..10_000 {
             let now = millis * 1_000_000;
@@ -200,7 +207,7 @@ mod tests {
             return;
         }
         let poller = mio::Poll::new().unwrap();
-        let mut alarm = Alarm::new(Token(1));
+        let mut alarm = Alarm::new(Token(1), inbox());
         REFUSED_BY.set(Errno::MFILE);
         alarm.create = refuse;
         assert!(!alarm.set_precisely(2, 1, poller.registry()));

@@ -22,6 +22,7 @@ use std::os::fd::RawFd;
 
 use mio::event::Event;
 
+use super::events::SHORT_READ_PROVES_DRAINED;
 use super::waiters::{WaiterEntry, WaiterId, Waiters};
 use crate::phase::candidates::{Candidates, Liveness};
 use crate::slots::{Key, Slots};
@@ -246,8 +247,9 @@ impl Sources {
     #[inline]
     pub(crate) fn clear_ready_if_drained(&self, key: Key, direction: Direction) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
+            let is_proof = direction == Direction::Write || SHORT_READ_PROVES_DRAINED;
             let side = source.side_mut(direction);
-            if !side.is_closed && !side.is_urgent {
+            if is_proof && !side.is_closed && !side.is_urgent {
                 side.readiness = Readiness::NotReady;
             }
         }

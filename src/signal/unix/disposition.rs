@@ -12,14 +12,18 @@
 //!
 //! Signals are per process, so this state is, too.
 
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "disposition/portable.rs"
+)]
+mod os;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustix::io::Errno;
 use signal_hook::SigId;
 use signal_hook::consts::SIGIO;
 use signal_hook::flag;
@@ -54,7 +58,7 @@ impl Disposition {
     fn install(signal: i32) -> io::Result<Self> {
         let by_default = Arc::new(AtomicBool::new(false));
         // Read before our handler is installed, which would be seen as well.
-        let prior = PriorAction::read(&status()?, signal);
+        let prior = PriorAction::read(&os::status()?, signal);
         // Registered before the handler of any stream, so that it runs before them.
         register_default(signal, Arc::clone(&by_default))?;
         Ok(Disposition {
@@ -62,22 +66,6 @@ impl Disposition {
             prior,
             streams: 0,
         })
-    }
-}
-
-/// Reads `/proc/self/status`. The result is empty if that does not exist or may not be read.
-///
-/// # Errors
-///
-/// Returns an error if descriptors or memory have run out. That is temporary, so it must not decide
-/// for good how the signal is treated.
-fn status() -> io::Result<String> {
-    match fs::read_to_string("/proc/self/status") {
-        Ok(status) => Ok(status),
-        Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Err(error),
-            _ => Ok(String::new()),
-        },
     }
 }
 
@@ -89,8 +77,8 @@ fn status() -> io::Result<String> {
 /// process *by* the signal. SIGIO ends the process on Linux as well, and does nothing on other
 /// systems.
 fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId> {
-    let ends_on_linux = cfg!(any(target_os = "linux", target_os = "android")) && signal == SIGIO;
-    if low_level::signal_name(signal).is_some() && !ends_on_linux {
+    let is_known = low_level::signal_name(signal).is_some();
+    if is_known && !(signal == SIGIO && os::SIGIO_ENDS_PROCESS) {
         flag::register_conditional_default(signal, condition)
     } else {
         let status = EXIT_BY_SIGNAL.saturating_add(signal);

@@ -1,0 +1,24 @@
+//! Sockets on Linux: one system call sets the flags.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use rustix::net::{SendFlags, SocketFlags, acceptfrom_with};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// The flags of each write: no SIGPIPE.
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+
+/// Makes a socket that is non-blocking and closed on exec.
+pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    Socket::new(domain, kind.nonblocking().cloexec(), protocol)
+}
+
+/// Accepts a connection.
+pub(in crate::net) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, addr) = acceptfrom_with(listener, flags)?;
+    let addr = addr.and_then(|addr| SocketAddr::try_from(addr).ok());
+    let addr = addr.ok_or_else(|| io::Error::other("a TCP connection without an IP address"))?;
+    Ok((socket.into(), addr))
+}
