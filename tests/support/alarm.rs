@@ -1,4 +1,4 @@
-//! Whether the OS gives a `timerfd`, by which timers make a loop's descriptor readable.
+//! Whether the OS gives a `timerfd`, which makes timers exact to the microsecond.
 
 use std::sync::OnceLock;
 

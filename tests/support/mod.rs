@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "alarm/portable.rs"
+)]
 pub(crate) mod alarm;
 pub(crate) mod cases;
 pub(crate) mod child;

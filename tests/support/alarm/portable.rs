@@ -1,0 +1,5 @@
+//! Without a `timerfd`.
+
+pub(crate) fn can_set_alarm() -> bool {
+    false
+}
