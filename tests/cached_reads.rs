@@ -3,7 +3,6 @@
 //! Every result of the kernel is tested by the unit tests, with a fake kernel.
 
 #![cfg(all(any(target_os = "linux", target_os = "android"), not(quintet_portable)))]
-
 #![expect(
     clippy::unwrap_used,
     reason = "the helpers are parts of tests, and say where they fail"

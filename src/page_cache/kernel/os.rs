@@ -99,7 +99,7 @@ fn openat2(path: &Path, flags: OFlags) -> Result<File, Errno> {
 
 /// Returns whether reads from the cache work correctly in this version of the kernel.
 ///
-/// In OsKernel 5.9 and 5.10 a read at a page that is not cached may return 0, as at the end of the
+/// In Linux 5.9 and 5.10 a read at a page that is not cached may return 0, as at the end of the
 /// file (see "BUGS" in preadv2(2)). Later patches of 5.10 still have this bug, and some also have
 /// `RESOLVE_CACHED`, which is from 5.12.
 fn is_correct(release: &str) -> bool {

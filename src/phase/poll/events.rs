@@ -15,7 +15,7 @@ pub(super) const SHORT_READ_PROVES_DRAINED: bool = true;
 
 /// The sources that have an event in one fetch: with `epoll` each has at most one.
 #[derive(Default)]
-pub(super) struct Merged;
+pub(super) struct Merged {}
 
 impl Merged {
     /// Whether this is the first event of the source in this fetch.

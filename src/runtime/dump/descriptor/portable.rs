@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 /// Descriptors and their descriptions.
 #[derive(Default)]
-pub(in crate::runtime) struct Descriptors;
+pub(in crate::runtime) struct Descriptors {}
 
 impl Descriptors {
     pub(in crate::runtime) fn describe(&mut self, fd: RawFd) -> String {
