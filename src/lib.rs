@@ -67,8 +67,8 @@
 //!
 //! # Platforms
 //!
-//! 64-bit Unix: Linux, where it is tested; macOS and FreeBSD, for which it is type-checked and whose
-//! code is tested on Linux.
+//! 64-bit Unix: Linux, where it is tested; macOS and FreeBSD, for which it is type-checked and
+//! whose code is tested on Linux.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,5 +1,6 @@
-//! Sockets on Apple's systems, where a property of the socket, and not of a write, suppresses SIGPIPE.
-//! socket2 and std set close-on-exec, and socket2 that property on the sockets that it makes.
+//! Sockets on Apple's systems, where a property of the socket, and not of a write, suppresses
+//! SIGPIPE. socket2 and std set close-on-exec, and socket2 that property on the sockets that it
+//! makes.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};

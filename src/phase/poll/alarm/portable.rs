@@ -1,8 +1,8 @@
 //! The alarm where there is no `timerfd`: the poller's own timeout, which is exact with kqueue.
 //!
-//! A timeout helps only while the loop waits. For the descriptor of an embedded loop, on which the host
-//! waits, a thread sleeps until the deadline and then unparks the poller. The thread starts when such a
-//! deadline is set for the first time, and ends with the loop.
+//! A timeout helps only while the loop waits. For the descriptor of an embedded loop, on which the
+//! host waits, a thread sleeps until the deadline and then unparks the poller. The thread starts
+//! when such a deadline is set for the first time, and ends with the loop.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -66,8 +66,8 @@ impl Alarm {
         Some(clock::until(deadline, now))
     }
 
-    /// Unparks the poller at `deadline`, which is later than `now`. Returns false if the OS gives no
-    /// thread.
+    /// Unparks the poller at `deadline`, which is later than `now`. Returns false if the OS gives
+    /// no thread.
     pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, _registry: &Registry) -> bool {
         if self.expires_at == Some(deadline) {
             return true;

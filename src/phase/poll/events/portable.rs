@@ -13,8 +13,8 @@ pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE)
 /// because urgent data ends a read early, and is not reported.
 pub(super) const SHORT_READ_PROVES_DRAINED: bool = false;
 
-/// The sources that have an event in one fetch: `kqueue` reports readable and writable one by one, and
-/// both together are one callback.
+/// The sources that have an event in one fetch: `kqueue` reports readable and writable one by one,
+/// and both together are one callback.
 #[derive(Default)]
 pub(super) struct Merged {
     seen: HashSet<u64>,
