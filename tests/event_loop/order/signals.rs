@@ -60,6 +60,10 @@ fn case_q24_a_signal_ends_the_wait_of_poll() {
 const VICTIM: &str = "QUINTET_TEST_VICTIM";
 
 #[test]
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    ignore = "the action of a signal before its first stream is not known here"
+)]
 fn case_q24_the_default_action_is_back_when_the_last_stream_is_dropped() {
     const NAME: &str = "case_q24_the_default_action_is_back_when_the_last_stream_is_dropped";
     let kind = SignalKind::interrupt();
