@@ -386,7 +386,7 @@ fn a_run_in_a_destructor_of_a_task_panics_and_the_task_has_ended() {
         });
         runtime.run().unwrap();
         assert!(
-            said.borrow().contains("`run` would stop it"),
+            said.borrow().contains("`run` would block it"),
             "{}",
             said.borrow()
         );

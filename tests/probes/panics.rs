@@ -150,8 +150,8 @@ fn the_first_of_many_panics_ends_the_runtime_and_the_others_are_lost_in_peace() 
             }));
         }
         assert_eq!(panic_of(|| runtime.run()), "number 0");
-        assert!(panic_of(|| runtime.run()).contains("make a new one"));
-        assert!(panic_of(|| runtime.block_on(async {})).contains("make a new one"));
+        assert!(panic_of(|| runtime.run()).contains("build a new one"));
+        assert!(panic_of(|| runtime.block_on(async {})).contains("build a new one"));
         let refused = runtime.spawn(async {});
         assert!(refused.is_finished());
         let refused = runtime.handle().spawn_blocking(|| ());
