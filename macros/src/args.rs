@@ -80,9 +80,9 @@ enum Purpose {
     KeepAlive,
     /// Sets the path of the runtime's crate.
     Crate,
-    /// Nothing: says what is true anyway.
+    /// Does nothing, because it is the default.
     Ignore,
-    /// Is an error, with this message.
+    /// Is an error with this message.
     Refuse(&'static str),
 }
 
