@@ -128,7 +128,6 @@ impl Clock {
     }
 
     /// Returns `deadline` in nanoseconds, or the current time if that is later.
-    #[inline]
     pub(crate) fn not_before_now(&self, deadline: Instant) -> u64 {
         if is_any_virtual() {
             return self.not_before_virtual_now(deadline);
@@ -147,7 +146,6 @@ impl Clock {
         now
     }
 
-    #[cold]
     fn not_before_virtual_now(&self, deadline: Instant) -> u64 {
         self.nanos_at(deadline).max(self.now())
     }
@@ -228,7 +226,6 @@ pub(crate) fn expect_virtual() {
 }
 
 /// Whether the clock of a loop of this thread, or of a job on this thread, may be virtual.
-#[inline]
 pub(crate) fn is_any_virtual() -> bool {
     IS_ANY_VIRTUAL.get()
 }

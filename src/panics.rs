@@ -21,7 +21,6 @@ pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 }
 
 /// Drops `value`, and reports a panic of its destructor.
-#[inline]
 pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     if mem::needs_drop::<T>()
         && let Err(payload) = contain(|| drop(value))
@@ -31,7 +30,6 @@ pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
 }
 
 /// Reports the panic of the destructor of a value that `task` owned.
-#[cold]
 pub(crate) fn report_destructor(what: &'static str, task: Option<TaskMeta>, payload: Payload) {
     report::report(&Report::DestructorPanicked {
         what,

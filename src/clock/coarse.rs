@@ -19,14 +19,12 @@ impl Coarse {
     }
 
     /// Nanoseconds since this was created. It lags by up to one tick of the kernel.
-    #[inline]
     pub(super) fn now(&self) -> u64 {
         read(ClockId::MonotonicCoarse).saturating_sub(self.origin)
     }
 }
 
 /// Reads `clock`: nanoseconds since the machine started.
-#[inline]
 fn read(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     // Neither part of a monotonic time is negative.

@@ -71,7 +71,6 @@ impl Reporter {
     }
 
     /// Sends a report. Runs user code, but does not unwind.
-    #[cold]
     pub(crate) fn report(&self, report: &Report) {
         if self.ignores_panics && report.is_panic() {
             return;
@@ -125,7 +124,6 @@ impl Reporter {
 }
 
 /// Sends a report that belongs to no loop.
-#[cold]
 pub(crate) fn report(report: &Report) {
     let reporter = with_current(|current| current.reporter.clone());
     reporter.unwrap_or_default().report(report);
