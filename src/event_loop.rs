@@ -349,8 +349,6 @@ impl EventLoop {
         }
     }
 
-    /// Runs jobs here, under a seed: some of those that wait, in any order. Their results come home
-    /// as those of workers do.
     /// Chooses one of `count` branches.
     pub(crate) fn any_branch(&self, count: usize) -> usize {
         self.rng.as_deref().unwrap_or(&self.branches).below(count)
