@@ -243,7 +243,8 @@ impl Tasks {
 
 /// Frees the slot of a task that was made vacant. The next task reuses the header, unless something
 /// else still refers to it and could wake the next task by mistake.
-#[inline]
+// `always`: the three that free a slot save 66 instructions of spawn-join in this way.
+#[inline(always)]
 pub(super) fn vacate(slots: &mut Slots<Task>, key: Key) {
     // Three references: those of the slot, the handle and the waker. More could only come from a
     // clone of one of these three, which are all here.

@@ -141,7 +141,7 @@ impl Task {
 
     /// Makes the slot vacant. `handle` is the reference of the join handle; the waker must be
     /// present.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vacate(&mut self, handle: Arc<Header>) {
         self.joiner = Joiner::Returned(handle);
         self.extras = None;

@@ -116,7 +116,7 @@ impl SpareBoxes {
     }
 
     /// Keeps a box whose outcome was taken or dropped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn keep(&self, erased: Pin<Box<dyn Erased>>) {
         let mut boxes = self.boxes.borrow_mut();
         if boxes.len() < SPARE_MAX && size_of_val(&*erased) <= SPARE_BYTES_MAX {
