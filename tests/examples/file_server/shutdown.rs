@@ -90,6 +90,10 @@ fn what_does_not_end_in_time_is_dropped() {
 }
 
 #[test]
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    ignore = "the action of a signal before its first stream is not known here"
+)]
 fn a_second_signal_ends_it_at_once() {
     const SIGINT: i32 = 2;
     let site = Site::new();
