@@ -238,10 +238,12 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 }
 
 /// The exit code that says that the emulated default action of a signal without a name ended it.
+#[cfg(target_os = "linux")]
 const EXIT_BY_SIGNAL: i32 = 128;
 
 /// Starts `role`, waits until it has dropped its last stream, and then for its end. Returns whether
 /// it lived on until then.
+#[cfg(target_os = "linux")]
 fn end_of(role: &str, number: i32) -> (ExitStatus, bool) {
     let mut child = start_about(role, number);
     let mut output = wait_for(&mut child, "dropped");

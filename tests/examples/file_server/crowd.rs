@@ -1,6 +1,5 @@
 //! Many clients, slow ones, and some that vanish.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::process::Command;
 use std::thread;
@@ -154,7 +153,7 @@ fn little_waits_to_be_sent() {
     // What the server's ends have not sent, or not got acknowledged. Beside the limit for what is
     // not sent there is what was sent but does not fit into the client's buffer.
     let unsent = |port: &String| {
-        let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
         let queue = table.lines().find_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (queue, _) = fields[4].split_once(':')?;
