@@ -10,18 +10,19 @@
 //! nothing.
 
 use std::collections::VecDeque;
-use std::env;
-use std::process::Command;
 use std::sync::atomic::AtomicUsize as Count;
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::sync::{Arc, Mutex, Notify};
 use loom::thread;
 
+use check::{check, find_fault};
 use header::{Header, Message};
 use inbox::Inbox;
 use ready::LoopId;
 use slots::Key;
+
+mod check;
 
 mod primitive {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -559,31 +560,4 @@ impl Door for TwoSteps {
         let mut queue = self.queue.lock().expect("not poisoned");
         queue.drain(..).for_each(take);
     }
-}
-
-/// Checks `model` in all interleavings with few preemptions: they find what there is to be found.
-fn check(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    builder.check(model);
-}
-
-/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls
-/// this.
-fn find_fault(test: &str, model: impl Fn() + Send + Sync + 'static) {
-    const CHILD: &str = "QUINTET_TEST_CHILD";
-    if env::var_os(CHILD).is_some() {
-        check(model);
-        return;
-    }
-    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1");
-
-    let output = command.output().expect("the process starts");
-
-    assert!(!output.status.success(), "the model passes: {output:?}");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("deadlock"), "{text}");
 }

@@ -10,16 +10,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::env;
 use std::io;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use check::{check, check_with, find_fault};
 use job::{Class, Event, QueuedJob};
 use primitive::thread;
 use workers::Workers;
+
+mod check;
 
 /// A pool's settings, as in `pool.rs`.
 struct Config {
@@ -492,39 +493,8 @@ fn push_as(
     end
 }
 
-/// Checks `model` in all interleavings with few preemptions: they find what there is to be found.
-fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_with(2, model);
-}
-
 /// The same with one preemption, for two workers, which have many more interleavings: a thread that
 /// waits gives way to any other all the same.
 fn check_two_workers(model: impl Fn() + Send + Sync + 'static) {
     check_with(1, model);
-}
-
-fn check_with(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(model);
-}
-
-/// Checks `model`, which must not pass, in a process of its own; `test` is the test that calls
-/// this.
-fn find_fault(test: &str, model: impl Fn() + Send + Sync + 'static) {
-    const CHILD: &str = "QUINTET_TEST_CHILD";
-    if env::var_os(CHILD).is_some() {
-        check(model);
-        return;
-    }
-    let mut command = Command::new(env::current_exe().expect("a test knows its file"));
-    command
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "1");
-
-    let output = command.output().expect("the process starts");
-
-    assert!(!output.status.success(), "the model passes: {output:?}");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("deadlock"), "{text}");
 }
