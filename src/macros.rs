@@ -4,6 +4,7 @@
 //! They work with any future on any executor.
 
 mod join;
+mod names;
 mod pin;
 mod select;
 

@@ -34,59 +34,13 @@
 /// ```
 #[macro_export]
 macro_rules! join {
-    (@run $rotate:ident { $($names:ident)* } { $( ($name:ident) ($future:expr) )+ }) => {{
-        $( let $name = $future; )+
-        $(
-            let mut $name = ::core::pin::pin!($crate::__private::maybe_done(
-                $crate::__private::located_at!(
-                { $future } ::core::future::IntoFuture::into_future($name)
-            )
-            ));
-        )+
-        let mut next = 0;
-        ::core::future::poll_fn(|cx| {
-            let start = $crate::__private::$rotate(&mut next, [$( ::core::stringify!($name) ),+].len());
-            let mut is_pending = false;
-            for is_before_start in [false, true] {
-                let mut index = 0;
-                $(
-                    if (index < start) == is_before_start {
-                        is_pending |= ::core::future::Future::poll($name.as_mut(), cx).is_pending();
-                    }
-                    index += 1;
-                )+
-                let _ = index;
-            }
-            if is_pending {
-                ::core::task::Poll::Pending
-            } else {
-                ::core::task::Poll::Ready(())
-            }
-        })
-        .await;
-        ( $( $name.as_mut().take_output().expect("a future that has completed has an output"), )+ )
-    }};
-    (@name $rotate:ident { $name:ident $($names:ident)* } { $($done:tt)* } $future:expr $(, $($rest:expr),*)?) => {
-        $crate::join!(@name $rotate { $($names)* } { $($done)* ($name) ($future) } $($($rest),*)?)
-    };
-    (@name $rotate:ident { $($names:ident)* } { $($done:tt)+ }) => {
-        $crate::join!(@run $rotate { $($names)* } { $($done)+ })
-    };
-    (@name $rotate:ident { } { $($done:tt)+ } $($rest:tt)+) => {
-        ::core::compile_error!("`join!` takes at most 64 futures")
-    };
-    (@names $rotate:ident $($future:expr),+) => {
-        $crate::join!(@name $rotate {
-            __f0 __f1 __f2 __f3 __f4 __f5 __f6 __f7 __f8 __f9 __f10 __f11 __f12 __f13 __f14 __f15
-            __f16 __f17 __f18 __f19 __f20 __f21 __f22 __f23 __f24 __f25 __f26 __f27 __f28 __f29 __f30
-            __f31 __f32 __f33 __f34 __f35 __f36 __f37 __f38 __f39 __f40 __f41 __f42 __f43 __f44 __f45
-            __f46 __f47 __f48 __f49 __f50 __f51 __f52 __f53 __f54 __f55 __f56 __f57 __f58 __f59 __f60
-            __f61 __f62 __f63
-        } { } $($future),+)
-    };
     ($(biased;)?) => { async {}.await };
-    (biased; $($future:expr),+ $(,)?) => { $crate::join!(@names in_order $($future),+) };
-    ($($future:expr),+ $(,)?) => { $crate::join!(@names rotate $($future),+) };
+    (biased; $($future:expr),+ $(,)?) => {
+        $crate::__with_names!(__join { @name join in_order } $($future),+)
+    };
+    ($($future:expr),+ $(,)?) => {
+        $crate::__with_names!(__join { @name join rotate } $($future),+)
+    };
 }
 
 /// Waits until all of several futures have completed with `Ok`, or one with `Err`.
@@ -117,20 +71,34 @@ macro_rules! join {
 /// ```
 #[macro_export]
 macro_rules! try_join {
-    (@run $rotate:ident { $($names:ident)* } { $( ($name:ident) ($future:expr) )+ }) => {{
+    ($(biased;)?) => { async { ::core::result::Result::Ok(()) }.await };
+    (biased; $($future:expr),+ $(,)?) => {
+        $crate::__with_names!(__join { @name try_join in_order } $($future),+)
+    };
+    ($($future:expr),+ $(,)?) => {
+        $crate::__with_names!(__join { @name try_join rotate } $($future),+)
+    };
+}
+
+/// The futures of [`join!`](crate::join) and [`try_join!`](crate::try_join), one by one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __join {
+    // All futures have a name.
+    (@run $kind:ident $order:ident $( ($name:ident) ($future:expr) )+) => {{
         $( let $name = $future; )+
         let result = {
             $(
                 let mut $name = ::core::pin::pin!($crate::__private::maybe_done(
                     $crate::__private::located_at!(
-                { $future } ::core::future::IntoFuture::into_future($name)
-            )
+                        { $future } ::core::future::IntoFuture::into_future($name)
+                    )
                 ));
             )+
             let mut next = 0;
             ::core::future::poll_fn(|cx| {
                 let start =
-                    $crate::__private::$rotate(&mut next, [$( ::core::stringify!($name) ),+].len());
+                    $crate::__private::$order(&mut next, [$( ::core::stringify!($name) ),+].len());
                 let mut is_pending = false;
                 for is_before_start in [false, true] {
                     let mut index = 0;
@@ -138,16 +106,8 @@ macro_rules! try_join {
                         if (index < start) == is_before_start {
                             if ::core::future::Future::poll($name.as_mut(), cx).is_pending() {
                                 is_pending = true;
-                            } else if let ::core::option::Option::Some(::core::result::Result::Err(_)) =
-                                $name.as_mut().output_mut()
-                            {
-                                let output = $name.as_mut().take_output();
-                                let ::core::option::Option::Some(::core::result::Result::Err(error)) =
-                                    output
-                                else {
-                                    ::core::unreachable!("the output is an error")
-                                };
-                                return ::core::task::Poll::Ready(::core::result::Result::Err(error));
+                            } else {
+                                $crate::__join!(@return_error $kind $name);
                             }
                         }
                         index += 1;
@@ -157,38 +117,52 @@ macro_rules! try_join {
                 if is_pending {
                     return ::core::task::Poll::Pending;
                 }
-                ::core::task::Poll::Ready(::core::result::Result::Ok(( $(
-                    match $name.as_mut().take_output() {
-                        ::core::option::Option::Some(::core::result::Result::Ok(output)) => output,
-                        _ => ::core::unreachable!("all outputs are there, and none is an error"),
-                    },
-                )+ )))
+                ::core::task::Poll::Ready($crate::__join!(@outputs $kind $($name)+))
             })
             .await
         };
         result
     }};
-    (@name $rotate:ident { $name:ident $($names:ident)* } { $($done:tt)* } $future:expr $(, $($rest:expr),*)?) => {
-        $crate::try_join!(@name $rotate { $($names)* } { $($done)* ($name) ($future) } $($($rest),*)?)
+
+    (@return_error join $name:ident) => {};
+    (@return_error try_join $name:ident) => {
+        if let ::core::option::Option::Some(::core::result::Result::Err(_)) =
+            $name.as_mut().output_mut()
+        {
+            let output = $name.as_mut().take_output();
+            let ::core::option::Option::Some(::core::result::Result::Err(error)) = output else {
+                ::core::unreachable!("the output is an error")
+            };
+            return ::core::task::Poll::Ready(::core::result::Result::Err(error));
+        }
     };
-    (@name $rotate:ident { $($names:ident)* } { $($done:tt)+ }) => {
-        $crate::try_join!(@run $rotate { $($names)* } { $($done)+ })
+
+    (@outputs join $($name:ident)+) => {
+        ( $( $name.as_mut().take_output().expect("a future that has completed has an output"), )+ )
     };
-    (@name $rotate:ident { } { $($done:tt)+ } $($rest:tt)+) => {
-        ::core::compile_error!("`try_join!` takes at most 64 futures")
+    (@outputs try_join $($name:ident)+) => {
+        ::core::result::Result::Ok(( $(
+            match $name.as_mut().take_output() {
+                ::core::option::Option::Some(::core::result::Result::Ok(output)) => output,
+                _ => ::core::unreachable!("all outputs are there, and none is an error"),
+            },
+        )+ ))
     };
-    (@names $rotate:ident $($future:expr),+) => {
-        $crate::try_join!(@name $rotate {
-            __f0 __f1 __f2 __f3 __f4 __f5 __f6 __f7 __f8 __f9 __f10 __f11 __f12 __f13 __f14 __f15
-            __f16 __f17 __f18 __f19 __f20 __f21 __f22 __f23 __f24 __f25 __f26 __f27 __f28 __f29 __f30
-            __f31 __f32 __f33 __f34 __f35 __f36 __f37 __f38 __f39 __f40 __f41 __f42 __f43 __f44 __f45
-            __f46 __f47 __f48 __f49 __f50 __f51 __f52 __f53 __f54 __f55 __f56 __f57 __f58 __f59 __f60
-            __f61 __f62 __f63
-        } { } $($future),+)
+
+    // One future, for which a name is left.
+    (@name $kind:ident $order:ident { $name:ident $($names:ident)* } { $($done:tt)* }
+        $future:expr $(, $($rest:expr),*)?) => {
+        $crate::__join!(@name $kind $order { $($names)* }
+            { $($done)* ($name) ($future) } $($($rest),*)?)
     };
-    ($(biased;)?) => { async { ::core::result::Result::Ok(()) }.await };
-    (biased; $($future:expr),+ $(,)?) => { $crate::try_join!(@names in_order $($future),+) };
-    ($($future:expr),+ $(,)?) => { $crate::try_join!(@names rotate $($future),+) };
+    (@name $kind:ident $order:ident { $($names:ident)* } { $($done:tt)+ }) => {
+        $crate::__join!(@run $kind $order $($done)+)
+    };
+    (@name $kind:ident $order:ident { } { $($done:tt)+ } $($rest:tt)+) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($kind), "!` takes at most 64 futures"
+        ))
+    };
 }
 
 /// The index of the future that a poll begins with: each in turn.

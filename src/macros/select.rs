@@ -151,15 +151,19 @@ macro_rules! select {
     };
     (biased; else => $else:expr $(,)?) => { $else };
     (else => $else:expr $(,)?) => { $else };
-    (biased; $($input:tt)+) => { $crate::__select!(@names First $($input)+) };
-    ($($input:tt)+) => { $crate::__select!(@names Any $($input)+) };
+    (biased; $($input:tt)+) => {
+        $crate::__with_names!(__select { @parse First } $($input)+)
+    };
+    ($($input:tt)+) => {
+        $crate::__with_names!(__select { @parse Any } $($input)+)
+    };
 }
 
 /// The branches of [`select!`](crate::select), one by one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
-    // All branches are parsed: the names, the expansion.
+    // All branches are parsed.
     (@run $start:ident { $else:expr } $( ($name:ident) ($pattern:pat) ($future:expr) ($condition:expr) ($handler:expr) )+) => {{
         #[allow(non_camel_case_types, clippy::allow_attributes_without_reason)]
         enum Selected<$($name),+> {
@@ -284,16 +288,6 @@ macro_rules! __select {
     // A branch, but no name is left.
     (@parse $start:ident { } { $($branches:tt)+ } $($rest:tt)+) => {
         ::core::compile_error!("`select!` takes at most 64 branches")
-    };
-
-    (@names $start:ident $($input:tt)+) => {
-        $crate::__select!(@parse $start {
-            __b0 __b1 __b2 __b3 __b4 __b5 __b6 __b7 __b8 __b9 __b10 __b11 __b12 __b13 __b14 __b15
-            __b16 __b17 __b18 __b19 __b20 __b21 __b22 __b23 __b24 __b25 __b26 __b27 __b28 __b29 __b30
-            __b31 __b32 __b33 __b34 __b35 __b36 __b37 __b38 __b39 __b40 __b41 __b42 __b43 __b44 __b45
-            __b46 __b47 __b48 __b49 __b50 __b51 __b52 __b53 __b54 __b55 __b56 __b57 __b58 __b59 __b60
-            __b61 __b62 __b63
-        } { } $($input)+)
     };
 }
 
