@@ -19,6 +19,11 @@
 mod alarm;
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "poll/descriptor/portable.rs"
+)]
+mod descriptor;
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
     path = "poll/events/portable.rs"
 )]
 mod events;
@@ -45,6 +50,7 @@ use crate::tasks::TaskInbox;
 use alarm::Alarm;
 use events::{INTEREST, Merged};
 
+pub(crate) use descriptor::{Descriptor, Descriptors};
 pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, UncertainWaiter};
 pub(crate) use waiters::WaiterId;
 
@@ -328,7 +334,7 @@ impl Poll {
     /// Returns an error if the poller does not accept the descriptor.
     pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: SourceKind) -> io::Result<Key> {
         let raw = fd.as_raw_fd();
-        let key = self.sources.insert(kind, raw);
+        let key = self.sources.insert(kind, Descriptor::new(fd));
         let token = Token(key.to_bits() as usize);
         let result = self.registry.register(&mut SourceFd(&raw), token, INTEREST);
         if let Err(error) = result {

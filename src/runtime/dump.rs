@@ -1,31 +1,23 @@
 //! The live tasks of a loop, and what they wait for.
 
-#[cfg_attr(
-    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
-    path = "dump/descriptor/portable.rs"
-)]
-mod descriptor;
-
 use std::collections::{HashMap, HashSet};
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::clock;
 use crate::context;
 use crate::event_loop::{EventLoop, LoopShared};
-use crate::phase::poll::Direction;
+use crate::phase::poll::{Descriptor, Descriptors, Direction};
 use crate::ready;
 use crate::report::{Dump, JobMeta, TaskDump, WaitReason};
 use crate::slots::Key;
 use crate::task::Id;
 use crate::tasks::{TaskInfo, Waiter};
 use crate::time::Instant;
-pub(super) use descriptor::Descriptors;
 
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
         let mut descriptors = Descriptors::default();
-        let wait_graph = WaitGraph::new(event_loop, |fd| descriptors.describe(fd));
+        let wait_graph = WaitGraph::new(event_loop, |descriptor| descriptors.describe(descriptor));
         Dump::of(event_loop, &wait_graph, |_| true)
     }
 
@@ -81,7 +73,7 @@ impl Dump {
 /// All unfinished referenced jobs and tasks.
 pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>) {
     let mut descriptors = Descriptors::default();
-    let wait_graph = WaitGraph::new(event_loop, |fd| descriptors.describe(fd));
+    let wait_graph = WaitGraph::new(event_loop, |descriptor| descriptors.describe(descriptor));
     let jobs = wait_graph
         .tasks
         .iter()
@@ -113,7 +105,7 @@ struct WaitGraph {
 }
 
 impl WaitGraph {
-    fn new(event_loop: &EventLoop, describe: impl FnMut(RawFd) -> String) -> Self {
+    fn new(event_loop: &EventLoop, describe: impl FnMut(&Descriptor) -> String) -> Self {
         let polled = ready::polled_task(event_loop.id());
         let tasks = event_loop.tasks.snapshot(polled.unwrap_or(Key::DANGLING));
         let mut wait_graph = WaitGraph {
@@ -161,7 +153,11 @@ impl WaitGraph {
     }
 
     /// Adds the waiters in the queues of the phases.
-    fn add_resources(&mut self, event_loop: &EventLoop, mut describe: impl FnMut(RawFd) -> String) {
+    fn add_resources(
+        &mut self,
+        event_loop: &EventLoop,
+        mut describe: impl FnMut(&Descriptor) -> String,
+    ) {
         let clock = &event_loop.clock;
         let now = clock.now();
         event_loop.timers.for_each_waiter(|waiter, deadline| {
@@ -174,11 +170,11 @@ impl WaitGraph {
         event_loop
             .poll
             .sources
-            .for_each_waiter(|waiter, fd, direction| {
+            .for_each_waiter(|waiter, descriptor, direction| {
                 let wait = WaitReason::Source {
-                    fd,
+                    fd: descriptor.number(),
                     is_read: direction == Direction::Read,
-                    description: describe(fd),
+                    description: describe(descriptor),
                 };
                 self.add_waiter(waiter, wait);
             });

@@ -9,6 +9,7 @@ use super::dump::{self, title};
 use super::{JobMeta, Runtime, TaskDump};
 use crate::clock;
 use crate::event_loop::EventLoop;
+use crate::phase::poll::Descriptors;
 use crate::pool::Label;
 use crate::tasks::Waiter;
 use crate::time::Instant;
@@ -156,10 +157,10 @@ fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
         owner.is_some_and(|key| event_loop.tasks.is_unfinished(key))
     };
     let sources = event_loop.poll.sources.unowned(belongs_to_task);
-    let mut descriptors = dump::Descriptors::default();
-    leaks.extend(sources.into_iter().map(|fd| Leak::Source {
-        fd,
-        description: descriptors.describe(fd),
+    let mut descriptors = Descriptors::default();
+    leaks.extend(sources.into_iter().map(|descriptor| Leak::Source {
+        fd: descriptor.number(),
+        description: descriptors.describe(&descriptor),
     }));
     let clock = &event_loop.clock;
     let now = clock.now();

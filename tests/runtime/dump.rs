@@ -165,10 +165,9 @@ fn a_listener_is_described_by_its_address() {
         runtime.spawn(async move { listener.accept().await.map(drop) });
         runtime.run_until_stalled();
         let text = runtime.dump().to_string();
-        assert!(
-            text.contains(&format!("TCP, listening on {addr}")),
-            "{text}"
-        );
+        // Where the OS cannot tell that a socket listens, there is only the address.
+        let [long, short] = ["TCP, listening on", "TCP,"].map(|what| format!("({what} {addr})"));
+        assert!(text.contains(&long) || text.contains(&short), "{text}");
     });
 }
 

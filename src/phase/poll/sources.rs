@@ -18,10 +18,10 @@
 //! borrow, because that runs user code: methods return what the caller has to wake or drop.
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::RawFd;
 
 use mio::event::Event;
 
+use super::descriptor::Descriptor;
 use super::events::SHORT_READ_PROVES_DRAINED;
 use super::waiters::{WaiterEntry, WaiterId, Waiters};
 use crate::phase::candidates::{Candidates, Liveness};
@@ -57,8 +57,8 @@ pub(crate) struct Sources {
 #[derive(Debug)]
 struct SourceSlot {
     kind: SourceKind,
-    /// The descriptor, for dumps; it may be closed.
-    fd: RawFd,
+    /// For reports.
+    descriptor: Descriptor,
     /// Whether the source keeps the loop alive while a task waits for it, and the number of the
     /// call that has set this.
     is_ref: bool,
@@ -180,10 +180,10 @@ impl Sources {
         self.slots.borrow().len() == 0
     }
 
-    pub(super) fn insert(&self, kind: SourceKind, fd: RawFd) -> Key {
+    pub(super) fn insert(&self, kind: SourceKind, descriptor: Descriptor) -> Key {
         self.slots.borrow_mut().insert(SourceSlot {
             kind,
-            fd,
+            descriptor,
             is_ref: true,
             ref_call: 0,
             read: DirectionState::new(),
@@ -426,22 +426,22 @@ impl Sources {
     }
 
     /// Calls `f` for each waiter, with the descriptor and the direction.
-    pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, RawFd, Direction)) {
+    pub(crate) fn for_each_waiter(&self, mut f: impl FnMut(&Waiter, &Descriptor, Direction)) {
         for (_, source) in self.slots.borrow().iter() {
             for (direction, entry) in source.entries() {
-                f(&entry.waiter, source.fd, direction);
+                f(&entry.waiter, &source.descriptor, direction);
             }
         }
     }
 
     /// Returns the descriptors of the referenced sources without a waiter for which `owns` returns
     /// true.
-    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<RawFd> {
+    pub(crate) fn unowned(&self, owns: impl Fn(&Waiter) -> bool) -> Vec<Descriptor> {
         let slots = self.slots.borrow();
         let is_owned = |source: &SourceSlot| source.entries().any(|(_, entry)| owns(&entry.waiter));
         let sources = slots.iter().map(|(_, source)| source);
         let unowned = sources.filter(|source| source.is_ref && !is_owned(source));
-        unowned.map(|source| source.fd).collect()
+        unowned.map(|source| source.descriptor.clone()).collect()
     }
 
     /// Looks again at sources that did not count because of these tasks.

@@ -1,24 +1,41 @@
-//! Descriptions of descriptors, for dumps.
+//! The descriptors of sources, and their descriptions for reports.
 //!
-//! A loop knows its sources only by number. For a dump, the addresses of each socket are read from
-//! `/proc`, so the loop stores nothing for this while a program runs.
+//! A loop knows its sources only by number. For a report, the addresses of each socket are read
+//! from `/proc`, so the loop stores nothing for this while a program runs.
 
 use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// The state of a listening socket in the kernel's tables.
 const LISTENING: &str = "0A";
 
+/// The descriptor of a source, which may have been closed.
+#[derive(Clone, Debug)]
+pub(crate) struct Descriptor {
+    fd: RawFd,
+}
+
+impl Descriptor {
+    pub(super) fn new(fd: BorrowedFd<'_>) -> Self {
+        Descriptor { fd: fd.as_raw_fd() }
+    }
+
+    pub(crate) fn number(&self) -> RawFd {
+        self.fd
+    }
+}
+
 /// Describes descriptors. The kernel's tables are read when they are first needed.
 #[derive(Default)]
-pub(in crate::runtime) struct Descriptors {
+pub(crate) struct Descriptors {
     sockets: Option<HashMap<String, String>>,
 }
 
 impl Descriptors {
-    pub(in crate::runtime) fn describe(&mut self, fd: RawFd) -> String {
+    pub(crate) fn describe(&mut self, descriptor: &Descriptor) -> String {
+        let fd = descriptor.fd;
         let Ok(target) = fs::read_link(format!("/proc/self/fd/{fd}")) else {
             return "closed".to_owned();
         };
