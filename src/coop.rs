@@ -74,6 +74,16 @@ pub(crate) fn charge(bytes: usize) {
     }
 }
 
+/// Charges the bytes that an operation has moved. The operation itself has been charged.
+#[inline]
+pub(crate) fn charge_bytes(bytes: usize) {
+    let left = LEFT.get();
+    if left != UNLIMITED {
+        let units = u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX);
+        LEFT.set(left.saturating_sub(units));
+    }
+}
+
 /// Waits until the task may do an operation, and charges one. For operations that never wait
 /// otherwise.
 pub(crate) async fn operate() {

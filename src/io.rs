@@ -5,9 +5,10 @@
 //!
 //! # The budget of a task
 //!
-//! [`copy`], [`copy_buf`], [`copy_bidirectional`], [`empty`], [`repeat`] and [`sink`] are functions
-//! of this crate. Like all its operations they charge the task's [budget](crate::task::coop), so a
-//! task that copies without end does not starve others.
+//! [`copy`], [`copy_buf`], [`copy_bidirectional`], [`duplex`], [`simplex`], [`empty`], [`repeat`] and
+//! [`sink`] are functions of this crate. Like all its operations they charge the task's
+//! [budget](crate::task::coop), so a task that copies without end does not starve others. [`split`]
+//! and [`join`] charge what the streams charge that they are made from.
 //!
 //! The re-exports from `futures` do not charge the budget themselves: [`BufReader`], [`BufWriter`],
 //! [`Cursor`] and the methods of [`AsyncReadExt`], [`AsyncBufReadExt`], [`AsyncWriteExt`] and
@@ -16,13 +17,20 @@
 //! [`consume_budget`](crate::task::coop::consume_budget).
 
 mod copy;
+mod duplex;
+mod join;
+mod pipe;
 pub(crate) mod source;
+mod split;
 mod trivial;
 
-pub use copy::{copy, copy_bidirectional, copy_buf};
+pub use copy::{copy, copy_bidirectional, copy_bidirectional_with_sizes, copy_buf};
+pub use duplex::{DuplexStream, SimplexStream, duplex, simplex};
 pub use futures::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWrite,
     AsyncWriteExt, BufReader, BufWriter, Cursor,
 };
+pub use join::{Join, join};
+pub use split::{ReadHalf, WriteHalf, split};
 pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
 pub use trivial::{Empty, Repeat, Sink, empty, repeat, sink};

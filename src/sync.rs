@@ -61,6 +61,7 @@ pub mod watch;
 pub(crate) mod watchers;
 
 pub(crate) use blocking::wait;
+pub(crate) use wait_list::{LeafPoll, PollWaker, WakeList, poll_leaf, wake};
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard, TryLockError};

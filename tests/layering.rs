@@ -93,6 +93,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("net", "blocking", "names are looked up by jobs"),
     ("net", "io", "a socket is a source"),
     (
+        "io",
+        "sync",
+        "streams in memory wait and wake as channels do",
+    ),
+    (
         "sync",
         "time",
         "a message is given up when there is no room in time",

@@ -49,7 +49,7 @@ where
     W: AsyncWrite + Unpin + ?Sized,
 {
     let mut reader = pin!(reader);
-    let mut buffer = CopyBuffer::new();
+    let mut buffer = CopyBuffer::new(BUFFER_LEN);
     poll_fn(|cx| buffer.poll(cx, reader.as_mut(), Pin::new(&mut *writer))).await
 }
 
@@ -118,7 +118,7 @@ where
 ///
 /// When one reader reaches its end, the other side is [closed](AsyncWrite::poll_close) for writing:
 /// a socket shuts down its write half. The other direction continues, and the future completes when
-/// both have ended. Each direction copies like [`copy`], with its own buffer.
+/// both have ended. Each direction copies like [`copy`], with its own buffer of 8 KiB.
 ///
 /// # Errors
 ///
@@ -151,9 +151,67 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
-    let (mut a_to_b, mut b_to_a) = (TransferState::new(), TransferState::new());
+    copy_bidirectional_with_sizes(a, b, BUFFER_LEN, BUFFER_LEN).await
+}
+
+/// Copies data between `a` and `b` in both directions, through buffers of the given sizes in bytes.
+///
+/// It is like [`copy_bidirectional`]. Larger buffers need fewer system calls, which pays if there
+/// are few connections with much data.
+///
+/// # Errors
+///
+/// Returns the errors of [`copy_bidirectional`].
+///
+/// # Panics
+///
+/// Panics if a size is 0.
+///
+/// # Cancel safety
+///
+/// This function is not cancel safe. If the future is dropped before it completes, data that was
+/// read and not yet written is lost.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes, duplex};
+///
+/// # quintet::block_on(async {
+/// let (mut client, mut front) = duplex(64);
+/// let (mut back, mut server) = duplex(64);
+/// client.write_all(b"hello").await?;
+/// client.close().await?;
+/// server.close().await?;
+///
+/// let copied = copy_bidirectional_with_sizes(&mut front, &mut back, 64 << 10, 1 << 10).await?;
+/// assert_eq!(copied, (5, 0));
+///
+/// let mut text = String::new();
+/// server.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn copy_bidirectional_with_sizes<A, B>(
+    a: &mut A,
+    b: &mut B,
+    a_to_b_buf_size: usize,
+    b_to_a_buf_size: usize,
+) -> impl Future<Output = io::Result<(u64, u64)>>
+where
+    A: AsyncRead + AsyncWrite + Unpin + ?Sized,
+    B: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
+    assert!(
+        a_to_b_buf_size > 0 && b_to_a_buf_size > 0,
+        "a buffer of 0 bytes can copy nothing; pass sizes of at least 1"
+    );
+    let mut a_to_b = TransferState::new(a_to_b_buf_size);
+    let mut b_to_a = TransferState::new(b_to_a_buf_size);
     let mut is_b_to_a_first = false;
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         let (mut a, mut b) = (Pin::new(&mut *a), Pin::new(&mut *b));
         // The directions alternate, because the first one may spend the task's budget each time.
         let (sent, received) = if is_b_to_a_first {
@@ -166,7 +224,6 @@ where
         is_b_to_a_first = !is_b_to_a_first;
         Poll::Ready(Ok((ready!(sent), ready!(received))))
     })
-    .await
 }
 
 /// Charges the bytes that a reader or writer has moved, or its error, unless it has charged itself.
@@ -235,9 +292,9 @@ struct CopyBuffer {
 }
 
 impl CopyBuffer {
-    fn new() -> Self {
+    fn new(len: usize) -> Self {
         CopyBuffer {
-            buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
+            buffer: vec![0; len].into_boxed_slice(),
             unwritten: 0..0,
             progress: CopyProgress::default(),
         }
@@ -282,8 +339,8 @@ enum TransferState {
 }
 
 impl TransferState {
-    fn new() -> Self {
-        TransferState::Running(CopyBuffer::new())
+    fn new(buffer_len: usize) -> Self {
+        TransferState::Running(CopyBuffer::new(buffer_len))
     }
 
     fn poll<R, W>(

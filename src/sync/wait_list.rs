@@ -258,7 +258,7 @@ pub(crate) enum WakeList {
 
 impl WakeList {
     #[inline]
-    pub(super) fn add(&mut self, waker: Option<Waker>) {
+    pub(crate) fn add(&mut self, waker: Option<Waker>) {
         if let Some(waker) = waker {
             match self {
                 WakeList::Empty => *self = WakeList::One(waker),
@@ -291,7 +291,7 @@ impl WakeList {
 
 /// Wakes a task. A panic of a foreign waker is reported; ours does not panic.
 #[inline]
-pub(super) fn wake(waker: Waker) {
+pub(crate) fn wake(waker: Waker) {
     if is_task_waker(&waker) {
         waker.wake();
     } else {
@@ -301,7 +301,7 @@ pub(super) fn wake(waker: Waker) {
 
 /// The waker of a poll, for registration under a lock.
 #[derive(Debug)]
-pub(super) struct PollWaker<'a> {
+pub(crate) struct PollWaker<'a> {
     waker: &'a Waker,
     /// A clone to register; or a waker that it replaced, to be dropped after the lock is released.
     spare: Option<Waker>,
@@ -311,7 +311,7 @@ impl PollWaker<'_> {
     /// Registers the waker in `slot`. Returns false if it must be cloned first.
     #[must_use]
     #[inline]
-    pub(super) fn register(&mut self, slot: &mut Option<Waker>) -> bool {
+    pub(crate) fn register(&mut self, slot: &mut Option<Waker>) -> bool {
         if let Some(registered) = slot
             && registered.will_wake(self.waker)
         {
@@ -359,7 +359,7 @@ impl PollWaker<'_> {
 
 /// The result of one attempt of a leaf future.
 #[derive(Debug)]
-pub(super) enum LeafPoll<R> {
+pub(crate) enum LeafPoll<R> {
     Ready(R),
     /// The waker is registered.
     Pending,
@@ -377,7 +377,7 @@ impl<R> LeafPoll<R> {
     }
 
     /// Returns the result of an attempt that must wait.
-    pub(super) fn waiting(is_registered: bool) -> Self {
+    pub(crate) fn waiting(is_registered: bool) -> Self {
         if is_registered {
             LeafPoll::Pending
         } else {
@@ -392,7 +392,7 @@ impl<R> LeafPoll<R> {
 /// A queue has the order of first polls. So if the budget is spent, `enqueue` adds the future to
 /// the queue without an attempt.
 #[inline(always)]
-pub(super) fn poll_leaf<S, R>(
+pub(crate) fn poll_leaf<S, R>(
     cx: &Context<'_>,
     what: Note,
     state: &mut S,

@@ -6,6 +6,7 @@
 //! on for as long as it is asked.
 
 mod files;
+mod memory;
 mod net;
 mod sync;
 mod tasks;

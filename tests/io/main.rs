@@ -1,4 +1,5 @@
-//! Sockets, and what reads and writes: TCP, when operations are tried again, copying, hyper.
+//! Sockets, and what reads and writes: TCP, when operations are tried again, copying, streams in
+//! memory, hyper.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,5 +8,6 @@ mod support;
 
 mod copy;
 mod hyper;
+mod memory;
 mod sources;
 mod tcp;

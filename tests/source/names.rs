@@ -11,12 +11,20 @@ const ALLOWED: &[(&str, &str)] = &[
         "Builder",
         "a module's type is built by its `Builder`, as in std and tokio",
     ),
+    (
+        "ReadHalf",
+        "`io::split` and each socket have one, as in tokio",
+    ),
     ("Receiver", "each channel has one, as in std and tokio"),
     ("RecvError", "each channel has one, as in std and tokio"),
     ("SendError", "each channel has one, as in std and tokio"),
     ("Sender", "each channel has one, as in std and tokio"),
     ("TryRecvError", "each channel has one, as in std and tokio"),
     ("WeakSender", "each channel has one, as in tokio"),
+    (
+        "WriteHalf",
+        "`io::split` and each socket have one, as in tokio",
+    ),
 ];
 
 /// Returns the names of the types that `code` declares, each with its line. Associated types are
