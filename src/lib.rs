@@ -54,8 +54,8 @@
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
-//! - [`net`]: TCP. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]: the traits that they
-//!   share.
+//! - [`net`]: TCP and UDP. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]: the traits
+//!   that they share.
 //! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): hyper's runtime traits.
 //!

@@ -1,7 +1,8 @@
-//! TCP sockets and name resolution.
+//! TCP and UDP sockets, and name resolution.
 //!
-//! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them. Their methods have the
-//! names of `std::net`. The streams also implement the traits of [`io`](crate::io).
+//! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them. [`UdpSocket`] sends and
+//! receives datagrams. Their methods have the names of `std::net`. The streams also implement the
+//! traits of [`io`](crate::io).
 //!
 //! # The loop of a socket
 //!
@@ -20,11 +21,14 @@
 //! that the operation is worth another try, not that it succeeds.
 
 mod addr;
+mod datagram;
 mod socket;
 pub mod tcp;
 mod tcp_listener;
 mod tcp_stream;
+mod udp_socket;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp_socket::UdpSocket;

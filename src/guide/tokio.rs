@@ -33,13 +33,13 @@
 //! | `task::block_in_place` | none: it would stop all other tasks of the thread |
 //! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
 //! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
-//! | `time`, `fs`, `net::{TcpListener, TcpStream}`, `signal` | the same names |
+//! | `time`, `fs`, `net::{TcpListener, TcpStream, UdpSocket}`, `signal` | the same names |
 //! | `sync` | the same types and semantics |
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io) |
 //! | `select!`, `join!`, `try_join!`, `pin!` | those of `futures` and `std::pin::pin!` |
-//! | `UdpSocket`, Unix sockets, `process`, `stdin`, `AsyncFd` | not there yet |
+//! | Unix sockets, `process`, `stdin`, `AsyncFd` | not there yet |
 //!
 //! # Differences at run time
 //!

@@ -37,6 +37,15 @@ mod sealed {
     pub trait Sealed {
         #[doc(hidden)]
         fn target(&self) -> super::Target;
+
+        /// The first address, if no look-up is needed.
+        #[doc(hidden)]
+        fn first_known(&self) -> Option<super::SocketAddr> {
+            match self.target() {
+                super::Target::Known(addrs) => addrs.first().copied(),
+                _ => None,
+            }
+        }
     }
 }
 
@@ -46,6 +55,10 @@ macro_rules! known {
         impl sealed::Sealed for $type {
             fn target(&self) -> Target {
                 Target::Known(vec![SocketAddr::from(*self)])
+            }
+
+            fn first_known(&self) -> Option<SocketAddr> {
+                Some(SocketAddr::from(*self))
             }
         }
     )*};
@@ -110,6 +123,10 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {}
 impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
     fn target(&self) -> Target {
         (**self).target()
+    }
+
+    fn first_known(&self) -> Option<SocketAddr> {
+        (**self).first_known()
     }
 }
 
@@ -176,6 +193,15 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(addrs)
     };
     blocking::run_io(Purpose::Lookup, resolve).await
+}
+
+/// Returns the first address of `host`, for an operation that takes one. Unlike other operations
+/// on hosts it charges nothing if no look-up is needed.
+pub(super) async fn first(host: impl ToSocketAddrs) -> io::Result<SocketAddr> {
+    match host.first_known() {
+        Some(addr) => Ok(addr),
+        None => Ok(resolve(host.target()).await?[0]),
+    }
 }
 
 /// Tries `operation` on each address in turn. Returns the first success, or the last error, whose

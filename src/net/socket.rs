@@ -22,7 +22,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::coop;
 
-pub(super) use os::accept;
+pub(super) use os::{SEND_FLAGS, accept};
 
 /// How many connections may wait to be accepted. The limit of the kernel is often higher, but this
 /// is enough for a burst that fills an event batch.
@@ -38,6 +38,14 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Makes a UDP socket that is bound to an address.
+pub(super) fn bind_udp(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let domain = Domain::for_address(addr);
+    let socket = os::socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&addr.into())?;
     Ok(socket.into())
 }
 
@@ -60,7 +68,7 @@ const IOV_MAX: usize = 1024;
 /// Writes several buffers, at most [`IOV_MAX`]. Unlike `writev` it does not raise SIGPIPE.
 pub(super) fn send_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut no_ancillary = SendAncillaryBuffer::default();
-    let sent = sendmsg(socket, buffers, &mut no_ancillary, os::SEND_FLAGS)?;
+    let sent = sendmsg(socket, buffers, &mut no_ancillary, SEND_FLAGS)?;
     Ok(sent)
 }
 

@@ -11,3 +11,4 @@ mod hyper;
 mod memory;
 mod sources;
 mod tcp;
+mod udp;

@@ -9,7 +9,7 @@ use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// The flags of each write.
-pub(super) const SEND_FLAGS: SendFlags = SendFlags::empty();
+pub(in crate::net) const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 /// Makes a socket that is non-blocking and closed on exec.
 pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {

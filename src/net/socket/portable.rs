@@ -7,7 +7,7 @@ use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// The flags of each write: no SIGPIPE.
-pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+pub(in crate::net) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 
 /// Makes a socket that is non-blocking and closed on exec.
 pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {

@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 use std::pin::Pin;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
-use quintet::net::{TcpListener, TcpStream, lookup_host};
+use quintet::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+
+use socket2::SockRef;
 
 use super::{TIMES, Table, check};
 use crate::support::cases::{backlog_is, connection, deliver, listen};
@@ -209,12 +211,78 @@ fn listeners() {
     });
 }
 
+/// A socket of datagrams, and a peer that has sent as many to it as a row receives.
+async fn filled_udp() -> (UdpSocket, std::net::UdpSocket) {
+    let peer = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let own = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    // The kernel counts some hundred bytes for each.
+    SockRef::from(&own).set_recv_buffer_size(1 << 20).unwrap();
+    peer.connect(own.local_addr().unwrap()).unwrap();
+    own.connect(peer.local_addr().unwrap()).await.unwrap();
+    for _ in 0..TIMES {
+        peer.send(&[7]).unwrap();
+    }
+    (own, peer)
+}
+
+#[test]
+fn datagrams() {
+    check(async |table| {
+        let (own, _peer) = filled_udp().await;
+        table
+            .row("peek", async || own.peek(&mut [0]).await.unwrap())
+            .await;
+        table
+            .row("peek_from", async || own.peek_from(&mut [0]).await.unwrap())
+            .await;
+        table
+            .row("peek_sender", async || own.peek_sender().await.unwrap())
+            .await;
+        table
+            .row("readable", async || own.readable().await.unwrap())
+            .await;
+        table
+            .row("recv", async || own.recv(&mut [0]).await.unwrap())
+            .await;
+        let (own, peer) = filled_udp().await;
+        table
+            .row("recv_from", async || own.recv_from(&mut [0]).await.unwrap())
+            .await;
+        table
+            .row("writable", async || own.writable().await.unwrap())
+            .await;
+        table
+            .row("send", async || own.send(&[0]).await.unwrap())
+            .await;
+        table
+            .row("send of nothing", async || own.send(&[]).await.unwrap())
+            .await;
+        let addr = peer.local_addr().unwrap();
+        table
+            .row("send_to", async || own.send_to(&[0], addr).await.unwrap())
+            .await;
+        table
+            .row("send_to a string", async || {
+                own.send_to(&[0], addr.to_string()).await.unwrap();
+            })
+            .await;
+        table
+            .row("connect", async || own.connect(addr).await.unwrap())
+            .await;
+    });
+}
+
 #[test]
 fn addresses() {
     check(async |table| {
         let local = (Ipv4Addr::LOCALHOST, 0);
         table
             .row("bind", async || TcpListener::bind(local).await.unwrap())
+            .await;
+        table
+            .row("UdpSocket::bind", async || {
+                UdpSocket::bind(local).await.unwrap();
+            })
             .await;
         table
             .row("bind to nonsense", async || {
