@@ -28,46 +28,19 @@
 //! }
 //! ```
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use ::hyper::rt::{self, ReadBufCursor};
-use futures::io::{AsyncRead, AsyncWrite};
+use futures::io::AsyncWrite;
 
+use crate::io::read_buffer;
 use crate::net::TcpStream;
 use crate::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::task;
 use crate::time;
-
-/// How much one read moves at most. The buffer of hyper is uninitialised, so data is read into a
-/// buffer of this thread, and copied.
-const CHUNK: usize = 64 * 1024;
-
-thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Reads through the buffer of this thread.
-fn poll_read(
-    reader: Pin<&mut impl AsyncRead>,
-    cx: &mut Context<'_>,
-    mut cursor: ReadBufCursor<'_>,
-) -> Poll<io::Result<()>> {
-    // Taken for the read, because a waker may call this function again.
-    let mut buffer = BUFFER.take();
-    buffer.resize(CHUNK, 0);
-    let room = cursor.remaining().min(CHUNK);
-    let result = reader.poll_read(cx, &mut buffer[..room]);
-    if let Poll::Ready(Ok(n)) = result {
-        cursor.put_slice(&buffer[..n]);
-    }
-    BUFFER.set(buffer);
-    ready!(result)?;
-    Poll::Ready(Ok(()))
-}
 
 macro_rules! impl_read {
     ($type:ty) => {
@@ -75,9 +48,10 @@ macro_rules! impl_read {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
-                cursor: ReadBufCursor<'_>,
+                mut cursor: ReadBufCursor<'_>,
             ) -> Poll<io::Result<()>> {
-                poll_read(self, cx, cursor)
+                let room = cursor.remaining();
+                read_buffer::poll_read(self, cx, room, |data| cursor.put_slice(data))
             }
         }
     };

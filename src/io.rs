@@ -15,11 +15,37 @@
 //! [`AsyncSeekExt`]. The sockets and files below them do. A long loop over data in memory, such as
 //! the lines of a [`Cursor`], yields only if it calls
 //! [`consume_budget`](crate::task::coop::consume_budget).
+//!
+//! # tokio's traits
+//!
+//! With the feature `tokio-io`, sockets, files and the other types of this crate that implement
+//! `AsyncRead`, `AsyncWrite`, `AsyncBufRead` or `AsyncSeek` of `futures` also implement the traits
+//! of these names of the crate `tokio`, so that codecs, TLS and protocol libraries which expect
+//! them accept these types. Nothing of tokio's runtime is used. `shutdown` of tokio's extension
+//! trait is `close` of that of `futures`.
+//!
+//! ```
+//! use quintet::io::duplex;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # quintet::block_on(async {
+//! let (mut client, mut server) = duplex(64);
+//! client.write_u16(7).await?;
+//! client.shutdown().await?;
+//! assert_eq!(server.read_u16().await?, 7);
+//! # std::io::Result::Ok(())
+//! # }).unwrap();
+//! ```
+//!
+//! The extension traits of tokio and of `futures` have methods of the same names: where both are
+//! imported, calls are ambiguous. Import one of them in each module.
 
 mod copy;
 mod duplex;
 mod join;
 mod pipe;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+pub(crate) mod read_buffer;
 pub(crate) mod source;
 mod split;
 mod trivial;

@@ -57,7 +57,8 @@
 //! - [`net`]: TCP and UDP. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]: the traits
 //!   that they share.
 //! - [`testing`]: checks for what a test leaves behind.
-//! - `hyper` (with the feature of that name): hyper's runtime traits.
+//! - `hyper` (with the feature of that name): hyper's runtime traits. The feature `tokio-io`
+//!   implements [tokio's I/O traits](io#tokios-traits).
 //!
 //! # Threads
 //!
@@ -99,6 +100,8 @@ pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 
 mod blocking;
 mod context;

@@ -40,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "what users await",
         &[
             "blocking", "fs", "hyper", "io", "macros", "net", "signal", "sync", "task", "time",
+            "tokio_io",
         ],
     ),
     ("runtimes", &["runtime"]),
@@ -87,6 +88,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "task",
         "operations on a file take turns by awaiting each other's jobs",
     ),
+    ("hyper", "io", "hyper's buffers are read into by a copy"),
     ("hyper", "net", "hyper's traits for our sockets"),
     ("hyper", "task", "hyper's executor spawns"),
     ("hyper", "time", "hyper's timer sleeps"),
@@ -108,6 +110,9 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "tokens and trackers keep their waiters in the same kind of list",
     ),
     ("signal", "io", "the pipe of signals is a source"),
+    ("tokio_io", "fs", "tokio's traits for our files"),
+    ("tokio_io", "io", "tokio's traits for streams in memory"),
+    ("tokio_io", "net", "tokio's traits for our sockets"),
 ];
 
 #[test]

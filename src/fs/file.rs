@@ -6,6 +6,8 @@ mod cursor;
 mod open_file;
 mod positional;
 mod run;
+#[cfg(feature = "tokio-io")]
+mod start_seek;
 mod stream;
 
 use std::fmt;

@@ -37,7 +37,7 @@
 //! | `sync` | the same types and semantics |
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
-//! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io) |
+//! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
 //! | `select!`, `join!`, `try_join!`, `pin!` | those of `futures` and `std::pin::pin!` |
 //! | Unix sockets, `process`, `stdin`, `AsyncFd` | not there yet |
 //!

@@ -1,5 +1,5 @@
 //! Sockets, and what reads and writes: TCP, when operations are tried again, copying, streams in
-//! memory, hyper.
+//! memory, hyper, tokio's traits.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,4 +11,5 @@ mod hyper;
 mod memory;
 mod sources;
 mod tcp;
+mod tokio_io;
 mod udp;

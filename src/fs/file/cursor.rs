@@ -218,6 +218,15 @@ impl Cursor {
         }
     }
 
+    /// Takes the result of a seek to any position, if that is what the last job has done.
+    #[cfg(feature = "tokio-io")]
+    pub(super) fn take_any_seek(&mut self, call: CallId) -> Option<io::Result<u64>> {
+        match &self.outcome {
+            Some((_, CallOutcome::Sought(position, _))) => self.take_seek(call, *position),
+            _ => None,
+        }
+    }
+
     /// Takes the error of the job of a [`Release`](Request::Release) request, which has no outcome.
     pub(super) fn take_failure(&mut self, call: CallId) -> io::Result<()> {
         match self.read_end.take_if(|(to, _)| *to == Some(call)) {
