@@ -46,6 +46,7 @@ mod join;
 mod pipe;
 #[cfg(any(feature = "hyper", feature = "tokio-io"))]
 pub(crate) mod read_buffer;
+mod readiness;
 pub(crate) mod source;
 mod split;
 mod trivial;
@@ -57,6 +58,7 @@ pub use futures::io::{
     AsyncWriteExt, BufReader, BufWriter, Cursor,
 };
 pub use join::{Join, join};
+pub use readiness::{Interest, Ready};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
 pub use trivial::{Empty, Repeat, Sink, empty, repeat, sink};

@@ -22,6 +22,7 @@
 
 mod addr;
 mod datagram;
+mod readiness;
 mod socket;
 pub mod tcp;
 mod tcp_listener;

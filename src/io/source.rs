@@ -9,6 +9,7 @@
 //! already.
 
 mod operation;
+mod readiness;
 pub(crate) mod reference;
 mod registration;
 

@@ -193,41 +193,6 @@ macro_rules! impl_datagram {
                 })
             }
 
-            /// Waits until the socket has a datagram, or an error.
-            ///
-            /// Use it with [`try_recv`](Self::try_recv). Readiness is a hint: spurious wake-ups are
-            /// possible, so `try_recv` may still return `WouldBlock`. If datagrams are left in the
-            /// queue, the next call resolves at once.
-            ///
-            /// # Errors
-            ///
-            /// Returns an error if the socket belongs to another loop. An error of the socket is
-            /// left for the operation to return.
-            ///
-            /// # Cancel safety
-            ///
-            /// This method is cancel safe: it consumes no datagram and no readiness.
-            pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-                self.source.ready(Direction::Read)
-            }
-
-            /// Waits until the send buffer has room, or the socket has an error.
-            ///
-            /// Use it with [`try_send`](Self::try_send). Readiness is a hint: spurious wake-ups are
-            /// possible, so `try_send` may still return `WouldBlock`.
-            ///
-            /// # Errors
-            ///
-            /// Returns an error if the socket belongs to another loop. An error of the socket is
-            /// left for the operation to return.
-            ///
-            /// # Cancel safety
-            ///
-            /// This method is cancel safe: it consumes no readiness.
-            pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-                self.source.ready(Direction::Write)
-            }
-
             /// Takes the pending error of the socket (`SO_ERROR`), if there is one.
             ///
             /// # Errors

@@ -10,6 +10,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use super::addr::{self, ToSocketAddrs};
+use super::readiness::{impl_poll_ready, impl_readiness};
 use super::socket;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::blocking::called_here;
@@ -224,5 +225,37 @@ impl fmt::Debug for TcpStream {
         self.source.fmt(f)
     }
 }
+
+impl_readiness! {
+    TcpStream, "stream";
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use quintet::net::{TcpListener, TcpStream};
+    ///
+    /// # quintet::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// # client.write_all(b"ping").await?;
+    /// let mut buf = [0; 16];
+    /// let n = loop {
+    ///     stream.readable().await?;
+    ///     match stream.try_read(&mut buf) {
+    ///         // A spurious wake-up.
+    ///         Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+    ///         result => break result?,
+    ///     }
+    /// };
+    /// assert_eq!(&buf[..n], b"ping");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+}
+impl_poll_ready!(TcpStream, poll_read_ready, READABLE, "read");
+impl_poll_ready!(TcpStream, poll_write_ready, WRITABLE, "write");
 
 assert_impl!(TcpStream: Send + Sync + Unpin);

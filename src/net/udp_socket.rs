@@ -14,6 +14,7 @@ use rustix::net::RecvFlags;
 
 use super::addr::{self, ToSocketAddrs};
 use super::datagram::{self, impl_datagram, impl_source};
+use super::readiness::{impl_poll_ready, impl_readiness};
 use super::socket::{self, SEND_FLAGS};
 use crate::blocking::called_here;
 use crate::io::source::{OpOutput, Source};
@@ -319,6 +320,9 @@ impl UdpSocket {
 
 impl_datagram!(UdpSocket);
 impl_source!(UdpSocket, std::net::UdpSocket, "socket");
+impl_readiness! { UdpSocket, "socket"; }
+impl_poll_ready!(UdpSocket, poll_recv_ready, READABLE, "receive");
+impl_poll_ready!(UdpSocket, poll_send_ready, WRITABLE, "send");
 
 fn send_to(
     socket: &std::net::UdpSocket,

@@ -51,7 +51,9 @@ use alarm::Alarm;
 use events::{INTEREST, Merged};
 
 pub(crate) use descriptor::{Descriptor, Descriptors};
-pub(crate) use sources::{Direction, Readiness, SourceKind, Sources, UncertainWaiter};
+pub(crate) use sources::{
+    Direction, KnownReadiness, Readiness, ReadinessChange, SourceKind, Sources, UncertainWaiter,
+};
 pub(crate) use waiters::WaiterId;
 
 /// How many events one system call fetches. The next tick fetches the rest.

@@ -1,7 +1,10 @@
 //! Sockets and what waits for them: when an operation is tried again, and what is woken.
 
 mod alive;
+mod interest;
 mod pollers;
+#[cfg(not(any(quintet_portable, not(any(target_os = "linux", target_os = "android")))))]
+mod priority;
 mod readiness;
 mod short_counts;
 
@@ -22,5 +25,8 @@ async fn registered() -> (TcpStream, std::net::TcpStream) {
         deliver(&peer, &own, b"0");
         read.await.unwrap();
     }
+    // Where a short read proves nothing, this does.
+    let drained = own.try_read(&mut byte).unwrap_err();
+    assert_eq!(drained.kind(), std::io::ErrorKind::WouldBlock);
     (own, peer)
 }

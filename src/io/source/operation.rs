@@ -11,8 +11,6 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::{LoopBinding, OpOutput, Source};
 use crate::context;
 use crate::coop;
@@ -56,23 +54,6 @@ impl<T: AsFd> Source<T> {
             is_done,
             operation,
         }
-    }
-
-    /// Waits until an operation may succeed.
-    ///
-    /// If no event has been recorded the OS is asked by `poll`, which leaves an error of the socket
-    /// in place for the operation to find.
-    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
-        self.operate(direction, move |io| {
-            let readiness = self
-                .binding
-                .with_loop(|event_loop, key| event_loop.poll.sources.readiness(key, direction));
-            if readiness == Some(Readiness::Ready) || is_ready_now(io, direction)? {
-                Ok(OpOutput::new(()))
-            } else {
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-        })
     }
 
     /// Polls `operation` for a trait caller.
@@ -123,6 +104,7 @@ impl<T: AsFd> Source<T> {
             }
             Some(OpState::Pending) => Poll::Pending,
             Some(OpState::NeedsWaker(key)) => {
+                context::with(|event_loop| event_loop.poll.sources.clear_ready(key, direction));
                 wait_by_waker(cx, key, direction, waiter);
                 Poll::Pending
             }
@@ -166,7 +148,7 @@ impl<T: AsFd> Source<T> {
             Err(error) => return OpState::Rejected(error),
         };
         let caller = Caller::new(event_loop.id(), cx.waker());
-        if sources.wait_by_task(key, direction, waiter, &caller) {
+        if sources.wait_by_task(key, direction, waiter, &caller, true) {
             OpState::Pending
         } else {
             OpState::NeedsWaker(key)
@@ -175,7 +157,7 @@ impl<T: AsFd> Source<T> {
 }
 
 /// What a poll of an operation has come to.
-enum OpState<R> {
+pub(super) enum OpState<R> {
     Complete(io::Result<OpOutput<R>>),
     /// The source belongs to another loop, or has been closed.
     Rejected(io::Error),
@@ -188,7 +170,12 @@ enum OpState<R> {
 /// Adds the caller of an operation that would block to the waiters. It runs user code, so it does
 /// not borrow the loop.
 #[cold]
-fn wait_by_waker(cx: &Context<'_>, key: Key, direction: Direction, waiter: &mut WaiterId) {
+pub(super) fn wait_by_waker(
+    cx: &Context<'_>,
+    key: Key,
+    direction: Direction,
+    waiter: &mut WaiterId,
+) {
     let Some(event_loop) = context::current() else {
         return;
     };
@@ -203,7 +190,7 @@ fn bytes_of<R>(result: &io::Result<OpOutput<R>>) -> usize {
     result.as_ref().map_or(0, |output| output.bytes)
 }
 
-fn would_block<R>(result: &io::Result<R>) -> bool {
+pub(super) fn would_block<R>(result: &io::Result<R>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
@@ -232,19 +219,6 @@ fn note<R>(
         Err(_) if would_block(result) => sources.clear_ready(key, direction),
         _ => {}
     }
-}
-
-/// Returns whether an operation would not block now.
-fn is_ready_now(io: &impl AsFd, direction: Direction) -> io::Result<bool> {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let flags = match direction {
-        Direction::Read => PollFlags::IN,
-        Direction::Write => PollFlags::OUT,
-    };
-    Ok(poll(&mut [PollFd::new(io, flags)], Some(&now))? > 0)
 }
 
 /// The waiter of a future that operates on a source. It is removed from the waiters when it is
@@ -287,7 +261,7 @@ impl<T: AsFd> Drop for OpWaiter<'_, T> {
 impl LoopBinding {
     /// Removes an operation that may be among the waiters.
     #[cold]
-    fn forget(&self, direction: Direction, waiter: WaiterId) {
+    pub(super) fn forget(&self, direction: Direction, waiter: WaiterId) {
         self.call_on_loop(move |event_loop, key| {
             drop(event_loop.poll.sources.forget(key, direction, waiter));
         });

@@ -112,6 +112,11 @@ impl LoopBinding {
         }
     }
 
+    /// Returns whether the source belongs to the loop `id`.
+    pub(super) fn is_bound_to(&self, id: LoopId) -> bool {
+        self.loop_id.load(Ordering::Relaxed) == id.to_bits()
+    }
+
     #[cold]
     fn bound_elsewhere(&self) -> io::Error {
         io::Error::other(format!(

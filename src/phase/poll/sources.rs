@@ -1,32 +1,20 @@
-//! The registered sources: their readiness, and the waiters for it.
-//!
-//! Each direction of a source has a readiness, a hint that saves system calls:
-//!
-//! ```text
-//!               an operation would block, or has drained the source
-//!    Unknown, Ready ───────────────────────────────────────────> NotReady
-//!                   <───────────────────────────────────────────
-//!                                      an event
-//! ```
-//!
-//! Sources are edge-triggered: after an event there is no other one while the source stays ready.
-//! So only an operation that would block, or that proves the source drained, may clear the
-//! readiness. It may be too optimistic, and then the operation finds that it would block; if it
-//! were too pessimistic, a task would sleep for ever.
+//! The registered sources: their readiness ([`readiness`]), and the waiters for it.
 //!
 //! The sources are borrowed during each call. No waker is cloned, called or dropped under the
 //! borrow, because that runs user code: methods return what the caller has to wake or drop.
 
+mod readiness;
+
 use std::cell::{Cell, RefCell};
 
-use mio::event::Event;
-
 use super::descriptor::Descriptor;
-use super::events::SHORT_READ_PROVES_DRAINED;
-use super::waiters::{WaiterEntry, WaiterId, Waiters};
+use super::waiters::{WaiterEntry, WaiterId};
 use crate::phase::candidates::{Candidates, Liveness};
 use crate::slots::{Key, Slots};
 use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
+use readiness::DirectionState;
+
+pub(crate) use readiness::{KnownReadiness, Readiness, ReadinessChange};
 
 /// What an operation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,53 +53,10 @@ struct SourceSlot {
     ref_call: u32,
     read: DirectionState,
     write: DirectionState,
-}
-
-/// One direction of a source.
-#[derive(Debug)]
-struct DirectionState {
-    readiness: Readiness,
-    /// Set for good when the other end has closed this direction, or the source has failed. There
-    /// are no further events then, so the readiness is no longer cleared by a short read.
-    is_closed: bool,
-    /// Set for good when urgent data has come. A read ends before urgent data, so a short read does
-    /// not prove that the source is drained.
-    is_urgent: bool,
-    waiters: Waiters,
-}
-
-/// A hint, as in mio: whether an operation may succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    /// There was no event yet. An operation is tried.
-    Unknown,
-    /// There was an event, and no operation has drained the source since.
-    Ready,
-    /// An operation would block. It is not tried before the next event.
-    NotReady,
-}
-
-impl DirectionState {
-    fn new() -> Self {
-        DirectionState {
-            readiness: Readiness::Unknown,
-            is_closed: false,
-            is_urgent: false,
-            waiters: Waiters::default(),
-        }
-    }
-
-    fn record(&mut self, is_ready: bool, is_closed: bool) {
-        if is_ready || is_closed {
-            self.readiness = Readiness::Ready;
-        }
-        self.is_closed |= is_closed;
-    }
-
-    #[inline]
-    fn has_ready_waiters(&self) -> bool {
-        self.readiness != Readiness::NotReady && !self.waiters.is_empty()
-    }
+    /// Urgent data, and errors. Operations do not change these, but only callers that wait for
+    /// them, which are among the readers.
+    priority: Readiness,
+    error: Readiness,
 }
 
 impl SourceSlot {
@@ -188,6 +133,8 @@ impl Sources {
             ref_call: 0,
             read: DirectionState::new(),
             write: DirectionState::new(),
+            priority: Readiness::Unknown,
+            error: Readiness::Unknown,
         })
     }
 
@@ -212,53 +159,13 @@ impl Sources {
         waiters
     }
 
-    /// Records the readiness that an event reports. Returns when the event is delivered, or `None`
-    /// if the source has been released.
-    pub(super) fn record(&self, key: Key, event: &Event) -> Option<SourceKind> {
-        let mut slots = self.slots.borrow_mut();
-        let SourceSlot {
-            kind, read, write, ..
-        } = slots.get_mut(key)?;
-        let failed = event.is_error();
-        let is_urgent = event.is_priority();
-        let is_readable = event.is_readable() || is_urgent;
-        read.record(is_readable, event.is_read_closed() || failed);
-        read.is_urgent |= is_urgent;
-        write.record(event.is_writable(), event.is_write_closed() || failed);
-        Some(*kind)
-    }
-
-    #[inline]
-    pub(crate) fn readiness(&self, key: Key, direction: Direction) -> Readiness {
-        let slots = self.slots.borrow();
-        slots.get(key).map_or(Readiness::Unknown, |source| {
-            source.side(direction).readiness
-        })
-    }
-
-    /// An operation would have blocked: it is not tried before the next event.
-    pub(crate) fn clear_ready(&self, key: Key, direction: Direction) {
-        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
-            source.side_mut(direction).readiness = Readiness::NotReady;
-        }
-    }
-
-    /// An operation has moved less than it could have: the same, unless that is no proof.
-    #[inline]
-    pub(crate) fn clear_ready_if_drained(&self, key: Key, direction: Direction) {
-        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
-            let is_proof = direction == Direction::Write || SHORT_READ_PROVES_DRAINED;
-            let side = source.side_mut(direction);
-            if is_proof && !side.is_closed && !side.is_urgent {
-                side.readiness = Readiness::NotReady;
-            }
-        }
-    }
-
     /// Adds `caller` to the waiters if it is a task that polls by its own waker. Returns false if
     /// it is not, or if the list has to be swept first: then the caller calls
     /// [`wait_by_waker`](Sources::wait_by_waker), which runs user code and must not be called under
     /// a borrow of the loop.
+    ///
+    /// The operation of the caller would block, unless `is_blocked` is false: then the caller waits
+    /// for something else that the events of this direction report.
     #[inline]
     pub(crate) fn wait_by_task(
         &self,
@@ -266,6 +173,7 @@ impl Sources {
         direction: Direction,
         id: &mut WaiterId,
         caller: &Caller<'_>,
+        is_blocked: bool,
     ) -> bool {
         let Some(task) = caller.as_task() else {
             return false;
@@ -273,14 +181,16 @@ impl Sources {
         self.number(id);
         self.candidates.add(key, || self.slots.borrow().len());
         let is_added = self.change_list(key, direction, |side| {
-            side.readiness = Readiness::NotReady;
+            if is_blocked {
+                side.block();
+            }
             side.waiters.add_task(*id, caller, Waiter::Task(task))
         });
         is_added == Some(true)
     }
 
     /// Adds any caller to the waiters. It clones, wakes and drops wakers. `tick` is the number of
-    /// the tick.
+    /// the tick. If the operation of the caller would block, the caller has cleared the readiness.
     pub(crate) fn wait_by_waker(
         &self,
         key: Key,
@@ -295,10 +205,7 @@ impl Sources {
         if *id == WaiterId::TRAIT_CALLER {
             *id = WaiterId::trait_caller(tasks.polls(caller.polled()));
         }
-        let is_there = self.change_list(key, direction, |side| {
-            side.readiness = Readiness::NotReady;
-            side.waiters.renew(*id, caller)
-        });
+        let is_there = self.change_list(key, direction, |side| side.waiters.renew(*id, caller));
         if is_there != Some(false) {
             return;
         }
