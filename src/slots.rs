@@ -48,6 +48,13 @@ impl Key {
     }
 }
 
+/// Returns the keys in the order of the numbers beside them.
+pub(crate) fn in_order(numbered: impl Iterator<Item = (u64, Key)>) -> Vec<Key> {
+    let mut numbered: Vec<(u64, Key)> = numbered.collect();
+    numbered.sort_unstable();
+    numbered.into_iter().map(|(_, key)| key).collect()
+}
+
 /// A slab with generations.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {

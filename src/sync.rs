@@ -60,7 +60,7 @@ mod wait_list;
 pub mod watch;
 pub(crate) mod watchers;
 
-pub(crate) use blocking::wait;
+pub(crate) use blocking::{wait, wait_timeout};
 pub(crate) use wait_list::{LeafPoll, PollWaker, WakeList, poll_leaf, wake};
 
 pub use barrier::{Barrier, BarrierWaitResult};

@@ -9,6 +9,8 @@
 //! An entry that does not count because its task is unreferenced is set aside under the key of that
 //! task. It comes back to the list when the task is referenced again.
 //!
+//! An entry is the bits of the key of a timer or a source, so that there is one copy of this code.
+//!
 //! Until the first search there is no list, and [`add`](Candidates::add) does nothing.
 
 use std::cell::{Cell, RefCell};
@@ -55,17 +57,17 @@ thread_local! {
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Candidates<K> {
-    keys: RefCell<Vec<K>>,
+pub(super) struct Candidates {
+    keys: RefCell<Vec<u64>>,
     /// Entries that do not count because of a task, with the key of that task.
-    aside: RefCell<BTreeSet<(Key, Option<K>)>>,
+    aside: RefCell<BTreeSet<(Key, u64)>>,
     /// How many entries were set aside when the list was made.
     aside_first: Cell<usize>,
     /// Whether the list contains all entries that count.
     is_complete: Cell<bool>,
 }
 
-impl<K: Copy + Ord> Candidates<K> {
+impl Candidates {
     pub(super) const fn new() -> Self {
         Candidates {
             keys: RefCell::new(Vec::new()),
@@ -77,14 +79,14 @@ impl<K: Copy + Ord> Candidates<K> {
 
     /// Adds an entry that may have begun to count. `len` returns the number of timers or sources.
     #[inline]
-    pub(super) fn add(&self, key: K, len: impl FnOnce() -> usize) {
+    pub(super) fn add(&self, key: u64, len: impl FnOnce() -> usize) {
         if self.is_complete.get() {
             self.push(key, len());
         }
     }
 
     #[cold]
-    fn push(&self, key: K, len: usize) {
+    fn push(&self, key: u64, len: usize) {
         let mut keys = self.keys.borrow_mut();
         let most = 2 * len + SLACK;
         let aside_most = most + 2 * self.aside_first.get();
@@ -117,12 +119,10 @@ impl<K: Copy + Ord> Candidates<K> {
     fn restore_of_task(&self, task: Key) {
         let mut aside = self.aside.borrow_mut();
         loop {
-            // `None` sorts before all keys.
-            let next = aside.range((task, None)..).next().copied();
-            let Some((owner, Some(key))) = next.filter(|&(owner, _)| owner == task) else {
-                return;
-            };
-            aside.remove(&(owner, Some(key)));
+            let next = aside.range((task, 0)..=(task, u64::MAX)).next().copied();
+            let Some(entry) = next else { return };
+            aside.remove(&entry);
+            let (_, key) = entry;
             self.keys.borrow_mut().push(key);
         }
     }
@@ -131,17 +131,17 @@ impl<K: Copy + Ord> Candidates<K> {
     ///
     /// If there is no list, it is made from `all`. `liveness` says whether an entry counts, and
     /// passes the tasks because of which it does not to its callback.
-    pub(super) fn find<I: Iterator<Item = K>>(
+    pub(super) fn find<I: Iterator<Item = u64>>(
         &self,
         all: impl FnOnce() -> I,
-        liveness: impl Fn(K, &mut dyn FnMut(Key)) -> Liveness,
-    ) -> Option<(K, Liveness)> {
+        liveness: impl Fn(u64, &mut dyn FnMut(Key)) -> Liveness,
+    ) -> Option<(u64, Liveness)> {
         let liveness = |key| {
             #[cfg(test)]
             LOOKED_AT.set(LOOKED_AT.get() + 1);
             let mut aside = self.aside.borrow_mut();
             liveness(key, &mut |task| {
-                aside.insert((task, Some(key)));
+                aside.insert((task, key));
             })
         };
         let mut keys = self.keys.borrow_mut();
@@ -184,7 +184,7 @@ mod tests {
         looked_at: Cell<usize>,
         /// The task because of which an entry does not count.
         task: Cell<Option<Key>>,
-        candidates: Candidates<usize>,
+        candidates: Candidates,
     }
 
     impl Things {
@@ -197,25 +197,25 @@ mod tests {
             }
         }
 
-        fn set(&self, thing: usize, liveness: Liveness) {
-            self.verdicts[thing].set(liveness);
+        fn set(&self, thing: u64, liveness: Liveness) {
+            self.verdicts[thing as usize].set(liveness);
             if liveness != Liveness::No {
                 self.candidates.add(thing, || self.verdicts.len());
             }
         }
 
         /// Returns what is found, and how many entries were looked at.
-        fn find(&self) -> (Option<(usize, Liveness)>, usize) {
+        fn find(&self) -> (Option<(u64, Liveness)>, usize) {
             self.looked_at.set(0);
-            let liveness = |thing: usize, because_of: &mut dyn FnMut(Key)| {
+            let liveness = |thing: u64, because_of: &mut dyn FnMut(Key)| {
                 self.looked_at.update(|n| n + 1);
-                let liveness = self.verdicts[thing].get();
+                let liveness = self.verdicts[thing as usize].get();
                 if liveness == Liveness::No {
                     self.task.get().into_iter().for_each(because_of);
                 }
                 liveness
             };
-            let all = || 0..self.verdicts.len();
+            let all = || 0..self.verdicts.len() as u64;
             let found = self.candidates.find(all, liveness);
             (found, self.looked_at.get())
         }
@@ -302,7 +302,7 @@ mod tests {
         const TASKS: u64 = 100;
         let candidates = Candidates::new();
         let looked_at = Cell::new(0);
-        let liveness = |_: usize, because_of: &mut dyn FnMut(Key)| {
+        let liveness = |_: u64, because_of: &mut dyn FnMut(Key)| {
             looked_at.update(|n| n + 1);
             (0..TASKS).map(Key::from_bits).for_each(because_of);
             Liveness::No

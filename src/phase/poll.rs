@@ -45,7 +45,7 @@ use mio::{Events, Token};
 use super::{Callback, Deliver};
 use crate::panics;
 use crate::rng::Rng;
-use crate::slots::Key;
+use crate::slots::{self, Key};
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
 use events::{INTEREST, Merged};
@@ -322,7 +322,8 @@ impl Poll {
         }
         if let Some(rng) = &self.rng {
             // The order of the kernel depends on timing.
-            shuffled.sort_unstable_by_key(|key| key.to_bits());
+            let shuffled = shuffled.into_iter().map(|key| (key.to_bits(), key));
+            let mut shuffled = slots::in_order(shuffled);
             rng.shuffle(&mut shuffled);
             fetched.extend(shuffled.into_iter().map(Callback::Source));
         }

@@ -32,7 +32,7 @@ pub(crate) enum Checked {
 pub(crate) struct Timers {
     /// A timer that is marked does not keep the loop alive.
     wheel: RefCell<Wheel<Option<Waiter>>>,
-    candidates: Candidates<TimerKey>,
+    candidates: Candidates,
 }
 
 impl Timers {
@@ -73,7 +73,7 @@ impl Timers {
     pub(crate) fn arm(&self, time: u64, waiter: Option<Waiter>) -> TimerKey {
         let mut wheel = self.wheel.borrow_mut();
         let key = wheel.insert(time, waiter);
-        self.candidates.add(key, || wheel.entries());
+        self.candidates.add(key.to_bits(), || wheel.entries());
         key
     }
 
@@ -81,7 +81,7 @@ impl Timers {
     pub(crate) fn rearm(&self, key: TimerKey, time: u64) {
         let mut wheel = self.wheel.borrow_mut();
         wheel.rearm(key, time);
-        self.candidates.add(key, || wheel.entries());
+        self.candidates.add(key.to_bits(), || wheel.entries());
     }
 
     /// Removes the timer if it has fired. Otherwise returns whether it wakes `caller`; if not, the
@@ -103,7 +103,7 @@ impl Timers {
     /// borrow.
     pub(crate) fn set_waiter(&self, key: TimerKey, waiter: Waiter) -> Option<Waiter> {
         let mut wheel = self.wheel.borrow_mut();
-        self.candidates.add(key, || wheel.entries());
+        self.candidates.add(key.to_bits(), || wheel.entries());
         wheel.get_mut(key)?.replace(waiter)
     }
 
@@ -111,7 +111,7 @@ impl Timers {
     pub(crate) fn set_ref(&self, key: TimerKey, is_ref: bool) {
         let mut wheel = self.wheel.borrow_mut();
         wheel.set_mark(key, !is_ref);
-        self.candidates.add(key, || wheel.entries());
+        self.candidates.add(key.to_bits(), || wheel.entries());
     }
 
     /// Considers the timers of tasks that were referenced again.
@@ -123,16 +123,19 @@ impl Timers {
     /// a referenced task waits.
     pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(TimerKey, Liveness)> {
         let wheel = self.wheel.borrow();
-        self.candidates.find(
-            || wheel.iter().map(|(key, _)| key),
+        let found = self.candidates.find(
+            || wheel.iter().map(|(key, _)| key.to_bits()),
             |key, because_of| {
-                let timer = wheel.get(key).filter(|timer| !timer.mark);
+                let timer = wheel
+                    .get(TimerKey::from_bits(key))
+                    .filter(|timer| !timer.mark);
                 match timer.and_then(|timer| timer.value.as_ref()) {
                     Some(waiter) => liveness(tasks, waiter, because_of),
                     None => Liveness::No,
                 }
             },
-        )
+        );
+        found.map(|(key, liveness)| (TimerKey::from_bits(key), liveness))
     }
 
     /// Takes the waiter of a timer. The caller wakes it: if it still waits, it registers again.

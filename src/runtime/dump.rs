@@ -1,6 +1,6 @@
 //! The live tasks of a loop, and what they wait for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::clock;
@@ -32,7 +32,7 @@ impl Dump {
         let wait_graph = WaitGraph::new(event_loop, |_| String::new());
         let stalled = wait_graph.stalled(does_time_move);
         let is_stalled =
-            |task_info: &TaskInfo| task_info.is_ref && stalled.contains(&task_info.key);
+            |task_info: &TaskInfo| task_info.is_ref && stalled.contains_key(&task_info.key);
         Dump::of(event_loop, &wait_graph, is_stalled)
     }
 
@@ -191,8 +191,8 @@ impl WaitGraph {
         waits.unwrap_or_else(|| vec![WaitReason::Unknown])
     }
 
-    /// The tasks that nothing on the loop can wake.
-    fn stalled(&self, does_time_move: bool) -> HashSet<Key> {
+    /// The tasks that nothing on the loop can wake, with those that join them.
+    fn stalled(&self, does_time_move: bool) -> HashMap<Key, Option<Key>> {
         let can_end = |wait: &WaitReason| match wait {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
             WaitReason::Join(_) | WaitReason::Other(_) | WaitReason::Unknown => false,
@@ -203,20 +203,17 @@ impl WaitGraph {
             .tasks
             .iter()
             .partition(|task_info| can_progress(task_info));
-        let joiners: HashMap<Key, Key> = stalled
-            .iter()
-            .filter_map(|task_info| Some((task_info.key, task_info.joiner?)))
+        let stalled = stalled.iter();
+        let mut stalled: HashMap<Key, Option<Key>> = stalled
+            .map(|task_info| (task_info.key, task_info.joiner))
             .collect();
-        let mut stalled: HashSet<Key> = stalled.iter().map(|task_info| task_info.key).collect();
         // A task that joins a task which is not stalled is not stalled either.
         let mut to_visit: Vec<Key> = progressing
             .iter()
             .filter_map(|task_info| task_info.joiner)
             .collect();
         while let Some(key) = to_visit.pop() {
-            if stalled.remove(&key) {
-                to_visit.extend(joiners.get(&key));
-            }
+            to_visit.extend(stalled.remove(&key).flatten());
         }
         stalled
     }

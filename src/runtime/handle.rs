@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{self, Location};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -261,18 +260,15 @@ impl Handle {
         if let Some(event_loop) = context::loop_of_thread(self.shared.id) {
             return Ok(Dump::new(&event_loop));
         }
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = oneshot::channel();
         self.call_on_loop(move |event_loop| {
             let _receiver_gone = sender.send(Dump::new(event_loop));
         });
-        match receiver.recv_timeout(timeout) {
-            Ok(dump) => Ok(dump),
+        match sync::wait_timeout(timeout, receiver) {
             // A loop that has ended drops the closure, and with it the sender.
-            Err(RecvTimeoutError::Disconnected) => Ok(Dump::empty()),
-            Err(RecvTimeoutError::Timeout) if self.shared.is_running() => {
-                Err(DumpError::busy(&self.shared, timeout))
-            }
-            Err(RecvTimeoutError::Timeout) => Err(DumpError::not_running(&self.shared, timeout)),
+            Some(dump) => Ok(dump.unwrap_or_else(|_| Dump::empty())),
+            None if self.shared.is_running() => Err(DumpError::busy(&self.shared, timeout)),
+            None => Err(DumpError::not_running(&self.shared, timeout)),
         }
     }
 

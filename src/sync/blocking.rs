@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use crate::ready;
 
@@ -63,6 +64,26 @@ pub(super) fn block_on<F: Future>(name: &str, future: F) -> F::Output {
 
 /// Waits for `future`. No loop may run on this thread.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    let park = || {
+        thread::park();
+        true
+    };
+    wait_while(park, future).expect("it is parked for as long as it takes")
+}
+
+/// Waits for `future`, but not longer than `timeout`.
+pub(crate) fn wait_timeout<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
+    let start = Instant::now();
+    let park = || {
+        let left = timeout.saturating_sub(start.elapsed());
+        thread::park_timeout(left);
+        !left.is_zero()
+    };
+    wait_while(park, future)
+}
+
+/// Waits for `future` while `park`, which parks the thread, returns true.
+fn wait_while<F: Future>(park: impl Fn() -> bool, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let thread_waker = Arc::new(ThreadWaker {
         thread: thread::current(),
@@ -71,10 +92,12 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::clone(&thread_waker));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
+            return Some(output);
         }
         while !thread_waker.is_woken.swap(false, Ordering::Acquire) {
-            thread::park();
+            if !park() {
+                return None;
+            }
         }
     }
 }

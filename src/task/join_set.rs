@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::{AbortHandle, Id, JoinError, JoinHandle, boxed_if_large};
 use crate::context;
 use crate::coop;
-use crate::slots::{Key, Slots};
+use crate::slots::{self, Key, Slots};
 use ended::{EndWaker, Ended};
 
 /// A set of tasks with the same output type.
@@ -104,11 +104,8 @@ impl<T> JoinSet<T> {
     }
 
     fn keys_in_order(&self) -> Vec<Key> {
-        let numbered = self.entries.iter();
-        let mut numbered: Vec<(u64, Key)> =
-            numbered.map(|(key, entry)| (entry.sequence, key)).collect();
-        numbered.sort_unstable_by_key(|&(sequence, _)| sequence);
-        numbered.into_iter().map(|(_, key)| key).collect()
+        let entries = self.entries.iter();
+        slots::in_order(entries.map(|(key, entry)| (entry.sequence, key)))
     }
 }
 

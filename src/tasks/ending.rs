@@ -193,13 +193,7 @@ impl Tasks {
     ///
     /// The event loop refuses tasks that the destructors spawn.
     pub(crate) fn cancel_all(&self) {
-        let mut live: Vec<(u64, Key)> = {
-            let slots = self.slots.borrow();
-            let live = slots.iter().filter(|(_, task)| !task.header.is_finished());
-            live.map(|(key, task)| (task.sequence, key)).collect()
-        };
-        live.sort_unstable_by_key(|&(sequence, _)| sequence);
-        for (_, key) in live {
+        for key in self.unfinished_in_order() {
             let body = self
                 .slots
                 .borrow_mut()

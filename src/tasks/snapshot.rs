@@ -6,7 +6,7 @@
 
 use super::{Header, Identity, Jobs, Joiner, Owner, Task, Tasks, Waiter};
 use crate::ready;
-use crate::slots::Key;
+use crate::slots::{self, Key};
 
 /// What a task waits for, in words. A thin pointer: every task has room for one.
 pub(crate) type Note = &'static &'static str;
@@ -16,7 +16,6 @@ pub(crate) type Note = &'static &'static str;
 pub(crate) struct TaskInfo {
     pub(crate) key: Key,
     pub(crate) identity: Identity,
-    pub(crate) sequence: u64,
     pub(crate) spawned_at: u64,
     pub(crate) busy: u64,
     pub(crate) polls: u32,
@@ -192,13 +191,17 @@ impl Tasks {
     /// All unfinished tasks, in the order in which they were spawned. `polled` is the task that is
     /// being polled.
     pub(crate) fn snapshot(&self, polled: Key) -> Vec<TaskInfo> {
+        let keys = self.unfinished_in_order();
+        let slots = self.slots.borrow();
+        let task_info = |&key| Some(slots.get(key)?.task_info(key, key == polled));
+        keys.iter().filter_map(task_info).collect()
+    }
+
+    /// The keys of all unfinished tasks, in the order in which they were spawned.
+    pub(super) fn unfinished_in_order(&self) -> Vec<Key> {
         let slots = self.slots.borrow();
         let unfinished = slots.iter().filter(|(_, task)| !task.header.is_finished());
-        let mut tasks: Vec<TaskInfo> = unfinished
-            .map(|(key, task)| task.task_info(key, key == polled))
-            .collect();
-        tasks.sort_unstable_by_key(|task_info| task_info.sequence);
-        tasks
+        slots::in_order(unfinished.map(|(key, task)| (task.sequence, key)))
     }
 }
 
@@ -212,7 +215,6 @@ impl Task {
         TaskInfo {
             key,
             identity: self.identity(),
-            sequence: self.sequence,
             spawned_at: self.spawned_at,
             busy: self.extras.as_ref().map_or(0, |extras| extras.busy),
             polls: self.polls,

@@ -39,7 +39,7 @@ pub(crate) struct Sources {
     operations: Cell<u64>,
     /// How many directions of sources have waiters.
     waiting: Cell<usize>,
-    candidates: Candidates<Key>,
+    candidates: Candidates,
 }
 
 #[derive(Debug)]
@@ -141,7 +141,8 @@ impl Sources {
     /// Sets whether a source keeps the loop alive while a task waits for it. Other threads may set
     /// it as well; the call with the latest number counts.
     pub(crate) fn set_ref(&self, key: Key, is_ref: bool, ref_call: u32) {
-        self.candidates.add(key, || self.slots.borrow().len());
+        self.candidates
+            .add(key.to_bits(), || self.slots.borrow().len());
         if let Some(source) = self.slots.borrow_mut().get_mut(key)
             && ref_call.wrapping_sub(source.ref_call).cast_signed() > 0
         {
@@ -179,7 +180,8 @@ impl Sources {
             return false;
         };
         self.number(id);
-        self.candidates.add(key, || self.slots.borrow().len());
+        self.candidates
+            .add(key.to_bits(), || self.slots.borrow().len());
         let is_added = self.change_list(key, direction, |side| {
             if is_blocked {
                 side.block();
@@ -209,7 +211,8 @@ impl Sources {
         if is_there != Some(false) {
             return;
         }
-        self.candidates.add(key, || self.slots.borrow().len());
+        self.candidates
+            .add(key.to_bits(), || self.slots.borrow().len());
         let waiter = caller.to_waiter();
         let mut swept = Vec::new();
         let old = self.change_list(key, direction, |side| {
@@ -360,13 +363,14 @@ impl Sources {
     pub(crate) fn find_alive(&self, tasks: &Tasks) -> Option<(Key, Liveness)> {
         let slots = self.slots.borrow();
         let owner = |waiter: &Waiter| tasks.owner(waiter);
-        self.candidates.find(
-            || slots.iter().map(|(key, _)| key),
+        let found = self.candidates.find(
+            || slots.iter().map(|(key, _)| key.to_bits()),
             |key, because_of| {
-                let source = slots.get(key);
+                let source = slots.get(Key::from_bits(key));
                 source.map_or(Liveness::No, |source| source.liveness(&owner, because_of))
             },
-        )
+        );
+        found.map(|(key, liveness)| (Key::from_bits(key), liveness))
     }
 
     /// Removes one waiter of `source` of which only a poll can tell whether it still waits. The

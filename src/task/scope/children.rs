@@ -20,7 +20,7 @@ use super::scoped_join_handle::ScopedJoinHandle;
 use crate::context;
 use crate::coop;
 use crate::panics::{self, Payload};
-use crate::slots::{Key, Slots};
+use crate::slots::{self, Key, Slots};
 use crate::tasks::{Identity, Origin};
 use crate::vars::Vars;
 
@@ -249,11 +249,8 @@ impl<'env> Children<'env> {
 
     /// The children's keys in the order in which they were spawned.
     fn in_order(&self) -> Vec<Key> {
-        let slots = self.slots.borrow();
-        let live = slots.iter().map(|(key, child)| (child.sequence, key));
-        let mut live: Vec<(u64, Key)> = live.collect();
-        live.sort_unstable_by_key(|&(sequence, _)| sequence);
-        live.into_iter().map(|(_, key)| key).collect()
+        let children = self.slots.borrow();
+        slots::in_order(children.iter().map(|(key, child)| (child.sequence, key)))
     }
 
     /// Wakes all children.

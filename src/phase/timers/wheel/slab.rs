@@ -18,6 +18,21 @@ pub(crate) struct TimerKey {
     pub(super) generation: u32,
 }
 
+impl TimerKey {
+    /// The key as one word.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        TimerKey {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct TimerNode<T> {
     pub(crate) deadline: u64,
