@@ -128,7 +128,9 @@ mod vars;
 pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};
 pub use runtime::{Runtime, block_on};
-pub use task::{JoinHandle, spawn, spawn as spawn_local};
+#[doc(no_inline)]
+pub use task::spawn_local;
+pub use task::{JoinHandle, spawn};
 
 /// Compiles the program in the README.
 #[cfg(doctest)]

@@ -13,12 +13,14 @@
 //! - Values: a [`task_local!`](crate::task_local) of one task, a [`ContextVar`] that children
 //!   inherit.
 //! - Budget: [`unconstrained`] and [`coop`].
+//! - Ports from tokio: [`LocalSet`], [`spawn_local`], [`block_in_place`].
 
 pub mod coop;
 pub mod join_set;
 
 mod abort_handle;
 mod abort_on_drop;
+mod block_in_place;
 mod builder;
 mod cancellation_token;
 mod context_var;
@@ -27,6 +29,7 @@ mod immediate;
 mod join_error;
 mod join_handle;
 mod local;
+mod local_set;
 mod outcome_cell;
 mod remote;
 mod scope;
@@ -48,25 +51,24 @@ use remote::Awaited;
 pub use crate::blocking::spawn_blocking;
 pub use abort_handle::AbortHandle;
 pub use abort_on_drop::AbortOnDropHandle;
+pub use block_in_place::block_in_place;
 pub use builder::Builder;
 pub use cancellation_token::{
     CancellationToken, DropGuard, DropGuardRef, WaitForCancellationFuture,
     WaitForCancellationFutureOwned,
 };
 pub use context_var::{ContextVar, ContextVarScope};
-pub use coop::{Unconstrained, unconstrained};
+pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use id::{Id, id, try_id};
 pub use immediate::set_immediate;
 pub use join_error::JoinError;
 pub use join_handle::JoinHandle;
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey, TaskLocalFuture};
+pub use local_set::{LocalEnterGuard, LocalSet, spawn_local};
 pub use scope::{Scope, ScopedJoinHandle, TryScope, scope, try_scope};
 pub use task_tracker::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
 pub use yield_now::{YieldNow, yield_now};
-
-#[doc(no_inline)]
-pub use self::spawn as spawn_local;
 
 pub(crate) use remote::Remote;
 

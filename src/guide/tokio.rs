@@ -28,9 +28,9 @@
 //! |---|---|
 //! | `#[tokio::main]`, `#[tokio::test]` | the same; `flavor = "current_thread"` and `"local"` are accepted and change nothing, `"multi_thread"` is a compile error |
 //! | `tokio::spawn`, `task::spawn_local` | [`spawn`](crate::spawn), which takes futures that are not `Send`; [`task::spawn_local`](crate::task::spawn_local) is the same function |
-//! | `LocalSet`, `LocalRuntime` | not needed: remove the set and call `spawn` |
+//! | `LocalSet` | [`task::LocalSet`](crate::task::LocalSet), or remove the set and call `spawn`; the tasks of a set run whether it is awaited or not, so they cannot be spawned before there is a runtime |
 //! | `task::spawn_blocking` | [`spawn_blocking`](crate::spawn_blocking) |
-//! | `task::block_in_place` | none: it would stop all other tasks of the thread |
+//! | `task::block_in_place` | [`block_in_place`](crate::task::block_in_place), which panics on the thread of a loop, as in tokio's current-thread runtime |
 //! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
 //! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
 //! | `time`, `fs`, `net::{TcpListener, TcpStream, UdpSocket}`, `signal` | the same names |
@@ -38,7 +38,7 @@
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
-//! | `select!`, `join!`, `try_join!`, `pin!` | those of `futures` and `std::pin::pin!` |
+//! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | Unix sockets, `process`, `stdin`, `AsyncFd` | not there yet |
 //!
 //! # Differences at run time

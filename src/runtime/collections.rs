@@ -1,11 +1,12 @@
-//! The methods of `JoinSet` and `TaskTracker` that spawn blocking jobs, or spawn through a handle.
+//! The methods of `JoinSet`, `LocalSet` and `TaskTracker` that spawn blocking jobs, spawn through a
+//! handle, or run a runtime.
 //!
 //! They are here because `task` must not depend on runtimes or the worker pool.
 
-use super::Handle;
+use super::{Handle, Runtime};
 use crate::blocking::spawn_blocking;
 use crate::task::{
-    AbortHandle, JoinHandle, JoinSet, TaskTracker, TaskTrackerToken, boxed_if_large,
+    AbortHandle, JoinHandle, JoinSet, LocalSet, TaskTracker, TaskTrackerToken, boxed_if_large,
 };
 
 impl<T: 'static> JoinSet<T> {
@@ -60,6 +61,32 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         self.insert(handle.spawn_blocking(f))
+    }
+}
+
+impl LocalSet {
+    /// Runs `runtime` until `future` completes, in which the set is current, and returns its
+    /// output; see [`Runtime::block_on`] and [`run_until`](LocalSet::run_until).
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, and in the other cases of [`Runtime::block_on`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::task::{LocalSet, spawn_local};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// let task = async { spawn_local(async { 7 }).await };
+    /// assert_eq!(LocalSet::new().block_on(&runtime, task).unwrap(), 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
+        boxed_if_large!(future: F, Box::pin => runtime.block_on(self.run_until(future)))
     }
 }
 

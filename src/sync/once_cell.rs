@@ -25,9 +25,16 @@ use crate::coop;
 /// # });
 /// ```
 pub struct OnceCell<T> {
-    value: OnceLock<T>,
+    value: CellValue<T>,
     /// Its one permit allows to fill the cell. It is closed when the cell is filled.
     semaphore: RawSemaphore,
+}
+
+/// Where the value is.
+enum CellValue<T> {
+    /// It was there from the start: a `OnceLock` with a value cannot be made in a constant.
+    Given(T),
+    Made(OnceLock<T>),
 }
 
 impl<T> OnceCell<T> {
@@ -39,8 +46,26 @@ impl<T> OnceCell<T> {
     /// Creates an empty cell, for a `static`.
     pub const fn const_new() -> Self {
         OnceCell {
-            value: OnceLock::new(),
+            value: CellValue::Made(OnceLock::new()),
             semaphore: RawSemaphore::new(1, &"a value (OnceCell)"),
+        }
+    }
+
+    /// Creates a cell that is initialized, for a `static`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::OnceCell;
+    ///
+    /// static LIMIT: OnceCell<u32> = OnceCell::const_new_with(7);
+    ///
+    /// assert_eq!(LIMIT.get(), Some(&7));
+    /// ```
+    pub const fn const_new_with(value: T) -> Self {
+        OnceCell {
+            value: CellValue::Given(value),
+            semaphore: RawSemaphore::new_closed(),
         }
     }
 
@@ -56,12 +81,18 @@ impl<T> OnceCell<T> {
 
     /// Returns the value if the cell is initialized.
     pub fn get(&self) -> Option<&T> {
-        self.value.get()
+        match &self.value {
+            CellValue::Given(value) => Some(value),
+            CellValue::Made(cell) => cell.get(),
+        }
     }
 
     /// Returns the value if the cell is initialized.
     pub fn get_mut(&mut self) -> Option<&mut T> {
-        self.value.get_mut()
+        match &mut self.value {
+            CellValue::Given(value) => Some(value),
+            CellValue::Made(cell) => cell.get_mut(),
+        }
     }
 
     /// Initializes the cell.
@@ -134,7 +165,10 @@ impl<T> OnceCell<T> {
 
     /// Returns the value if the cell is initialized.
     pub fn into_inner(self) -> Option<T> {
-        self.value.into_inner()
+        match self.value {
+            CellValue::Given(value) => Some(value),
+            CellValue::Made(cell) => cell.into_inner(),
+        }
     }
 
     /// Takes the value out of the cell, which is then empty.
@@ -158,7 +192,10 @@ impl<T> OnceCell<T> {
 
     /// Fills the cell and wakes the waiting tasks. The caller has the permit.
     fn fill(&self, value: T, held: HeldPermits<'_>) -> &T {
-        let value = self.value.get_or_init(|| value);
+        let value = match &self.value {
+            CellValue::Given(given) => given,
+            CellValue::Made(cell) => cell.get_or_init(|| value),
+        };
         self.semaphore.close().wake();
         drop(held);
         value
@@ -173,15 +210,7 @@ impl<T> Default for OnceCell<T> {
 
 impl<T> From<T> for OnceCell<T> {
     fn from(value: T) -> Self {
-        let cell = OnceCell::new();
-        cell.fill(
-            value,
-            HeldPermits {
-                semaphore: &cell.semaphore,
-                count: 0,
-            },
-        );
-        cell
+        OnceCell::const_new_with(value)
     }
 }
 

@@ -52,6 +52,15 @@ impl RawSemaphore {
         }
     }
 
+    /// Returns a semaphore that is closed from the start, for which no task waits.
+    pub(super) const fn new_closed() -> Self {
+        RawSemaphore {
+            state: AtomicUsize::new(CLOSED),
+            waiters: Mutex::new(WaitList::new()),
+            what: &"a closed semaphore",
+        }
+    }
+
     /// Returns the number of free permits.
     pub(super) fn free(&self) -> usize {
         self.state.load(Ordering::Acquire) >> FREE_SHIFT

@@ -205,6 +205,40 @@ impl Semaphore {
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
+    /// Acquires a permit that owns a reference to the semaphore, and blocks the thread while it
+    /// waits.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AcquireError`] if the semaphore is closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a quintet loop runs on this thread.
+    #[track_caller]
+    pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
+        block_on("Semaphore::blocking_acquire_owned", self.acquire_owned())
+    }
+
+    /// Acquires `count` permits that own a reference to the semaphore, and blocks the thread while
+    /// it waits.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AcquireError`] if the semaphore is closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a quintet loop runs on this thread.
+    #[track_caller]
+    pub fn blocking_acquire_many_owned(
+        self: Arc<Self>,
+        count: u32,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let acquiring = self.acquire_many_owned(count);
+        block_on("Semaphore::blocking_acquire_many_owned", acquiring)
+    }
+
     /// Acquires a permit that owns a reference to the semaphore, if one is available.
     ///
     /// # Errors

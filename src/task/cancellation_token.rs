@@ -4,6 +4,7 @@ mod tree;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::hash::{Hash, Hasher};
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -187,6 +188,21 @@ impl CancellationToken {
 impl Default for CancellationToken {
     fn default() -> Self {
         CancellationToken::new()
+    }
+}
+
+/// Tokens are equal if they are clones of one token.
+impl PartialEq for CancellationToken {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.token, &other.token)
+    }
+}
+
+impl Eq for CancellationToken {}
+
+impl Hash for CancellationToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.token).hash(state);
     }
 }
 

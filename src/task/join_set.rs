@@ -16,7 +16,7 @@ use std::panic;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::{AbortHandle, Id, JoinError, JoinHandle, boxed_if_large};
+use super::{AbortHandle, Id, JoinError, JoinHandle, LocalSet, boxed_if_large};
 use crate::context;
 use crate::coop;
 use crate::slots::{self, Key, Slots};
@@ -154,6 +154,20 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + 'static,
     {
         boxed_if_large!(future: F, Box::pin => self.spawn(future))
+    }
+
+    /// Spawns a task onto the current loop, adds it to this set and to `set`, and returns its abort
+    /// handle; see [`LocalSet::spawn_local`].
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local_on<F>(&mut self, future: F, set: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.insert(boxed_if_large!(future: F, Box::pin => set.spawn_local(future)))
     }
 
     /// Adds a task.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{JoinHandle, boxed_if_large, spawn};
+use super::{JoinHandle, LocalSet, boxed_if_large, spawn};
 use crate::sync::watchers::{WatcherSlot, Watchers};
 
 /// Counts tasks, so that a shutdown can wait for them to end.
@@ -163,6 +163,20 @@ impl TaskTracker {
         boxed_if_large!(future: F, Box::pin => self.spawn(future))
     }
 
+    /// Spawns a task onto the current loop, tracks it, and adds it to `set`; see
+    /// [`LocalSet::spawn_local`].
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local_on<F>(&self, future: F, set: &LocalSet) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        boxed_if_large!(future: F, Box::pin => set.spawn_local(self.track_future(future)))
+    }
+
     /// Tracks `future` from now until it is dropped.
     ///
     /// # Examples
@@ -179,6 +193,19 @@ impl TaskTracker {
             future,
             token: self.token(),
         }
+    }
+
+    /// Polls until the tracker is closed and empty, for a future with this place in the queue. The
+    /// future [cancels](TaskTracker::cancel) it on drop.
+    pub(super) fn poll_done(&self, place: &mut WatcherSlot, cx: &Context<'_>) -> Poll<()> {
+        let what = &"the end of local tasks (LocalSet)";
+        let watchers = &self.watchers;
+        watchers.poll(cx, what, place, |state| state.is_done().then_some(()))
+    }
+
+    /// Removes a future of [`poll_done`](TaskTracker::poll_done) from the queue.
+    pub(super) fn cancel(&self, place: &mut WatcherSlot) {
+        self.watchers.cancel(place);
     }
 
     /// Makes a token, which counts as a task until it is dropped.

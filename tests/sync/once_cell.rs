@@ -21,6 +21,23 @@ fn it_is_filled_once() {
     cell.set(3).unwrap();
     assert_eq!(cell.into_inner(), Some(3));
     assert_eq!(OnceCell::new_with(Some(1)).get(), Some(&1));
+    assert_eq!(OnceCell::<u8>::new_with(None).get(), None);
+}
+
+#[test]
+fn a_cell_that_is_made_with_a_value_is_filled() {
+    static CELL: OnceCell<String> = OnceCell::const_new_with(String::new());
+    assert_eq!(now(CELL.get_or_init(pending)), "");
+    let other = String::from("other");
+    let refused = CELL.set(other.clone());
+    assert_eq!(refused, Err(SetError::AlreadyInitializedError(other)));
+
+    let mut cell = OnceCell::const_new_with(1);
+    *cell.get_mut().unwrap() += 1;
+    assert_eq!(cell.clone().into_inner(), Some(2));
+    assert_eq!(cell.take(), Some(2));
+    assert!(!cell.initialized());
+    assert_eq!(*now(cell.get_or_init(|| ready(3))), 3);
 }
 
 #[test]

@@ -412,3 +412,29 @@ fn run_with_model(free: usize, program: &[Op]) {
         }
     }
 }
+
+#[test]
+fn a_thread_blocks_for_permits_of_its_own() {
+    watched(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let threads = [1, 2].map(|count| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || {
+                let permit = if count == 1 {
+                    semaphore.blocking_acquire_owned()
+                } else {
+                    semaphore.blocking_acquire_many_owned(count)
+                };
+                permit.unwrap().num_permits()
+            })
+        });
+        semaphore.add_permits(3);
+        assert_eq!(threads.map(|thread| thread.join().unwrap()), [1, 2]);
+        assert_eq!(semaphore.available_permits(), 3);
+
+        semaphore.close();
+        Arc::clone(&semaphore).blocking_acquire_owned().unwrap_err();
+        let message = panic_in_loop(|| drop(semaphore.blocking_acquire_many_owned(2)));
+        assert!(message.contains("`Semaphore::blocking_acquire_many_owned` would block"));
+    });
+}

@@ -7,6 +7,7 @@ mod ends;
 mod id;
 mod join_set;
 mod large;
+mod local_set;
 mod task_local;
 mod task_tracker;
 

@@ -1,5 +1,6 @@
 //! Tokens: which are cancelled together, which tasks are woken, and what is left behind.
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -371,4 +372,19 @@ fn a_wait_is_an_operation() {
         refused.await;
         spend(1).await;
     });
+}
+
+#[test]
+#[allow(
+    clippy::mutable_key_type,
+    reason = "the hash is of the token's identity"
+)]
+fn clones_are_equal_and_other_tokens_are_not() {
+    let token = CancellationToken::new();
+    let tokens = HashSet::from([token.clone(), token.clone(), token.child_token()]);
+    assert_eq!(tokens.len(), 2);
+    assert!(tokens.contains(&token));
+    token.cancel();
+    assert!(tokens.contains(&token));
+    assert_ne!(token, CancellationToken::new());
 }
