@@ -4,6 +4,9 @@
 //! The tasks and sources of a loop are in such slabs; handles hold keys. The key of a slot that was
 //! freed finds nothing.
 
+use std::cmp;
+use std::fmt;
+
 /// An empty slab with more slots than this frees its memory.
 const ROOM_KEPT_MAX: usize = 1024;
 
@@ -13,38 +16,62 @@ const NO_SLOT: u32 = u32::MAX;
 /// Marks a slot that is not in the list of free slots: it is occupied.
 const IN_USE: u32 = u32::MAX - 1;
 
-/// Identifies one value in one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key {
-    index: u32,
-    generation: u32,
-}
+/// Identifies one value in one slot: the generation in the upper half, the index in the lower one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key(u64);
 
 impl Key {
     /// The key of no slot.
-    pub(crate) const DANGLING: Key = Key {
-        index: NO_SLOT,
-        generation: 0,
-    };
+    pub(crate) const DANGLING: Key = Key::new(NO_SLOT, 0);
+
+    #[inline]
+    const fn new(index: u32, generation: u32) -> Self {
+        Key((generation as u64) << 32 | index as u64)
+    }
 
     /// The index of the slot.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn index(self) -> usize {
-        self.index as usize
+        self.0 as u32 as usize
+    }
+
+    #[inline]
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
     }
 
     /// The key as one word, for an atomic or a poller's token.
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
+        self.0
     }
 
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
-        Key {
-            index: bits as u32,
-            generation: (bits >> 32) as u32,
-        }
+        Key(bits)
+    }
+}
+
+/// Keys are ordered by index.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        let order = |key: &Key| (key.index(), key.generation());
+        order(self).cmp(&order(other))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("index", &self.index())
+            .field("generation", &self.generation())
+            .finish()
     }
 }
 
@@ -121,7 +148,7 @@ impl<T> Slots<T> {
         entry.next = IN_USE;
         self.len += 1;
         let generation = entry.generation;
-        (Key { index, generation }, entry)
+        (Key::new(index, generation), entry)
     }
 
     /// Appends a vacant slot.
@@ -139,8 +166,8 @@ impl<T> Slots<T> {
 
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let entry = self.entries.get(key.index as usize)?;
-        if entry.generation != key.generation {
+        let entry = self.entries.get(key.index())?;
+        if entry.generation != key.generation() {
             return None;
         }
         entry.value.as_ref()
@@ -148,8 +175,8 @@ impl<T> Slots<T> {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let entry = self.entries.get_mut(key.index as usize)?;
-        if entry.generation != key.generation {
+        let entry = self.entries.get_mut(key.index())?;
+        if entry.generation != key.generation() {
             return None;
         }
         entry.value.as_mut()
@@ -159,7 +186,7 @@ impl<T> Slots<T> {
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        let value = self.entries[key.index as usize].value.take();
+        let value = self.entries[key.index()].value.take();
         self.release(key);
         value
     }
@@ -175,13 +202,13 @@ impl<T> Slots<T> {
     /// Adds a slot to the free list. A slot at its last generation is never used again.
     #[inline]
     fn release(&mut self, key: Key) {
-        let entry = &mut self.entries[key.index as usize];
+        let entry = &mut self.entries[key.index()];
         self.len -= 1;
         match entry.generation.checked_add(1) {
             Some(next) => {
                 entry.generation = next;
                 entry.next = self.free;
-                self.free = key.index;
+                self.free = key.index() as u32;
             }
             None => {
                 entry.next = NO_SLOT;
@@ -220,7 +247,7 @@ impl<T> Slots<T> {
             .filter(|(_, entry)| entry.is_in_use());
         live.filter_map(|(index, entry)| {
             let generation = entry.generation;
-            Some((Key { index, generation }, entry.value.as_ref()?))
+            Some((Key::new(index, generation), entry.value.as_ref()?))
         })
     }
 }
@@ -243,7 +270,7 @@ mod tests {
 
         let second = slots.insert('b');
 
-        assert_eq!(second.index, first.index, "the slot is reused");
+        assert_eq!(second.index(), first.index(), "the slot is reused");
         assert_eq!(slots.get(first), None);
         assert_eq!(slots.remove(first), None);
         assert_eq!(slots.get(second), Some(&'b'));
@@ -254,15 +281,12 @@ mod tests {
         let mut slots = Slots::new();
         let key = slots.insert(1);
         slots.entries[0].generation = u32::MAX;
-        let last = Key {
-            generation: u32::MAX,
-            ..key
-        };
+        let last = Key::new(key.index() as u32, u32::MAX);
         assert_eq!(slots.remove(last), Some(1));
 
         let next = slots.insert(2);
 
-        assert_ne!(next.index, last.index);
+        assert_ne!(next.index(), last.index());
         assert_eq!(slots.get(last), None);
         assert_eq!(slots.len(), 1);
     }
@@ -310,17 +334,20 @@ mod tests {
         let mut slots = Slots::new();
         let (key, _) = slots.occupy(|| std::rc::Rc::clone(&value));
         slots.entries[0].generation = u32::MAX;
-        let generation = u32::MAX;
-        slots.vacate(Key { generation, ..key });
+        slots.vacate(Key::new(key.index() as u32, u32::MAX));
         assert_eq!(std::rc::Rc::strong_count(&value), 1);
     }
 
     #[test]
-    fn a_key_converts_to_bits_and_back() {
-        let key = Key {
-            index: 7,
-            generation: u32::MAX,
-        };
-        assert_eq!(Key::from_bits(key.to_bits()), key);
+    fn keys_are_ordered_by_index() {
+        let keys = [(3, 9), (4, 0), (4, u32::MAX)].map(|(index, generation)| {
+            let key = Key::new(index, generation);
+            assert_eq!(
+                (key.index(), key.generation()),
+                (index as usize, generation)
+            );
+            key
+        });
+        assert!(keys.is_sorted());
     }
 }
