@@ -38,13 +38,13 @@ pub(crate) fn begin_poll() {
 /// Ends the poll and returns the units that it spent.
 #[inline]
 pub(crate) fn end_poll() -> u32 {
-    match LEFT.replace(UNLIMITED) {
-        UNLIMITED => 0,
-        left => {
-            debug_assert!(left <= UNITS_PER_POLL, "a budget only falls");
-            UNITS_PER_POLL - left
-        }
-    }
+    let left = LEFT.replace(UNLIMITED);
+    debug_assert!(
+        left <= UNITS_PER_POLL || left == UNLIMITED,
+        "a budget only falls"
+    );
+    // After a poll that has run another loop, `left` is `UNLIMITED`.
+    UNITS_PER_POLL.saturating_sub(left)
 }
 
 /// Ready if the task may do one more operation. Otherwise the task is polled again in the next

@@ -291,9 +291,14 @@ pub(crate) fn drain_deferred(take: impl FnMut(Key)) {
     deferred.into_iter().for_each(take);
 }
 
-/// Calls `poll`, which polls the task `key` with the task's own `waker`.
+/// Calls `poll`, which polls the task `key` with the task's own `waker`. Also returns what the task
+/// waits for, in words.
 #[inline]
-pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R {
+pub(crate) fn polling<R>(
+    key: Key,
+    waker: &Waker,
+    poll: impl FnOnce() -> R,
+) -> (R, Option<&'static &'static str>) {
     let polled = Polled {
         key,
         waker_data: waker.data(),
@@ -302,10 +307,11 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
     HOME.with(|home| {
         home.assert_between_polls();
         home.polled.set(polled);
+        // A future that was polled outside of all tasks may have left a note.
         home.note.set(None);
     });
     let result = poll();
-    HOME.with(|home| {
+    let note = HOME.with(|home| {
         debug_assert_eq!(
             home.polled.get().key,
             key,
@@ -314,8 +320,9 @@ pub(crate) fn polling<R>(key: Key, waker: &Waker, poll: impl FnOnce() -> R) -> R
         // Not the former value: a poll within a poll is one of another loop, and `stop` restores
         // it.
         home.polled.set(Polled::NONE);
+        home.note.get()
     });
-    result
+    (result, note)
 }
 
 /// Sets what the task that is being polled waits for.
@@ -324,7 +331,7 @@ pub(crate) fn set_note(what: &'static &'static str) {
     HOME.with(|home| home.note.set(Some(what)));
 }
 
-/// What the task that is being polled, or that was polled last, waits for.
+/// What the task that is being polled waits for.
 #[inline]
 pub(crate) fn note() -> Option<&'static &'static str> {
     HOME.with(|home| home.note.get())
@@ -383,7 +390,8 @@ mod tests {
         assert_eq!(own.data(), other.data());
 
         let outer = start(id, VecDeque::new());
-        let polled = polling(key, own, || [polled_by(id, own), polled_by(id, other)]);
+        let poll = || [polled_by(id, own), polled_by(id, other)];
+        let (polled, _) = polling(key, own, poll);
         assert_eq!(polled, [(key, true), (key, false)]);
         assert_eq!(polled_by(id, own), (Key::DANGLING, false));
         drop(stop(outer));

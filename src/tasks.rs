@@ -24,7 +24,7 @@
 //!
 //! 1. `insert`, `admit`: the slot gets the work, and the event loop queues the task.
 //! 2. `insert_root`: the slot gets no work; the future stays with `block_on`.
-//! 3. `begin`: takes the body, the work and the waker, out of the slot.
+//! 3. `run`: takes the body, the work and the waker, out of the slot.
 //! 4. `end_poll`: puts the body back.
 //! 5. `end_poll`, `finish`: the work has become the outcome, or an abort has dropped the future.
 //! 6. `cancel_all`: shutdown has dropped the future.
@@ -100,6 +100,8 @@ pub(crate) struct Tasks {
     /// The tasks that were referenced again since the last call of `take_referenced_again`.
     referenced_again: RefCell<ReferencedAgain>,
     spare_boxes: work::SpareBoxes,
+    /// What the root waits for, as set in its last poll.
+    root_note: Cell<Option<Note>>,
     unhandled_panic: PanicPolicy,
     reporter: Reporter,
     /// The panic that ends the loop, if the policy says so: the first one.
@@ -152,6 +154,7 @@ impl Tasks {
             jobs: Cell::default(),
             referenced_again: RefCell::default(),
             spare_boxes: work::SpareBoxes::default(),
+            root_note: Cell::new(None),
             unhandled_panic,
             reporter,
             fatal_panic: RefCell::new(None),
@@ -171,8 +174,7 @@ impl Tasks {
         let vars = Vars::inherit();
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
-        task.work = Some(work.erased);
-        task.is_job = work.is_job;
+        task.set_work(work);
         task.header.assign(key);
         task.occupy(identity, vars, self.next_sequence(), now)
     }
@@ -190,10 +192,12 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(Arc::clone(header)));
         task.header = Arc::clone(header);
-        task.waker = Some(Waker::from(Arc::clone(header)));
+        task.body = Some(TaskBody {
+            work: None,
+            waker: wake::waker(header),
+        });
         task.joiner = Joiner::Returned(Arc::clone(header));
-        task.work = Some(work.erased);
-        task.is_job = work.is_job;
+        task.set_work(work);
         header.arrive(key);
         let spawned = task.occupy(identity, Vars::default(), self.next_sequence(), now);
         task.joiner = Joiner::Returned(spawned.header);
@@ -211,10 +215,11 @@ impl Tasks {
     pub(crate) fn insert_root(&self, identity: Identity, now: u64) -> (Spawned, Waker) {
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
-        let waker = task.waker.take().expect("a vacant slot has a waker");
+        let TaskBody { waker, .. } = task.body.take().expect("a vacant slot has a waker");
         task.is_job = false;
         task.header.assign(key);
         let root = task.occupy(identity, Vars::default(), self.next_sequence(), now);
+        self.root_note.set(None);
         (root, waker)
     }
 
@@ -223,7 +228,7 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let key = root.header.key();
         if let Some(task) = slots.get_mut(key) {
-            task.waker = Some(waker);
+            task.body = Some(TaskBody { work: None, waker });
             task.vacate(root.header);
             vacate(&mut slots, key);
         }
@@ -243,49 +248,43 @@ impl Tasks {
     /// be run: it has ended, or it is in a queue and `cause` is an event.
     #[inline]
     pub(crate) fn run(&self, key: Key, cause: PollCause) -> bool {
-        let Some((mut body, aborted)) = self.begin(key, cause) else {
+        let mut slots = self.slots.borrow_mut();
+        let Some(task) = slots.get_mut(key) else {
             return false;
         };
-        let finished = if aborted || vars::are_used() {
-            self.run_specially(key, &mut body, aborted)
-        } else {
-            let finished = body.poll(key);
-            if vars::are_used() {
-                self.keep_vars(key, Vars::take_current());
-            }
-            finished
+        if !task.header.begin_poll(cause == PollCause::Queued) {
+            return false;
+        }
+        let Some(mut body) = task.body.take() else {
+            return false;
         };
-        self.end_poll(key, body, finished);
+        task.begin_poll();
+        let aborted = task.header.is_aborted();
+        drop(slots);
+        if aborted || vars::are_used() {
+            self.run_specially(key, body, aborted);
+            return true;
+        }
+        let (finished, note) = body.poll(key);
+        if vars::are_used() {
+            self.keep_vars(key, Vars::take_current());
+        }
+        self.end_poll(key, body, finished, note);
         true
     }
 
     /// Runs a task that was aborted, or any task in a program that uses context variables.
     #[cold]
-    fn run_specially(&self, key: Key, body: &mut TaskBody, aborted: bool) -> bool {
+    fn run_specially(&self, key: Key, mut body: TaskBody, aborted: bool) {
         if aborted {
-            self.end_body(key, body);
-            return true;
+            self.end_body(key, &mut body);
+            self.end_poll(key, body, true, None);
+            return;
         }
         let mut vars = self.take_vars(key);
-        let finished = vars.with(|| body.poll(key));
+        let (finished, note) = vars.with(|| body.poll(key));
         self.keep_vars(key, vars);
-        finished
-    }
-
-    /// Takes the body out of its slot for a poll, and returns whether the task was aborted.
-    #[inline]
-    fn begin(&self, key: Key, cause: PollCause) -> Option<(TaskBody, bool)> {
-        let mut slots = self.slots.borrow_mut();
-        let task = slots.get_mut(key)?;
-        if task.header.is_queued() != (cause == PollCause::Queued) {
-            return None;
-        }
-        if !task.header.begin_poll() {
-            return None;
-        }
-        let body = task.take_body()?;
-        task.begin_poll();
-        Some((body, task.header.is_aborted()))
+        self.end_poll(key, body, finished, note);
     }
 
     fn take_vars(&self, key: Key) -> Vars {

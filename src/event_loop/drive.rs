@@ -63,7 +63,6 @@ impl EventLoop {
             future: root,
             result: None,
             vars: Vars::inherit(),
-            has_note: false,
         };
         let mut turn = Turn::new(self, Some(root), WaitLimit::ENDLESS);
         turn.begin();

@@ -17,8 +17,6 @@ pub(super) struct Root<'a> {
     pub(super) future: Pin<&'a mut dyn Future<Output = ()>>,
     pub(super) result: Option<Result<(), Payload>>,
     pub(super) vars: Vars,
-    /// Whether its last poll has set what it waits for.
-    pub(super) has_note: bool,
 }
 
 impl Root<'_> {
@@ -26,24 +24,18 @@ impl Root<'_> {
     #[inline]
     pub(super) fn run(&mut self, tasks: &Tasks, cause: PollCause) -> bool {
         let header = &self.spawned.header;
-        if header.is_queued() != (cause == PollCause::Queued) || self.result.is_some() {
+        if self.result.is_some() || !header.begin_poll(cause == PollCause::Queued) {
             return false;
         }
-        header.begin_poll();
         let key = self.key;
         tasks.count_poll(key);
         let mut cx = Context::from_waker(&self.waker);
-        let polled = self.vars.with(|| {
+        let (polled, note) = self.vars.with(|| {
             ready::polling(key, &self.waker, || {
                 panics::contain(|| self.future.as_mut().poll(&mut cx))
             })
         });
-        // Without a note the slot is not looked up, which saves 20 instructions a poll.
-        let has_note = ready::note().is_some();
-        if has_note || self.has_note {
-            tasks.keep_note(key);
-        }
-        self.has_note = has_note;
+        tasks.keep_root_note(note);
         self.result = match polled {
             Ok(Poll::Pending) => None,
             Ok(Poll::Ready(())) => Some(Ok(())),

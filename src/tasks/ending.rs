@@ -9,7 +9,7 @@ use std::sync::atomic::{self, Ordering};
 use std::task::Context;
 
 use super::work::Erased;
-use super::{Caller, Header, Joiner, Task, TaskBody, Tasks, Waiter};
+use super::{Caller, Header, Joiner, Note, Task, TaskBody, Tasks, Waiter};
 use crate::panics;
 use crate::ready;
 use crate::slots::{Key, Slots};
@@ -17,7 +17,7 @@ use crate::slots::{Key, Slots};
 impl Tasks {
     /// Puts the body back after a poll, and ends the task if it has `finished`.
     #[inline]
-    pub(super) fn end_poll(&self, key: Key, body: TaskBody, finished: bool) {
+    pub(super) fn end_poll(&self, key: Key, body: TaskBody, finished: bool, note: Option<Note>) {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(key) else {
             // The loop was shut down in the poll.
@@ -25,9 +25,8 @@ impl Tasks {
             drop(body);
             return;
         };
-        task.work = Some(body.work);
-        task.waker = Some(body.waker);
-        task.note = ready::note();
+        task.body = Some(body);
+        task.note = note;
         if finished {
             self.finish(slots, key);
         }
@@ -198,10 +197,10 @@ impl Tasks {
                 .slots
                 .borrow_mut()
                 .get_mut(key)
-                .and_then(Task::take_body);
+                .and_then(|task| task.body.take());
             if let Some(mut body) = body {
                 self.end_body(key, &mut body);
-                self.end_poll(key, body, true);
+                self.end_poll(key, body, true, None);
             }
         }
     }
@@ -212,7 +211,9 @@ impl Tasks {
             Some(task) => (task.id, task.take_vars()),
             None => return,
         };
-        vars.with(|| ready::acting_for(id, || body.work.as_mut().end()));
+        if let Some(work) = &mut body.work {
+            vars.with(|| ready::acting_for(id, || work.as_mut().end()));
+        }
         self.keep_vars(key, vars);
     }
 
@@ -223,7 +224,7 @@ impl Tasks {
             let task = self.slots.borrow_mut().remove(key);
             let Some(mut task) = task else { continue };
             let identity = task.identity();
-            if let Some(mut work) = task.work.take() {
+            if let Some((_, mut work)) = task.take_work() {
                 if let Some(payload) = work.as_mut().take_panic() {
                     self.panic_unhandled(&identity, payload);
                 }

@@ -119,11 +119,14 @@ impl Header {
     }
 
     /// At home, before the task is polled: a wake from now on queues it again. Returns false if the
-    /// task has finished.
+    /// task is not to be polled: it has finished, or whether it is in a queue is not as expected.
     #[inline]
-    pub(crate) fn begin_poll(&self) -> bool {
-        let state = self.state.load(Ordering::Relaxed) & !QUEUED;
-        self.state.store(state, Ordering::Relaxed);
+    pub(crate) fn begin_poll(&self, expect_queued: bool) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        if (state & QUEUED != 0) != expect_queued {
+            return false;
+        }
+        self.state.store(state & !QUEUED, Ordering::Relaxed);
         // A stale `false` is harmless: the message then still causes another poll. The acquire of
         // the swap pairs with the release of the waker's swap, so this poll sees what happened
         // before the wake.

@@ -162,11 +162,11 @@ impl Tasks {
         }
     }
 
-    /// Keeps what the root waits for, as set in its poll.
-    pub(crate) fn keep_note(&self, root: Key) {
-        if let Some(task) = self.slots.borrow_mut().get_mut(root) {
-            task.note = ready::note();
-        }
+    /// Keeps what the root waits for, as set in its poll: in one place for all roots, since at most
+    /// one root exists, and its slot need not be looked up.
+    #[inline]
+    pub(crate) fn keep_root_note(&self, note: Option<Note>) {
+        self.root_note.set(note);
     }
 
     /// Counts a poll of the root, which its owner polls.
@@ -193,7 +193,7 @@ impl Tasks {
     pub(crate) fn snapshot(&self, polled: Key) -> Vec<TaskInfo> {
         let keys = self.unfinished_in_order();
         let slots = self.slots.borrow();
-        let task_info = |&key| Some(slots.get(key)?.task_info(key, key == polled));
+        let task_info = |&key| Some(self.task_info(key, slots.get(key)?, key == polled));
         keys.iter().filter_map(task_info).collect()
     }
 
@@ -203,24 +203,29 @@ impl Tasks {
         let unfinished = slots.iter().filter(|(_, task)| !task.header.is_finished());
         slots::in_order(unfinished.map(|(key, task)| (task.sequence, key)))
     }
-}
 
-impl Task {
-    fn task_info(&self, key: Key, is_running: bool) -> TaskInfo {
-        let joiner = match &self.joiner {
+    fn task_info(&self, key: Key, task: &Task, is_running: bool) -> TaskInfo {
+        let joiner = match &task.joiner {
             Joiner::Awaited(waiter) => waiter.owner(),
             Joiner::Held | Joiner::Returned(_) => None,
         };
-        let note = if is_running { ready::note() } else { self.note };
+        let note = if is_running {
+            ready::note()
+        } else if task.body.is_none() {
+            // The root: any other task has its body between polls.
+            self.root_note.get()
+        } else {
+            task.note
+        };
         TaskInfo {
             key,
-            identity: self.identity(),
-            spawned_at: self.spawned_at,
-            busy: self.extras.as_ref().map_or(0, |extras| extras.busy),
-            polls: self.polls,
-            is_job: self.is_job,
-            is_ref: self.header.is_ref(),
-            is_ready: self.header.is_queued(),
+            identity: task.identity(),
+            spawned_at: task.spawned_at,
+            busy: task.extras.as_ref().map_or(0, |extras| extras.busy),
+            polls: task.polls,
+            is_job: task.is_job,
+            is_ref: task.header.is_ref(),
+            is_ready: task.header.is_queued(),
             is_running,
             note: note.copied(),
             joiner,

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use super::work::Erased;
-use super::{Header, Identity, Name, Note, Origin, OutcomeSink, Spawned, Waiter};
+use super::work::{AnyWork, Erased};
+use super::{Header, Identity, Name, Note, Origin, OutcomeSink, Spawned, Waiter, wake};
 use crate::ready;
 use crate::slots::Key;
 use crate::vars::Vars;
@@ -19,11 +19,8 @@ use crate::vars::Vars;
 /// spawning costs at most one allocation and no reference count.
 pub(super) struct Task {
     pub(super) header: Arc<Header>,
-    /// The future, or the outcome once the header says finished. Absent while the task is polled,
-    /// and for the root.
-    pub(super) work: Option<Pin<Box<dyn Erased>>>,
     /// Absent while the task is polled, and for the root.
-    pub(super) waker: Option<Waker>,
+    pub(super) body: Option<TaskBody>,
     pub(super) joiner: Joiner,
     pub(super) id: u64,
     /// The spawn site.
@@ -32,7 +29,7 @@ pub(super) struct Task {
     pub(super) sequence: u64,
     /// When it was spawned, by the loop's clock.
     pub(super) spawned_at: u64,
-    /// What the task waits for, as set in its last poll.
+    /// What the task waits for, as set in its last poll. That of the root is in `Tasks`.
     pub(super) note: Option<Note>,
     pub(super) extras: Option<Box<Extras>>,
     pub(super) polls: u32,
@@ -80,15 +77,19 @@ pub(super) enum Joiner {
 
 /// The part of a task that is taken out of the slot while it is polled.
 pub(super) struct TaskBody {
-    pub(super) work: Pin<Box<dyn Erased>>,
+    /// The future, or the outcome once the header says finished. Absent in a vacant slot.
+    pub(super) work: Option<Pin<Box<dyn Erased>>>,
     pub(super) waker: Waker,
 }
 
 impl TaskBody {
-    /// Polls the task with this key. Returns whether it has ended.
+    /// Polls the task with this key. Returns whether it has ended, and what it waits for.
     #[inline]
-    pub(super) fn poll(&mut self, key: Key) -> bool {
+    pub(super) fn poll(&mut self, key: Key) -> (bool, Option<Note>) {
         let TaskBody { work, waker } = self;
+        let Some(work) = work else {
+            unreachable!("only a vacant slot has no work");
+        };
         let mut cx = Context::from_waker(waker);
         ready::polling(key, waker, || work.as_mut().poll(&mut cx).is_ready())
     }
@@ -99,10 +100,12 @@ impl Task {
     #[cold]
     pub(super) fn vacant(header: Arc<Header>) -> Task {
         Task {
-            waker: Some(Waker::from(Arc::clone(&header))),
+            body: Some(TaskBody {
+                work: None,
+                waker: wake::waker(&header),
+            }),
             joiner: Joiner::Returned(Arc::clone(&header)),
             header,
-            work: None,
             id: 0,
             location: Location::caller(),
             sequence: 0,
@@ -163,19 +166,19 @@ impl Task {
         }
     }
 
+    /// Gives a vacant slot the work of its task.
+    #[inline]
+    pub(super) fn set_work(&mut self, work: AnyWork) {
+        let body = self.body.as_mut().expect("a vacant slot has a waker");
+        body.work = Some(work.erased);
+        self.is_job = work.is_job;
+    }
+
     /// Takes the work: the outcome, if the task has ended.
     #[inline]
     pub(super) fn take_work(&mut self) -> Option<(&mut Self, Pin<Box<dyn Erased>>)> {
-        let work = self.work.take()?;
+        let work = self.body.as_mut()?.work.take()?;
         Some((self, work))
-    }
-
-    /// Takes the body, for a poll.
-    #[inline]
-    pub(super) fn take_body(&mut self) -> Option<TaskBody> {
-        let work = self.work.take()?;
-        let waker = self.waker.take()?;
-        Some(TaskBody { work, waker })
     }
 
     /// Takes its values of context variables.

@@ -21,6 +21,14 @@ impl Wake for Header {
     }
 }
 
+/// The waker of a task.
+///
+/// A clone: all clones have the same vtable, but the first waker has another one, so it would not
+/// be equal to its clones by [`Waker::will_wake`].
+pub(super) fn waker(header: &Arc<Header>) -> Waker {
+    Waker::clone(&Waker::from(Arc::clone(header)))
+}
+
 /// For tasks that are jobs.
 impl Header {
     /// Wakes the task when its job has ended, which happens once.

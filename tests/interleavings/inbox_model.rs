@@ -457,12 +457,12 @@ impl Home {
         let header = Arc::clone(&self.header);
         let is_done = match order {
             Order::ClearThenPoll => {
-                header.begin_poll();
+                header.begin_poll(is_queued);
                 poll(self)
             }
             Order::PollThenClear => {
                 let is_done = poll(self);
-                header.begin_poll();
+                header.begin_poll(header.is_queued());
                 is_done
             }
         };
