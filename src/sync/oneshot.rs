@@ -29,9 +29,7 @@ use super::wait_list::{LeafPoll, PollWaker, poll_leaf, wake};
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
         state: Mutex::new(OneshotState {
-            message: None,
-            has_ended: false,
-            is_closed: false,
+            stage: Stage::Open,
             sender: None,
             receiver: None,
         }),
@@ -50,27 +48,41 @@ struct Channel<T> {
 }
 
 struct OneshotState<T> {
-    message: Option<T>,
-    /// Whether nothing more can be sent: the sender has sent or was dropped, or the channel is
-    /// closed.
-    has_ended: bool,
-    /// Whether the receiver has closed the channel or been dropped.
-    is_closed: bool,
+    stage: Stage<T>,
     /// The task that waits for the receiver to be closed.
     sender: Option<Waker>,
     /// The task that waits for the message.
     receiver: Option<Waker>,
 }
 
+enum Stage<T> {
+    /// Nothing has been sent.
+    Open,
+    Sent(T),
+    /// Nothing more will be sent: the message was received, or the sender was dropped without one.
+    Ended,
+    /// Nothing can be sent: the receiver has closed the channel or was dropped.
+    Closed,
+}
+
 impl<T> OneshotState<T> {
-    /// Returns the message, or why there is none.
-    #[inline]
-    fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        match self.message.take() {
-            Some(message) => Ok(message),
-            None if self.has_ended => Err(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
+    /// Takes the message, if it was sent.
+    fn take_message(&mut self) -> Option<T> {
+        if !matches!(self.stage, Stage::Sent(_)) {
+            return None;
         }
+        match mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Sent(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
     }
 }
 
@@ -79,11 +91,27 @@ impl<T> OneshotState<T> {
 fn wait<T>(
     mut state: MutexGuard<'_, OneshotState<T>>,
     waker: &mut PollWaker<'_>,
-) -> LeafPoll<RecvError> {
-    if state.has_ended {
-        return LeafPoll::Ready(RecvError::new());
+) -> LeafPoll<Option<T>> {
+    if !state.is_open() {
+        return LeafPoll::Ready(None);
     }
     LeafPoll::waiting(waker.register(&mut state.receiver))
+}
+
+/// Wakes the receiver, since the sender has ended.
+#[inline(always)]
+fn end<T>(mut state: MutexGuard<'_, OneshotState<T>>) {
+    let receiver = state.receiver.take();
+    let unneeded = if state.sender.is_some() {
+        state.sender.take()
+    } else {
+        None
+    };
+    drop(state);
+    if let Some(receiver) = receiver {
+        wake(receiver);
+    }
+    drop(unneeded);
 }
 
 impl<T> Channel<T> {
@@ -91,29 +119,13 @@ impl<T> Channel<T> {
     #[inline(always)]
     fn send(&self, message: T) -> Result<(), T> {
         let mut state = lock(&self.state);
-        if state.is_closed {
+        // Closed, since this is the only sender.
+        if !state.is_open() {
             return Err(message);
         }
-        state.message = Some(message);
-        self.end(state);
+        state.stage = Stage::Sent(message);
+        end(state);
         Ok(())
-    }
-
-    /// Notes that the sender has ended, and wakes the receiver.
-    #[inline(always)]
-    fn end(&self, mut state: MutexGuard<'_, OneshotState<T>>) {
-        state.has_ended = true;
-        let receiver = state.receiver.take();
-        let unneeded = if state.sender.is_some() {
-            state.sender.take()
-        } else {
-            None
-        };
-        drop(state);
-        if let Some(receiver) = receiver {
-            wake(receiver);
-        }
-        drop(unneeded);
     }
 
     /// Closes the channel, and drops what only the receiver could use.
@@ -121,7 +133,7 @@ impl<T> Channel<T> {
     fn abandon(&self) {
         self.close();
         let mut state = lock(&self.state);
-        let rest = (state.message.take(), state.receiver.take());
+        let rest = (state.take_message(), state.receiver.take());
         drop(state);
         drop(rest);
     }
@@ -129,8 +141,9 @@ impl<T> Channel<T> {
     /// Closes the channel and wakes the sender.
     fn close(&self) {
         let mut state = lock(&self.state);
-        state.has_ended = true;
-        state.is_closed = true;
+        if state.is_open() {
+            state.stage = Stage::Closed;
+        }
         let sender = state.sender.take();
         drop(state);
         if let Some(sender) = sender {
@@ -184,7 +197,7 @@ impl<T> Sender<T> {
             |()| (),
             |(), waker| {
                 let mut state = lock(&channel.state);
-                if state.is_closed {
+                if state.is_closed() {
                     return LeafPoll::Ready(());
                 }
                 LeafPoll::waiting(waker.register(&mut state.sender))
@@ -194,7 +207,7 @@ impl<T> Sender<T> {
 
     /// Returns whether the receiver is closed or dropped.
     pub fn is_closed(&self) -> bool {
-        lock(&self.channel().state).is_closed
+        lock(&self.channel().state).is_closed()
     }
 
     fn channel(&self) -> &Channel<T> {
@@ -207,7 +220,11 @@ impl<T> Drop for Sender<T> {
     #[inline]
     fn drop(&mut self) {
         if let Some(channel) = &self.channel {
-            channel.end(lock(&channel.state));
+            let mut state = lock(&channel.state);
+            if state.is_open() {
+                state.stage = Stage::Ended;
+            }
+            end(state);
         }
     }
 }
@@ -254,13 +271,19 @@ impl<T> Receiver<T> {
     /// it never will be, or was received before.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let channel = self.channel.as_ref().ok_or(TryRecvError::Closed)?;
-        let received = lock(&channel.state).try_recv();
-        match received {
-            Ok(_) => self.channel = None,
-            Err(TryRecvError::Closed) => self.end_closed(),
-            Err(TryRecvError::Empty) => {}
+        let mut state = lock(&channel.state);
+        let message = state.take_message();
+        let is_open = state.is_open();
+        drop(state);
+        if let Some(message) = message {
+            self.channel = None;
+            return Ok(message);
         }
-        received
+        if is_open {
+            return Err(TryRecvError::Empty);
+        }
+        self.end_closed();
+        Err(TryRecvError::Closed)
     }
 
     /// Completes without a message. A sender that still exists must not wake it.
@@ -294,7 +317,8 @@ impl<T> Receiver<T> {
 
     /// Returns whether the channel contains no message.
     pub fn is_empty(&self) -> bool {
-        let has_message = |channel: &Arc<Channel<T>>| lock(&channel.state).message.is_some();
+        let has_message =
+            |channel: &Arc<Channel<T>>| matches!(lock(&channel.state).stage, Stage::Sent(_));
         !self.channel.as_ref().is_some_and(has_message)
     }
 }
@@ -316,20 +340,23 @@ impl<T> Future for Receiver<T> {
             |()| (),
             |(), waker| {
                 let mut state = lock(&channel.state);
-                if state.message.is_some()
-                    && let Some(message) = state.message.take()
-                {
-                    return LeafPoll::Ready(Ok(message));
+                match state.take_message() {
+                    Some(message) => LeafPoll::Ready(Some(message)),
+                    None => wait(state, waker),
                 }
-                wait(state, waker).map(Err)
             },
         );
-        match &received {
-            Poll::Ready(Ok(_)) => self.channel = None,
-            Poll::Ready(Err(_)) => self.end_closed(),
-            Poll::Pending => {}
+        match received {
+            Poll::Ready(Some(message)) => {
+                self.channel = None;
+                Poll::Ready(Ok(message))
+            }
+            Poll::Ready(None) => {
+                self.end_closed();
+                Poll::Ready(Err(RecvError::new()))
+            }
+            Poll::Pending => Poll::Pending,
         }
-        received
     }
 }
 

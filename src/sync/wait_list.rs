@@ -368,14 +368,6 @@ pub(crate) enum LeafPoll<R> {
 }
 
 impl<R> LeafPoll<R> {
-    pub(super) fn map<U>(self, f: impl FnOnce(R) -> U) -> LeafPoll<U> {
-        match self {
-            LeafPoll::Ready(result) => LeafPoll::Ready(f(result)),
-            LeafPoll::Pending => LeafPoll::Pending,
-            LeafPoll::NeedsWaker => LeafPoll::NeedsWaker,
-        }
-    }
-
     /// Returns the result of an attempt that must wait.
     pub(crate) fn waiting(is_registered: bool) -> Self {
         if is_registered {
