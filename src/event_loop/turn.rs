@@ -122,6 +122,7 @@ impl<'a> Turn<'a> {
             wait == PollWait::Not || !l.has_work() || self.is_stopping(),
             "poll does not wait while there is work"
         );
+        self.restart_timer_check();
         l.poll.run(self, wait, l.must_repeat(), now)?;
         l.check.run(self.begin_phase());
         l.close
@@ -240,9 +241,13 @@ impl<'a> Turn<'a> {
 
     pub(super) fn grant_budget(&mut self) -> &mut Self {
         self.budget = self.event_loop.phase_budget;
+        self
+    }
+
+    /// Counts callbacks and their work from zero, until poll looks for due timers again.
+    fn restart_timer_check(&mut self) {
         self.callbacks = 0;
         self.charged = 0;
-        self
     }
 
     /// Whether the drive ends after this tick. `block_on` does not heed [`LoopShared::stop`].
@@ -439,8 +444,7 @@ impl Deliver for Turn<'_> {
         if self.callbacks < CALLBACKS_PER_CLOCK_READ && self.charged < UNITS_PER_CLOCK_READ {
             return false;
         }
-        self.callbacks = 0;
-        self.charged = 0;
+        self.restart_timer_check();
         let deadline = self.event_loop.timers.next_deadline();
         deadline.is_some_and(|deadline| deadline <= self.event_loop.clock.now())
     }

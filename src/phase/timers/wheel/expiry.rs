@@ -20,7 +20,9 @@ impl<T> Wheel<T> {
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
         self.now = self.now.max(now);
-        self.advance();
+        if self.due.is_empty() {
+            self.advance();
+        }
         let &Reverse(first) = self.due.peek()?;
         if first.deadline > self.now || first.sequence >= limit {
             return None;
