@@ -50,6 +50,7 @@ mod readiness;
 pub(crate) mod source;
 mod split;
 mod trivial;
+pub mod unix;
 
 pub use copy::{copy, copy_bidirectional, copy_bidirectional_with_sizes, copy_buf};
 pub use duplex::{DuplexStream, SimplexStream, duplex, simplex};

@@ -14,14 +14,16 @@ pub(crate) mod reference;
 mod registration;
 
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
 use crate::event_loop::EventLoop;
+use crate::io::Interest;
 use crate::phase::close::Closing;
-use crate::phase::poll::SourceKind;
+use crate::phase::poll::{ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Caller;
@@ -83,24 +85,49 @@ pub(crate) struct Source<T: AsFd> {
 impl<T: AsFd> Source<T> {
     /// Takes ownership of a descriptor, which must be non-blocking.
     pub(crate) fn new(io: T) -> Self {
-        Source::with_kind(io, SourceKind::Ordinary)
+        Source::with_kind(io, SourceKind::Ordinary, ReadinessParts::ALL)
     }
 
     /// Creates a source whose events are delivered after all others of a tick.
     pub(crate) fn new_signal(io: T) -> Self {
-        Source::with_kind(io, SourceKind::Signal)
+        Source::with_kind(io, SourceKind::Signal, ReadinessParts::ALL)
     }
 
-    fn with_kind(io: T, kind: SourceKind) -> Self {
+    /// Creates a source of which the OS reports only the events of `interest`.
+    pub(crate) fn with_interest(io: T, interest: Interest) -> Self {
+        Source::with_kind(io, SourceKind::Ordinary, readiness::parts_of(interest))
+    }
+
+    fn with_kind(io: T, kind: SourceKind, parts: ReadinessParts) -> Self {
         Source {
             io: Some(io),
-            binding: LoopBinding::new(kind),
+            binding: LoopBinding::new(kind, parts),
         }
+    }
+
+    /// Registers the descriptor with the current loop, to which the source belongs from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no loop is current, or if the poller does not accept the descriptor.
+    pub(crate) fn register(&self) -> io::Result<()> {
+        let registered = context::with(|event_loop| {
+            self.binding.bind(event_loop.id())?;
+            self.binding.register(event_loop, self.get().as_fd())
+        });
+        let no_loop = || Err(io::Error::other(context::no_loop()));
+        registered.unwrap_or_else(no_loop).map(drop)
     }
 
     pub(crate) fn get(&self) -> &T {
         self.io
             .as_ref()
+            .expect("only `into_inner` and `close` take it, by value")
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.io
+            .as_mut()
             .expect("only `into_inner` and `close` take it, by value")
     }
 

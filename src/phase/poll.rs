@@ -48,11 +48,11 @@ use crate::rng::Rng;
 use crate::slots::{self, Key};
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
-use events::{INTEREST, Merged};
+use events::Merged;
 
 pub(crate) use descriptor::{Descriptor, Descriptors};
 pub(crate) use sources::{
-    Direction, KnownReadiness, Readiness, ReadinessChange, SourceKind, Sources, UncertainWaiter,
+    Direction, KnownReadiness, Readiness, ReadinessParts, SourceKind, Sources, UncertainWaiter,
 };
 pub(crate) use waiters::WaiterId;
 
@@ -329,17 +329,23 @@ impl Poll {
         }
     }
 
-    /// Registers `fd` for reading and writing, edge-triggered. The OS reports the present readiness
-    /// with the next events, so no earlier change is lost.
+    /// Registers `fd` for `parts` of its readiness, edge-triggered. The OS reports the present
+    /// readiness with the next events, so no earlier change is lost.
     ///
     /// # Errors
     ///
     /// Returns an error if the poller does not accept the descriptor.
-    pub(crate) fn register(&self, fd: BorrowedFd<'_>, kind: SourceKind) -> io::Result<Key> {
+    pub(crate) fn register(
+        &self,
+        fd: BorrowedFd<'_>,
+        kind: SourceKind,
+        parts: ReadinessParts,
+    ) -> io::Result<Key> {
         let raw = fd.as_raw_fd();
         let key = self.sources.insert(kind, Descriptor::new(fd));
         let token = Token(key.to_bits() as usize);
-        let result = self.registry.register(&mut SourceFd(&raw), token, INTEREST);
+        let interest = events::interest(parts);
+        let result = self.registry.register(&mut SourceFd(&raw), token, interest);
         if let Err(error) = result {
             self.sources.remove(key);
             return Err(error);

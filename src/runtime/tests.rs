@@ -13,7 +13,7 @@ use futures::FutureExt;
 use super::Runtime;
 use crate::context;
 use crate::net::TcpStream;
-use crate::phase::poll::SourceKind;
+use crate::phase::poll::{ReadinessParts, SourceKind};
 use crate::task::yield_now;
 
 /// Returns the slot that the next source will get.
@@ -21,7 +21,9 @@ fn next_slot() -> usize {
     let (end, _other) = UnixStream::pair().unwrap();
     let slot = context::with(|event_loop| {
         let poll = &event_loop.poll;
-        let key = poll.register(end.as_fd(), SourceKind::Ordinary).unwrap();
+        let key = poll
+            .register(end.as_fd(), SourceKind::Ordinary, ReadinessParts::ALL)
+            .unwrap();
         poll.release(key);
         key.index()
     });

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod async_fd;
 mod copy;
 mod hyper;
 mod memory;

@@ -18,7 +18,7 @@ use crate::event_loop::EventLoop;
 use crate::io::Interest;
 use crate::io::Ready;
 use crate::io::readiness::POLL_READ;
-use crate::phase::poll::{Direction, KnownReadiness, Readiness, ReadinessChange, WaiterId};
+use crate::phase::poll::{Direction, KnownReadiness, Readiness, ReadinessParts, WaiterId};
 use crate::slots::Key;
 use crate::tasks::Caller;
 
@@ -69,17 +69,26 @@ impl<T: AsFd> Source<T> {
         interest: Interest,
         f: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.binding.check_open()?;
-        let known = self
-            .binding
-            .with_loop(|event_loop, key| event_loop.poll.sources.known(key));
-        let known = known.unwrap_or(KnownReadiness::NOTHING);
-        if self.ready_now(&known, interest, false)?.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
+        self.check_ready(interest)?;
         let result = f();
         self.note_io(interest, &result);
         result
+    }
+
+    /// Returns an error of kind `WouldBlock` if no event of `interest` is there.
+    pub(crate) fn check_ready(&self, interest: Interest) -> io::Result<()> {
+        self.binding.check_open()?;
+        if self.ready_now(&self.known(), interest, false)?.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> KnownReadiness {
+        let known = self
+            .binding
+            .with_loop(|event_loop, key| event_loop.poll.sources.known(key));
+        known.unwrap_or(KnownReadiness::NOTHING)
     }
 
     /// Calls `f` each time that one of the events of `interest` is there, until it does not return
@@ -103,11 +112,31 @@ impl<T: AsFd> Source<T> {
         }
     }
 
+    /// Returns how many events there were, for [`clear_ready`](Source::clear_ready).
+    pub(crate) fn events(&self) -> u32 {
+        self.known().events
+    }
+
+    /// Clears the readiness that `ready` names, unless there was an event since there were
+    /// `events`. What has been closed stays ready.
+    pub(crate) fn clear_ready(&self, ready: Ready, events: u32) {
+        let parts = ReadinessParts {
+            read: ready.contains(Ready::READABLE),
+            write: ready.contains(Ready::WRITABLE),
+            priority: ready.contains(Ready::URGENT),
+            error: ready.contains(Ready::ERROR),
+        };
+        self.binding.call_on_loop(move |event_loop, key| {
+            let sources = &event_loop.poll.sources;
+            sources.clear_unless_changed(key, parts, events);
+        });
+    }
+
     /// Records what the result of a caller's operation says about the next one.
     ///
     /// If the OS has said that the source is ready, but the operation would block, only an event
     /// can tell when it is worth another try. So the source is registered.
-    fn note_io<R>(&self, interest: Interest, result: &io::Result<R>) {
+    pub(crate) fn note_io<R>(&self, interest: Interest, result: &io::Result<R>) {
         if !would_block(result) {
             return;
         }
@@ -115,7 +144,7 @@ impl<T: AsFd> Source<T> {
             if self.binding.is_bound_to(event_loop.id())
                 && let Ok(key) = self.binding.register(event_loop, self.get().as_fd())
             {
-                event_loop.poll.sources.clear(key, change_of(interest));
+                event_loop.poll.sources.clear(key, parts_of(interest));
             }
         });
     }
@@ -179,7 +208,7 @@ impl<T: AsFd> Source<T> {
             Ok(key) => key,
             Err(error) => return OpState::Rejected(error),
         };
-        sources.clear(key, change_of(interest));
+        sources.clear(key, parts_of(interest));
         let caller = Caller::new(event_loop.id(), cx.waker());
         let mut are_added = true;
         for (direction, waiter) in waiters.of(interest) {
@@ -241,8 +270,8 @@ fn unknown_of(known: &KnownReadiness, interest: Interest) -> Option<Interest> {
 }
 
 /// Returns the parts of the readiness that `interest` is about.
-fn change_of(interest: Interest) -> ReadinessChange {
-    ReadinessChange {
+pub(super) fn parts_of(interest: Interest) -> ReadinessParts {
+    ReadinessParts {
         read: interest.is_readable(),
         write: interest.is_writable(),
         priority: interest.wants_priority(),

@@ -11,7 +11,7 @@ use mio::unix::SourceFd;
 use super::reference::Reference;
 use crate::context;
 use crate::event_loop::{EventLoop, LoopShared};
-use crate::phase::poll::SourceKind;
+use crate::phase::poll::{ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
 
@@ -23,6 +23,8 @@ pub(super) struct LoopBinding {
     /// Set by `end_operations`, while operations may still wait.
     closed: AtomicBool,
     kind: SourceKind,
+    /// What the descriptor is registered for.
+    parts: ReadinessParts,
     reference: Reference,
 }
 
@@ -33,12 +35,13 @@ pub(super) struct Registration {
 }
 
 impl LoopBinding {
-    pub(super) fn new(kind: SourceKind) -> Self {
+    pub(super) fn new(kind: SourceKind, parts: ReadinessParts) -> Self {
         LoopBinding {
             loop_id: AtomicU32::new(0),
             registration: OnceLock::new(),
             closed: AtomicBool::new(false),
             kind,
+            parts,
             reference: Reference::new(),
         }
     }
@@ -137,7 +140,7 @@ impl LoopBinding {
     }
 
     fn register_first(&self, event_loop: &EventLoop, fd: BorrowedFd<'_>) -> io::Result<Key> {
-        let key = event_loop.poll.register(fd, self.kind)?;
+        let key = event_loop.poll.register(fd, self.kind, self.parts)?;
         let registration = Registration {
             shared: Arc::clone(&event_loop.shared),
             key,

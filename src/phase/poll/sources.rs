@@ -14,7 +14,7 @@ use crate::slots::{Key, Slots};
 use crate::tasks::{Caller, Owner, ReferencedAgain, Tasks, Waiter};
 use readiness::DirectionState;
 
-pub(crate) use readiness::{KnownReadiness, Readiness, ReadinessChange};
+pub(crate) use readiness::{KnownReadiness, Readiness, ReadinessParts};
 
 /// What an operation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,9 @@ struct SourceSlot {
     /// call that has set this.
     is_ref: bool,
     ref_call: u32,
+    /// How many events there were. A caller that does not know the last one must not clear the
+    /// readiness that it reported.
+    events: u32,
     read: DirectionState,
     write: DirectionState,
     /// Urgent data, and errors. Operations do not change these, but only callers that wait for
@@ -131,6 +134,7 @@ impl Sources {
             descriptor,
             is_ref: true,
             ref_call: 0,
+            events: 0,
             read: DirectionState::new(),
             write: DirectionState::new(),
             priority: Readiness::Unknown,

@@ -4,10 +4,19 @@ use std::collections::HashSet;
 
 use mio::Interest;
 
+use super::ReadinessParts;
 use crate::slots::Key;
 
-/// What a source is registered for.
-pub(super) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+/// Returns what a source is registered for. Errors are always reported.
+pub(super) fn interest(parts: ReadinessParts) -> Interest {
+    if !parts.write {
+        Interest::READABLE
+    } else if !parts.read {
+        Interest::WRITABLE
+    } else {
+        Interest::READABLE.add(Interest::WRITABLE)
+    }
+}
 
 /// Whether a read that moves less than it could proves that the next one would block. It does not,
 /// because urgent data ends a read early, and is not reported.

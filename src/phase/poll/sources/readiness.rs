@@ -94,6 +94,8 @@ pub(crate) struct KnownReadiness {
     /// Whether the other end has closed the direction.
     pub(crate) is_read_closed: bool,
     pub(crate) is_write_closed: bool,
+    /// How many events there were.
+    pub(crate) events: u32,
 }
 
 impl KnownReadiness {
@@ -105,16 +107,26 @@ impl KnownReadiness {
         error: Readiness::Unknown,
         is_read_closed: false,
         is_write_closed: false,
+        events: 0,
     };
 }
 
-/// Which parts of the readiness of a source a caller clears.
+/// Parts of the readiness of a source.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadinessChange {
+pub(crate) struct ReadinessParts {
     pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) priority: bool,
     pub(crate) error: bool,
+}
+
+impl ReadinessParts {
+    pub(crate) const ALL: ReadinessParts = ReadinessParts {
+        read: true,
+        write: true,
+        priority: true,
+        error: true,
+    };
 }
 
 /// The readiness of sources.
@@ -124,6 +136,7 @@ impl Sources {
     pub(in crate::phase::poll) fn record(&self, key: Key, event: &Event) -> Option<SourceKind> {
         let mut slots = self.slots.borrow_mut();
         let source = slots.get_mut(key)?;
+        source.events = source.events.wrapping_add(1);
         let has_failed = event.is_error();
         let is_urgent = event.is_priority();
         let is_readable = event.is_readable() || is_urgent;
@@ -179,30 +192,43 @@ impl Sources {
                 error: source.error,
                 is_read_closed: source.read.is_closed,
                 is_write_closed: source.write.is_closed,
+                events: source.events,
             })
     }
 
-    /// Clears the parts of the readiness that `change` names: a system call has said that they are
-    /// not ready.
-    pub(crate) fn clear(&self, key: Key, change: ReadinessChange) {
+    /// Clears parts of the readiness: a system call has said that they are not ready.
+    pub(crate) fn clear(&self, key: Key, parts: ReadinessParts) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
-            source.clear(change);
+            source.clear(parts);
+        }
+    }
+
+    /// Clears parts of the readiness because the user says that they are not ready, unless there
+    /// was an event since there were `events`. A direction that has been closed stays ready,
+    /// because there are no further events.
+    pub(crate) fn clear_unless_changed(&self, key: Key, mut parts: ReadinessParts, events: u32) {
+        if let Some(source) = self.slots.borrow_mut().get_mut(key)
+            && source.events == events
+        {
+            parts.read &= !source.read.is_closed;
+            parts.write &= !source.write.is_closed;
+            source.clear(parts);
         }
     }
 }
 
 impl SourceSlot {
-    fn clear(&mut self, change: ReadinessChange) {
-        if change.read {
+    fn clear(&mut self, parts: ReadinessParts) {
+        if parts.read {
             self.read.block();
         }
-        if change.write {
+        if parts.write {
             self.write.block();
         }
-        if change.priority {
+        if parts.priority {
             self.priority = Readiness::NotReady;
         }
-        if change.error {
+        if parts.error {
             self.error = Readiness::NotReady;
         }
     }
