@@ -60,6 +60,27 @@
 //! - `hyper` (with the feature of that name): hyper's runtime traits. The feature `tokio-io`
 //!   implements [tokio's I/O traits](io#tokios-traits).
 //!
+//! # Features
+//!
+//! In `Cargo.toml`:
+//!
+//! ```toml
+//! [dependencies]
+//! quintet = "0.1"
+//! ```
+//!
+//! No feature is on by default. All that is described here without a feature's name is always
+//! there, and takes 25 crates with quintet itself.
+//!
+//! | Feature | Adds | Further crates |
+//! |---|---|---|
+//! | `hyper` | the module `hyper`: hyper's runtime traits | 6 |
+//! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
+//!
+//! Not there yet: child processes, standard streams, adapters for axum, tower and rustls, metrics,
+//! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
+//! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
+//!
 //! # Threads
 //!
 //! A future stays on the thread of its loop and is dropped there, so it may hold an `Rc`. The types
