@@ -24,6 +24,7 @@ mod addr;
 mod datagram;
 mod readiness;
 mod socket;
+mod stream;
 pub mod tcp;
 mod tcp_listener;
 mod tcp_stream;

@@ -1,19 +1,23 @@
 //! A TCP connection.
 
-mod async_io;
-mod operations;
 mod options;
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::io::{AsyncRead, AsyncWrite};
 
 use super::addr::{self, ToSocketAddrs};
 use super::readiness::{impl_poll_ready, impl_readiness};
-use super::socket;
+use super::socket::{self, UnlessEmpty};
+use super::stream::{self, StreamSocket, stream_operations, stream_traits};
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::blocking::called_here;
+use crate::coop;
 use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 
@@ -257,5 +261,8 @@ impl_readiness! {
 }
 impl_poll_ready!(TcpStream, poll_read_ready, READABLE, "read");
 impl_poll_ready!(TcpStream, poll_write_ready, WRITABLE, "write");
+
+stream_operations!(TcpStream, "crate::net::tcp");
+stream_traits!(TcpStream);
 
 assert_impl!(TcpStream: Send + Sync + Unpin);
