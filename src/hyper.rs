@@ -1,6 +1,6 @@
 //! Support for hyper. It needs the feature `hyper`.
 //!
-//! [`TcpStream`] and its owned halves implement hyper's `Read` and `Write`. [`Executor`] and
+//! [`TcpStream`], [`UnixStream`] and their owned halves implement hyper's `Read` and `Write`. [`Executor`] and
 //! [`Timer`] are for the connection builders of hyper.
 //!
 //! # Examples
@@ -37,8 +37,7 @@ use ::hyper::rt::{self, ReadBufCursor};
 use futures::io::AsyncWrite;
 
 use crate::io::read_buffer;
-use crate::net::TcpStream;
-use crate::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::task;
 use crate::time;
 
@@ -92,9 +91,13 @@ macro_rules! impl_write {
 }
 
 impl_read!(TcpStream);
-impl_read!(OwnedReadHalf);
+impl_read!(tcp::OwnedReadHalf);
+impl_read!(UnixStream);
+impl_read!(unix::OwnedReadHalf);
 impl_write!(TcpStream);
-impl_write!(OwnedWriteHalf);
+impl_write!(tcp::OwnedWriteHalf);
+impl_write!(UnixStream);
+impl_write!(unix::OwnedWriteHalf);
 
 /// An executor for hyper, which spawns tasks onto the current loop. The futures need not be `Send`.
 ///

@@ -54,8 +54,8 @@
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
-//! - [`net`]: TCP and UDP. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]: the traits
-//!   that they share.
+//! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]:
+//!   the traits that they share.
 //! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): hyper's runtime traits. The feature `tokio-io`
 //!   implements [tokio's I/O traits](io#tokios-traits).

@@ -1,8 +1,9 @@
-//! TCP and UDP sockets, and name resolution.
+//! TCP, UDP and Unix sockets, and name resolution.
 //!
 //! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them. [`UdpSocket`] sends and
-//! receives datagrams. Their methods have the names of `std::net`. The streams also implement the
-//! traits of [`io`](crate::io).
+//! receives datagrams. [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] do the same within a
+//! host, and pass descriptors between processes; see [`unix`]. Their methods have the names of
+//! `std::net`. The streams also implement the traits of [`io`](crate::io).
 //!
 //! # The loop of a socket
 //!
@@ -29,8 +30,17 @@ pub mod tcp;
 mod tcp_listener;
 mod tcp_stream;
 mod udp_socket;
+pub mod unix;
+mod unix_datagram;
+mod unix_listener;
+mod unix_socket;
+mod unix_stream;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::UnixListener;
+pub use unix_socket::UnixSocket;
+pub use unix_stream::UnixStream;

@@ -14,8 +14,7 @@ use crate::fs::File;
 use crate::io::{
     DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
 };
-use crate::net::TcpStream;
-use crate::net::tcp;
+use crate::net::{TcpStream, UnixStream, tcp, unix};
 
 /// Reads through a reader of `futures`.
 fn poll_read(
@@ -136,6 +135,12 @@ impl_read!(tcp::ReadHalf<'_>);
 impl_read!(tcp::OwnedReadHalf);
 impl_write!(tcp::WriteHalf<'_>);
 impl_write!(tcp::OwnedWriteHalf);
+impl_read_write!(UnixStream);
+impl_read_write!(&UnixStream);
+impl_read!(unix::ReadHalf<'_>);
+impl_read!(unix::OwnedReadHalf);
+impl_write!(unix::WriteHalf<'_>);
+impl_write!(unix::OwnedWriteHalf);
 impl_read_write!(File);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);

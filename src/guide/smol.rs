@@ -37,7 +37,7 @@
 //! | `Task::cancel().await` | [`abort`](crate::task::JoinHandle::abort), then await the handle |
 //! | `smol::unblock` | [`spawn_blocking`](crate::spawn_blocking) |
 //! | `Timer::after`, `Timer::interval` | [`sleep`](crate::time::sleep), [`interval`](crate::time::interval) |
-//! | `async-net` | [`net`](crate::net); Unix sockets are not there yet |
+//! | `async-net` | [`net`](crate::net) |
 //! | `Async<T>` | not there yet |
 //! | `async-fs` | [`fs`](crate::fs) |
 //! | `async-channel`, `async-lock` | they work as they are; [`sync`](crate::sync) has tokio's types |

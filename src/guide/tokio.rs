@@ -33,14 +33,14 @@
 //! | `task::block_in_place` | [`block_in_place`](crate::task::block_in_place), which panics on the thread of a loop, as in tokio's current-thread runtime |
 //! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
 //! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
-//! | `time`, `fs`, `net::{TcpListener, TcpStream, UdpSocket}`, `signal` | the same names |
+//! | `time`, `fs`, `net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream}`, `signal` | the same names |
 //! | `sync` | the same types and semantics |
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
-//! | Unix sockets, `process`, `stdin` | not there yet |
+//! | `process`, `stdin` | not there yet |
 //!
 //! # Differences at run time
 //!

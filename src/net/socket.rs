@@ -14,10 +14,12 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::{Deref, Range};
 use std::os::fd::AsFd;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{SendAncillaryBuffer, sendmsg};
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SocketAddrUnix, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::coop;
@@ -26,7 +28,7 @@ pub(super) use os::{SEND_FLAGS, accept};
 
 /// How many connections may wait to be accepted. The limit of the kernel is often higher, but this
 /// is enough for a burst that fills an event batch.
-const BACKLOG: i32 = 1024;
+pub(super) const BACKLOG: i32 = 1024;
 
 fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
     os::socket(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
@@ -60,7 +62,34 @@ pub(super) fn start_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream>
     Ok(socket.into())
 }
 
-const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+/// Makes a Unix socket.
+pub(super) fn unix_socket(kind: Type) -> io::Result<Socket> {
+    os::socket(Domain::UNIX, kind, None)
+}
+
+/// Makes two connected Unix sockets.
+pub(super) fn unix_pair(kind: Type) -> io::Result<(Socket, Socket)> {
+    os::pair(kind)
+}
+
+/// Connects a Unix socket, or begins to: on Linux the connection then exists.
+pub(super) fn start_connect_unix(socket: &Socket, addr: &SocketAddrUnix) -> io::Result<()> {
+    match rustix::net::connect(socket, addr) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Accepts a connection of a Unix socket. std reads the address: rustix panics on the longest
+/// paths, and those are for the other end to choose.
+pub(super) fn accept_unix(listener: &UnixListener) -> io::Result<(UnixStream, UnixAddr)> {
+    let (stream, addr) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    os::suppress_sigpipe(&stream)?;
+    Ok((stream, addr))
+}
+
+const IN_PROGRESS: i32 = Errno::INPROGRESS.raw_os_error();
 
 /// How many buffers the kernel accepts in one call: `UIO_MAXIOV`.
 const IOV_MAX: usize = 1024;

@@ -8,7 +8,7 @@ mod traits;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
 
-use rustix::net::RecvFlags;
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recvmsg};
 
 use super::socket::{self, SEND_FLAGS};
 use crate::io::source::OpOutput;
@@ -36,6 +36,26 @@ impl StreamSocket for std::net::TcpStream {
         let bufs = &mut bufs[batch];
         let given = socket::total_len(bufs);
         Ok(OpOutput::moved(rustix::io::readv(self, bufs)?, given))
+    }
+}
+
+/// A read of a Unix stream ends behind bytes that came with descriptors, even if more bytes are
+/// there, so it may be short although the stream is not drained. `recvmsg` tells, since it has no
+/// room for descriptors here: then its message is cut.
+impl StreamSocket for std::os::unix::net::UnixStream {
+    fn read(&self, buf: &mut [u8]) -> io::Result<OpOutput<usize>> {
+        self.read_vectored(&mut [IoSliceMut::new(buf)])
+    }
+
+    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<OpOutput<usize>> {
+        let batch = socket::io_batch(bufs);
+        let bufs = &mut bufs[batch];
+        let given = socket::total_len(bufs);
+        let mut no_ancillary = RecvAncillaryBuffer::default();
+        let received = recvmsg(self, bufs, &mut no_ancillary, RecvFlags::empty())?;
+        let mut output = OpOutput::moved(received.bytes, given);
+        output.is_drained &= !received.flags.contains(ReturnFlags::CTRUNC);
+        Ok(output)
     }
 }
 

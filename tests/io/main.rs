@@ -14,3 +14,4 @@ mod sources;
 mod tcp;
 mod tokio_io;
 mod udp;
+mod unix;

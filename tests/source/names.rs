@@ -7,6 +7,7 @@ use crate::files::{code_only, files_in};
 
 /// Names that several types may have, and why.
 const ALLOWED: &[(&str, &str)] = &[
+    ("Incoming", "each type of listeners has one, as in std"),
     (
         "Builder",
         "a module's type is built by its `Builder`, as in std and tokio",

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 
 use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -18,10 +19,23 @@ pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> 
     Ok(socket)
 }
 
+/// Makes two connected Unix sockets.
+pub(super) fn pair(kind: Type) -> io::Result<(Socket, Socket)> {
+    let (one, other) = Socket::pair(Domain::UNIX, kind, None)?;
+    one.set_nonblocking(true)?;
+    other.set_nonblocking(true)?;
+    Ok((one, other))
+}
+
 /// Accepts a connection.
 pub(in crate::net) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, addr) = listener.accept()?;
     stream.set_nonblocking(true)?;
     SockRef::from(&stream).set_nosigpipe(true)?;
     Ok((stream, addr))
+}
+
+/// Suppresses SIGPIPE on an accepted Unix socket.
+pub(super) fn suppress_sigpipe(stream: &UnixStream) -> io::Result<()> {
+    SockRef::from(stream).set_nosigpipe(true)
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 
 use rustix::net::{SendFlags, SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,6 +15,11 @@ pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> 
     Socket::new(domain, kind.nonblocking().cloexec(), protocol)
 }
 
+/// Makes two connected Unix sockets.
+pub(super) fn pair(kind: Type) -> io::Result<(Socket, Socket)> {
+    Socket::pair(Domain::UNIX, kind.nonblocking().cloexec(), None)
+}
+
 /// Accepts a connection.
 pub(in crate::net) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -21,4 +27,9 @@ pub(in crate::net) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, S
     let addr = addr.and_then(|addr| SocketAddr::try_from(addr).ok());
     let addr = addr.ok_or_else(|| io::Error::other("a TCP connection without an IP address"))?;
     Ok((socket.into(), addr))
+}
+
+/// Suppresses SIGPIPE on an accepted Unix socket: the flags of each write do.
+pub(super) fn suppress_sigpipe(_stream: &UnixStream) -> io::Result<()> {
+    Ok(())
 }

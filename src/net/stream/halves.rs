@@ -121,9 +121,9 @@ macro_rules! stream_halves {
         #[doc = concat!("The owned write half of a [`", stringify!($stream), "`], returned by \
             [`into_split`](", stringify!($stream), "::into_split).")]
         ///
-        /// Dropping it shuts down the write half of the connection: the other end then reads the end of the
-        /// stream. [`forget`](OwnedWriteHalf::forget) drops it without that. The descriptor is closed when
-        /// both halves have been dropped.
+        /// Dropping it shuts down the write half of the connection: the other end then reads the
+        /// end of the stream. [`forget`](OwnedWriteHalf::forget) drops it without that. The
+        /// descriptor is closed when both halves have been dropped.
         #[derive(Debug)]
         pub struct OwnedWriteHalf {
             stream: Arc<$stream>,
@@ -191,8 +191,8 @@ macro_rules! stream_halves {
             /// Ends the whole connection, even while the read half is in use.
             ///
             /// Operations on the read half, also one that waits, return an error of kind
-            /// [`NotConnected`](io::ErrorKind::NotConnected) from then on. The descriptor is closed when
-            /// the read half has been dropped, too.
+            /// [`NotConnected`](io::ErrorKind::NotConnected) from then on. The descriptor is closed
+            /// when the read half has been dropped, too.
             pub fn close(self) {
                 // It fails only if the connection has ended already.
                 let _gone = self.stream.shutdown(Shutdown::Both);
@@ -218,7 +218,8 @@ macro_rules! stream_halves {
         impl_half!(OwnedReadHalf, $stream, $addr);
         impl_half!(OwnedWriteHalf, $stream, $addr);
 
-        /// The error of [`OwnedReadHalf::reunite`] for halves of different streams; it contains both.
+        /// The error of [`OwnedReadHalf::reunite`] for halves of different streams; it contains
+        /// both.
         #[derive(Debug)]
         pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 

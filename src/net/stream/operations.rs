@@ -7,20 +7,22 @@ macro_rules! stream_operations {
         impl $stream {
             /// Reads some bytes into `buf` and returns how many.
             ///
-            /// The future waits until there is at least one byte. It resolves to 0 if the other end has
-            /// shut down its write half, or if `buf` is empty.
+            /// The future waits until there is at least one byte. It resolves to 0 if the other end
+            /// has shut down its write half, or if `buf` is empty.
             ///
             /// # Errors
             ///
             /// Returns the error of the system call. Common kinds are
             /// [`ConnectionReset`](io::ErrorKind::ConnectionReset), if the other end has reset the
-            /// connection, and [`TimedOut`](io::ErrorKind::TimedOut), if the other end no longer responds.
+            /// connection, and [`TimedOut`](io::ErrorKind::TimedOut), if the other end no longer
+            /// responds.
             #[doc = concat!("After [`OwnedWriteHalf::close`](", $halves, "::OwnedWriteHalf::close) the kind is")]
             /// [`NotConnected`](io::ErrorKind::NotConnected).
             ///
             /// # Cancel safety
             ///
-            /// This method is cancel safe: if the future is dropped before it completes, no data was read.
+            /// This method is cancel safe: if the future is dropped before it completes, no data
+            /// was read.
             pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
                 let is_empty = buf.is_empty();
                 let operation = self
@@ -29,7 +31,8 @@ macro_rules! stream_operations {
                 UnlessEmpty::new(is_empty, operation)
             }
 
-            /// Reads some bytes into several buffers, filling each before the next, and returns how many.
+            /// Reads some bytes into several buffers, filling each before the next, and returns how
+            /// many.
             ///
             /// # Errors
             ///
@@ -37,7 +40,8 @@ macro_rules! stream_operations {
             ///
             /// # Cancel safety
             ///
-            /// This method is cancel safe: if the future is dropped before it completes, no data was read.
+            /// This method is cancel safe: if the future is dropped before it completes, no data
+            /// was read.
             pub fn read_vectored(
                 &self,
                 bufs: &mut [IoSliceMut<'_>],
@@ -53,14 +57,14 @@ macro_rules! stream_operations {
             ///
             /// # Errors
             ///
-            /// Returns an error of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the other end
-            /// shuts down its write half before `buf` is full, and the errors of [`read`](Self::read).
-            /// Some bytes may have been read into `buf` then.
+            /// Returns an error of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the
+            /// other end shuts down its write half before `buf` is full, and the errors of
+            /// [`read`](Self::read). Some bytes may have been read into `buf` then.
             ///
             /// # Cancel safety
             ///
-            /// This method is not cancel safe. If the future is dropped before it completes, some bytes may
-            /// have been read into `buf`, but it is not known how many.
+            /// This method is not cancel safe. If the future is dropped before it completes, some
+            /// bytes may have been read into `buf`, but it is not known how many.
             pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
                 let wanted = buf.len();
                 let mut filled = 0;
@@ -75,7 +79,8 @@ macro_rules! stream_operations {
                     })
             }
 
-            /// Reads some bytes into `buf` without removing them from the stream, and returns how many.
+            /// Reads some bytes into `buf` without removing them from the stream, and returns how
+            /// many.
             ///
             /// The next read returns the same bytes again.
             ///
@@ -96,22 +101,23 @@ macro_rules! stream_operations {
 
             /// Writes some bytes of `buf` and returns how many.
             ///
-            /// The future waits until the send buffer of the socket has room. It may write less than all of
-            /// `buf`; see [`write_all`](Self::write_all).
+            /// The future waits until the send buffer of the socket has room. It may write less
+            /// than all of `buf`; see [`write_all`](Self::write_all).
             ///
             /// # Errors
             ///
             /// Returns the error of the system call. Common kinds are
-            /// [`BrokenPipe`](io::ErrorKind::BrokenPipe), if the write half was shut down or the connection
-            /// has ended before, and [`ConnectionReset`](io::ErrorKind::ConnectionReset), if the other end
-            /// has reset the connection. After
+            /// [`BrokenPipe`](io::ErrorKind::BrokenPipe), if the write half was shut down or the
+            /// connection has ended before, and
+            /// [`ConnectionReset`](io::ErrorKind::ConnectionReset), if the other end has reset the
+            /// connection. After
             #[doc = concat!("[`OwnedWriteHalf::close`](", $halves, "::OwnedWriteHalf::close) the kind is")]
             /// [`NotConnected`](io::ErrorKind::NotConnected).
             ///
             /// # Cancel safety
             ///
-            /// This method is cancel safe: if the future is dropped before it completes, no data was
-            /// written.
+            /// This method is cancel safe: if the future is dropped before it completes, no data
+            /// was written.
             pub fn write(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
                 let is_empty = buf.is_empty();
                 let operation = self
@@ -128,8 +134,8 @@ macro_rules! stream_operations {
             ///
             /// # Cancel safety
             ///
-            /// This method is cancel safe: if the future is dropped before it completes, no data was
-            /// written.
+            /// This method is cancel safe: if the future is dropped before it completes, no data
+            /// was written.
             pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> impl Future<Output = io::Result<usize>> {
                 let is_empty = bufs.iter().all(|buf| buf.is_empty());
                 let operation = self
@@ -143,13 +149,13 @@ macro_rules! stream_operations {
             /// # Errors
             ///
             /// Returns the errors of [`write`](Self::write), and an error of kind
-            /// [`WriteZero`](io::ErrorKind::WriteZero) if a system call writes nothing. Some of `buf` may
-            /// have been written then.
+            /// [`WriteZero`](io::ErrorKind::WriteZero) if a system call writes nothing. Some of
+            /// `buf` may have been written then.
             ///
             /// # Cancel safety
             ///
-            /// This method is not cancel safe. If the future is dropped before it completes, some of `buf`
-            /// may have been written, but it is not known how much.
+            /// This method is not cancel safe. If the future is dropped before it completes, some
+            /// of `buf` may have been written, but it is not known how much.
             pub fn write_all(&self, mut buf: &[u8]) -> impl Future<Output = io::Result<()>> {
                 self.source
                     .operate_until_done(Direction::Write, buf.is_empty(), move |stream| {
@@ -164,13 +170,13 @@ macro_rules! stream_operations {
 
             /// Reads some bytes into `buf` without waiting, and returns how many.
             ///
-            /// 0 means that the other end has shut down its write half, or that `buf` is empty. The socket
-            /// need not be drained; see [`readable`](Self::readable).
+            /// 0 means that the other end has shut down its write half, or that `buf` is empty. The
+            /// socket need not be drained; see [`readable`](Self::readable).
             ///
             /// # Errors
             ///
-            /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no data, and
-            /// the errors of [`read`](Self::read).
+            /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no
+            /// data, and the errors of [`read`](Self::read).
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 if buf.is_empty() {
                     return Ok(0);
@@ -183,8 +189,8 @@ macro_rules! stream_operations {
             ///
             /// # Errors
             ///
-            /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send buffer has no
-            /// room, and the errors of [`write`](Self::write).
+            /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if the send
+            /// buffer has no room, and the errors of [`write`](Self::write).
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 if buf.is_empty() {
                     return Ok(0);

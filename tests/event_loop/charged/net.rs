@@ -2,10 +2,13 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
-use quintet::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use quintet::net::{
+    TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, lookup_host,
+};
 
 use socket2::SockRef;
 
@@ -268,6 +271,81 @@ fn datagrams() {
             .await;
         table
             .row("connect", async || own.connect(addr).await.unwrap())
+            .await;
+    });
+}
+
+#[test]
+fn unix_streams() {
+    check(async |table| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut clients = Vec::new();
+        table
+            .row("UnixStream::connect", async || {
+                clients.push(UnixStream::connect(&path).await.unwrap());
+            })
+            .await;
+        table
+            .row("UnixListener::accept", async || {
+                listener.accept().await.unwrap();
+            })
+            .await;
+        table
+            .row("UnixStream::connect to nowhere", async || {
+                UnixStream::connect(dir.path().join("none"))
+                    .await
+                    .unwrap_err();
+            })
+            .await;
+        let (one, other) = UnixStream::pair().unwrap();
+        table
+            .row("write", async || one.write(&[0]).await.unwrap())
+            .await;
+        table
+            .row("read", async || other.read(&mut [0]).await.unwrap())
+            .await;
+        let file = std::fs::File::open("/dev/null").unwrap();
+        table
+            .row("send_fds and recv_fds", async || {
+                one.try_send_fds(&[0], &[file.as_fd()]).unwrap();
+                other.recv_fds(&mut [0], 1).await.unwrap();
+            })
+            .await;
+        table
+            .row("send_fds", async || {
+                one.send_fds(&[0], &[file.as_fd()]).await.unwrap();
+                other.try_recv_fds(&mut [0], 1).unwrap();
+            })
+            .await;
+    });
+}
+
+#[test]
+fn unix_datagrams() {
+    check(async |table| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        table
+            .row("send_to", async || {
+                sender.send_to(&[0], &path).await.unwrap();
+                receiver.try_recv(&mut [0]).unwrap();
+            })
+            .await;
+        table
+            .row("send_to a path that is too long", async || {
+                let path = "x".repeat(200);
+                sender.send_to(&[0], path).await.unwrap_err();
+            })
+            .await;
+        table
+            .row("recv_from", async || {
+                sender.try_send_to(&[0], &path).unwrap();
+                receiver.recv_from(&mut [0]).await.unwrap();
+            })
             .await;
     });
 }
