@@ -220,7 +220,7 @@ impl Clock {
     }
 }
 
-/// Notes that this thread runs a job whose loop may have a virtual clock.
+/// Notes that this thread runs a job, or has entered a runtime, whose clock may be virtual.
 pub(crate) fn expect_virtual() {
     IS_ANY_VIRTUAL.set(true);
 }

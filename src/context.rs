@@ -4,7 +4,7 @@
 //! *running* only while it is driven: then its ready queue is in a thread-local.
 //!
 //! While a blocking job runs there is no current loop. The job holds the part of its loop that
-//! other threads may use.
+//! other threads may use. So does a guard of `Handle::enter` on another thread than the loop's.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -24,6 +24,8 @@ thread_local! {
     static THREAD_LOOPS: RefCell<Vec<Weak<EventLoop>>> = const { RefCell::new(Vec::new()) };
     /// For each guard that exists: its number, and what was current before it.
     static BEFORE: RefCell<Vec<(u64, Option<Rc<EventLoop>>)>> = const { RefCell::new(Vec::new()) };
+    /// The runtimes of other threads that guards have entered here, each with its number.
+    static ELSEWHERE: RefCell<Vec<(u64, Arc<LoopShared>)>> = const { RefCell::new(Vec::new()) };
     /// The job that this thread runs.
     static JOB: RefCell<Option<RunningJob>> = const { RefCell::new(None) };
 }
@@ -39,8 +41,14 @@ pub(crate) struct RunningJob {
 
 /// Returns the message for an operation that needs a current loop when there is none.
 pub(crate) fn no_loop() -> &'static str {
-    with_job(|_| IN_A_JOB).unwrap_or(NO_LOOP)
+    with_job(|_| IN_A_JOB)
+        .or_else(|| with_home(|_| ENTERED_ELSEWHERE))
+        .unwrap_or(NO_LOOP)
 }
+
+const ENTERED_ELSEWHERE: &str = "the quintet runtime that this thread has entered by \
+     `Handle::enter` runs on another thread; spawn onto it with `Handle::current().spawn(…)`, or \
+     wait for a future with `Handle::current().block_on(…)`";
 
 const IN_A_JOB: &str = "a blocking job has no event loop on its thread; run async code on its \
      runtime with `Handle::current().block_on(…)` or `Handle::current().spawn(…)`, or block the \
@@ -284,8 +292,57 @@ pub(crate) fn with_job<R>(f: impl FnOnce(&RunningJob) -> R) -> Option<R> {
         .flatten()
 }
 
-/// Returns the shared part of the current loop, or of the loop whose job runs on this thread.
+/// Calls `f` with the loop whose job runs on this thread, or that this thread has entered
+/// elsewhere. `f` must not run user code.
+pub(crate) fn with_home<R>(f: impl FnOnce(&Arc<LoopShared>) -> R) -> Option<R> {
+    let job = with_job(|job| Arc::clone(&job.shared));
+    let home = job.or_else(|| {
+        let entered = ELSEWHERE.try_with(|entered| {
+            let entered = entered.borrow();
+            entered.last().map(|(_, shared)| Arc::clone(shared))
+        });
+        entered.ok().flatten()
+    });
+    home.map(|shared| f(&shared))
+}
+
+/// Returns the shared part of the current loop, of the loop whose job runs on this thread, or of
+/// the loop of another thread that this thread has entered.
 pub(crate) fn current_shared() -> Option<Arc<LoopShared>> {
-    with(|event_loop| Arc::clone(&event_loop.shared))
-        .or_else(|| with_job(|job| Arc::clone(&job.shared)))
+    with(|event_loop| Arc::clone(&event_loop.shared)).or_else(|| with_home(Arc::clone))
+}
+
+/// Makes no loop current, and a loop of another thread the home of this thread, while it exists.
+/// Guards may be dropped in any order.
+#[derive(Debug)]
+pub(crate) struct EnteredElsewhere {
+    number: u64,
+    _no_loop: Entered,
+}
+
+pub(crate) fn enter_elsewhere(shared: Arc<LoopShared>) -> EnteredElsewhere {
+    clock::expect_virtual();
+    let number = ELSEWHERE.with(|entered| {
+        let mut entered = entered.borrow_mut();
+        let number = entered.last().map_or(0, |(number, _)| number + 1);
+        entered.push((number, shared));
+        number
+    });
+    EnteredElsewhere {
+        number,
+        _no_loop: make_current(None),
+    }
+}
+
+impl Drop for EnteredElsewhere {
+    fn drop(&mut self) {
+        // In the destructor of another thread-local, these may have been destroyed already.
+        let left = ELSEWHERE.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let is_own = |(number, _): &(u64, _)| *number == self.number;
+            let index = entered.iter().rposition(is_own)?;
+            Some(entered.remove(index))
+        });
+        drop(left);
+    }
 }

@@ -30,7 +30,7 @@ use crate::phase::close::Close;
 use crate::phase::pending::Pending;
 use crate::phase::poll::{self, Poller};
 use crate::phase::timers::Timers;
-use crate::pool::Pool;
+use crate::pool::{Pool, ThreadHook};
 use crate::ready::{self, LoopId};
 use crate::report::{JobMeta, Report, Reporter};
 use crate::rng::{self, Rng};
@@ -179,6 +179,11 @@ pub(crate) struct Settings {
     pub(crate) is_measuring: bool,
     /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
+    /// How many events the OS reports at once.
+    pub(crate) events_max: usize,
+    /// Called before poll waits, and after that.
+    pub(crate) on_park: Option<ThreadHook>,
+    pub(crate) on_unpark: Option<ThreadHook>,
     pub(crate) unhandled_panic: PanicPolicy,
     /// Where reports go.
     pub(crate) reporter: Reporter,
@@ -216,6 +221,8 @@ pub(crate) struct EventLoop {
     /// work.
     is_embedded: Cell<bool>,
     starvation: Starvation,
+    on_park: Option<ThreadHook>,
+    on_unpark: Option<ThreadHook>,
     pub(crate) hooks: RefCell<Hooks>,
 }
 
@@ -252,7 +259,7 @@ impl EventLoop {
             ),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: poll::Poll::new(poller, rng.clone()),
+            poll: poll::Poll::new(poller, settings.events_max, rng.clone()),
             check: Check::new(),
             close: Close::new(),
             // A seed cannot repeat what the kernel has in its cache.
@@ -268,6 +275,8 @@ impl EventLoop {
             probes: LivenessProbes::default(),
             is_embedded: Cell::new(false),
             starvation: Starvation::default(),
+            on_park: settings.on_park,
+            on_unpark: settings.on_unpark,
             hooks: RefCell::default(),
         })
     }
@@ -380,6 +389,11 @@ impl EventLoop {
     #[cold]
     fn fold_moved(&self, bytes: usize) {
         self.shared.fold_order(|hash| rng::fold(hash, bytes as u64));
+    }
+
+    #[inline]
+    fn has_park_hooks(&self) -> bool {
+        self.on_park.is_some() || self.on_unpark.is_some()
     }
 
     pub(crate) fn is_measuring(&self) -> bool {

@@ -39,3 +39,15 @@ impl<O: Display> Error for FailedOperation<O> {
         Some(&self.error)
     }
 }
+
+/// The inner error of an operation whose runtime has ended.
+#[derive(Debug)]
+pub(crate) struct RuntimeEnded(pub(crate) String);
+
+impl Display for RuntimeEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for RuntimeEnded {}

@@ -54,6 +54,9 @@ pub(crate) trait Deliver {
     /// Drains the ready queue.
     fn checkpoint(&mut self);
 
+    /// Called when poll has fetched what there is, before it delivers that.
+    fn has_fetched(&mut self) {}
+
     /// Returns whether the pending phase has an entry.
     fn has_pending(&self) -> bool;
 

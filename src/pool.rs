@@ -11,6 +11,7 @@
 //! queue        the jobs that wait, FIFO
 //! class_limit  holds back jobs of a class that may occupy only part of the pool
 //! job          a closure and its result
+//! thread_hook  names of threads, and the functions that they call when they start and end
 //! contained    a value whose destructor cannot unwind
 //! inline       no workers: the loop runs the jobs itself, so that a seeded run repeats
 //! ```
@@ -29,11 +30,14 @@ mod contained;
 mod inline;
 mod job;
 mod queue;
+mod thread_hook;
 mod worker;
 mod worker_slot;
 mod workers;
 
 pub(crate) use job::{Class, JobResult, JobTicket, Label, NewJob, QueuedJob};
+
+pub(crate) use thread_hook::{ThreadHook, ThreadNames};
 
 use inline::Inline;
 use workers::Workers;
@@ -52,21 +56,46 @@ const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(10);
 pub(crate) struct Config {
     /// The maximum number of threads; at least one.
     pub(crate) workers: usize,
-    /// The prefix of the threads' names. A hyphen and the number of the slot follow: `-0`.
-    pub(crate) thread_name: String,
+    pub(crate) thread_names: ThreadNames,
     /// The stack size of a thread in bytes; the default of the standard library if `None`.
     pub(crate) stack_size: Option<usize>,
     /// How long a thread stays while it has no job.
     pub(crate) keep_alive: Duration,
+    /// Called by each thread, before its first job.
+    pub(crate) on_thread_start: Option<ThreadHook>,
+    /// Called by each thread, after its last job.
+    pub(crate) on_thread_stop: Option<ThreadHook>,
+}
+
+impl Config {
+    /// Returns the name of the thread on `slot`.
+    fn thread_name(&self, slot: usize) -> String {
+        self.thread_names.name(slot)
+    }
+
+    /// Returns the main function of a thread that runs jobs by `run`.
+    fn thread_main<F>(&self, run: F) -> impl FnOnce() + Send + use<F>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let (on_start, on_stop) = (self.on_thread_start.clone(), self.on_thread_stop.clone());
+        move || {
+            on_start.iter().for_each(ThreadHook::call);
+            run();
+            on_stop.iter().for_each(ThreadHook::call);
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Config {
         Config {
             workers: WORKERS_DEFAULT,
-            thread_name: "quintet-worker".to_owned(),
+            thread_names: ThreadNames::Prefix("quintet-worker".to_owned()),
             stack_size: None,
             keep_alive: KEEP_ALIVE_DEFAULT,
+            on_thread_start: None,
+            on_thread_stop: None,
         }
     }
 }
@@ -109,11 +138,15 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Panics if `config.workers` is 0, or if `config.thread_name` contains a NUL byte.
+    /// Panics if `config.workers` is 0, or if the name of a thread contains a NUL byte.
     pub(crate) fn new(config: Config) -> Pool {
         assert!(config.workers > 0, "a pool needs at least one worker");
         assert!(
-            !config.thread_name.contains('\0'),
+            !config
+                .thread_names
+                .all()
+                .iter()
+                .any(|name| name.contains('\0')),
             "the name of worker threads must not contain a NUL byte"
         );
         Pool {

@@ -9,6 +9,7 @@ mod exit;
 mod handle;
 mod keep_alive;
 pub(crate) mod leaks;
+mod ported;
 mod run;
 mod stalled;
 
@@ -34,6 +35,7 @@ pub use enter_guard::EnterGuard;
 pub use exit::{before_exit, exit, on_exit};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
+pub use ported::{Id, LocalOptions, LocalRuntime, RuntimeFlavor, is_rt_shutdown_err, worker_index};
 pub use stalled::Stalled;
 
 /// A single-threaded runtime: one event loop, and a pool of worker threads for blocking jobs.
@@ -169,6 +171,16 @@ impl Runtime {
     {
         let _entered = context::enter(&self.event_loop);
         boxed_if_large!(future: F, Box::pin => task::spawn(future))
+    }
+
+    /// The same as [`spawn`](Runtime::spawn), which does not require `Send` either. For programs
+    /// ported from tokio.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        boxed_if_large!(future: F, Box::pin => self.spawn(future))
     }
 
     /// Runs `f` on a worker thread.

@@ -78,6 +78,8 @@ pub(super) struct Turn<'a> {
     callbacks: u32,
     /// What the present callback and its checkpoint have charged.
     charged: u32,
+    /// Whether `on_park` was called and `on_unpark` was not called since.
+    has_parked: bool,
     /// A buffer for the waiters of one event.
     waiters: Vec<Waiter>,
 }
@@ -100,6 +102,7 @@ impl<'a> Turn<'a> {
             budget: 0,
             callbacks: 0,
             charged: 0,
+            has_parked: false,
             waiters: Vec::new(),
         }
     }
@@ -115,6 +118,9 @@ impl<'a> Turn<'a> {
             l.run_inline_jobs(rng);
         }
         let mut wait = self.begin_phase().wait();
+        if wait != PollWait::Not && l.has_park_hooks() {
+            wait = self.park(wait);
+        }
         if wait != PollWait::Not {
             wait = self.prepare_sleep(wait);
         }
@@ -179,6 +185,20 @@ impl<'a> Turn<'a> {
             return self.limit_idle_sleep();
         }
         wait
+    }
+
+    /// Calls the user's function for a sleep, and returns how long poll may wait after that.
+    #[cold]
+    fn park(&mut self, wait: PollWait) -> PollWait {
+        if wait == PollWait::Probe || self.has_stopped() {
+            return wait;
+        }
+        self.has_parked = true;
+        if let Some(on_park) = &self.event_loop.on_park {
+            on_park.call();
+        }
+        // The function may have woken tasks.
+        self.wait()
     }
 
     /// Returns how long poll may wait in paused time: for events, but not for time to pass.
@@ -434,6 +454,15 @@ impl Deliver for Turn<'_> {
             ready::is_empty() || !self.may_go_on(),
             "a checkpoint drains the ready queue unless the budget or the run ends"
         );
+    }
+
+    #[inline]
+    fn has_fetched(&mut self) {
+        if std::mem::take(&mut self.has_parked)
+            && let Some(on_unpark) = &self.event_loop.on_unpark
+        {
+            on_unpark.call();
+        }
     }
 
     fn has_pending(&self) -> bool {

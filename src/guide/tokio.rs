@@ -32,6 +32,9 @@
 //! | `task::spawn_blocking` | [`spawn_blocking`](crate::spawn_blocking) |
 //! | `task::block_in_place` | [`block_in_place`](crate::task::block_in_place), which panics on the thread of a loop, as in tokio's current-thread runtime |
 //! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
+//! | `LocalRuntime`, `Builder::build_local` | the same names: a [`Runtime`](crate::Runtime) |
+//! | `Builder::{on_thread_start, on_thread_stop, on_thread_park, thread_name_fn, event_interval, …}` | the same names; `event_interval` is [`phase_budget`](crate::runtime::Builder::phase_budget), `global_queue_interval` does nothing |
+//! | `Handle::{enter, block_on, spawn, id}` | the same; on another thread than the runtime's, `enter` gives [`Handle::current`](crate::runtime::Handle::current) and `spawn_blocking`, but not `spawn` |
 //! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
 //! | `time`, `fs`, `net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream}`, `signal` | the same names |
 //! | `sync` | the same types and semantics |

@@ -56,9 +56,6 @@ pub(crate) use sources::{
 };
 pub(crate) use waiters::WaiterId;
 
-/// How many events one system call fetches. The next tick fetches the rest.
-const EVENTS_MAX: usize = 256;
-
 /// For how many ticks in a row, and for how long, the OS need not be asked while there is other
 /// work. The system call costs about as much as running ten tasks.
 const SKIPPED_TICKS_MAX: u32 = 32;
@@ -139,10 +136,11 @@ impl Poller {
 }
 
 impl Poll {
-    pub(crate) fn new(poller: Poller, rng: Option<Rc<Rng>>) -> Self {
+    /// Creates the phase, which fetches up to `events_max` events at once.
+    pub(crate) fn new(poller: Poller, events_max: usize, rng: Option<Rc<Rng>>) -> Self {
         Poll {
             poller: RefCell::new(poller.poller),
-            events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
+            events: RefCell::new(Events::with_capacity(events_max)),
             registry: poller.registry,
             alarm: RefCell::new(Alarm::new(ALARM, Arc::clone(&poller.inbox))),
             inbox: poller.inbox,
@@ -176,6 +174,7 @@ impl Poll {
             return Ok(());
         }
         let was_asked = self.fetch(wait, always, now)?;
+        turn.has_fetched();
         if wait == PollWait::Probe && was_asked && self.fetched.borrow().is_empty() {
             turn.idle();
         }

@@ -224,13 +224,13 @@ impl Workers {
     }
 
     fn start_thread(self: &Arc<Self>, config: &Config, slot: usize) -> io::Result<()> {
-        let name = format!("{}-{slot}", config.thread_name);
-        let mut builder = thread::Builder::new().name(name);
+        let mut builder = thread::Builder::new().name(config.thread_name(slot));
         if let Some(bytes) = config.stack_size {
             builder = builder.stack_size(bytes);
         }
         let workers = Arc::clone(self);
-        match builder.spawn(move || worker::run(&workers, slot)) {
+        let main = config.thread_main(move || worker::run(&workers, slot));
+        match builder.spawn(main) {
             Ok(_detached) => Ok(()),
             Err(error) => {
                 let message = format!("cannot start a worker thread: {error}");

@@ -1,14 +1,18 @@
 //! The builder of a runtime.
 
+mod ported;
+mod threads;
+
 use std::env;
 use std::io;
 use std::time::Duration;
 
 use super::Runtime;
 use crate::event_loop::{EventLoop, Settings};
-use crate::pool;
+use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
 use crate::tasks;
+use threads::ThreadHooks;
 
 /// The limit for the number of workers. A larger number is a mistake; libuv has the same limit.
 const WORKERS_MAX: usize = 1024;
@@ -18,6 +22,9 @@ const PHASE_BUDGET_DEFAULT: u32 = 1024;
 
 /// The default time for which shutdown waits for running blocking jobs.
 const GRACE_DEFAULT: Duration = Duration::from_secs(5);
+
+/// The default limit for the number of events that the OS reports at once.
+const EVENTS_MAX_DEFAULT: usize = 256;
 
 /// The environment variable that sets the number of workers.
 const WORKERS_VARIABLE: &str = "QUINTET_WORKERS";
@@ -43,6 +50,7 @@ pub struct Builder {
     pool: pool::Config,
     settings: Settings,
     grace: Duration,
+    hooks: ThreadHooks,
 }
 
 /// What the runtime does when a task panics and its join handle has been dropped.
@@ -84,45 +92,15 @@ impl Builder {
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
                 cached_reads: true,
+                events_max: EVENTS_MAX_DEFAULT,
+                on_park: None,
+                on_unpark: None,
                 unhandled_panic: UnhandledPanic::default().into(),
                 reporter: Reporter::default(),
             },
             grace: GRACE_DEFAULT,
+            hooks: ThreadHooks::default(),
         }
-    }
-
-    /// Creates a builder with the default settings; the same as [`new`](Builder::new).
-    ///
-    /// This is tokio's name for it. A Quintet runtime always runs its tasks on one thread.
-    pub fn new_current_thread() -> Self {
-        Builder::new()
-    }
-
-    /// Does nothing, because I/O and time are always enabled. It exists for code that was written
-    /// for tokio.
-    pub fn enable_all(&mut self) -> &mut Self {
-        self
-    }
-
-    /// Does nothing: I/O is always enabled. It exists for code that is ported from tokio.
-    pub fn enable_io(&mut self) -> &mut Self {
-        self
-    }
-
-    /// Does nothing: time is always enabled. It exists for code that is ported from tokio.
-    pub fn enable_time(&mut self) -> &mut Self {
-        self
-    }
-
-    /// Sets the maximum number of worker threads; the same as
-    /// [`worker_threads`](Builder::worker_threads), under tokio's name.
-    ///
-    /// # Panics
-    ///
-    /// If `count` is not between 1 and 1024.
-    #[track_caller]
-    pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
-        self.worker_threads(count)
     }
 
     /// Sets the name of the runtime, which reports, dumps and panic messages contain.
@@ -147,14 +125,6 @@ impl Builder {
             "a runtime has between 1 and {WORKERS_MAX} worker threads, not {count}"
         );
         self.workers = Some(count);
-        self
-    }
-
-    /// Sets the prefix of the names of worker threads. A dash and a number follow it.
-    ///
-    /// If it contains a NUL byte, [`build`](Builder::build) returns an error.
-    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.pool.thread_name = name.into();
         self
     }
 
@@ -187,6 +157,22 @@ impl Builder {
     pub fn phase_budget(&mut self, polls: u32) -> &mut Self {
         assert!(polls > 0, "the phase budget must be at least one poll");
         self.settings.phase_budget = polls;
+        self
+    }
+
+    /// Sets the maximum number of events that the OS reports at once, for one poll phase.
+    ///
+    /// The default is 256. Events beyond that are fetched in the next tick. A smaller number lets
+    /// timers and check come between the events of many busy sockets, at the cost of more system
+    /// calls.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is zero.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "a tick must be able to fetch at least one event");
+        self.settings.events_max = count;
         self
     }
 
@@ -350,16 +336,18 @@ impl Builder {
     ///   process has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
         let mut pool = self.pool.clone();
-        check_thread_name(&pool.thread_name)?;
         pool.workers = match self.workers {
             Some(workers) => workers,
             None => workers_from_env(pool.workers)?,
         };
+        let mut settings = self.settings.clone();
+        self.hooks.apply(&mut pool, &mut settings);
+        check_thread_names(&pool.thread_names)?;
         let pool = match self.settings.seed {
             Some(_) => pool::Pool::inline(),
             None => pool::Pool::new(pool),
         };
-        let event_loop = EventLoop::new(self.settings.clone(), pool).map_err(|error| {
+        let event_loop = EventLoop::new(settings, pool).map_err(|error| {
             with_context(&error, "failed to create the poller of a quintet runtime")
         })?;
         Ok(Runtime::from_event_loop(event_loop, self.grace))
@@ -377,14 +365,14 @@ fn with_context(error: &io::Error, context: &str) -> io::Error {
 }
 
 /// With such a name, the standard library panics when the first worker is started.
-fn check_thread_name(name: &str) -> io::Result<()> {
-    if name.contains('\0') {
-        return Err(io::Error::new(
+fn check_thread_names(names: &ThreadNames) -> io::Result<()> {
+    match names.all().iter().find(|name| name.contains('\0')) {
+        None => Ok(()),
+        Some(name) => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("the name of worker threads must not contain a NUL byte: {name:?}"),
-        ));
+        )),
     }
-    Ok(())
 }
 
 fn workers_from_env(default: usize) -> io::Result<usize> {

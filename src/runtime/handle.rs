@@ -16,7 +16,7 @@ use crate::sync::{self, oneshot};
 use crate::task::{self, JoinError, JoinHandle, boxed_if_large};
 use crate::tasks::Origin;
 
-use super::{Dump, DumpError, KeepAlive};
+use super::{Dump, DumpError, EnterGuard, Id, KeepAlive, RuntimeFlavor};
 
 /// How long [`Handle::dump`] waits for a loop on another thread. It is an error if a task blocks
 /// the loop for longer, or if nothing runs the loop.
@@ -75,6 +75,65 @@ impl Handle {
     pub fn try_current() -> Result<Self, TryCurrentError> {
         let shared = context::current_shared();
         shared.map(Handle::new).ok_or(TryCurrentError(()))
+    }
+
+    /// Makes this runtime the current one of this thread until the guard is dropped.
+    ///
+    /// On the runtime's own thread, functions that need a current runtime, such as
+    /// [`spawn`](crate::spawn), can then be called outside of a task, as with
+    /// [`Runtime::enter`](super::Runtime::enter).
+    ///
+    /// A task cannot move to another thread. So on other threads only that works which works in a
+    /// blocking job: [`Handle::current`] is this handle,
+    /// [`spawn_blocking`](crate::spawn_blocking) uses its workers, and the time is that of its
+    /// clock. [`Handle::spawn`] spawns a future that is `Send`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::runtime::{Handle, Runtime};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Runtime::new()?;
+    /// let handle = runtime.handle().clone();
+    /// let other_thread = std::thread::spawn(move || {
+    ///     let _guard = handle.enter();
+    ///     Handle::current().spawn(async { 7 })
+    /// });
+    /// let task = other_thread.join().unwrap();
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        match context::loop_of_thread(self.shared.id) {
+            Some(event_loop) => EnterGuard::new(&event_loop),
+            None => EnterGuard::elsewhere(&self.shared),
+        }
+    }
+
+    /// Returns the id of the runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use quintet::runtime::{Handle, Runtime};
+    ///
+    /// let (one, other) = (Runtime::new()?, Runtime::new()?);
+    /// assert_ne!(one.handle().id(), other.handle().id());
+    /// let id = one.block_on(async { Handle::current().id() });
+    /// assert_eq!(id, one.handle().id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn id(&self) -> Id {
+        Id::new(self.shared.id)
+    }
+
+    /// Returns [`RuntimeFlavor::CurrentThread`]. For programs ported from tokio.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        RuntimeFlavor::CurrentThread
     }
 
     /// Spawns a task onto the runtime, from any thread.

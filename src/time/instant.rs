@@ -33,6 +33,5 @@ fn virtual_now() -> Option<std::time::Instant> {
         let clock = &event_loop.clock;
         clock.is_virtual().then(|| clock.instant())
     });
-    shown
-        .unwrap_or_else(|| context::with_job(|job| job.shared.remote_clock.virtual_now()).flatten())
+    shown.unwrap_or_else(|| context::with_home(|home| home.remote_clock.virtual_now()).flatten())
 }

@@ -63,7 +63,7 @@ pub fn resume() {
 /// Returns whether the time of the current runtime is paused. False if no runtime is current.
 pub fn is_paused() -> bool {
     let is_paused = context::with(|event_loop| event_loop.clock.is_paused())
-        .or_else(|| context::with_job(|job| job.shared.remote_clock.is_paused()));
+        .or_else(|| context::with_home(|home| home.remote_clock.is_paused()));
     is_paused.unwrap_or(false)
 }
 

@@ -25,9 +25,18 @@ mod check;
 /// A pool's settings, as in `pool.rs`.
 struct Config {
     workers: usize,
-    thread_name: String,
     stack_size: Option<usize>,
     keep_alive: Duration,
+}
+
+impl Config {
+    fn thread_name(&self, slot: usize) -> String {
+        slot.to_string()
+    }
+
+    fn thread_main<F: FnOnce()>(&self, run: F) -> F {
+        run
+    }
 }
 
 #[allow(dead_code, reason = "nothing looks at the load here")]
@@ -472,7 +481,6 @@ fn with_workers(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Wor
 fn config(workers: usize, keep_alive: Duration) -> Config {
     Config {
         workers,
-        thread_name: "worker".to_owned(),
         stack_size: None,
         keep_alive,
     }

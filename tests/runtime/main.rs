@@ -7,6 +7,7 @@ mod dump;
 mod exit;
 mod leaks;
 mod panics;
+mod ported;
 mod report;
 mod runtimes;
 mod shutdown;

@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "Builder",
         "a module's type is built by its `Builder`, as in std and tokio",
     ),
+    ("Id", "tasks and runtimes have ids, as in tokio"),
     (
         "ReadHalf",
         "`io::split` and each socket have one, as in tokio",

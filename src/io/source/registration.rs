@@ -11,6 +11,7 @@ use mio::unix::SourceFd;
 use super::reference::Reference;
 use crate::context;
 use crate::event_loop::{EventLoop, LoopShared};
+use crate::io_error::RuntimeEnded;
 use crate::phase::poll::{ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
@@ -122,12 +123,24 @@ impl LoopBinding {
 
     #[cold]
     fn bound_elsewhere(&self) -> io::Error {
-        io::Error::other(format!(
-            "this source belongs to quintet loop {}, on which it was first used, but {}; \
+        let registration = self.registration.get();
+        let has_ended = registration.is_some_and(|registration| registration.shared.is_closed());
+        let text = format!(
+            "this source belongs to quintet loop {}, on which it was first used{}, but {}; \
              move it by `into_std` and `from_std`",
             self.loop_id.load(Ordering::Relaxed),
+            if has_ended {
+                " and which has ended"
+            } else {
+                ""
+            },
             context::describe_current()
-        ))
+        );
+        if has_ended {
+            io::Error::other(RuntimeEnded(text))
+        } else {
+            io::Error::other(text)
+        }
     }
 
     /// Registers the descriptor, unless it is registered already.

@@ -9,7 +9,7 @@ use super::{
     HeldJob, STACK_IMPOSSIBLE, config, dns, here, hold, is_cancelled, job, pool_of, submit,
     submit_as, until, wait, workers,
 };
-use crate::pool::{Config, Pool};
+use crate::pool::{Config, Pool, ThreadNames};
 
 #[test]
 fn no_thread_starts_before_the_first_push() {
@@ -26,7 +26,7 @@ fn no_thread_starts_before_the_first_push() {
 #[test]
 fn threads_are_named_after_their_slot() {
     let pool = Pool::new(Config {
-        thread_name: "reader".to_owned(),
+        thread_names: ThreadNames::Prefix("reader".to_owned()),
         ..config(1)
     });
 
@@ -39,7 +39,7 @@ fn threads_are_named_after_their_slot() {
 #[should_panic(expected = "NUL")]
 fn a_thread_name_with_a_nul_byte_panics() {
     Pool::new(Config {
-        thread_name: "a\0b".to_owned(),
+        thread_names: ThreadNames::Prefix("a\0b".to_owned()),
         ..config(1)
     });
 }
