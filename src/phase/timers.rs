@@ -202,8 +202,8 @@ impl Timers {
     /// Fires the first due timer and returns its waiter, if it has one.
     fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waiter>> {
         let mut wheel = self.wheel.borrow_mut();
-        let key = wheel.pop_due(now, limit)?;
-        Some(wheel.get_mut(key).and_then(Option::take))
+        let (_, waiter) = wheel.pop_due(now, limit)?;
+        Some(waiter.take())
     }
 }
 

@@ -13,12 +13,12 @@ impl<T> Wheel<T> {
     }
 
     /// Fires the first timer in the order (deadline, sequence number) if it is due at `now` and its
-    /// sequence number is below `limit`. Its entry and value stay until it is removed.
+    /// sequence number is below `limit`. Returns its key and value, which stay until it is removed.
     ///
     /// If the first timer is not below the limit, no timer behind it is fired. A `now` before the
     /// latest one counts as the latest.
     #[inline]
-    pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
+    pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<(TimerKey, &mut T)> {
         self.now = self.now.max(now);
         if self.due.is_empty() {
             self.advance();
@@ -38,7 +38,7 @@ impl<T> Wheel<T> {
         debug_assert_eq!(timer.sequence, first.sequence);
         timer.place = TimerState::Fired;
         let generation = timer.generation;
-        Some(TimerKey { index, generation })
+        Some((TimerKey { index, generation }, &mut timer.value))
     }
 
     /// The earliest deadline. `None` if no timer waits, apart from those that never fire.

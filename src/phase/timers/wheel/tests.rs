@@ -27,10 +27,17 @@ const YEAR: u64 = 365 * 24 * 3600 * 1000 * MILLISECOND;
 /// The limit that excludes no timer.
 const ALL: u64 = u64::MAX;
 
+impl<T> Wheel<T> {
+    /// The key that `pop_due` returns.
+    fn pop_key(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
+        self.pop_due(now, limit).map(|(key, _)| key)
+    }
+}
+
 /// The values of all timers due at `now`, in the order in which they fire.
 fn fire<T: Copy>(wheel: &mut Wheel<T>, now: u64) -> Vec<T> {
     let mut fired = Vec::new();
-    while let Some(key) = wheel.pop_due(now, ALL) {
+    while let Some(key) = wheel.pop_key(now, ALL) {
         fired.push(*wheel.get_mut(key).unwrap());
     }
     fired
@@ -92,18 +99,18 @@ fn a_timer_fires_at_its_deadline_and_not_a_nanosecond_earlier() {
     for deadline in deadlines {
         for start in [0, 1, deadline / 2, deadline / 64 * 63, deadline - 1] {
             let mut wheel = Wheel::new();
-            assert_eq!(wheel.pop_due(start, ALL), None);
+            assert_eq!(wheel.pop_key(start, ALL), None);
             let key = wheel.insert(deadline, ());
 
             assert_eq!(wheel.next_deadline(), Some(deadline));
             assert_eq!(
-                wheel.pop_due(deadline - 1, ALL),
+                wheel.pop_key(deadline - 1, ALL),
                 None,
                 "{deadline} from {start}"
             );
             assert_eq!(wheel.next_deadline(), Some(deadline));
             assert_eq!(
-                wheel.pop_due(deadline, ALL),
+                wheel.pop_key(deadline, ALL),
                 Some(key),
                 "{deadline} from {start}"
             );
@@ -121,9 +128,9 @@ fn every_millisecond_of_a_minute_fires_on_time() {
 
     for millisecond in 1..60_000 {
         assert_eq!(wheel.next_deadline(), Some(millisecond * MILLISECOND));
-        let key = wheel.pop_due(millisecond * MILLISECOND, ALL).unwrap();
+        let key = wheel.pop_key(millisecond * MILLISECOND, ALL).unwrap();
         assert_eq!(wheel.remove(key), Some(millisecond));
-        assert_eq!(wheel.pop_due(millisecond * MILLISECOND, ALL), None);
+        assert_eq!(wheel.pop_key(millisecond * MILLISECOND, ALL), None);
     }
 
     assert!(wheel.is_empty());
@@ -149,7 +156,7 @@ fn a_jump_takes_the_timers_of_one_granule_at_a_time() {
     }
 
     for value in 0..1000 {
-        let key = wheel.pop_due(YEAR, ALL).unwrap();
+        let key = wheel.pop_key(YEAR, ALL).unwrap();
         assert_eq!(wheel.remove(key), Some(value));
         assert!(
             wheel.due.is_empty(),
@@ -165,11 +172,11 @@ fn a_timer_for_never_waits_without_a_deadline() {
     let other = wheel.insert(NEVER, 'o');
 
     assert_eq!(wheel.next_deadline(), None);
-    assert_eq!(wheel.pop_due(u64::MAX, ALL), None);
+    assert_eq!(wheel.pop_key(u64::MAX, ALL), None);
     assert_eq!(wheel.len(), 2);
 
     assert!(wheel.rearm(other, u64::MAX - 1));
-    assert_eq!(wheel.pop_due(u64::MAX, ALL), Some(other));
+    assert_eq!(wheel.pop_key(u64::MAX, ALL), Some(other));
     assert_eq!(wheel.remove(key), Some('n'));
     assert!(wheel.is_empty());
 }
@@ -177,7 +184,7 @@ fn a_timer_for_never_waits_without_a_deadline() {
 #[test]
 fn a_deadline_in_the_past_is_due_at_once_and_goes_by_its_deadline() {
     let mut wheel = Wheel::new();
-    assert_eq!(wheel.pop_due(YEAR, ALL), None);
+    assert_eq!(wheel.pop_key(YEAR, ALL), None);
     wheel.insert(YEAR, 'd');
     wheel.insert(YEAR - 1, 'c');
     wheel.insert(0, 'a');
@@ -190,7 +197,7 @@ fn a_deadline_in_the_past_is_due_at_once_and_goes_by_its_deadline() {
 #[test]
 fn an_earlier_time_counts_as_the_latest() {
     let mut wheel = Wheel::new();
-    assert_eq!(wheel.pop_due(YEAR, ALL), None);
+    assert_eq!(wheel.pop_key(YEAR, ALL), None);
     wheel.insert(YEAR, 'a');
     wheel.insert(YEAR + 1, 'b');
 
@@ -207,16 +214,16 @@ fn a_timer_armed_in_a_phase_fires_in_the_next() {
     let second = wheel.insert(20, 'b');
     let limit = wheel.next_sequence();
 
-    assert_eq!(wheel.pop_due(20, limit), Some(first));
+    assert_eq!(wheel.pop_key(20, limit), Some(first));
     let added = wheel.insert(20, 'c');
     assert!(wheel.rearm(first, 20));
-    assert_eq!(wheel.pop_due(20, limit), Some(second));
-    assert_eq!(wheel.pop_due(20, limit), None);
+    assert_eq!(wheel.pop_key(20, limit), Some(second));
+    assert_eq!(wheel.pop_key(20, limit), None);
     assert_eq!(wheel.next_deadline(), Some(20));
 
     let limit = wheel.next_sequence();
-    assert_eq!(wheel.pop_due(20, limit), Some(added));
-    assert_eq!(wheel.pop_due(20, limit), Some(first));
+    assert_eq!(wheel.pop_key(20, limit), Some(added));
+    assert_eq!(wheel.pop_key(20, limit), Some(first));
 }
 
 #[test]
@@ -237,17 +244,17 @@ fn a_timer_that_fired_keeps_its_value_and_can_be_armed_again() {
     let key = wheel.insert(10, 'a');
     assert!(!wheel.has_fired(key));
 
-    assert_eq!(wheel.pop_due(10, ALL), Some(key));
+    assert_eq!(wheel.pop_key(10, ALL), Some(key));
     assert!(wheel.has_fired(key));
     assert!(wheel.is_empty());
-    assert_eq!(wheel.pop_due(10, ALL), None);
+    assert_eq!(wheel.pop_key(10, ALL), None);
     assert_eq!(wheel.get_mut(key), Some(&mut 'a'));
 
     assert!(wheel.rearm(key, 30));
     assert!(!wheel.has_fired(key));
     assert_eq!(wheel.len(), 1);
-    assert_eq!(wheel.pop_due(29, ALL), None);
-    assert_eq!(wheel.pop_due(30, ALL), Some(key));
+    assert_eq!(wheel.pop_key(29, ALL), None);
+    assert_eq!(wheel.pop_key(30, ALL), Some(key));
     assert_eq!(wheel.remove(key), Some('a'));
 }
 
@@ -258,7 +265,7 @@ fn a_stale_key_finds_nothing() {
     assert_eq!(wheel.remove(stale), Some('a'));
     let next = wheel.insert(20, 'b');
     assert_eq!(next.index, stale.index, "the entry is used again");
-    assert_eq!(wheel.pop_due(20, ALL), Some(next));
+    assert_eq!(wheel.pop_key(20, ALL), Some(next));
 
     assert!(!wheel.has_fired(stale));
     assert!(!wheel.rearm(stale, 1));
@@ -351,7 +358,7 @@ fn cancelling_due_timers_for_ever_takes_no_more_memory() {
 
     assert!(wheel.due.capacity() < 100);
     assert!(wheel.slab.entries.capacity() < 100);
-    assert_eq!(wheel.pop_due(0, ALL), Some(survivor));
+    assert_eq!(wheel.pop_key(0, ALL), Some(survivor));
 }
 
 #[test]
@@ -367,7 +374,7 @@ fn a_cancelled_timer_causes_at_most_one_spurious_wake_up() {
 
         let promise = wheel.next_deadline().unwrap();
         assert!(promise <= base + 63);
-        assert_eq!(wheel.pop_due(promise, ALL), None);
+        assert_eq!(wheel.pop_key(promise, ALL), None);
 
         assert_eq!(wheel.next_deadline(), Some(base + 63));
         assert_eq!(fire(&mut wheel, base + 63), ['a']);
@@ -382,7 +389,7 @@ fn dense(granules: u64) -> (Wheel<u64>, u64, Vec<u64>, u64) {
     let start = 3 * span_of(2);
     let deadlines = (0..granules).map(|granule| start + granule * span_of(0) + 10);
     let mut wheel = Wheel::new();
-    assert_eq!(wheel.pop_due(start, ALL), None);
+    assert_eq!(wheel.pop_key(start, ALL), None);
     for deadline in deadlines.clone() {
         wheel.insert(deadline, deadline);
     }
@@ -466,17 +473,17 @@ fn a_stretch_stays_dense_after_a_phase_that_was_ended_by_its_budget() {
         wheel.next_wake(now)
     };
     let mut fresh = Wheel::new();
-    assert_eq!(fresh.pop_due(now, ALL), None);
+    assert_eq!(fresh.pop_key(now, ALL), None);
 
     // One of two in the same granule fires, and the other is cancelled; or fires, and none is left.
     let mut cancelled = Wheel::new();
     cancelled.insert(62 * granule, 0);
     let left = cancelled.insert(62 * granule + 1, 1);
-    assert!(cancelled.pop_due(now, ALL).is_some());
+    assert!(cancelled.pop_key(now, ALL).is_some());
     assert_eq!(cancelled.remove(left), Some(1));
     let mut fired = Wheel::new();
     fired.insert(62 * granule, 0);
-    assert!(fired.pop_due(now, ALL).is_some());
+    assert!(fired.pop_key(now, ALL).is_some());
 
     let end = (80 * granule) - 1;
     assert_eq!(fill_and_next_wake(&mut fresh), Some(end));
@@ -852,7 +859,7 @@ impl Pair {
     /// Fires one timer. Returns false if none is due.
     fn fire(&mut self, limit: u64) -> bool {
         let promise = self.wheel.next_deadline();
-        let fired = self.wheel.pop_due(self.now, limit);
+        let fired = self.wheel.pop_key(self.now, limit);
         let is_due = self
             .next_deadline()
             .is_some_and(|deadline| deadline <= self.now);
