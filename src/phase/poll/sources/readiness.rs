@@ -181,6 +181,7 @@ impl Sources {
     }
 
     /// Returns what is known of a source.
+    #[inline]
     pub(crate) fn known(&self, key: Key) -> KnownReadiness {
         let slots = self.slots.borrow();
         slots
@@ -197,6 +198,7 @@ impl Sources {
     }
 
     /// Clears parts of the readiness: a system call has said that they are not ready.
+    #[inline]
     pub(crate) fn clear(&self, key: Key, parts: ReadinessParts) {
         if let Some(source) = self.slots.borrow_mut().get_mut(key) {
             source.clear(parts);
@@ -218,6 +220,7 @@ impl Sources {
 }
 
 impl SourceSlot {
+    #[inline]
     fn clear(&mut self, parts: ReadinessParts) {
         if parts.read {
             self.read.block();
