@@ -3,6 +3,9 @@
 //! This file has the parts of a loop, its construction and its shutdown. [`Turn::tick`] is one
 //! tick, and `drive` has the ways to run ticks. A runtime drives the loop; futures reach it through
 //! `context`.
+//!
+//! The `#[inline]`s of this file, `turn`, `root` and `context` save `echo-loop` 686 of 4682
+//! instructions, `yield-1` 202 of 932 and `spawn-join` 145 of 1642.
 
 mod alive;
 mod drive;

@@ -16,6 +16,11 @@
 //! Phases hold queues, not features. They do not know each other, sockets, or the runtime.
 //!
 //! The phase `pending` has nothing to do with `Poll::Pending`.
+//!
+//! `counts` of the `#[inline]`s: those of sources, their waiters and registrations, and candidates
+//! save `echo-loop` 249 of 4245 instructions and `waiters-1` 136 of 2871. Those of pending, check,
+//! close and OS events, with those of `event_loop/{alive,embedded,idle_report,starvation}`, save
+//! `yield-1` 72 of 798 and `echo-loop` 119.
 
 pub(crate) mod candidates;
 pub(crate) mod check;

@@ -7,6 +7,8 @@
 //! A source may be dropped on any thread. The descriptor is deregistered and closed there at once.
 //! The slot is freed by the loop, in its close phase, because events for it may have been fetched
 //! already.
+//!
+//! The `#[inline]`s of `operation.rs` and `net/socket.rs` save `echo-loop` 24 of 4010 instructions.
 
 mod operation;
 mod readiness;

@@ -8,6 +8,9 @@
 //! cloned, woken or dropped, because that runs users' code. So [`poll_leaf`] clones the waker
 //! before it locks, and the wakers of notified tasks leave the list as a [`WakeList`], which is
 //! woken after the lock is released.
+//!
+//! The `#[inline]`s and `#[cold]`s of `sync` save `oneshot` 39 of 858 instructions, `mpsc` 45 of
+//! 422, `watch-8` 573 of 7584 and `notify` 43 of 780.
 
 use std::mem;
 use std::task::{Context, Poll, Waker, ready};
