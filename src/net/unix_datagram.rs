@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
 use std::task::{Context, Poll};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, sendto};
 use socket2::{Socket, Type};
 
@@ -15,6 +16,7 @@ use super::readiness::{impl_poll_ready, impl_readiness};
 use super::socket::{self, SEND_FLAGS};
 use super::unix::descriptors::{self, ReceivedFds, impl_descriptors};
 use super::unix::{PathAddr, SocketAddr, name_of};
+use crate::coop;
 use crate::io::source::{OpOutput, Source};
 use crate::io_error::cannot;
 use crate::phase::poll::Direction;
@@ -174,28 +176,32 @@ impl UnixDatagram {
         self.send_to_raw(buf, PathAddr::of_addr(target))
     }
 
-    fn send_to_raw(
-        &self,
-        buf: &[u8],
-        addr: io::Result<PathAddr>,
-    ) -> impl Future<Output = io::Result<usize>> {
-        let mut addr = Some(addr);
-        self.source.operate(Direction::Write, move |socket| {
-            let target = match addr.take() {
-                Some(Ok(target)) => target,
-                Some(Err(error)) => return Err(error),
-                None => unreachable!("an error is returned once, and an address is put back"),
-            };
-            let result = send_to(socket, buf, &target);
-            addr = Some(Ok(target));
-            result
-        })
+    async fn send_to_raw(&self, buf: &[u8], addr: io::Result<PathAddr>) -> io::Result<usize> {
+        let addr = match addr {
+            Ok(addr) => addr,
+            Err(error) => {
+                coop::operate().await;
+                return Err(error);
+            }
+        };
+        loop {
+            let send = self.source.operate(Direction::Write, |socket| {
+                send_unless_full(socket, buf, &addr)
+            });
+            if let Some(len) = send.await? {
+                return Ok(len);
+            }
+            wait_for_receiver(&addr).await?;
+        }
     }
 
     /// Polls to send a datagram to the socket that is bound to a path.
     ///
     /// If there is no room, the task of `cx` is woken when there may be some. Spurious wake-ups are
-    /// possible.
+    /// possible. If others have filled the queue of the receiver, Linux reports room in it only to
+    /// sockets that are connected to it, and wakes the task of this one again and again. So
+    /// [`connect`](UnixDatagram::connect) it, or use [`send_to`](UnixDatagram::send_to), which
+    /// waits without that.
     ///
     /// # Errors
     ///
@@ -324,6 +330,42 @@ fn send_to(
 ) -> io::Result<OpOutput<usize>> {
     let len = sendto(socket, buf, SEND_FLAGS, &target.raw)?;
     Ok(datagram::moved(len, len))
+}
+
+/// Returns `None` if it would block because the queue of the receiver is full, and not because too
+/// much of what this socket has sent is under way.
+fn send_unless_full(
+    socket: &std::os::unix::net::UnixDatagram,
+    buf: &[u8],
+    target: &PathAddr,
+) -> io::Result<OpOutput<Option<usize>>> {
+    match send_to(socket, buf, target) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && has_room(socket)? => {
+            Ok(OpOutput::new(None))
+        }
+        result => Ok(result?.map(Some)),
+    }
+}
+
+/// Returns whether the send buffer of a socket has room.
+fn has_room(socket: &std::os::unix::net::UnixDatagram) -> io::Result<bool> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut sockets = [PollFd::new(socket, PollFlags::OUT)];
+    Ok(poll(&mut sockets, Some(&now))? > 0)
+}
+
+/// Waits until the queue of a receiver has room.
+///
+/// When others have filled it, Linux has no event for that on a socket that is not connected to the
+/// receiver. Worse, each attempt that fails is an event, so the loop would try without pause. A
+/// socket that is connected has the right event, so one is made to wait.
+async fn wait_for_receiver(addr: &PathAddr) -> io::Result<()> {
+    let connected = UnixDatagram::unbound()?;
+    rustix::net::connect(&connected, &addr.raw)?;
+    connected.writable().await
 }
 
 fn recv_from(

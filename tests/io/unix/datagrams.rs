@@ -5,12 +5,16 @@ use std::net::Shutdown;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use quintet::net::unix::SocketAddr;
 use quintet::net::{UnixDatagram, UnixSocket};
+use quintet::runtime::Builder;
 use quintet::task::yield_now;
+use quintet::time::sleep;
 
 use super::{block_on, path};
+use crate::support::patience::in_time;
 use crate::support::strict;
 use crate::support::wakers::{CountingWaker, poll};
 
@@ -151,6 +155,64 @@ fn a_connected_sender_waits_for_room_that_others_have_taken() {
         }
         assert_eq!(receiver.recv(&mut [0; 8]).await.unwrap(), 2);
         assert_eq!(sender.await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn senders_that_are_not_connected_sleep_until_there_is_room_that_others_have_taken() {
+    let mut builder = Builder::new();
+    builder.start_paused(true);
+    in_time(|| strict::block_on_built_by(&mut builder, wait_for_room()));
+}
+
+async fn wait_for_room() {
+    let (_dir, path) = path();
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let first = UnixDatagram::unbound().unwrap();
+    let mut count = 0;
+    while first.try_send_to(b"x", &path).is_ok() {
+        count += 1;
+    }
+    let senders: Vec<_> = (0..50)
+        .map(|_| {
+            let path = path.clone();
+            quintet::spawn(async move {
+                let sender = UnixDatagram::unbound().unwrap();
+                sender.send_to(b"yz", &path).await
+            })
+        })
+        .collect();
+    // The day passes at once if the loop has nothing to do, and never if they try on and on.
+    sleep(Duration::from_secs(86_400)).await;
+    assert!(senders.iter().all(|sender| !sender.is_finished()));
+    for _ in 0..count {
+        assert_eq!(receiver.recv(&mut [0; 8]).await.unwrap(), 1);
+    }
+    for _ in 0..senders.len() {
+        assert_eq!(receiver.recv(&mut [0; 8]).await.unwrap(), 2);
+    }
+    for sender in senders {
+        assert_eq!(sender.await.unwrap().unwrap(), 2);
+    }
+}
+
+#[test]
+fn a_sender_that_waits_learns_that_the_receiver_has_gone() {
+    block_on(async {
+        let (_dir, path) = path();
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        let first = UnixDatagram::unbound().unwrap();
+        while first.try_send_to(b"x", &path).is_ok() {}
+        let target = path.clone();
+        let sender = quintet::spawn(async move {
+            let sender = UnixDatagram::unbound().unwrap();
+            sender.send_to(b"yz", &target).await
+        });
+        yield_now().await;
+        assert!(!sender.is_finished());
+        drop(receiver);
+        let error = sender.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
 }
 
