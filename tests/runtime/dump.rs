@@ -1,11 +1,12 @@
 //! Dumps: which tasks are alive, and what they wait for.
 
 use std::future::pending;
+use std::os::unix::net::UnixStream as StdStream;
 use std::sync::mpsc;
 use std::thread;
 
 use futures::channel::oneshot;
-use quintet::net::{TcpListener, TcpStream};
+use quintet::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use quintet::runtime::{Builder, Dump, Handle, Runtime, TaskDump, WaitReason};
 use quintet::spawn;
 use quintet::task::{self, set_immediate, yield_now};
@@ -108,6 +109,49 @@ fn a_socket_is_described_by_its_addresses() {
         panic!("{dump}");
     };
     assert!(description.ends_with(&format!("to {addr}")), "{dump}");
+}
+
+#[test]
+fn sockets_of_datagrams_and_unix_sockets_are_described() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a socket");
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp_addr = udp.local_addr().unwrap();
+    let connected = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    connected.connect(udp_addr).unwrap();
+    let connected_addr = connected.local_addr().unwrap();
+    let (dump, _) = dump_of(|_| {
+        let udp = UdpSocket::from_std(udp).unwrap();
+        let connected = UdpSocket::from_std(connected).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let client = UnixStream::from_std(StdStream::connect(&path).unwrap()).unwrap();
+        let (one, other) = UnixDatagram::pair().unwrap();
+        named("udp").spawn(async move { udp.readable().await });
+        named("connected").spawn(async move { connected.readable().await });
+        named("client").spawn(async move { client.readable().await });
+        named("listener").spawn(async move {
+            let _server = listener.accept().await.unwrap();
+            listener.accept().await.map(drop)
+        });
+        named("datagrams").spawn(async move { one.readable().await });
+        other
+    });
+    let path = path.display();
+    let expected = [
+        ("udp", format!("UDP, {udp_addr}")),
+        ("connected", format!("UDP, {connected_addr} to {udp_addr}")),
+        ("listener", format!("Unix stream, listening on {path}")),
+        ("client", "Unix stream".to_owned()),
+        ("datagrams", "Unix datagrams".to_owned()),
+    ];
+    for (name, expected) in expected {
+        let [WaitReason::Source { description, .. }] = find(&dump, name).waits() else {
+            panic!("{dump}");
+        };
+        // Not every system can be asked whether a socket listens.
+        let expected = expected.replace("listening on ", "");
+        assert_eq!(description.replace("listening on ", ""), expected);
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::path::{Path, PathBuf};
 
-use socket2::{SockRef, Type};
+use socket2::{SockAddr, SockRef, Type};
 
 /// The descriptor of a source, which may have been closed, and what it was when it was registered.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ struct SocketInfo {
     kind: Type,
     local: Option<SocketAddr>,
     peer: Option<SocketAddr>,
+    is_unix: bool,
+    path: Option<PathBuf>,
 }
 
 impl Descriptor {
@@ -42,14 +45,20 @@ impl SocketInfo {
         let kind = socket.r#type().ok()?;
         let local = socket.local_addr().ok();
         let peer = socket.peer_addr().ok();
+        let path = local.as_ref().and_then(SockAddr::as_pathname);
         Some(SocketInfo {
             kind,
+            is_unix: local.as_ref().is_some_and(SockAddr::is_unix),
+            path: path.map(Path::to_owned),
             local: local.and_then(|addr| addr.as_socket()),
             peer: peer.and_then(|addr| addr.as_socket()),
         })
     }
 
     fn describe(&self) -> String {
+        if self.is_unix {
+            return self.describe_unix();
+        }
         let protocol = match self.kind {
             Type::STREAM => "TCP",
             Type::DGRAM => "UDP",
@@ -60,6 +69,20 @@ impl SocketInfo {
             // Whether it listens cannot be asked everywhere.
             (Some(local), None) => format!("{protocol}, {local}"),
             (None, _) => "a socket".to_owned(),
+        }
+    }
+}
+
+impl SocketInfo {
+    fn describe_unix(&self) -> String {
+        let kind = match self.kind {
+            Type::STREAM => "Unix stream",
+            Type::DGRAM => "Unix datagrams",
+            _ => "Unix packets",
+        };
+        match &self.path {
+            Some(path) => format!("{kind}, {}", path.display()),
+            None => kind.to_owned(),
         }
     }
 }
