@@ -8,6 +8,7 @@ mod support;
 
 mod embedding;
 mod file_server;
+mod sockets;
 
 // The unit tests of an example, which `cargo test` would leave out. The example's own paths begin
 // at the root of its crate, so its files are modules of the root here.

@@ -1,0 +1,277 @@
+//! The examples of UDP and Unix sockets, with clients of the standard library and, where they are
+//! installed, with `socat` and `nc`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::support::patience::in_time;
+use crate::support::skipped::skip;
+
+/// Only hangs are to meet this.
+const HANG: Duration = Duration::from_secs(60);
+
+/// A running example; it is killed when this is dropped.
+struct Example {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Example {
+    fn start(name: &str, args: &[&str]) -> Self {
+        let test = std::env::current_exe().expect("a test has a path");
+        let profile = test.ancestors().nth(2).expect("target/profile/deps/test");
+        let binary = profile.join("examples").join(name);
+        // With the default action of each signal: what runs in the background may inherit SIGINT as
+        // ignored.
+        let mut child = Command::new("env")
+            .args(["--default-signal", "--"])
+            .arg(&binary)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("`env` is installed");
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        Example { child, output }
+    }
+
+    /// Waits for its first line, and returns what follows `before` in it.
+    fn first_line(&mut self, before: &str) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("it prints text");
+        let found = line.trim_end().strip_prefix(before);
+        found
+            .unwrap_or_else(|| panic!("{line:?}; `cargo test` builds the examples"))
+            .to_owned()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args([signal, &id]).status();
+        assert!(killed.expect("`kill` is installed").success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it is our child")
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _has_ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// Runs a client that is installed, or `None`. It is given `input`, and ends when `ends` says so.
+fn installed(command: &mut Command, input: &str) -> Option<String> {
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut child) = spawned else {
+        skip(format_args!("{:?} is not installed", command.get_program()));
+        return None;
+    };
+    // Its input stays open until it has printed as many lines as it was given.
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut text = String::new();
+    for _ in input.lines() {
+        output.read_line(&mut text).expect("it prints text");
+    }
+    drop(stdin);
+    child.kill().expect("it is our child");
+    child.wait().expect("it is our child");
+    Some(text)
+}
+
+#[test]
+fn the_example_udp_echo_returns_each_datagram() {
+    in_time(|| {
+        let mut server = Example::start("udp_echo", &["127.0.0.1:0"]);
+        let addr: SocketAddr = server
+            .first_line("receiving on ")
+            .parse()
+            .expect("an address");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        client.set_read_timeout(Some(HANG)).expect("a timeout");
+        client.connect(addr).expect("an address of this host");
+        let mut buf = vec![0; 65_536];
+        let large = vec![7; 60_000];
+        for datagram in [&b"hello"[..], b"", b"x", &large] {
+            client.send(datagram).expect("it is sent");
+            let n = client.recv(&mut buf).expect("it comes back");
+            assert!(buf[..n] == *datagram);
+        }
+        // On Linux this interrupts the call that waits for events (EINTR).
+        for _ in 0..5 {
+            server.signal("-STOP");
+            server.signal("-CONT");
+            client.send(b"on").expect("it is sent");
+            assert_eq!(client.recv(&mut buf).expect("it comes back"), 2);
+        }
+        // A client that goes before it has read.
+        drop(client);
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        client.set_read_timeout(Some(HANG)).expect("a timeout");
+        client.send_to(b"still", addr).expect("it is sent");
+        assert_eq!(client.recv(&mut buf).expect("it comes back"), 5);
+
+        let (ip, port) = (addr.ip().to_string(), addr.port().to_string());
+        let text = installed(Command::new("nc").args(["-u", &ip, &port]), "by nc\n");
+        assert!(text.is_none_or(|text| text == "by nc\n"));
+        let target = format!("UDP:{addr}");
+        let text = installed(Command::new("socat").args(["-", &target]), "by socat\n");
+        assert!(text.is_none_or(|text| text == "by socat\n"));
+    });
+}
+
+/// A person in the chat.
+struct Guest(BufReader<UnixStream>);
+
+impl Guest {
+    fn connect(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).expect("the server listens");
+        stream.set_read_timeout(Some(HANG)).expect("a timeout");
+        let mut guest = Guest(BufReader::new(stream));
+        guest.expect("* your name?");
+        guest
+    }
+
+    /// Joins, and reads which others are there.
+    fn join(path: &Path, name: &str, others: &str) -> Self {
+        let mut guest = Guest::connect(path);
+        guest.say(name);
+        guest.expect(others);
+        guest
+    }
+
+    fn say(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        let stream = self.0.get_mut();
+        stream.write_all(line.as_bytes()).expect("the server reads");
+    }
+
+    #[track_caller]
+    fn expect(&mut self, line: &str) {
+        let mut text = String::new();
+        self.0.read_line(&mut text).expect("a line");
+        assert_eq!(text.trim_end(), line);
+    }
+
+    fn expect_end(&mut self) {
+        let mut rest = String::new();
+        // With a line that it has not read, the server resets the connection.
+        if let Ok(n) = self.0.read_to_string(&mut rest) {
+            assert_eq!(n, 0, "{rest:?}");
+        }
+    }
+}
+
+fn chat(path: &Path) -> Example {
+    let mut server = Example::start("unix_chat", &[path.to_str().expect("it is text")]);
+    server.first_line("listening on ");
+    server
+}
+
+fn path() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("chat");
+    (dir, path)
+}
+
+#[test]
+fn the_example_unix_chat_passes_lines_between_clients() {
+    in_time(|| {
+        let (_dir, path) = path();
+        let mut server = chat(&path);
+        let mut ann = Guest::join(&path, "ann", "* you are the first");
+        let mut bob = Guest::join(&path, "bob", "* here are: ann");
+        ann.expect("* bob joins");
+        let mut cy = Guest::connect(&path);
+        cy.say("ann");
+        cy.expect("* that name is taken");
+        cy.say("");
+        cy.expect("* your name?");
+        cy.say("cy");
+        cy.expect("* here are: ann, bob");
+        ann.expect("* cy joins");
+        bob.expect("* cy joins");
+
+        ann.say("hello");
+        bob.expect("ann: hello");
+        cy.expect("ann: hello");
+        bob.say("hi, ann");
+        // Its own line did not come back to it.
+        ann.expect("bob: hi, ann");
+        cy.expect("bob: hi, ann");
+
+        drop(bob);
+        ann.expect("* bob leaves");
+        cy.expect("* bob leaves");
+        // The name is free again.
+        let mut bob = Guest::join(&path, "bob", "* here are: ann, cy");
+        ann.expect("* bob joins");
+        cy.expect("* bob joins");
+        cy.say(&"x".repeat(2000));
+        cy.expect_end();
+        ann.expect("* cy leaves");
+        bob.expect("* cy leaves");
+        // A client that never says its name is not announced.
+        drop(Guest::connect(&path));
+        bob.say("bye");
+        ann.expect("bob: bye");
+
+        server.signal("-INT");
+        assert!(server.wait().success());
+        ann.expect_end();
+        bob.expect_end();
+        assert!(!path.exists());
+    });
+}
+
+#[test]
+fn the_example_unix_chat_starts_where_another_was_killed_but_not_where_one_runs() {
+    in_time(|| {
+        let (_dir, path) = path();
+        drop(chat(&path));
+        assert!(path.exists(), "it was killed");
+        let server = chat(&path);
+        let mut second = Example::start("unix_chat", &[path.to_str().expect("it is text")]);
+        assert!(!second.wait().success());
+        Guest::join(&path, "ann", "* you are the first");
+        drop(server);
+
+        // A file that is no socket is left alone.
+        std::fs::remove_file(&path).expect("the socket");
+        std::fs::write(&path, "precious").expect("a file");
+        let mut third = Example::start("unix_chat", &[path.to_str().expect("it is text")]);
+        assert!(!third.wait().success());
+        assert_eq!(std::fs::read(&path).expect("a file"), b"precious");
+    });
+}
+
+#[test]
+fn the_example_unix_chat_works_with_other_clients() {
+    in_time(|| {
+        let (_dir, path) = path();
+        let _server = chat(&path);
+        let path = path.to_str().expect("it is text");
+        let target = format!("UNIX-CONNECT:{path}");
+        let mut ann = Guest::join(Path::new(path), "ann", "* you are the first");
+        let clients = [("socat", ["-", &*target]), ("nc", ["-U", path])];
+        for (client, args) in clients {
+            let Some(text) = installed(Command::new(client).args(args), "guest\nhi\n") else {
+                continue;
+            };
+            assert_eq!(text, "* your name?\n* here are: ann\n", "{client}");
+            ann.expect("* guest joins");
+            ann.expect("guest: hi");
+            ann.expect("* guest leaves");
+        }
+    });
+}
