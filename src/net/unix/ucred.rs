@@ -20,7 +20,8 @@ impl UCred {
         self.gid
     }
 
-    /// Returns the id of the process, if the OS reports it.
+    /// Returns the id of the process. It is `None` if the OS does not report it, for example
+    /// because the process is in another PID namespace.
     pub fn pid(&self) -> Option<i32> {
         self.pid
     }
