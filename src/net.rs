@@ -1,9 +1,10 @@
 //! TCP, UDP and Unix sockets, and name resolution.
 //!
-//! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them. [`UdpSocket`] sends and
-//! receives datagrams. [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] do the same within a
-//! host, and pass descriptors between processes; see [`unix`]. Their methods have the names of
-//! `std::net`. The streams also implement the traits of [`io`](crate::io).
+//! [`TcpListener`] accepts connections, [`TcpStream::connect`] opens them, and [`TcpSocket`] sets
+//! options before either. [`UdpSocket`] sends and receives datagrams. [`UnixListener`],
+//! [`UnixStream`] and [`UnixDatagram`] do the same within a host, and pass descriptors between
+//! processes; see [`unix`]. Their methods have the names of `std::net`. The streams also implement
+//! the traits of [`io`](crate::io).
 //!
 //! # The loop of a socket
 //!
@@ -23,11 +24,13 @@
 
 mod addr;
 mod datagram;
+mod linger;
 mod readiness;
 mod socket;
 mod stream;
 pub mod tcp;
 mod tcp_listener;
+mod tcp_socket;
 mod tcp_stream;
 mod udp_socket;
 pub mod unix;
@@ -38,6 +41,7 @@ mod unix_stream;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp_listener::{Incoming, TcpListener};
+pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
 pub use unix_datagram::UnixDatagram;

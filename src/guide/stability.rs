@@ -24,8 +24,9 @@
 //!
 //! # Public dependencies
 //!
-//! Traits of `futures` 0.3 and, with the feature `hyper`, of `hyper` 1 are part of the public
-//! interface. A new major version of one of them is a breaking change here.
+//! Traits of `futures` 0.3, `SockRef` of `socket2` 0.6 (returned by `sock_ref` of sockets) and,
+//! with the feature `hyper`, traits of `hyper` 1 are part of the public interface. A new major
+//! version of one of them is a breaking change here.
 //!
 //! # Until 1.0
 //!

@@ -19,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use crate::context;
@@ -29,7 +30,7 @@ use crate::phase::poll::{ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Caller;
-use registration::LoopBinding;
+use registration::{LoopBinding, Registration};
 
 /// What a system call of an operation did.
 #[derive(Debug)]
@@ -82,7 +83,17 @@ pub(crate) struct Source<T: AsFd> {
     /// `None` only after `into_inner` and `close`.
     io: Option<T>,
     binding: LoopBinding,
+    /// Closes the descriptor if that may block the thread.
+    slow_close: Option<SlowClose<T>>,
+    may_close_slowly: AtomicBool,
 }
+
+/// Closes a descriptor where that does not block the loop. Returns a future that waits for it,
+/// unless it is closed already. A drop of the future changes nothing.
+pub(crate) type SlowClose<T> = fn(T) -> Option<CloseFuture>;
+
+/// See [`SlowClose`].
+pub(crate) type CloseFuture = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 impl<T: AsFd> Source<T> {
     /// Takes ownership of a descriptor, which must be non-blocking.
@@ -104,7 +115,31 @@ impl<T: AsFd> Source<T> {
         Source {
             io: Some(io),
             binding: LoopBinding::new(kind, parts),
+            slow_close: None,
+            may_close_slowly: AtomicBool::new(false),
         }
+    }
+
+    /// Sets how the descriptor is closed after [`set_closes_slowly`](Source::set_closes_slowly).
+    pub(crate) fn with_slow_close(mut self, close: SlowClose<T>) -> Self {
+        self.slow_close = Some(close);
+        self
+    }
+
+    /// Notes that closing the descriptor may block the thread.
+    pub(crate) fn set_closes_slowly(&self) {
+        self.may_close_slowly.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn may_close_slowly(&self) -> bool {
+        self.may_close_slowly.load(Ordering::Relaxed)
+    }
+
+    /// Closes the descriptor, which has been deregistered.
+    fn close_io(&self, io: T) -> Option<CloseFuture> {
+        self.slow_close
+            .filter(|_| self.may_close_slowly())
+            .and_then(|close| close(io))
     }
 
     /// Registers the descriptor with the current loop, to which the source belongs from now on.
@@ -152,11 +187,17 @@ impl<T: AsFd> Source<T> {
         io
     }
 
-    /// Closes the descriptor, and completes in the close phase.
+    /// Closes the descriptor, and completes in the close phase or, if a worker closes it, when that
+    /// is done.
     pub(crate) async fn close(mut self) {
         let Some(io) = self.io.take() else { return };
-        if let Some(closed) = self.binding.close(io) {
+        let registration = self.binding.deregister(io.as_fd());
+        let closing = self.close_io(io);
+        if let Some(closed) = LoopBinding::wait_for_close(registration) {
             closed.await;
+        }
+        if let Some(closing) = closing {
+            closing.await;
         }
     }
 
@@ -171,6 +212,7 @@ impl<T: AsFd> Drop for Source<T> {
     fn drop(&mut self) {
         if let Some(io) = self.io.take() {
             self.binding.release(io.as_fd());
+            drop(self.close_io(io));
         }
     }
 }
@@ -222,11 +264,10 @@ impl LoopBinding {
         }
     }
 
-    /// Deregisters and closes the descriptor. Returns a future that waits for the close phase of
-    /// the current loop; `None` if another loop frees the slot, or if no loop is current.
-    fn close<T: AsFd>(&mut self, io: T) -> Option<Closed> {
-        let registration = self.deregister(io.as_fd());
-        drop(io);
+    /// Queues a source that was closed for the close phase. Returns a future that waits for the
+    /// close phase of the current loop; `None` if another loop frees the slot, or if no loop is
+    /// current.
+    fn wait_for_close(registration: Option<Registration>) -> Option<Closed> {
         let source = match registration {
             None => None,
             Some(registration) if registration.is_of_current_loop() => Some(registration.key()),

@@ -258,6 +258,14 @@ macro_rules! impl_source {
                 self.source.is_ref()
             }
 
+            /// Returns the socket as the type of the crate `socket2`, for options that have no
+            /// method here.
+            ///
+            /// `SockRef` is a type of `socket2` 0.6, which is a public dependency.
+            pub fn sock_ref(&self) -> ::socket2::SockRef<'_> {
+                ::socket2::SockRef::from(self)
+            }
+
             #[doc = concat!("Closes the ", $what, " and waits for the close phase of the tick.")]
             ///
             /// The descriptor is closed by the first poll of the future. A drop closes it, too.

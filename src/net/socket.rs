@@ -30,13 +30,14 @@ pub(super) use os::{SEND_FLAGS, accept};
 /// is enough for a burst that fills an event batch.
 pub(super) const BACKLOG: i32 = 1024;
 
-fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
-    os::socket(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
+/// Makes a TCP socket.
+pub(super) fn tcp_socket(domain: Domain) -> io::Result<Socket> {
+    os::socket(domain, Type::STREAM, Some(Protocol::TCP))
 }
 
 /// Makes a listening socket. Its address may still have connections in the state `TIME_WAIT`.
 pub(super) fn listen(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = stream_socket(addr)?;
+    let socket = tcp_socket(Domain::for_address(addr))?;
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
@@ -52,8 +53,7 @@ pub(super) fn bind_udp(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 /// Begins to connect. The result is known when the socket is writable.
-pub(super) fn start_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream> {
-    let socket = stream_socket(addr)?;
+pub(super) fn start_connect(socket: Socket, addr: SocketAddr) -> io::Result<std::net::TcpStream> {
     match socket.connect(&addr.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}

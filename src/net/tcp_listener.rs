@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::Stream;
+use socket2::SockRef;
 
 use super::addr::{self, ToSocketAddrs};
 use super::{TcpStream, socket};
@@ -63,10 +64,18 @@ impl TcpListener {
         called_here(async move {
             let listener =
                 addr::on_any("listen on", addr, async |addr| socket::listen(addr)).await?;
-            Ok(TcpListener {
-                source: Source::new(listener),
-            })
+            Ok(TcpListener::from_listening(listener, false))
         })
+    }
+
+    /// Wraps a socket that is non-blocking already. With `may_linger` it may have a linger time,
+    /// which the connections that it accepts inherit.
+    pub(super) fn from_listening(listener: std::net::TcpListener, may_linger: bool) -> Self {
+        let source = Source::new(listener);
+        if may_linger {
+            source.set_closes_slowly();
+        }
+        TcpListener { source }
     }
 
     /// Accepts a connection, and returns it with the address of the remote end.
@@ -86,7 +95,8 @@ impl TcpListener {
     /// This method is cancel safe: if the future is dropped before it completes, no connection was
     /// accepted.
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> {
-        self.source.operate(Direction::Read, accept)
+        self.source
+            .operate(Direction::Read, |listener| self.accept_from(listener))
     }
 
     /// Polls for a connection.
@@ -98,7 +108,8 @@ impl TcpListener {
     ///
     /// Returns the errors of [`accept`](TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.source.poll_operate(cx, Direction::Read, accept)
+        self.source
+            .poll_operate(cx, Direction::Read, |listener| self.accept_from(listener))
     }
 
     /// Returns a stream of accepted connections. It never ends; after an error, the next item is
@@ -168,9 +179,7 @@ impl TcpListener {
     /// Returns the error of the system call that makes the socket non-blocking.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(TcpListener {
-            source: Source::new(listener),
-        })
+        Ok(TcpListener::from_listening(listener, true))
     }
 
     /// Converts the listener into one of the standard library, which no longer belongs to a loop.
@@ -184,11 +193,23 @@ impl TcpListener {
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         Ok(self.source.into_inner())
     }
-}
 
-fn accept(listener: &std::net::TcpListener) -> io::Result<OpOutput<(TcpStream, SocketAddr)>> {
-    let (stream, addr) = socket::accept(listener)?;
-    Ok(OpOutput::new((TcpStream::from_connected(stream), addr)))
+    /// Returns the socket as the type of the crate `socket2`, for options that have no method here.
+    ///
+    /// `SockRef` is a type of `socket2` 0.6, which is a public dependency.
+    pub fn sock_ref(&self) -> SockRef<'_> {
+        self.source.set_closes_slowly();
+        SockRef::from(self)
+    }
+
+    fn accept_from(
+        &self,
+        listener: &std::net::TcpListener,
+    ) -> io::Result<OpOutput<(TcpStream, SocketAddr)>> {
+        let (stream, addr) = socket::accept(listener)?;
+        let stream = TcpStream::from_connected(stream, self.source.may_close_slowly());
+        Ok(OpOutput::new((stream, addr)))
+    }
 }
 
 impl AsFd for TcpListener {

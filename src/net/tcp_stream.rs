@@ -10,8 +10,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncWrite};
+use socket2::Domain;
 
 use super::addr::{self, ToSocketAddrs};
+use super::linger;
 use super::readiness::{impl_poll_ready, impl_readiness};
 use super::socket::{self, UnlessEmpty};
 use super::stream::{self, StreamSocket, stream_operations, stream_traits};
@@ -82,16 +84,25 @@ impl TcpStream {
     }
 
     async fn connect_to(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::from_connected(socket::start_connect(addr)?);
+        let socket = socket::tcp_socket(Domain::for_address(addr))?;
+        TcpStream::finish_connect(socket::start_connect(socket, addr)?, false).await
+    }
+
+    /// Waits until a connection that was begun has been made.
+    pub(super) async fn finish_connect(
+        stream: std::net::TcpStream,
+        may_linger: bool,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::from_connected(stream, may_linger);
         let connecting = stream.source.operate(Direction::Write, is_connected);
         connecting.await?;
         Ok(stream)
     }
 
-    /// Wraps a socket that is non-blocking already.
-    pub(super) fn from_connected(stream: std::net::TcpStream) -> Self {
+    /// Wraps a socket that is non-blocking already. With `may_linger` it may have a linger time.
+    pub(super) fn from_connected(stream: std::net::TcpStream, may_linger: bool) -> Self {
         TcpStream {
-            source: Source::new(stream),
+            source: linger::source(stream, may_linger),
         }
     }
 
@@ -102,7 +113,7 @@ impl TcpStream {
     /// Returns the error of the system call that makes the socket non-blocking.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(TcpStream::from_connected(stream))
+        Ok(TcpStream::from_connected(stream, true))
     }
 
     /// Converts the stream into one of the standard library, which no longer belongs to a loop.
@@ -152,7 +163,8 @@ impl TcpStream {
     /// Closes the connection and waits for the close phase of the tick.
     ///
     /// The descriptor is closed by the first poll of the future. Dropping the stream closes it,
-    /// too.
+    /// too. If it has a [linger time](TcpStream::set_linger), a worker closes it, and the future
+    /// waits for that.
     pub async fn close(self) {
         self.source.close().await;
     }

@@ -43,13 +43,51 @@ impl TcpStream {
     ///
     /// `None`, the default, does not wait: the OS sends the data in the background. Zero discards
     /// unsent data and resets the connection. Any other duration, rounded down to whole seconds,
-    /// **blocks the thread** that closes or drops the stream, and with it the loop.
+    /// blocks the thread that closes the socket. So a worker closes it, and a runtime that is shut
+    /// down waits for that. Only where no runtime is current, or after the runtime has been shut
+    /// down, a drop of the stream blocks its thread.
     ///
     /// # Errors
     ///
     /// Returns the error of the system call.
     pub fn set_linger(&self, duration: Option<Duration>) -> io::Result<()> {
+        self.source.set_closes_slowly();
         SockRef::from(self).set_linger(duration)
+    }
+
+    /// Makes closing the socket discard unsent data and reset the connection: a linger time of
+    /// zero.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the system call.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// Returns the socket as the type of the crate `socket2`, for options that have no method here.
+    ///
+    /// `SockRef` is a type of `socket2` 0.6, which is a public dependency.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use quintet::net::{TcpListener, TcpStream};
+    /// use socket2::TcpKeepalive;
+    ///
+    /// # quintet::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+    /// stream.sock_ref().set_tcp_keepalive(&keepalive)?;
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub fn sock_ref(&self) -> SockRef<'_> {
+        self.source.set_closes_slowly();
+        SockRef::from(self)
     }
 
     /// Returns the time to live of sent packets (`IP_TTL`).
