@@ -645,7 +645,7 @@ impl Server {
             match &*line {
                 "bye" => return Ok(()),
                 "reset" => return stream.set_linger(Some(Duration::ZERO)),
-                "half" => stream.shutdown(Shutdown::Write)?,
+                "half" => stream.shutdown_now(Shutdown::Write)?,
                 _ => stream.write_all(format!("{reply}\n").as_bytes()).await?,
             }
         }
@@ -786,7 +786,7 @@ async fn session(addr: SocketAddr, random: &mut Random, received: &mut String) -
     match random.below(3) {
         // Says that it is done, and reads what is left.
         0 => {
-            stream.shutdown(Shutdown::Write)?;
+            stream.shutdown_now(Shutdown::Write)?;
             while let Some(line) = lines.next(&stream).await? {
                 write!(received, "+{line}").expect("room");
             }

@@ -63,9 +63,9 @@
 //! [`write`](crate::net::TcpStream::write) need no `&mut`, so one task can read while another
 //! writes, without a split.
 //!
-//! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is the
-//! function of `std`: it takes a [`Shutdown`](std::net::Shutdown) and is not async.
-//! `AsyncWriteExt::shutdown` of tokio corresponds to `shutdown(Shutdown::Write)`.
+//! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is that of
+//! tokio's `AsyncWriteExt`: it shuts down the write half. The function of `std`, which takes a
+//! [`Shutdown`](std::net::Shutdown), is [`shutdown_now`](crate::net::TcpStream::shutdown_now).
 //!
 //! **The traits of `futures`.** `read_exact` resolves to `()`, `lines()` is a `Stream`, and `close`
 //! takes the place of tokio's `shutdown`.

@@ -12,5 +12,6 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::TcpStream;
 use super::stream::{impl_half, impl_read_half, impl_write_half, stream_halves};
+use crate::io::{Interest, Ready};
 
 stream_halves!(TcpStream, SocketAddr);

@@ -11,6 +11,7 @@ use futures::Stream;
 use socket2::SockRef;
 
 use super::addr::{self, ToSocketAddrs};
+use super::readiness::impl_readiness;
 use super::{TcpStream, socket};
 use crate::blocking::called_here;
 use crate::io::source::{OpOutput, Source};
@@ -110,6 +111,17 @@ impl TcpListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         self.source
             .poll_operate(cx, Direction::Read, |listener| self.accept_from(listener))
+    }
+
+    /// Accepts a connection without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
+    /// errors of [`accept`](TcpListener::accept).
+    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.source
+            .try_operate(Direction::Read, |listener| self.accept_from(listener))
     }
 
     /// Returns a stream of accepted connections. It never ends; after an error, the next item is
@@ -224,6 +236,15 @@ impl AsRawFd for TcpListener {
     }
 }
 
+/// The same as [`from_std`](TcpListener::from_std).
+impl TryFrom<std::net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(listener: std::net::TcpListener) -> io::Result<Self> {
+        TcpListener::from_std(listener)
+    }
+}
+
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)
@@ -245,5 +266,7 @@ impl Stream for Incoming<'_> {
         accepted.map(|result| Some(result.map(|(stream, _)| stream)))
     }
 }
+
+impl_readiness! { TcpListener, "listener"; }
 
 assert_impl!(TcpListener: Send + Sync);

@@ -146,20 +146,6 @@ impl TcpStream {
         self.source.is_ref()
     }
 
-    /// Shuts down the read half, the write half, or both halves of the connection.
-    ///
-    /// After the write half is shut down, the other end reads the data that was sent before, and
-    /// then the end of the stream. After the read half is shut down, a read that would wait returns
-    /// 0.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the system call: [`NotConnected`](io::ErrorKind::NotConnected) if the
-    /// connection has already ended, for example because the other end has reset it.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.source.get().shutdown(how)
-    }
-
     /// Closes the connection and waits for the close phase of the tick.
     ///
     /// The descriptor is closed by the first poll of the future. Dropping the stream closes it,
@@ -233,6 +219,15 @@ impl AsFd for TcpStream {
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
         self.source.get().as_raw_fd()
+    }
+}
+
+/// The same as [`from_std`](TcpStream::from_std).
+impl TryFrom<std::net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    fn try_from(stream: std::net::TcpStream) -> io::Result<Self> {
+        TcpStream::from_std(stream)
     }
 }
 

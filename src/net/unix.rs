@@ -35,6 +35,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::UnixStream;
 use super::stream::{impl_half, impl_read_half, impl_write_half, stream_halves};
+use crate::io::{Interest, Ready};
 
 pub use super::unix_listener::Incoming;
 pub use addr::SocketAddr;

@@ -129,19 +129,6 @@ impl UnixStream {
         }
     }
 
-    /// Shuts down the read half, the write half, or both halves of the connection.
-    ///
-    /// After the write half is shut down, the other end reads the data that was sent before, and
-    /// then the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the system call: [`NotConnected`](io::ErrorKind::NotConnected) on some
-    /// systems if the connection has already ended.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.source.get().shutdown(how)
-    }
-
     /// Ends the operations of other owners of the stream; see `OwnedWriteHalf::close`.
     pub(super) fn end_operations(&self) {
         self.source.end_operations();

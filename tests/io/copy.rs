@@ -353,7 +353,7 @@ fn two_directions_are_copied_until_both_have_ended() {
         let proxy = spawn(async move { copy_bidirectional(&mut front, &mut back).await });
         let send = async |stream: &quintet::net::TcpStream, data: &[u8]| {
             stream.write_all(data).await.unwrap();
-            stream.shutdown(Shutdown::Write).unwrap();
+            stream.shutdown_now(Shutdown::Write).unwrap();
         };
         let receive = async |mut stream: &quintet::net::TcpStream| {
             let mut data = Vec::new();

@@ -12,6 +12,7 @@ mod hyper;
 mod memory;
 mod sources;
 mod tcp;
+mod tcp_methods;
 mod tcp_socket;
 mod tokio_io;
 mod udp;

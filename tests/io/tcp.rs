@@ -188,7 +188,7 @@ fn an_end_that_came_with_the_last_data_is_not_lost() {
 fn a_half_closed_connection_goes_on_the_other_way() {
     block_on(async {
         let (client, server) = pair().await;
-        client.shutdown(Shutdown::Write).unwrap();
+        client.shutdown_now(Shutdown::Write).unwrap();
         let mut buf = [0; 8];
         assert_eq!(server.read(&mut buf).await.unwrap(), 0);
         server.write_all(b"still").await.unwrap();

@@ -1,8 +1,77 @@
 //! The halves of a stream socket, as a macro: those of TCP and Unix streams are types of their own.
 
-/// Implements `AsyncRead` for a half, by its stream.
+/// Gives a half the methods of its stream that read, and `AsyncRead`.
 macro_rules! impl_read_half {
-    ($half:ty) => {
+    ($half:ty, $stream:ident) => {
+        /// The methods of the stream that read.
+        impl $half {
+            #[doc = concat!("Waits until a read may succeed; see [`", stringify!($stream), "::readable`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it consumes no data and no readiness.
+            pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+                self.stream.readable()
+            }
+
+            #[doc = concat!("Polls until a read may succeed; see [`", stringify!($stream), "::poll_read_ready`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.stream.poll_read_ready(cx)
+            }
+
+            #[doc = concat!("Reads some bytes without waiting; see [`", stringify!($stream), "::try_read`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.stream.try_read(buf)
+            }
+
+            #[doc = concat!("Reads into several buffers without waiting; see [`", stringify!($stream), "::try_read_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.stream.try_read_vectored(bufs)
+            }
+
+            #[doc = concat!("Reads without removing what is read; see [`", stringify!($stream), "::peek`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it never consumes data.
+            pub fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                self.stream.peek(buf)
+            }
+
+            #[doc = concat!("Polls to read without removing what is read; see [`", stringify!($stream), "::poll_peek`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn poll_peek(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.stream.poll_peek(cx, buf)
+            }
+        }
+
         impl AsyncRead for $half {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -25,9 +94,65 @@ macro_rules! impl_read_half {
 
 pub(in crate::net) use impl_read_half;
 
-/// Implements `AsyncWrite` for a half, by its stream.
+/// Gives a half the methods of its stream that write, and `AsyncWrite`.
 macro_rules! impl_write_half {
-    ($half:ty) => {
+    ($half:ty, $stream:ident) => {
+        /// The methods of the stream that write.
+        impl $half {
+            #[doc = concat!("Waits until a write may succeed; see [`", stringify!($stream), "::writable`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it consumes no readiness.
+            pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+                self.stream.writable()
+            }
+
+            #[doc = concat!("Polls until a write may succeed; see [`", stringify!($stream), "::poll_write_ready`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.stream.poll_write_ready(cx)
+            }
+
+            #[doc = concat!("Writes some bytes without waiting; see [`", stringify!($stream), "::try_write`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.stream.try_write(buf)
+            }
+
+            #[doc = concat!("Writes from several buffers without waiting; see [`", stringify!($stream), "::try_write_vectored`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.stream.try_write_vectored(bufs)
+            }
+
+            #[doc = concat!("Shuts down the write half of the connection; see [`", stringify!($stream), "::shutdown`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it completes in its first poll, or has done nothing.
+            pub fn shutdown(&self) -> impl Future<Output = io::Result<()>> {
+                self.stream.shutdown()
+            }
+        }
+
         impl AsyncWrite for $half {
             fn poll_write(
                 self: Pin<&mut Self>,
@@ -80,6 +205,49 @@ macro_rules! impl_half {
             /// [`NotConnected`](io::ErrorKind::NotConnected) if the connection has ended.
             pub fn peer_addr(&self) -> io::Result<$addr> {
                 self.stream.peer_addr()
+            }
+
+            #[doc = concat!("Waits for one of several events; see [`", stringify!($stream), "::ready`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it consumes no readiness.
+            pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> {
+                self.stream.ready(interest)
+            }
+
+            #[doc = concat!("Calls `f` if one of several events is there; see [`", stringify!($stream), "::try_io`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            pub fn try_io<R>(
+                &self,
+                interest: Interest,
+                f: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.stream.try_io(interest, f)
+            }
+
+            #[doc = concat!("Calls `f` until it would not block; see [`", stringify!($stream), "::async_io`].")]
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of that method.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe, as that of the stream is.
+            pub fn async_io<R>(
+                &self,
+                interest: Interest,
+                f: impl FnMut() -> io::Result<R>,
+            ) -> impl Future<Output = io::Result<R>> {
+                self.stream.async_io(interest, f)
             }
         }
 
@@ -195,7 +363,7 @@ macro_rules! stream_halves {
             /// when the read half has been dropped, too.
             pub fn close(self) {
                 // It fails only if the connection has ended already.
-                let _gone = self.stream.shutdown(Shutdown::Both);
+                let _gone = self.stream.shutdown_now(Shutdown::Both);
                 self.stream.end_operations();
             }
         }
@@ -204,15 +372,15 @@ macro_rules! stream_halves {
             fn drop(&mut self) {
                 if !self.is_forgotten {
                     // It fails only if the connection has ended already.
-                    let _gone = self.stream.shutdown(Shutdown::Write);
+                    let _gone = self.stream.shutdown_now(Shutdown::Write);
                 }
             }
         }
 
-        impl_read_half!(ReadHalf<'_>);
-        impl_read_half!(OwnedReadHalf);
-        impl_write_half!(WriteHalf<'_>);
-        impl_write_half!(OwnedWriteHalf);
+        impl_read_half!(ReadHalf<'_>, $stream);
+        impl_read_half!(OwnedReadHalf, $stream);
+        impl_write_half!(WriteHalf<'_>, $stream);
+        impl_write_half!(OwnedWriteHalf, $stream);
         impl_half!(ReadHalf<'_>, $stream, $addr);
         impl_half!(WriteHalf<'_>, $stream, $addr);
         impl_half!(OwnedReadHalf, $stream, $addr);

@@ -198,6 +198,93 @@ macro_rules! stream_operations {
                 self.source
                     .try_operate(Direction::Write, |stream| stream::write(stream, buf))
             }
+
+            /// Reads some bytes into several buffers without waiting, filling each before the next,
+            /// and returns how many.
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of [`try_read`](Self::try_read).
+            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                if bufs.iter().all(|buf| buf.is_empty()) {
+                    return Ok(0);
+                }
+                self.source.try_operate(Direction::Read, |stream| {
+                    StreamSocket::read_vectored(stream, bufs)
+                })
+            }
+
+            /// Writes some bytes from several buffers without waiting, in order, and returns how
+            /// many.
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of [`try_write`](Self::try_write).
+            pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                if bufs.iter().all(|buf| buf.is_empty()) {
+                    return Ok(0);
+                }
+                self.source.try_operate(Direction::Write, |stream| {
+                    stream::write_vectored(stream, bufs)
+                })
+            }
+
+            /// Polls to read some bytes into `buf` without removing them from the stream.
+            ///
+            /// If there are none, the task of `cx` is woken when there may be some. Spurious
+            /// wake-ups are possible. tokio's method fills a `ReadBuf`; this one returns how many
+            /// bytes of `buf` it has filled.
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of [`read`](Self::read).
+            pub fn poll_peek(
+                &self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                if buf.is_empty() {
+                    return socket::poll_empty(cx);
+                }
+                self.source
+                    .poll_operate(cx, Direction::Read, |stream| stream::peek(stream, buf))
+            }
+
+            /// Shuts down the write half of the connection: the other end reads the data that was
+            /// sent before, and then the end of the stream.
+            ///
+            /// It does not wait for the other end. If the connection has ended already, it does
+            /// nothing. It is the method of tokio's `AsyncWriteExt`;
+            /// [`shutdown_now`](Self::shutdown_now) is the function of the standard library, and
+            /// [`close`](Self::close) closes the whole connection.
+            ///
+            /// # Errors
+            ///
+            /// Returns the error of the system call.
+            ///
+            /// # Cancel safety
+            ///
+            /// This method is cancel safe: it completes in its first poll, or has done nothing.
+            pub async fn shutdown(&self) -> io::Result<()> {
+                coop::operate().await;
+                stream::ignore_not_connected(self.shutdown_now(Shutdown::Write))
+            }
+
+            /// Shuts down the read half, the write half, or both halves of the connection, without
+            /// waiting.
+            ///
+            /// After the write half is shut down, the other end reads the data that was sent
+            /// before, and then the end of the stream. After the read half is shut down, a read
+            /// that would wait returns 0.
+            ///
+            /// # Errors
+            ///
+            /// Returns the error of the system call:
+            /// [`NotConnected`](io::ErrorKind::NotConnected) if the connection has already ended,
+            /// for example because the other end has reset it.
+            pub fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
+                self.source.get().shutdown(how)
+            }
         }
     };
 }

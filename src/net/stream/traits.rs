@@ -66,7 +66,9 @@ macro_rules! stream_traits {
             /// Shuts down the write half of the connection.
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 ready!(coop::poll_operate(cx));
-                Poll::Ready(stream::ignore_not_connected(self.shutdown(Shutdown::Write)))
+                Poll::Ready(stream::ignore_not_connected(
+                    self.shutdown_now(Shutdown::Write),
+                ))
             }
         }
 

@@ -119,7 +119,7 @@ fn case_31_half_closed_connections() {
         let client = TcpStream::from_std(client).unwrap();
         spawn(async move {
             client.write_all(b"hi").await.unwrap();
-            client.shutdown(Shutdown::Write).unwrap();
+            client.shutdown_now(Shutdown::Write).unwrap();
             log("cli-finish");
             let mut buf = [0; 8];
             let n = client.read(&mut buf).await.unwrap();
@@ -219,7 +219,7 @@ fn case_66_writes_keep_their_order() {
             own.write_all(word.as_bytes()).await.unwrap();
             log(format!("written-{word}"));
         }
-        own.shutdown(Shutdown::Write).unwrap();
+        own.shutdown_now(Shutdown::Write).unwrap();
         in_check().await;
     });
     let written = words.map(|word| format!("written-{word}"));

@@ -157,7 +157,7 @@ fn the_end_of_the_other_side_reads_as_zero_again_and_again() {
 fn a_half_closed_connection_goes_on_the_other_way() {
     block_on(async {
         let (client, server) = UnixStream::pair().unwrap();
-        client.shutdown(Shutdown::Write).unwrap();
+        client.shutdown_now(Shutdown::Write).unwrap();
         assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 0);
         server.write_all(b"still").await.unwrap();
         assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 5);
