@@ -141,6 +141,8 @@ impl_read!(unix::ReadHalf<'_>);
 impl_read!(unix::OwnedReadHalf);
 impl_write!(unix::WriteHalf<'_>);
 impl_write!(unix::OwnedWriteHalf);
+impl_read!(unix::pipe::Receiver);
+impl_write!(unix::pipe::Sender);
 impl_read_write!(File);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);

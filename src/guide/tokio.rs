@@ -42,7 +42,7 @@
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
-//! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
+//! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}`, `net::unix::pipe` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
 //! | `process`, `stdin` | not there yet |
 //!
 //! # Differences at run time

@@ -21,6 +21,7 @@ pub(super) mod descriptors;
     path = "unix/peer_cred/portable.rs"
 )]
 mod peer_cred;
+pub mod pipe;
 mod ucred;
 
 use std::error::Error;

@@ -5,6 +5,7 @@ mod abstract_names;
 mod crowd;
 mod datagrams;
 mod descriptors;
+mod pipes;
 mod streams;
 
 use std::path::PathBuf;

@@ -17,10 +17,20 @@ const ALLOWED: &[(&str, &str)] = &[
         "ReadHalf",
         "`io::split` and each socket have one, as in tokio",
     ),
-    ("Receiver", "each channel has one, as in std and tokio"),
+    (
+        "OpenOptions",
+        "files and FIFOs are opened by one, as in std and tokio",
+    ),
+    (
+        "Receiver",
+        "each channel and pipe has one, as in std and tokio",
+    ),
     ("RecvError", "each channel has one, as in std and tokio"),
     ("SendError", "each channel has one, as in std and tokio"),
-    ("Sender", "each channel has one, as in std and tokio"),
+    (
+        "Sender",
+        "each channel and pipe has one, as in std and tokio",
+    ),
     ("TryRecvError", "each channel has one, as in std and tokio"),
     ("WeakSender", "each channel has one, as in tokio"),
     (

@@ -1,0 +1,240 @@
+//! The end of a pipe that is read.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::io::AsyncRead;
+
+use super::{PipeEnd, convert, impl_pipe_end, leave};
+use crate::io::source::{OpOutput, Source};
+use crate::io::{Interest, Ready};
+use crate::net::readiness::impl_poll_ready;
+use crate::net::socket::{self, UnlessEmpty};
+use crate::phase::poll::Direction;
+
+/// The end of a pipe or FIFO that is read.
+///
+/// The methods take `&self`. It also implements [`AsyncRead`], and so does `&Receiver`.
+///
+/// A read returns 0 when the last sender is gone. For a FIFO this is not for good, because another
+/// process may open it. Until one does, each read returns 0 at once, so do not wait for it in a
+/// loop: open the FIFO [for writing, too](super::OpenOptions#method.read_write), or close the
+/// receiver and open it again.
+///
+/// It belongs to the loop on which one of its operations is first polled. Dropping it closes it.
+pub struct Receiver {
+    pub(super) source: Source<OwnedFd>,
+    /// Whether this process has made the pipe. A read of another one may be short because of a
+    /// packet (`O_DIRECT`), although there is more.
+    is_anonymous: bool,
+}
+
+impl Receiver {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Receiver {
+            source: Source::with_interest(fd, Interest::READABLE),
+            is_anonymous: false,
+        }
+    }
+
+    pub(super) fn new_anonymous(fd: OwnedFd) -> Self {
+        Receiver {
+            is_anonymous: true,
+            ..Receiver::new(fd)
+        }
+    }
+
+    fn read_now(&self, fd: &OwnedFd, buf: &mut [u8]) -> io::Result<OpOutput<usize>> {
+        let given = buf.len();
+        Ok(self.moved(rustix::io::read(fd, buf)?, given))
+    }
+
+    fn read_vectored_now(
+        &self,
+        fd: &OwnedFd,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> io::Result<OpOutput<usize>> {
+        let batch = socket::io_batch(bufs);
+        let bufs = &mut bufs[batch];
+        let given = socket::total_len(bufs);
+        Ok(self.moved(rustix::io::readv(fd, bufs)?, given))
+    }
+
+    fn moved(&self, bytes: usize, given: usize) -> OpOutput<usize> {
+        let mut output = OpOutput::moved(bytes, given);
+        output.is_drained &= self.is_anonymous;
+        output
+    }
+
+    /// Reads some bytes into `buf` and returns how many.
+    ///
+    /// The future waits until there is at least one byte. It resolves to 0 if there is no sender,
+    /// or if `buf` is empty.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the system call, or an error if the receiver belongs to another loop.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: if the future is dropped before it completes, no data was read.
+    pub fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        let is_empty = buf.is_empty();
+        let operation = self
+            .source
+            .operate(Direction::Read, move |fd| self.read_now(fd, buf));
+        UnlessEmpty::new(is_empty, operation)
+    }
+
+    /// Reads some bytes into several buffers, filling each before the next, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`read`](Receiver::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: if the future is dropped before it completes, no data was read.
+    pub fn read_vectored(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = io::Result<usize>> {
+        let is_empty = bufs.iter().all(|buf| buf.is_empty());
+        let operation = self
+            .source
+            .operate(Direction::Read, move |fd| self.read_vectored_now(fd, bufs));
+        UnlessEmpty::new(is_empty, operation)
+    }
+
+    /// Reads exactly as many bytes as `buf` holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the last sender
+    /// is gone before `buf` is full, and the errors of [`read`](Receiver::read). Some bytes may
+    /// have been read into `buf` then.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is not cancel safe. If the future is dropped before it completes, some bytes may
+    /// have been read into `buf`, but it is not known how many.
+    pub fn read_exact(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<()>> {
+        let wanted = buf.len();
+        let mut filled = 0;
+        self.source
+            .operate_until_done(Direction::Read, wanted == 0, move |fd| {
+                let output = self.read_now(fd, &mut buf[filled..])?;
+                if output.value == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                filled += output.value;
+                Ok(output.map(|_| filled == wanted))
+            })
+    }
+
+    /// Reads some bytes into `buf` without waiting, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no data, and
+    /// the errors of [`read`](Receiver::read).
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        self.source
+            .try_operate(Direction::Read, |fd| self.read_now(fd, buf))
+    }
+
+    /// Reads some bytes into several buffers without waiting, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`try_read`](Receiver::try_read).
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Ok(0);
+        }
+        self.source
+            .try_operate(Direction::Read, |fd| self.read_vectored_now(fd, bufs))
+    }
+
+    /// Waits for one of the events of `interest`: [`READABLE`](Interest::READABLE), or
+    /// [`ERROR`](Interest::ERROR). A receiver is never writable.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the receiver belongs to another loop, or if no loop is current.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: it consumes no readiness.
+    pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> {
+        self.source.ready(interest)
+    }
+
+    /// Waits until a read may succeed: there is data, or no sender. Use it with
+    /// [`try_read`](Receiver::try_read). Spurious wake-ups are possible.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`ready`](Receiver::ready).
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: it consumes no data and no readiness.
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.source.readable()
+    }
+}
+
+impl_poll_ready!(Receiver, poll_read_ready, READABLE, "read");
+impl_pipe_end!(Receiver, "reading", PipeEnd::Receiver);
+
+impl AsyncRead for &Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return socket::poll_empty(cx);
+        }
+        self.source
+            .poll_operate(cx, Direction::Read, |fd| self.read_now(fd, buf))
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return socket::poll_empty(cx);
+        }
+        self.source
+            .poll_operate(cx, Direction::Read, |fd| self.read_vectored_now(fd, bufs))
+    }
+}
+
+impl AsyncRead for Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
+    }
+}
