@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use quintet::io::Interest;
 use quintet::net::UdpSocket;
 use quintet::runtime::Runtime;
 use quintet::task::yield_now;
+use rustix::net::RecvFlags;
 use socket2::SockRef;
 
 use crate::support::cases::watched;
@@ -367,6 +369,43 @@ fn poll_functions_wake_their_caller() {
         };
         assert_eq!(received, (2, from));
         assert!(other.poll_recv_from(&mut cx, &mut buf).is_pending());
+    });
+}
+
+#[test]
+fn calls_of_ones_own_wait_for_readiness() {
+    block_on(async {
+        let (one, other) = pair().await;
+        let receive = || {
+            let (len, _) = rustix::net::recv(&other, &mut [0; 8][..], RecvFlags::empty())?;
+            Ok(len)
+        };
+        let error = other.try_io(Interest::READABLE, receive).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let ready = other.ready(both).await.unwrap();
+        assert!(ready.is_writable() && !ready.is_readable());
+        let mut received = pin!(other.async_io(Interest::READABLE, receive));
+        assert!(poll!(received.as_mut()).is_pending());
+        // One event for both: the first call does not hide the second.
+        one.try_send(b"abc").unwrap();
+        one.try_send(b"de").unwrap();
+        assert_eq!(received.await.unwrap(), 3);
+        assert!(other.ready(both).await.unwrap().is_readable());
+        assert_eq!(other.try_io(Interest::READABLE, receive).unwrap(), 2);
+        let error = other.try_io(Interest::READABLE, receive).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+
+        let (counter, waker) = CountingWaker::new();
+        let mut cx = Context::from_waker(&waker);
+        assert!(other.poll_recv_ready(&mut cx).is_pending());
+        assert!(other.poll_send_ready(&mut cx).is_ready());
+        one.send(b"x").await.unwrap();
+        while counter.wakes() == 0 {
+            yield_now().await;
+        }
+        assert!(other.poll_recv_ready(&mut cx).is_ready());
+        assert_eq!(other.try_recv(&mut [0; 8]).unwrap(), 1);
     });
 }
 

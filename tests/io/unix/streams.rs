@@ -12,6 +12,7 @@ use std::thread;
 use futures::future::join;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::{AsyncRead, AsyncWrite, StreamExt};
+use quintet::io::Interest;
 use quintet::net::unix::SocketAddr;
 use quintet::net::{UnixListener, UnixSocket, UnixStream};
 use quintet::runtime::Runtime;
@@ -247,6 +248,25 @@ fn try_operations_do_not_wait() {
         }
         client.writable().await.unwrap();
         assert!(client.try_write(b"more").unwrap() > 0);
+    });
+}
+
+#[test]
+fn calls_of_ones_own_wait_for_readiness() {
+    block_on(async {
+        let (one, other) = UnixStream::pair().unwrap();
+        let read = || Ok(rustix::io::read(&other, &mut [0; 2][..])?);
+        let error = other.try_io(Interest::READABLE, read).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let mut reading = pin!(other.async_io(Interest::READABLE, read));
+        assert!(poll!(reading.as_mut()).is_pending());
+        one.write_all(b"abcd").await.unwrap();
+        assert_eq!(reading.await.unwrap(), 2);
+        assert_eq!(other.try_io(Interest::READABLE, read).unwrap(), 2);
+        drop(one);
+        let ready = other.ready(Interest::READABLE).await.unwrap();
+        assert!(ready.is_readable());
+        assert_eq!(other.try_io(Interest::READABLE, read).unwrap(), 0);
     });
 }
 
