@@ -40,8 +40,10 @@ pub mod unix;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use unix::{SignalKind, signal};
+use unix::{Signal, SignalKind, signal};
 
 /// Waits for Ctrl-C (SIGINT).
 ///
@@ -70,4 +72,62 @@ use unix::{SignalKind, signal};
 pub async fn ctrl_c() -> io::Result<()> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     poll_fn(|cx| interrupts.poll_received(cx)).await
+}
+
+/// Waits for the request to end the process: SIGINT, which Ctrl-C sends, or SIGTERM.
+///
+/// From this call until the future is dropped or completes, neither of them ends the process.
+/// When the future completes, the default actions are restored: a second Ctrl-C ends the process at
+/// once, also while it still waits for its connections to end. So call this once for each process,
+/// and tell the rest of a program by a [`CancellationToken`](crate::task::CancellationToken).
+///
+/// # Errors
+///
+/// Returns the errors of [`signal`].
+///
+/// # Cancel safety
+///
+/// If the future is dropped before it completes, a signal that has arrived may be lost.
+///
+/// # Examples
+///
+/// ```no_run
+/// # quintet::block_on(async {
+/// let shutdown = quintet::signal::shutdown()?;
+/// println!("press Ctrl-C to stop");
+/// shutdown.await;
+/// println!("stopping; press Ctrl-C again to end now");
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+pub fn shutdown() -> io::Result<Shutdown> {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+    let [interrupt, terminate] = kinds.map(signal);
+    Ok(Shutdown {
+        signals: Some([interrupt?, terminate?]),
+    })
+}
+
+/// The future of [`shutdown`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Shutdown {
+    /// `None` after it has completed.
+    signals: Option<[Signal; 2]>,
+}
+
+impl Future for Shutdown {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let signals = self.signals.iter_mut().flatten();
+        let has_come = signals
+            .map(|signal| signal.poll_recv(cx))
+            .any(|received| received.is_ready());
+        if self.signals.is_some() && !has_come {
+            return Poll::Pending;
+        }
+        self.signals = None;
+        Poll::Ready(())
+    }
 }

@@ -88,6 +88,13 @@ fn child() {
                 // No task awaits it now: the next one ends the process.
                 std::future::pending::<()>().await;
             }
+            "shutdown" => {
+                let shutdown = quintet::shutdown().unwrap();
+                say("ready");
+                shutdown.await;
+                say("stopping");
+                std::future::pending::<()>().await;
+            }
             "stream" => {
                 let mut hangups = signal(SignalKind::hangup()).unwrap();
                 let mut others = signal(SignalKind::hangup()).unwrap();
@@ -205,6 +212,23 @@ fn ctrl_c_is_told_and_afterwards_ends_the_process_again() {
     read_until(&mut output, "interrupted");
     send(&child, "INT");
     assert_eq!(finish(child, output).signal(), Some(2));
+}
+
+#[test]
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    ignore = "the action of a signal before its first stream is not known here"
+)]
+fn the_first_request_to_end_is_told_and_the_second_one_ends_the_process() {
+    for [first, second] in [["TERM", "INT"], ["INT", "TERM"], ["TERM", "TERM"]] {
+        let mut child = start("shutdown");
+        let mut output = wait_for(&mut child, "ready");
+        send(&child, first);
+        read_until(&mut output, "stopping");
+        send(&child, second);
+        let number = if second == "INT" { 2 } else { 15 };
+        assert_eq!(finish(child, output).signal(), Some(number));
+    }
 }
 
 #[test]
