@@ -56,6 +56,7 @@
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
 //! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]:
 //!   the traits that they share.
+//! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): hyper's runtime traits. The feature `tokio-io`
 //!   implements [tokio's I/O traits](io#tokios-traits).
@@ -117,6 +118,7 @@ pub mod hyper;
 pub mod io;
 mod macros;
 pub mod net;
+pub mod serve;
 pub mod signal;
 pub mod sync;
 pub mod task;
@@ -149,6 +151,8 @@ mod vars;
 pub use blocking::spawn_blocking;
 pub use quintet_macros::{main, test};
 pub use runtime::{Runtime, block_on};
+pub use serve::serve;
+pub use signal::shutdown;
 #[doc(no_inline)]
 pub use task::spawn_local;
 pub use task::{JoinHandle, spawn};

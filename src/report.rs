@@ -101,6 +101,13 @@ pub enum Report {
         /// The number of queued jobs.
         queued: usize,
     },
+    /// A [server](mod@crate::serve) could not accept a connection, or the task of a connection has
+    /// panicked. The server continues.
+    #[non_exhaustive]
+    ServeFailed {
+        /// What has happened.
+        message: String,
+    },
 }
 
 impl Report {
@@ -111,9 +118,10 @@ impl Report {
             | Report::DestructorPanicked { .. }
             | Report::WakerPanicked { .. }
             | Report::HookPanicked { .. } => true,
-            Report::Stalled { .. } | Report::JobLeftBehind { .. } | Report::PoolStarved { .. } => {
-                false
-            }
+            Report::Stalled { .. }
+            | Report::JobLeftBehind { .. }
+            | Report::PoolStarved { .. }
+            | Report::ServeFailed { .. } => false,
         }
     }
 }
@@ -164,6 +172,7 @@ impl fmt::Display for Report {
                 }
                 Ok(())
             }
+            Report::ServeFailed { message } => f.write_str(message),
         }
     }
 }

@@ -43,7 +43,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use unix::{Signal, SignalKind, signal};
+use unix::{SignalKind, signal};
 
 /// Waits for Ctrl-C (SIGINT).
 ///
@@ -113,7 +113,7 @@ pub fn shutdown() -> io::Result<Shutdown> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Shutdown {
     /// `None` after it has completed.
-    signals: Option<[Signal; 2]>,
+    signals: Option<[unix::Signal; 2]>,
 }
 
 impl Future for Shutdown {

@@ -105,7 +105,7 @@ where
 }
 
 #[track_caller]
-fn spawn_with<F>(future: F, origin: Origin) -> JoinHandle<F::Output>
+pub(crate) fn spawn_with<F>(future: F, origin: Origin) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {

@@ -43,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tokio_io",
         ],
     ),
+    ("services", &["serve"]),
     ("runtimes", &["runtime"]),
     ("for tests", &["testing"]),
     ("what macros expand to", &["__private"]),

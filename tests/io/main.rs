@@ -10,6 +10,7 @@ mod async_fd;
 mod copy;
 mod hyper;
 mod memory;
+mod serve;
 mod sources;
 mod tcp;
 mod tcp_methods;

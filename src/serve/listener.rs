@@ -1,0 +1,52 @@
+//! What a server accepts connections of.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
+
+/// Accepts connections; implement it to wrap a listener, for example with TLS.
+///
+/// A slow step, such as a handshake, belongs into the handler: while `poll_accept` is pending, no
+/// other connection is accepted.
+pub trait Listener {
+    /// A connection.
+    type Connection: 'static;
+    /// The address of the other end.
+    type Addr: 'static;
+
+    /// Accepts a connection, or registers the waker of `cx` for when there is one.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of the OS as they are, because the server tells by
+    /// [`raw_os_error`](io::Error::raw_os_error) after which of them it tries again.
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Connection, Self::Addr)>>;
+}
+
+impl Listener for TcpListener {
+    type Connection = TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Connection, Self::Addr)>> {
+        TcpListener::poll_accept(self, cx)
+    }
+}
+
+impl Listener for UnixListener {
+    type Connection = UnixStream;
+    type Addr = unix::SocketAddr;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Connection, Self::Addr)>> {
+        UnixListener::poll_accept(self, cx)
+    }
+}
