@@ -8,6 +8,8 @@ mod support;
 
 mod embedding;
 mod file_server;
+mod program;
+mod proxy;
 mod sockets;
 
 // The unit tests of an example, which `cargo test` would leave out. The example's own paths begin

@@ -5,89 +5,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
+use crate::program::{Example, HANG, installed};
 use crate::support::patience::in_time;
-use crate::support::skipped::skip;
-
-/// Only hangs are to meet this.
-const HANG: Duration = Duration::from_secs(60);
-
-/// A running example; it is killed when this is dropped.
-struct Example {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-}
-
-impl Example {
-    fn start(name: &str, args: &[&str]) -> Self {
-        let test = std::env::current_exe().expect("a test has a path");
-        let profile = test.ancestors().nth(2).expect("target/profile/deps/test");
-        let binary = profile.join("examples").join(name);
-        // With the default action of each signal: what runs in the background may inherit SIGINT as
-        // ignored.
-        let mut child = Command::new("env")
-            .args(["--default-signal", "--"])
-            .arg(&binary)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("`env` is installed");
-        let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        Example { child, output }
-    }
-
-    /// Waits for its first line, and returns what follows `before` in it.
-    fn first_line(&mut self, before: &str) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("it prints text");
-        let found = line.trim_end().strip_prefix(before);
-        found
-            .unwrap_or_else(|| panic!("{line:?}; `cargo test` builds the examples"))
-            .to_owned()
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let killed = Command::new("kill").args([signal, &id]).status();
-        assert!(killed.expect("`kill` is installed").success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("it is our child")
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        let _has_ended = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
-/// Runs a client that is installed, or `None`. It is given `input`, and ends when `ends` says so.
-fn installed(command: &mut Command, input: &str) -> Option<String> {
-    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = spawned else {
-        skip(format_args!("{:?} is not installed", command.get_program()));
-        return None;
-    };
-    // Its input stays open until it has printed as many lines as it was given.
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(input.as_bytes()).expect("it reads");
-    let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
-    let mut text = String::new();
-    for _ in input.lines() {
-        output.read_line(&mut text).expect("it prints text");
-    }
-    drop(stdin);
-    child.kill().expect("it is our child");
-    child.wait().expect("it is our child");
-    Some(text)
-}
 
 #[test]
 fn the_example_udp_echo_returns_each_datagram() {
