@@ -84,6 +84,8 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "tokio's path of `spawn_blocking`, for code that is ported",
     ),
     ("fs", "blocking", "file operations are jobs"),
+    ("fs", "io", "a file is sent when the socket is writable"),
+    ("fs", "net", "a file is sent over a socket"),
     (
         "fs",
         "task",

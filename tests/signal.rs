@@ -137,6 +137,7 @@ fn child() {
                 low_level::raise(number()).unwrap();
                 say("lives");
             }
+            "sends a file" => send_file_to_closed_connection().await,
             "no descriptors" => without_descriptors(number()),
             other => panic!("no such role: {other}"),
         }
@@ -376,4 +377,31 @@ fn signals_without_an_emulation_of_their_own_end_the_process_by_an_exit_code() {
         let expected = Some(EXIT_BY_SIGNAL + number);
         assert_eq!((status.code(), has_lived), (expected, false), "{number}");
     }
+}
+
+/// Sends a file that the kernel could send by itself, until the connection refuses it.
+async fn send_file_to_closed_connection() {
+    let mut pipes = signal(SignalKind::pipe()).unwrap();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(1 << 20).unwrap();
+    let file = quintet::fs::File::from_std(file);
+    let listener = quintet::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    drop(client);
+    while file.send_to(&stream, ..).await.is_ok() {}
+    // Once more, on a connection that has ended for sure.
+    file.send_to(&stream, ..).await.unwrap_err();
+    quintet::task::yield_now().await;
+    let is_raised = pipes.recv().now_or_never().is_some();
+    say(if is_raised { "raised" } else { "not raised" });
+}
+
+#[test]
+fn a_file_that_is_sent_raises_no_sigpipe() {
+    let mut child = start("sends a file");
+    let _output = wait_for(&mut child, "not raised");
+    assert!(child.wait().unwrap().success());
 }

@@ -6,6 +6,7 @@ mod cursor;
 mod open_file;
 mod positional;
 mod run;
+mod send;
 #[cfg(feature = "tokio-io")]
 mod start_seek;
 mod stream;

@@ -14,6 +14,7 @@ mod dropping;
 mod loops;
 mod offset;
 mod open;
+mod send;
 mod special;
 mod types;
 mod whole;
