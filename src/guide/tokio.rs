@@ -92,3 +92,18 @@
 //! **Auto traits.** There is no `unsafe` code in this crate, so some types have fewer auto traits:
 //! `RwLock<T>` is `Send` only if `T: Sync`, locks take sized values only, and a `JoinHandle` is not
 //! `UnwindSafe`.
+//!
+//! **Mapped guards.** The function of [`RwLockReadGuard::map`](crate::sync::RwLockReadGuard::map)
+//! is called at each dereference, and that of `try_map` of a guard that writes is called twice, for
+//! the same reason.
+//!
+//! # Not offered
+//!
+//! | tokio | reason |
+//! |---|---|
+//! | `Builder::new_multi_thread`, `Runtime: Send` | a runtime stays on its thread; other threads use its [`Handle`](crate::runtime::Handle) |
+//! | `OwnedMutexGuard::map`, `OwnedRwLockWriteGuard::map`, `MappedMutexGuard::map`, `RwLockMappedWriteGuard::map` | a part, and what it borrows from, cannot be stored together without `unsafe`: keep the guard, and borrow the part where you use it |
+//! | `io::ReadBuf`, `AsyncReadExt::{read_u8, read_buf, …}`, `AsyncWriteExt::{write_u8, write_all_buf, …}`, `Lines::next_line` | they belong to tokio's I/O traits: with the feature `tokio-io`, import `tokio::io` |
+//! | `LocalSet::spawn_local` before there is a runtime | a task is in the queues of a loop from the start; enter the runtime first |
+//! | `fs::File::set_max_buf_size` | writes are not buffered, and a read ahead has a fixed size |
+//! | `Runtime::metrics`, `Builder::{on_task_spawn, on_before_task_poll, …}` | not there yet; [`Runtime::dump`](crate::Runtime::dump) shows all tasks |

@@ -263,11 +263,58 @@ impl<'a, T> MutexGuard<'a, T> {
         }
     }
 
+    /// Turns it into a guard of a part of the value, if `part` returns one; see
+    /// [`map`](MutexGuard::map).
+    ///
+    /// `part` is called twice: without `unsafe` it cannot be known whether there is a part before
+    /// the guard is given up.
+    ///
+    /// # Errors
+    ///
+    /// Returns the guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `part` returns a part first and then none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::{Mutex, MutexGuard};
+    ///
+    /// # quintet::block_on(async {
+    /// let list = Mutex::new(vec![1, 2]);
+    /// let guard = list.lock().await;
+    /// let guard = MutexGuard::try_map(guard, |list| list.get_mut(7)).unwrap_err();
+    /// *MutexGuard::try_map(guard, |list| list.get_mut(0)).unwrap() = 5;
+    /// assert_eq!(*list.lock().await, [5, 2]);
+    /// # });
+    /// ```
+    pub fn try_map<U, F>(mut this: Self, mut part: F) -> Result<MappedMutexGuard<'a, U>, Self>
+    where
+        T: Send,
+        U: ?Sized + Send + 'a,
+        F: FnMut(&mut T) -> Option<&mut U>,
+    {
+        let is_there = {
+            let _held = HeldHere::new(&this.mutex.semaphore);
+            part(&mut this).is_some()
+        };
+        if is_there {
+            Ok(MutexGuard::map(this, |value| part(value).expect(THERE)))
+        } else {
+            Err(this)
+        }
+    }
+
     /// Returns the mutex.
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.mutex
     }
 }
+
+/// Why `part` returns a part.
+pub(super) const THERE: &str = "the function must return a part each time, or never";
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;

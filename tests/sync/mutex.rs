@@ -139,3 +139,16 @@ fn threads_and_tasks_count_together() {
         assert_eq!(*now(mutex.lock()), 3 * ROUNDS);
     });
 }
+
+#[test]
+fn a_guard_is_mapped_to_a_part_if_there_is_one() {
+    let mutex = Mutex::new(vec![1, 2]);
+    let guard = now(mutex.lock());
+    let guard = MutexGuard::try_map(guard, |list| list.get_mut(7)).unwrap_err();
+    assert_eq!(*guard, [1, 2]);
+    let mut part = MutexGuard::try_map(guard, |list| list.first_mut()).unwrap();
+    *part += 4;
+    assert!(mutex.try_lock().is_err());
+    drop(part);
+    assert_eq!(*mutex.try_lock().unwrap(), [5, 2]);
+}

@@ -186,3 +186,66 @@ fn threads_read_and_write() {
         assert!(message.contains("`RwLock::blocking_write` would block"));
     });
 }
+
+#[test]
+fn a_guard_is_mapped_to_a_part_if_there_is_one() {
+    let lock = Arc::new(RwLock::new(vec![1, 2]));
+    let reader = now(lock.read());
+    let reader = RwLockReadGuard::try_map(reader, |list| list.get(7)).unwrap_err();
+    assert_eq!(*reader, [1, 2]);
+    let reader = RwLockReadGuard::try_map(reader, |list| list.get(1)).unwrap();
+    assert_eq!(*reader, 2);
+    let reader = RwLockReadGuard::try_map(reader, |_| None::<&u8>).unwrap_err();
+    assert_eq!(*reader, 2);
+    assert!(lock.try_write().is_err());
+    drop(reader);
+
+    let reader = now(Arc::clone(&lock).read_owned());
+    let reader = OwnedRwLockReadGuard::try_map(reader, |list| list.get(7)).unwrap_err();
+    let reader = OwnedRwLockReadGuard::try_map(reader, |list| list.first()).unwrap();
+    assert_eq!(*reader, 1);
+    assert!(lock.try_write().is_err());
+    drop(reader);
+
+    let writer = now(lock.write());
+    let writer = RwLockWriteGuard::try_map(writer, |list| list.get_mut(7)).unwrap_err();
+    assert!(lock.try_read().is_err());
+    *RwLockWriteGuard::try_map(writer, |list| list.first_mut()).unwrap() = 5;
+    assert_eq!(lock.try_read().unwrap()[..], [5, 2]);
+}
+
+#[test]
+fn a_writer_is_downgraded_to_a_reader_of_a_part() {
+    let lock = RwLock::new((1, Some('a')));
+    let letter = RwLockWriteGuard::downgrade_map(now(lock.write()), |pair| &pair.1);
+    assert_eq!(*letter, Some('a'));
+    assert_eq!(lock.try_read().unwrap().0, 1);
+    assert!(lock.try_write().is_err());
+    drop(letter);
+
+    let writer = now(lock.write());
+    let writer = RwLockWriteGuard::try_downgrade_map(writer, |_| None::<&char>);
+    let mut writer = writer.unwrap_err();
+    assert!(lock.try_read().is_err(), "it is still a writer");
+    writer.1 = Some('b');
+    let letter = RwLockWriteGuard::try_downgrade_map(writer, |pair| pair.1.as_ref()).unwrap();
+    assert_eq!((*letter, lock.try_read().unwrap().0), ('b', 1));
+    drop(letter);
+    assert!(lock.try_write().is_ok());
+}
+
+#[test]
+fn a_function_that_changes_its_mind_panics_and_unlocks() {
+    let lock = RwLock::new(1);
+    let mut calls = 0;
+    let message = crate::support::panics::panic_message(|| {
+        RwLockWriteGuard::try_map(now(lock.write()), |value| {
+            calls += 1;
+            (calls == 1).then_some(value)
+        })
+        .map(drop)
+        .map_err(drop)
+    });
+    assert!(message.contains("a part each time"), "{message}");
+    assert_eq!(*lock.try_write().unwrap(), 1);
+}

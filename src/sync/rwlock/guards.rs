@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::part::{RwLockMappedWriteGuard, View};
 use super::{ALONE, RwLock};
+use crate::sync::mutex::THERE;
 use crate::sync::raw_semaphore::HeldPermits;
+use crate::sync::reentry::HeldHere;
 
 /// A read guard of a [`RwLock`], which it unlocks on drop.
 #[must_use = "a guard that is not kept unlocks at once"]
@@ -46,6 +48,47 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
             value: value.map(part),
             held,
         }
+    }
+}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// Turns it into a guard of a part of the value, if `part` returns one.
+    ///
+    /// `part` is called at each dereference; see [`map`](RwLockReadGuard::map).
+    ///
+    /// # Errors
+    ///
+    /// Returns the guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// A dereference panics if `part` then returns `None`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::{RwLock, RwLockReadGuard};
+    ///
+    /// # quintet::block_on(async {
+    /// let list = RwLock::new(vec![1, 2]);
+    /// let guard = list.read().await;
+    /// let guard = RwLockReadGuard::try_map(guard, |list| list.get(7)).unwrap_err();
+    /// let first = RwLockReadGuard::try_map(guard, |list| list.get(0)).unwrap();
+    /// assert_eq!(*first, 1);
+    /// # });
+    /// ```
+    pub fn try_map<U, F>(this: Self, part: F) -> Result<RwLockReadGuard<'a, U>, Self>
+    where
+        T: Send + Sync + 'a,
+        U: ?Sized + 'a,
+        F: Fn(&T) -> Option<&U> + Send + Sync + 'a,
+    {
+        if part(&this).is_none() {
+            return Err(this);
+        }
+        Ok(RwLockReadGuard::map(this, move |value| {
+            part(value).expect(THERE)
+        }))
     }
 }
 
@@ -107,6 +150,32 @@ impl<T, U: ?Sized> OwnedRwLockReadGuard<T, U> {
     }
 }
 
+impl<T, U: ?Sized> OwnedRwLockReadGuard<T, U> {
+    /// Turns it into a guard of a part of the value, if `part` returns one; see
+    /// [`RwLockReadGuard::try_map`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// A dereference panics if `part` then returns `None`.
+    pub fn try_map<V, F>(this: Self, part: F) -> Result<OwnedRwLockReadGuard<T, V>, Self>
+    where
+        U: Send + Sync + 'static,
+        V: ?Sized + 'static,
+        F: Fn(&U) -> Option<&V> + Send + Sync + 'static,
+    {
+        if part(&this).is_none() {
+            return Err(this);
+        }
+        Ok(OwnedRwLockReadGuard::map(this, move |value| {
+            part(value).expect(THERE)
+        }))
+    }
+}
+
 impl<T, U: ?Sized> Deref for OwnedRwLockReadGuard<T, U> {
     type Target = U;
 
@@ -155,6 +224,83 @@ impl<'a, T> RwLockWriteGuard<'a, T> {
         self.lock.restore(Arc::clone(&value));
         drop(self.lock.held(self.lock.readers_max - 1));
         self.lock.read_guard(value)
+    }
+
+    /// Downgrades to a read guard of a part of the value; see [`RwLockReadGuard::map`]. No writer
+    /// gets the lock in between.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use quintet::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// # quintet::block_on(async {
+    /// let pair = RwLock::new((1, 'a'));
+    /// let letter = RwLockWriteGuard::downgrade_map(pair.write().await, |pair| &pair.1);
+    /// assert_eq!((*letter, pair.read().await.0), ('a', 1));
+    /// # });
+    /// ```
+    pub fn downgrade_map<U, F>(this: Self, part: F) -> RwLockReadGuard<'a, U>
+    where
+        T: Send + Sync + 'a,
+        U: ?Sized + 'a,
+        F: Fn(&T) -> &U + Send + Sync + 'a,
+    {
+        RwLockReadGuard::map(this.downgrade(), part)
+    }
+
+    /// Downgrades to a read guard of a part of the value, if `part` returns one; see
+    /// [`RwLockReadGuard::try_map`]. No writer gets the lock in between.
+    ///
+    /// # Errors
+    ///
+    /// Returns the write guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// A dereference panics if `part` then returns `None`.
+    pub fn try_downgrade_map<U, F>(this: Self, part: F) -> Result<RwLockReadGuard<'a, U>, Self>
+    where
+        T: Send + Sync + 'a,
+        U: ?Sized + 'a,
+        F: Fn(&T) -> Option<&U> + Send + Sync + 'a,
+    {
+        if part(&this).is_none() {
+            return Err(this);
+        }
+        Ok(RwLockWriteGuard::downgrade_map(this, move |value| {
+            part(value).expect(THERE)
+        }))
+    }
+
+    /// Turns it into a guard of a part of the value, if `part` returns one; see
+    /// [`map`](RwLockWriteGuard::map). `part` is called twice, as by
+    /// [`MutexGuard::try_map`](crate::sync::MutexGuard::try_map).
+    ///
+    /// # Errors
+    ///
+    /// Returns the guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `part` returns a part first and then none.
+    pub fn try_map<U, F>(mut this: Self, mut part: F) -> Result<RwLockMappedWriteGuard<'a, U>, Self>
+    where
+        T: Send + Sync,
+        U: ?Sized + Send + Sync + 'a,
+        F: FnMut(&mut T) -> Option<&mut U>,
+    {
+        let is_there = {
+            let _held = HeldHere::new(&this.lock.semaphore);
+            part(&mut this).is_some()
+        };
+        if is_there {
+            Ok(RwLockWriteGuard::map(this, |value| {
+                part(value).expect(THERE)
+            }))
+        } else {
+            Err(this)
+        }
     }
 
     /// Turns it into a guard of a part of the value.
