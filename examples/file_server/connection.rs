@@ -27,7 +27,7 @@ const BUFFER_MAX: usize = 64 * 1024;
 const UNSENT_MAX: u32 = 16 * 1024;
 
 /// Sets the socket's options.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(stream: &TcpStream) -> io::Result<()> {
     // The head of a response and its body are separate writes; Nagle's algorithm would delay them.
     stream.set_nodelay(true)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -36,7 +36,16 @@ pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Serves a connection until it ends, or until the server stops and the running request is done.
-pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAddr) {
+///
+/// # Errors
+///
+/// Returns an error if the client has gone before it was served.
+pub(crate) async fn serve(
+    server: Rc<Server>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> io::Result<()> {
+    prepare(&stream)?;
     let _counted = Counted::new(Rc::clone(&server));
     let service = service_fn(|request| service::respond(Rc::clone(&server), request));
     let is_stopping = || server.stopping.peek().is_some();
@@ -69,6 +78,7 @@ pub(crate) async fn serve(server: Rc<Server>, stream: TcpStream, peer: SocketAdd
             None => print_error(format_args!("{peer}: {error}")),
         },
     }
+    Ok(())
 }
 
 /// Counts a connection until it is dropped.

@@ -19,8 +19,8 @@
 //!
 //! The files:
 //!
-//! - `main.rs`: the accept loop, with a limit and a back-off, and the graceful shutdown. All
-//!   connections are tasks on one thread, so they share an `Rc`.
+//! - `main.rs`: the server, with a limit of connections and a graceful shutdown. All connections
+//!   are tasks on one thread, so they share an `Rc`.
 //! - `connection.rs`, `patient.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
 //! - `service.rs`: handles requests. The loop never waits for a disk: calls that may block run on
 //!   worker threads.
@@ -53,31 +53,19 @@ mod service;
 use std::cell::Cell;
 use std::env;
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::channel::oneshot;
-use futures::future::{self, FutureExt};
-use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
+use futures::future::FutureExt;
 use quintet::fs;
-use quintet::net::{TcpListener, TcpStream};
-use quintet::select;
-use quintet::signal::unix::{SignalKind, signal};
-use quintet::task::{JoinError, JoinHandle};
-use quintet::time::{sleep, timeout};
+use quintet::net::TcpListener;
 
 use args::{Command, Options, USAGE};
 use log::{print, print_error};
 use service::Server;
-
-/// How long to wait after `accept` fails, most likely because no file descriptor is free.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// The open connections. The stream yields each one when it has ended.
-type Connections = FuturesUnordered<JoinHandle<()>>;
 
 #[quintet::main]
 async fn main() -> ExitCode {
@@ -107,11 +95,8 @@ async fn main() -> ExitCode {
 ///
 /// Returns an error if the server cannot start.
 async fn serve(options: Options) -> io::Result<()> {
-    // Install the handlers before printing the address, so that no later signal is missed.
-    let signals = stream::select(
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    // Before the address is printed, so that no later signal is missed.
+    let shutdown = quintet::shutdown()?;
     let root = fs::canonicalize(&options.dir).await?;
     // Fail now if this is not a directory, or if it cannot be read.
     drop(fs::read_dir(&root).await?);
@@ -135,80 +120,26 @@ async fn serve(options: Options) -> io::Result<()> {
         requests: Cell::new(0),
         bytes: Cell::new(0),
     });
-    let connections = accept_until_signal(listener, &server, options.connections, signals).await;
-    drop(running);
-    end(connections, options.grace).await;
-    Ok(())
-}
-
-/// Spawns a task for each connection until a signal arrives, and then closes the port. Dropping
-/// `signals` restores their default disposition: the next signal ends the process.
-async fn accept_until_signal(
-    listener: TcpListener,
-    server: &Rc<Server>,
-    connections_max: usize,
-    mut signals: impl Stream<Item = ()> + Unpin,
-) -> Connections {
-    let mut connections = Connections::new();
-    loop {
-        let is_full = connections.len() >= connections_max;
-        select! {
-            biased;
-            Some(()) = signals.next() => return connections,
-            Some(ended) = connections.next() => report(ended),
-            (stream, peer) = accept(&listener, is_full) => {
-                let connection = connection::serve(Rc::clone(server), stream, peer);
-                connections.push(quintet::spawn(connection));
-            }
-        }
-    }
-}
-
-/// Accepts a connection. If `is_full`, the future never completes; the caller drops it when a
-/// connection ends.
-async fn accept(listener: &TcpListener, is_full: bool) -> (TcpStream, SocketAddr) {
-    if is_full {
-        future::pending::<()>().await;
-    }
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                if connection::prepare(&stream).is_ok() {
-                    return (stream, peer);
-                }
-            }
-            // The client disconnected before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // Wait, since trying again at once would keep the CPU busy.
-            Err(error) => {
-                print_error(format_args!("cannot accept: {error}"));
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Waits up to `grace` for the connections to end. The runtime drops the remaining ones.
-async fn end(mut connections: Connections, grace: Duration) {
-    if connections.is_empty() {
-        return;
-    }
-    print(format_args!(
-        "stopping; waiting up to {grace:?} for running requests, press Ctrl-C to end now"
-    ));
-    let all = async {
-        while let Some(ended) = connections.next().await {
-            report(ended);
+    let (grace, stopped) = (options.grace, Rc::clone(&server));
+    let stop = async move {
+        shutdown.await;
+        drop(running);
+        if stopped.connections.get() > 0 {
+            print(format_args!(
+                "stopping; waiting up to {grace:?} for running requests, press Ctrl-C to end now"
+            ));
         }
     };
-    if timeout(grace, all).await.is_err() {
-        print(format_args!("dropping {} connections", connections.len()));
+    let drained = quintet::serve(listener, async move |stream, peer| {
+        connection::serve(Rc::clone(&server), stream, peer).await
+    })
+    .max_connections(options.connections)
+    .until(stop)
+    .drain_timeout(grace)
+    .on_error(print_error)
+    .await?;
+    if drained.cancelled() > 0 {
+        print(format_args!("dropped {} connections", drained.cancelled()));
     }
-}
-
-/// Logs a connection whose task panicked. The other connections are not affected.
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        print_error(format_args!("a connection failed: {error}"));
-    }
+    Ok(())
 }

@@ -84,7 +84,7 @@ fn what_does_not_end_in_time_is_dropped() {
     server.assert_serves();
 
     server.signal("-INT");
-    server.wait_for_line("dropping");
+    server.wait_for_line("dropped");
     assert_eq!(server.wait().code(), Some(0));
     drop((stalled, half, hashing));
 }
