@@ -38,7 +38,7 @@
 //! | `smol::unblock` | [`spawn_blocking`](crate::spawn_blocking) |
 //! | `Timer::after`, `Timer::interval` | [`sleep`](crate::time::sleep), [`interval`](crate::time::interval) |
 //! | `async-net` | [`net`](crate::net) |
-//! | `Async<T>` | not there yet |
+//! | `Async<T>` | [`io::unix::AsyncFd`](crate::io::unix::AsyncFd) |
 //! | `async-fs` | [`fs`](crate::fs) |
 //! | `async-channel`, `async-lock` | they work as they are; [`sync`](crate::sync) has tokio's types |
 //! | `async-process` | not there yet |
