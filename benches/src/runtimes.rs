@@ -19,7 +19,8 @@ mod tokio;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
 use crate::server::Service;
 use crate::workloads::primitives::{self, Primitive};
+use crate::workloads::sockets::{self, Transport};
 use crate::workloads::{Amount, InProcess, many_waiters, one_loop, read_blocking, run_in_process};
 
 pub(crate) use quintet::Quintet;
@@ -119,6 +121,43 @@ pub(crate) trait SharedSocket {
     fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
+/// A runtime with UDP sockets and Unix streams.
+pub(crate) trait Sockets: Runtime {
+    type Udp: 'static;
+    type UnixStream: 'static;
+
+    /// Converts a socket.
+    fn udp(socket: UdpSocket) -> io::Result<Self::Udp>;
+    /// Sends a datagram to the address that the socket is connected to.
+    fn send(socket: &Self::Udp, buffer: &[u8]) -> impl Future<Output = io::Result<usize>>;
+    /// Receives a datagram.
+    fn recv(socket: &Self::Udp, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>>;
+    /// Sends a datagram to `target`.
+    fn send_to(
+        socket: &Self::Udp,
+        buffer: &[u8],
+        target: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>>;
+    /// Receives a datagram, with the address of its sender.
+    fn recv_from(
+        socket: &Self::Udp,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>>;
+
+    /// Converts a stream.
+    fn unix_stream(stream: UnixStream) -> io::Result<Self::UnixStream>;
+    /// Reads some bytes.
+    fn read<'a>(
+        stream: &'a mut Self::UnixStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+    /// Writes all of `buffer`.
+    fn write_all<'a>(
+        stream: &'a mut Self::UnixStream,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>>;
+}
+
 /// A feature that not every runtime has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
@@ -136,6 +175,7 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
     match workload {
         InProcess::Primitive(primitive) => return run_primitive(name, primitive, amount),
         InProcess::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
+        InProcess::Echo { over } => return run_echo(name, over, amount),
         _ => {}
     }
     match name {
@@ -180,6 +220,18 @@ fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
         TOKIO => many_waiters::readable::<tokio::Tokio>(tasks, amount),
         #[cfg(feature = "peers")]
         "smol" => many_waiters::readable::<smol::Smol>(tasks, amount),
+        _ => return None,
+    })
+}
+
+/// Runs an echo on one loop.
+fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
+    Some(match name {
+        QUINTET => sockets::echo::<Quintet>(over, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => sockets::echo::<tokio::Tokio>(over, amount),
+        #[cfg(feature = "peers")]
+        "smol" => sockets::echo::<smol::Smol>(over, amount),
         _ => return None,
     })
 }

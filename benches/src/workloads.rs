@@ -1,8 +1,9 @@
 //! The workloads. `list` contains all that `compare` measures.
 //!
 //! Most run in one process, with the same generic code for each runtime (`tasks`, `primitives`,
-//! `waiting`, `many_waiters`, `files`). Those of `traffic` start a server in another process and
-//! generate its load in this one. Those of `one_loop` run on quintet alone and are only counted.
+//! `waiting`, `many_waiters`, `sockets`, `files`). Those of `traffic` start a server in another
+//! process and generate its load in this one. Those of `one_loop` run on quintet alone and are only
+//! counted.
 
 mod files;
 mod list;
@@ -12,6 +13,7 @@ pub(crate) mod one_loop;
 #[cfg(test)]
 mod polls;
 pub(crate) mod primitives;
+pub(crate) mod sockets;
 mod tasks;
 mod traffic;
 mod waiting;
@@ -20,6 +22,7 @@ use crate::measure::Sample;
 use crate::runtimes::{Feature, Runtime};
 
 use primitives::Primitive;
+use sockets::Transport;
 
 pub(crate) use files::read_blocking;
 pub(crate) use list::ALL;
@@ -143,6 +146,10 @@ pub(crate) enum InProcess {
     ManyWaiters {
         tasks: u64,
     },
+    /// An echo over other sockets than TCP's, with server and client on one loop.
+    Echo {
+        over: Transport,
+    },
     /// An echo with server and client on one loop. Only counted.
     EchoLoop,
     /// Connections with server and client on one loop. Only counted.
@@ -201,6 +208,7 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
         InProcess::ReadLarge => files::read_large::<R>(amount),
         InProcess::Primitive(_)
         | InProcess::ManyWaiters { .. }
+        | InProcess::Echo { .. }
         | InProcess::EchoLoop
         | InProcess::UnreferencedTimers { .. }
         | InProcess::ChurnLoop

@@ -1,13 +1,14 @@
 //! Quintet's adapter.
 
 use std::io;
-use std::net;
+use std::net::{self, SocketAddr};
+use std::os::unix;
 use std::path::Path;
 use std::time::Duration;
 
-use quintet::net::{TcpListener, TcpStream};
+use quintet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{Runtime, SharedSocket, serve_http};
+use super::{Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of quintet.
@@ -82,6 +83,56 @@ impl SharedSocket for Quintet {
 
     fn try_read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         socket.try_read(buffer)
+    }
+}
+
+impl Sockets for Quintet {
+    type Udp = UdpSocket;
+    type UnixStream = UnixStream;
+
+    fn udp(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(socket)
+    }
+
+    fn send(socket: &UdpSocket, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.send(buffer)
+    }
+
+    fn recv(socket: &UdpSocket, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.recv(buffer)
+    }
+
+    fn send_to(
+        socket: &UdpSocket,
+        buffer: &[u8],
+        target: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> {
+        socket.send_to(buffer, target)
+    }
+
+    fn recv_from(
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        socket.recv_from(buffer)
+    }
+
+    fn unix_stream(stream: unix::net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::from_std(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(buffer)
     }
 }
 

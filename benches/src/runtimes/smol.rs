@@ -4,17 +4,19 @@
 //! `BLOCKING_MAX_THREADS`, which the parent process sets.
 
 use std::io::{self, Read};
-use std::net;
+use std::net::{self, SocketAddr};
+use std::os::unix;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use smol::io::{AsyncReadExt, AsyncWriteExt};
-use smol::net::{TcpListener, TcpStream};
+use smol::net::unix::UnixStream;
+use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::{Async, LocalExecutor};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Runtime, SharedSocket, serve_http};
+use super::{Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of smol.
@@ -98,6 +100,56 @@ impl SharedSocket for Smol {
 
     fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize> {
         socket.get_ref().read(buffer)
+    }
+}
+
+impl Sockets for Smol {
+    type Udp = UdpSocket;
+    type UnixStream = UnixStream;
+
+    fn udp(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        UdpSocket::try_from(socket)
+    }
+
+    fn send(socket: &UdpSocket, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.send(buffer)
+    }
+
+    fn recv(socket: &UdpSocket, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.recv(buffer)
+    }
+
+    fn send_to(
+        socket: &UdpSocket,
+        buffer: &[u8],
+        target: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> {
+        socket.send_to(buffer, target)
+    }
+
+    fn recv_from(
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        socket.recv_from(buffer)
+    }
+
+    fn unix_stream(stream: unix::net::UnixStream) -> io::Result<UnixStream> {
+        Ok(UnixStream::from(Async::new(stream)?))
+    }
+
+    fn read<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(buffer)
     }
 }
 

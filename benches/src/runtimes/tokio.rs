@@ -1,15 +1,16 @@
 //! tokio's `LocalRuntime`: one thread, tasks that need not be `Send`.
 
 use std::io;
-use std::net;
+use std::net::{self, SocketAddr};
+use std::os::unix;
 use std::path::Path;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{BLOCKING_THREADS, Runtime, SharedSocket, serve_http};
+use super::{BLOCKING_THREADS, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of tokio.
@@ -93,6 +94,58 @@ impl SharedSocket for Tokio {
 
     fn try_read(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         socket.try_read(buffer)
+    }
+}
+
+impl Sockets for Tokio {
+    type Udp = UdpSocket;
+    type UnixStream = UnixStream;
+
+    fn udp(socket: net::UdpSocket) -> io::Result<UdpSocket> {
+        socket.set_nonblocking(true)?;
+        UdpSocket::from_std(socket)
+    }
+
+    fn send(socket: &UdpSocket, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.send(buffer)
+    }
+
+    fn recv(socket: &UdpSocket, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        socket.recv(buffer)
+    }
+
+    fn send_to(
+        socket: &UdpSocket,
+        buffer: &[u8],
+        target: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> {
+        socket.send_to(buffer, target)
+    }
+
+    fn recv_from(
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        socket.recv_from(buffer)
+    }
+
+    fn unix_stream(stream: unix::net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
+    }
+
+    fn read<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(buffer)
+    }
+
+    fn write_all<'a>(
+        stream: &'a mut UnixStream,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> {
+        stream.write_all(buffer)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The list of workloads.
 
 use super::primitives::Primitive;
+use super::sockets::Transport;
 use super::{InProcess, Metric, Traffic, Work, Workload};
 
 pub(super) const CPU: &[Metric] = &[Metric::Cpu];
@@ -200,6 +201,24 @@ pub(crate) const ALL: &[Workload] = &[
         "64 tasks waiting for one socket",
         InProcess::ManyWaiters { tasks: 64 },
         (10_000, 2_000),
+        CPU,
+    ),
+    in_process(
+        "echo-udp",
+        "echo over UDP, on one loop",
+        InProcess::Echo {
+            over: Transport::Udp,
+        },
+        (60_000, 10_000),
+        CPU,
+    ),
+    in_process(
+        "echo-unix",
+        "echo over Unix streams, on one loop",
+        InProcess::Echo {
+            over: Transport::UnixStream,
+        },
+        (60_000, 10_000),
         CPU,
     ),
     in_process(
