@@ -20,7 +20,7 @@ Compares quintet with other runtimes.
   counts               count instructions and system calls per operation
     --check              fail if a count is more than 10 % above counts.toml
     --write              write the counts to counts.toml
-    --only TEXT          count only workloads whose name contains TEXT (repeatable)
+    --only TEXT          count and write only workloads whose name contains TEXT (repeatable)
   growth               measure the cost of an operation with more and more live tasks,
                        timers, connections and jobs
     --only TEXT, --runtime NAME, --quick, --rounds N, --one-cpu, --json FILE, --svg FILE

@@ -18,7 +18,7 @@ use crate::args::Args;
 use crate::machine;
 use crate::progress::Progress;
 use crate::report::Table;
-use crate::runtimes::{QUINTET, TOKIO_SYNC};
+use crate::runtimes::{NAMES, QUINTET, TOKIO, TOKIO_SYNC};
 use crate::workloads::{InProcess, Work, find};
 
 /// The workloads that are counted, with n for instructions and n for system calls; with n = 0 the
@@ -48,6 +48,8 @@ const COUNTED: &[(&str, u64, u64)] = &[
     ("waiters-1", 500, 200),
     ("waiters-8", 200, 200),
     ("waiters-64", 100, 100),
+    ("echo-udp", 500, 200),
+    ("echo-unix", 500, 200),
     ("unref-timers-10", 500, 0),
     ("unref-timers-1000", 500, 0),
     ("unref-timers-100k", 500, 0),
@@ -61,23 +63,49 @@ const COUNTED: &[(&str, u64, u64)] = &[
 /// cannot read from its cache without blocking, a worker thread reads.
 const NOT_CHECKED: &[&str] = &["read-4k"];
 
-/// Primitives that are to take at most as many instructions as tokio's `sync` on quintet's loop.
-const AT_MOST_TOKIO: &[&str] = &["oneshot", "watch-8", "broadcast-8", "mutex"];
+/// Workloads that are to take at most as much as tokio's: primitives as tokio's `sync` on quintet's
+/// loop, the others as tokio's runtime.
+const AT_MOST_TOKIO: &[&str] = &[
+    "oneshot",
+    "watch-8",
+    "broadcast-8",
+    "mutex",
+    "echo-udp",
+    "echo-unix",
+];
 
-/// Returns the name of the row for tokio's `sync` on quintet's loop.
-fn by_tokio_sync(id: &str) -> String {
-    format!("{id}-tokio-sync")
+/// Returns what a workload is counted beside, or `None` if it is counted on quintet alone: tokio's
+/// `sync` on quintet's loop for a primitive, tokio's runtime for an echo.
+fn beside(id: &str) -> Option<&'static str> {
+    match find(id)?.work {
+        Work::InProcess(InProcess::Primitive(_)) => Some(TOKIO_SYNC),
+        Work::InProcess(InProcess::Echo { .. }) => Some(TOKIO),
+        _ => None,
+    }
 }
 
-/// Returns the rows of a workload with the runtime of each: quintet, and for a primitive also
-/// tokio's `sync` on quintet's loop.
+/// Returns the name of the row of what a workload is counted beside.
+fn row_beside(id: &str) -> Option<String> {
+    let suffix = match beside(id)? {
+        TOKIO_SYNC => "tokio-sync",
+        runtime => runtime,
+    };
+    Some(format!("{id}-{suffix}"))
+}
+
+/// Returns whether `row` is that of tokio's runtime, which only a build with the peers counts.
+fn needs_peers(row: &str) -> bool {
+    COUNTED
+        .iter()
+        .any(|(id, ..)| beside(id) == Some(TOKIO) && row_beside(id).as_deref() == Some(row))
+}
+
+/// Returns the rows of a workload with the runtime of each: quintet, and what it is counted beside
+/// if that is part of this build.
 fn rows(id: &str) -> Vec<(String, &'static str)> {
-    let is_primitive = find(id)
-        .is_some_and(|workload| matches!(workload.work, Work::InProcess(InProcess::Primitive(_))));
+    let other = row_beside(id).zip(beside(id));
     let mut rows = vec![(id.to_owned(), QUINTET)];
-    if is_primitive {
-        rows.push((by_tokio_sync(id), TOKIO_SYNC));
-    }
+    rows.extend(other.filter(|(_, runtime)| NAMES.contains(runtime)));
     rows
 }
 
@@ -93,15 +121,12 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     if !table.is_empty() {
         print!("{table}");
     }
-    let beside_tokio = beside_tokio(&measured);
+    let beside_tokio = beside_tokio(&stored, &measured);
     if !beside_tokio.is_empty() {
         print!("\n{beside_tokio}");
     }
     if args.write {
-        if !args.only.is_empty() {
-            return Err("--write replaces all counts, so it cannot be used with --only".to_owned());
-        }
-        let text = measured.to_string();
+        let text = to_write(&stored, &measured, !args.only.is_empty())?.to_string();
         return fs::write(&path, text)
             .map_err(|error| format!("cannot write counts.toml: {error}"));
     }
@@ -111,7 +136,26 @@ pub(crate) fn counts(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns an error that names the counts that exceed those of `counts.toml`, and the primitives
+/// Returns the new contents of `counts.toml`. Those rows stay that this run has not counted: with
+/// `is_part` all others, otherwise those that this build cannot count.
+fn to_write(stored: &Counts, measured: &Counts, is_part: bool) -> Result<Counts, String> {
+    if is_part && stored.rustc != measured.rustc {
+        return Err(format!(
+            "counts.toml was made with {}, and this is {}: write all counts, without --only",
+            stored.rustc, measured.rustc
+        ));
+    }
+    let mut counts = measured.clone();
+    for (tool, row, value) in stored.all() {
+        let stays = is_part || (needs_peers(row) && !NAMES.contains(&TOKIO));
+        if stays && measured.get(tool, row).is_none() {
+            counts.insert(tool, row, value);
+        }
+    }
+    Ok(counts)
+}
+
+/// Returns an error that names the counts that exceed those of `counts.toml`, and the workloads
 /// that exceed tokio's although they did not in `counts.toml`. Prints all other findings.
 fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
     let print = |finding: &str, counts: Vec<String>| {
@@ -120,8 +164,8 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
         }
     };
     print(
-        "more instructions than tokio's `sync` on the same loop",
-        above_tokio(measured, |_| true),
+        "more than tokio's",
+        above_tokio(stored, measured, |_, _| true),
     );
     print(
         "lower than in counts.toml, update it with `counts --write`",
@@ -139,13 +183,12 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
             more.join(", ")
         ));
     }
-    let held = |id: &str| both(stored, id).is_some_and(|(ours, theirs)| ours <= theirs);
-    let lost = above_tokio(measured, held);
+    let held = |tool: Tool, id: &str| {
+        both(tool, stored, stored, id).is_some_and(|both| !is_above(tool, both))
+    };
+    let lost = above_tokio(stored, measured, held);
     if !lost.is_empty() {
-        failures.push(format!(
-            "now more instructions than tokio's `sync`: {}",
-            lost.join(", ")
-        ));
+        failures.push(format!("now more than tokio's: {}", lost.join(", ")));
     }
     if failures.is_empty() {
         return Ok(());
@@ -163,7 +206,10 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
 
 /// Describes the counts that have the verdict `wanted`. Leaves out those that are not checked.
 fn with_verdict(wanted: Verdict, stored: &Counts, measured: &Counts) -> Vec<String> {
-    let of_tokio: Vec<_> = COUNTED.iter().map(|(id, ..)| by_tokio_sync(id)).collect();
+    let of_tokio: Vec<_> = COUNTED
+        .iter()
+        .filter_map(|(id, ..)| row_beside(id))
+        .collect();
     file::compare(stored, measured)
         .into_iter()
         .filter(|(_, id, verdict)| {
@@ -223,41 +269,65 @@ fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
     many.saturating_sub(few) as f64 / (2 * operations) as f64
 }
 
-/// Returns a table of the primitives: quintet's instructions beside those of tokio's `sync`.
-fn beside_tokio(measured: &Counts) -> Table {
-    let mut table = Table::new(["instructions per operation"]);
-    for column in ["quintet", "tokio's sync", "ratio"] {
+/// Returns a table of the workloads that are counted beside tokio's.
+fn beside_tokio(stored: &Counts, measured: &Counts) -> Table {
+    let mut table = Table::new(["beside tokio", "per operation"]);
+    for column in ["quintet", "tokio", "ratio"] {
         table.column(column);
     }
-    for (id, ..) in COUNTED {
-        if let Some((ours, theirs)) = both(measured, id) {
-            table.row(vec![
-                (*id).to_owned(),
-                Tool::Callgrind.shown(ours),
-                Tool::Callgrind.shown(theirs),
-                format!("{:.2}", ours / theirs),
-            ]);
+    for tool in [Tool::Callgrind, Tool::Strace] {
+        for (id, ..) in COUNTED {
+            if let Some((ours, theirs)) = both(tool, stored, measured, id) {
+                table.row(vec![
+                    (*id).to_owned(),
+                    tool.unit().to_owned(),
+                    tool.shown(ours),
+                    tool.shown(theirs),
+                    format!("{:.2}", ours / theirs),
+                ]);
+            }
         }
     }
     table
 }
 
-/// Returns those primitives of [`AT_MOST_TOKIO`] that `is_wanted` selects and that take more
-/// instructions than tokio's, with both counts.
-fn above_tokio(measured: &Counts, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let above = |id: &&str| {
-        let (ours, theirs) = both(measured, id)?;
-        (ours > theirs).then(|| format!("{id} ({ours:.0} : {theirs:.0})"))
-    };
-    let wanted = AT_MOST_TOKIO.iter().filter(|id| is_wanted(id));
-    wanted.filter_map(above).collect()
+/// Returns those workloads of [`AT_MOST_TOKIO`] that `is_wanted` selects and that take more than
+/// tokio's, with both counts.
+fn above_tokio(
+    stored: &Counts,
+    measured: &Counts,
+    is_wanted: impl Fn(Tool, &str) -> bool,
+) -> Vec<String> {
+    let mut above = Vec::new();
+    for tool in [Tool::Callgrind, Tool::Strace] {
+        for id in AT_MOST_TOKIO.iter().filter(|id| is_wanted(tool, id)) {
+            if let Some((ours, theirs)) = both(tool, stored, measured, id)
+                && is_above(tool, (ours, theirs))
+            {
+                let (ours, theirs) = (tool.shown(ours), tool.shown(theirs));
+                above.push(format!("{} of {id} ({ours} : {theirs})", tool.unit()));
+            }
+        }
+    }
+    above
 }
 
-/// Returns the instructions of quintet's primitive and of tokio's, if both were counted.
-fn both(measured: &Counts, id: &str) -> Option<(f64, f64)> {
-    let ours = measured.get(Tool::Callgrind, id)?;
-    let theirs = measured.get(Tool::Callgrind, &by_tokio_sync(id))?;
-    Some((ours, theirs))
+/// Returns whether the first count is above the second. A few stray system calls are none.
+fn is_above(tool: Tool, (ours, theirs): (f64, f64)) -> bool {
+    let slack = match tool {
+        Tool::Callgrind => 0.0,
+        Tool::Strace => tool.slack(),
+    };
+    ours > theirs + slack
+}
+
+/// Returns the count of a workload and that of tokio's. A build without the peers takes the latter
+/// from `counts.toml`.
+fn both(tool: Tool, stored: &Counts, measured: &Counts, id: &str) -> Option<(f64, f64)> {
+    let ours = measured.get(tool, id)?;
+    let row = row_beside(id)?;
+    let theirs = measured.get(tool, &row).or_else(|| stored.get(tool, &row));
+    Some((ours, theirs?))
 }
 
 fn table(stored: &Counts, measured: &Counts) -> Table {
@@ -284,8 +354,8 @@ fn table(stored: &Counts, measured: &Counts) -> Table {
 #[cfg(test)]
 mod tests {
     use super::{
-        AT_MOST_TOKIO, COUNTED, Counts, Tool, above_tokio, by_tokio_sync, check, find,
-        per_operation, rows,
+        AT_MOST_TOKIO, COUNTED, Counts, NAMES, TOKIO, Tool, above_tokio, check, find,
+        per_operation, row_beside, rows, to_write,
     };
 
     fn counts_of(rustc: &str, value: f64) -> Counts {
@@ -322,11 +392,13 @@ mod tests {
     }
 
     #[test]
-    fn each_primitive_is_counted_with_both_libraries() {
+    fn each_workload_that_is_compared_has_a_row_of_tokio() {
         assert_eq!(rows("oneshot").len(), 2);
         assert_eq!(rows("ring").len(), 1);
+        let with_peers = NAMES.contains(&TOKIO);
+        assert_eq!(rows("echo-udp").len(), if with_peers { 2 } else { 1 });
         for id in AT_MOST_TOKIO {
-            assert_eq!(rows(id).len(), 2, "{id}");
+            assert!(row_beside(id).is_some(), "{id}");
             assert!(COUNTED.iter().any(|(counted, ..)| counted == id), "{id}");
         }
     }
@@ -335,25 +407,79 @@ mod tests {
     fn oneshot(ours: f64, theirs: f64) -> Counts {
         let mut counts = Counts::of("rustc 1");
         counts.insert(Tool::Callgrind, "oneshot", ours);
-        counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), theirs);
+        counts.insert(Tool::Callgrind, "oneshot-tokio-sync", theirs);
+        counts
+    }
+
+    /// The counts of a file in which the system calls of `echo-udp` are these.
+    fn echo(ours: f64, theirs: Option<f64>) -> Counts {
+        let mut counts = Counts::of("rustc 1");
+        counts.insert(Tool::Strace, "echo-udp", ours);
+        if let Some(theirs) = theirs {
+            counts.insert(Tool::Strace, "echo-udp-tokio", theirs);
+        }
         counts
     }
 
     #[test]
     fn a_primitive_above_tokio_is_listed() {
-        assert!(above_tokio(&oneshot(800.0, 800.0), |_| true).is_empty());
-        assert!(above_tokio(&oneshot(801.0, 800.0), |_| false).is_empty());
+        let none = Counts::default();
+        assert!(above_tokio(&none, &oneshot(800.0, 800.0), |_, _| true).is_empty());
+        assert!(above_tokio(&none, &oneshot(801.0, 800.0), |_, _| false).is_empty());
         assert_eq!(
-            above_tokio(&oneshot(801.0, 800.0), |_| true),
-            ["oneshot (801 : 800)"]
+            above_tokio(&none, &oneshot(801.0, 800.0), |_, _| true),
+            ["instructions of oneshot (801 : 800)"]
         );
+    }
+
+    #[test]
+    fn an_echo_fails_if_it_rises_above_the_stored_count_of_tokio() {
+        let stored = echo(8.0, Some(8.0));
+
+        let failure = check(&stored, &echo(8.5, None)).unwrap_err();
+
+        assert!(
+            failure.contains("system calls of echo-udp (8.50 : 8.00)"),
+            "{failure}"
+        );
+        assert_eq!(check(&stored, &echo(8.01, None)), Ok(()));
+        // The count of this build is taken before the stored one.
+        assert_eq!(check(&stored, &echo(8.5, Some(8.5))), Ok(()));
+    }
+
+    #[test]
+    fn writing_a_part_keeps_the_other_rows() {
+        let mut stored = counts_of("rustc 1", 100.0);
+        stored.insert(Tool::Strace, "echo-udp", 9.0);
+
+        let written = to_write(&stored, &echo(8.0, None), true).unwrap();
+
+        assert_eq!(written.get(Tool::Callgrind, "ring"), Some(100.0));
+        assert_eq!(written.get(Tool::Strace, "echo-udp"), Some(8.0));
+        assert!(to_write(&stored, &counts_of("rustc 2", 100.0), true).is_err());
+    }
+
+    #[test]
+    fn writing_all_keeps_the_rows_that_need_the_peers() {
+        let mut stored = echo(9.0, Some(9.0));
+        stored.insert(Tool::Callgrind, "removed", 1.0);
+
+        let written = to_write(&stored, &echo(8.0, None), false).unwrap();
+
+        assert_eq!(written.get(Tool::Strace, "echo-udp"), Some(8.0));
+        assert_eq!(written.get(Tool::Callgrind, "removed"), None);
+        let kept = (!NAMES.contains(&TOKIO)).then_some(9.0);
+        assert_eq!(written.get(Tool::Strace, "echo-udp-tokio"), kept);
     }
 
     #[test]
     fn a_primitive_fails_if_it_rises_above_tokio() {
         let failure = check(&oneshot(800.0, 800.0), &oneshot(801.0, 800.0)).unwrap_err();
 
-        assert!(failure.contains("oneshot (801 : 800)"), "{failure}");
+        assert!(
+            failure.contains("instructions of oneshot (801 : 800)"),
+            "{failure}"
+        );
         // It was above before.
         assert_eq!(
             check(&oneshot(850.0, 800.0), &oneshot(840.0, 800.0)),
@@ -365,7 +491,7 @@ mod tests {
     fn counts_of_tokio_do_not_fail() {
         let tokio = |value| {
             let mut counts = Counts::of("rustc 1");
-            counts.insert(Tool::Callgrind, &by_tokio_sync("oneshot"), value);
+            counts.insert(Tool::Callgrind, "oneshot-tokio-sync", value);
             counts
         };
 

@@ -10,6 +10,8 @@ const HEAD: &str = "\
 # (count of 3 n operations - count of n operations) / 2 n. Rows that end in `-tokio-sync` are
 # tokio's `sync` on quintet's loop. Made by
 #     cargo run --release -p quintet-benches --no-default-features -- counts --write
+# which keeps the rows that end in `-tokio`. Those are tokio's runtime, and made by
+#     cargo run --release -p quintet-benches -- counts --write --only echo-u
 # `counts --check` fails if a count of quintet is more than 10 % higher. The counts depend on the
 # compiler.
 ";
