@@ -67,7 +67,8 @@ impl<T: AsFd> Source<T> {
         self.poll_with(cx, direction, &mut waiter, operation)
     }
 
-    /// Calls `operation` once, whatever the readiness is, and does not wait.
+    /// Calls `operation` once, whatever the readiness is, and does not wait. Only the bytes that it
+    /// moves are charged: a wait for readiness between two calls is charged itself.
     pub(crate) fn try_operate<R>(
         &self,
         direction: Direction,
@@ -75,6 +76,7 @@ impl<T: AsFd> Source<T> {
     ) -> io::Result<R> {
         self.binding.check_open()?;
         let result = retry(|| operation(self.get()));
+        coop::charge_bytes(bytes_of(&result));
         context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
         self.binding
             .with_loop(|event_loop, key| note(event_loop, key, direction, &result));

@@ -32,6 +32,8 @@ async fn fill(own: &TcpStream) -> usize {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
                 // The peer acknowledges what it has received, and then there may be room again.
                 if poll!(own.writable()).is_pending() {
+                    // What was written is charged: the caller gets a new budget.
+                    yield_now().await;
                     return filled;
                 }
             }
