@@ -31,6 +31,7 @@ use quintet::task::{JoinHandle, set_immediate, yield_now};
 use quintet::time::{Duration, Instant, interval, sleep, timeout};
 use quintet::{fs, spawn, spawn_blocking};
 
+use crate::support::kinds::KINDS;
 use crate::support::patience::in_time;
 
 const SEEDS_DEFAULT: u64 = 1000;
@@ -326,6 +327,60 @@ async fn told_together(log: Log, nth: fn(usize) -> usize) {
     }
     for n in 0..8 {
         (&peers[nth(n)]).write_all(b"x").expect("it is connected");
+    }
+    for reader in readers {
+        reader.await.expect("no reader panics");
+    }
+}
+
+#[test]
+fn sources_of_each_kind_go_the_same_way_for_each_seed() {
+    in_time(|| {
+        let mut orders = HashSet::new();
+        for seed in 0..20 {
+            let forwards = run(seed, |log| kinds_told_together(log, |n| n));
+            let again = run(seed, |log| kinds_told_together(log, |n| n));
+            assert_eq!(forwards, again, "seed {seed}");
+            let backwards = run(seed, |log| {
+                kinds_told_together(log, |n| KINDS.len() - 1 - n)
+            });
+            assert_eq!(forwards, backwards, "seed {seed}");
+            orders.insert(forwards.0);
+        }
+        assert!(orders.len() > 15, "only {} orders", orders.len());
+    });
+}
+
+/// A task waits for a source of each kind, and to all of them something is sent before the OS is
+/// asked again, three times: to the source `nth(0)` first. A timer and a job come in between.
+async fn kinds_told_together(log: Log, nth: fn(usize) -> usize) {
+    let mut peers = Vec::new();
+    let mut readers = Vec::new();
+    for kind in KINDS {
+        let (own, peer) = kind.open();
+        peers.push((rustix::io::dup(&own).expect("a descriptor"), peer));
+        let log = log.clone();
+        readers.push(spawn(async move {
+            for _ in 0..3 {
+                own.readable().await.expect("it is open");
+                log.add(format!("{kind:?} is readable"));
+                own.read(&mut [0; 8]).await.expect("a message");
+                log.add(format!("{kind:?} was read"));
+            }
+        }));
+    }
+    for _ in 0..3 {
+        // The readers wait.
+        sleep(Duration::from_millis(1)).await;
+        for _ in 0..4 {
+            yield_now().await;
+        }
+        let line = log.clone();
+        drop(spawn_blocking(move || line.add("job")));
+        for n in 0..KINDS.len() {
+            let (own, peer) = &peers[nth(n)];
+            peer.deliver(own, b"x");
+        }
     }
     for reader in readers {
         reader.await.expect("no reader panics");

@@ -13,5 +13,6 @@ mod exit;
 mod jobs;
 mod signals;
 mod sockets;
+mod sources;
 mod tasks;
 mod timers;

@@ -8,6 +8,7 @@ mod support;
 
 mod async_fd;
 mod copy;
+mod each_kind;
 mod hyper;
 mod memory;
 mod serve;

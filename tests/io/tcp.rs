@@ -19,6 +19,7 @@ use quintet::net::{TcpListener, TcpStream, lookup_host};
 use quintet::runtime::Runtime;
 use quintet::time::timeout;
 
+use crate::support::asleep::Watched;
 use crate::support::strict;
 use crate::support::wakers::poll;
 
@@ -732,33 +733,14 @@ fn options_are_passed_on() {
     });
 }
 
-/// How often the OS has put a thread to sleep and woken it, by its own wish.
-fn voluntary_switches(thread: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("{thread}/status")).unwrap();
-    let count = status
-        .lines()
-        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.unwrap().trim().parse().unwrap()
-}
-
-/// What a thread is doing (`S` is asleep), and the CPU time that it has used.
-fn state_and_cpu(thread: &str) -> (char, u64) {
-    let stat = std::fs::read_to_string(format!("{thread}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<_> = fields.split_whitespace().collect();
-    let cpu = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    (fields[0].chars().next().unwrap(), cpu)
-}
-
 #[test]
 fn an_idle_server_sleeps() {
     let (sender, receiver) = mpsc::channel();
     let (ready, is_ready) = mpsc::channel();
     let server = thread::spawn(move || {
         block_on(async {
-            let thread = std::fs::read_link("/proc/thread-self").unwrap();
             let (listener, addr) = listener().await;
-            sender.send((thread, addr)).unwrap();
+            sender.send((Watched::this_thread(), addr)).unwrap();
             let mut connections = Vec::new();
             for _ in 0..100 {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -779,19 +761,15 @@ fn an_idle_server_sleeps() {
         });
     });
     let (thread, addr) = receiver.recv().unwrap();
-    let thread = format!("/proc/{}", thread.display());
     let connect = || std::net::TcpStream::connect(addr).unwrap();
     let clients: Vec<_> = (0..100).map(|_| connect()).collect();
 
     is_ready.recv().unwrap();
-    while state_and_cpu(&thread).0 != 'S' {
-        thread::yield_now();
-    }
-    let look = || (voluntary_switches(&thread), state_and_cpu(&thread));
-    let before = look();
+    thread.falls_asleep();
+    let before = thread.activity();
     for _ in 0..5 {
         thread::sleep(Duration::from_millis(20));
-        assert_eq!(look(), before, "the idle loop was woken");
+        assert_eq!(thread.activity(), before, "the idle loop was woken");
     }
     drop(clients);
     server.join().unwrap();

@@ -7,9 +7,11 @@
     path = "alarm/portable.rs"
 )]
 pub(crate) mod alarm;
+pub(crate) mod asleep;
 pub(crate) mod cases;
 pub(crate) mod child;
 pub(crate) mod drops;
+pub(crate) mod kinds;
 pub(crate) mod log;
 pub(crate) mod panics;
 pub(crate) mod patience;
