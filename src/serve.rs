@@ -6,14 +6,14 @@
 //! use std::time::Duration;
 //!
 //! use quintet::io;
-//! use quintet::net::TcpListener;
+//! use quintet::net::{TcpListener, TcpStream};
 //!
 //! #[quintet::main]
 //! async fn main() -> std::io::Result<()> {
 //!     let listener = TcpListener::bind("127.0.0.1:7007").await?;
-//!     quintet::serve(listener, async |mut stream, _peer| {
-//!         let (mut reader, mut writer) = stream.split();
-//!         io::copy(&mut reader, &mut writer).await
+//!     quintet::serve(listener, async |stream: TcpStream, _peer| {
+//!         let (mut reader, mut writer) = stream.into_split();
+//!         io::copy(&mut reader, &mut writer).await.map(drop)
 //!     })
 //!     .max_connections(1000)
 //!     .until(quintet::signal::shutdown()?)
