@@ -263,7 +263,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 }
 
 /// The exit code that says that the emulated default action of a signal without a name ended it.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const EXIT_BY_SIGNAL: i32 = 128;
 
 /// Starts `role`, waits until it has dropped its last stream, and then for its end. Returns whether

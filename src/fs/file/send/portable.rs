@@ -3,13 +3,16 @@
 use std::io;
 use std::ops::Range;
 
-use super::{File, Progress};
+use super::{File, Progress, remaining};
 use crate::net::TcpStream;
 
 pub(super) async fn send(
     _file: &File,
     _stream: &TcpStream,
-    _rest: &mut Range<u64>,
+    rest: &mut Range<u64>,
 ) -> io::Result<Progress> {
-    Ok(Progress::NotPossible)
+    Ok(match remaining(rest) {
+        0 => Progress::Done,
+        _ => Progress::NotPossible,
+    })
 }
