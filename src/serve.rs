@@ -41,7 +41,8 @@
 //! the connections to end. Handlers that wait for the next request of a client have to be told, for
 //! example by a [`CancellationToken`](crate::task::CancellationToken). At the
 //! [deadline](Serve::drain_timeout), the tasks of the remaining connections are cancelled. The
-//! future of `serve` completes after the last connection has been dropped, and so closed.
+//! future of `serve` completes after the last connection has been dropped, and so closed. It
+//! returns as [`Drained`] how many were cancelled.
 
 mod accept_loop;
 mod listener;
@@ -55,7 +56,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::report::{self, Report};
-use crate::task::JoinError;
+use crate::task::{Drained, JoinError};
 use accept_loop::AcceptLoop;
 
 pub use listener::Listener;
@@ -101,7 +102,7 @@ pub use listener::Listener;
 /// client.read_exact(&mut buf).await?;
 /// assert_eq!(&buf, b"hello");
 /// token.cancel();
-/// assert_eq!(server.await.unwrap()?.cancelled(), 0);
+/// assert!(server.await.unwrap()?.is_complete());
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
@@ -229,20 +230,6 @@ impl Future for Serving {
 impl fmt::Debug for Serving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serving").finish_non_exhaustive()
-    }
-}
-
-/// How a server has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drained {
-    cancelled: usize,
-}
-
-impl Drained {
-    /// How many connections were cancelled at the [deadline](Serve::drain_timeout).
-    pub fn cancelled(&self) -> usize {
-        self.cancelled
     }
 }
 

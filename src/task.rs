@@ -24,6 +24,7 @@ mod block_in_place;
 mod builder;
 mod cancellation_token;
 mod context_var;
+mod drained;
 mod id;
 mod immediate;
 mod join_error;
@@ -59,6 +60,7 @@ pub use cancellation_token::{
 };
 pub use context_var::{ContextVar, ContextVarScope};
 pub use coop::{Unconstrained, consume_budget, unconstrained};
+pub use drained::Drained;
 pub use id::{Id, id, try_id};
 pub use immediate::set_immediate;
 pub use join_error::JoinError;

@@ -112,6 +112,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "sync",
         "tokens and trackers keep their waiters in the same kind of list",
     ),
+    ("task", "time", "a drain has a deadline"),
     ("signal", "io", "the pipe of signals is a source"),
     ("tokio_io", "fs", "tokio's traits for our files"),
     ("tokio_io", "io", "tokio's traits for streams in memory"),

@@ -138,8 +138,8 @@ async fn serve(options: Options) -> io::Result<()> {
     .drain_timeout(grace)
     .on_error(print_error)
     .await?;
-    if drained.cancelled() > 0 {
-        print(format_args!("dropped {} connections", drained.cancelled()));
+    if !drained.is_complete() {
+        print(format_args!("dropped {} connections", drained.unfinished()));
     }
     Ok(())
 }

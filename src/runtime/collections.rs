@@ -131,6 +131,7 @@ impl TaskTracker {
     }
 
     /// Tracks `f` until it has returned or has been dropped.
+    #[track_caller]
     fn track_job<F, T>(&self, f: F) -> impl FnOnce() -> T + Send + 'static
     where
         F: FnOnce() -> T + Send + 'static,

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::{Drained, Listener, Serve, ServeError};
+use super::{Listener, Serve, ServeError};
 use crate::identity::Origin;
-use crate::task::{self, JoinError, JoinSet};
+use crate::task::{self, Drained, JoinError, JoinSet};
 use crate::time::{Sleep, sleep, timeout};
 
 /// How long to wait for a free descriptor or for memory, if no connection ends.
@@ -218,7 +218,7 @@ impl Connections {
                 ended => self.note_end(ended),
             }
         }
-        Drained { cancelled }
+        Drained::at_one_site(self.location, cancelled)
     }
 }
 

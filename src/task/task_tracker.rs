@@ -4,12 +4,15 @@
 //! onto the worker pool are in `runtime/collections.rs`, since this layer knows neither.
 
 use std::fmt;
+use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::drained::SpawnSites;
 use super::{JoinHandle, LocalSet, boxed_if_large, spawn};
 use crate::sync::watchers::{WatcherSlot, Watchers};
 
@@ -17,7 +20,8 @@ use crate::sync::watchers::{WatcherSlot, Watchers};
 ///
 /// Unlike a [`JoinSet`](super::JoinSet), it keeps nothing of a task that has ended. [`wait`]
 /// resolves when the tracker has been [closed](TaskTracker::close) and all its tasks have ended. A
-/// closed tracker still accepts tasks.
+/// closed tracker still accepts tasks. [`drain`](TaskTracker::drain) does all that a shutdown
+/// needs: it cancels, closes and waits until a deadline.
 ///
 /// A task counts until its future has been dropped, so `wait` also waits for destructors. Clones
 /// share one count, across threads.
@@ -47,10 +51,10 @@ pub struct TaskTracker {
     watchers: Arc<Watchers<TrackerState>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct TrackerState {
-    /// How many tokens there are.
-    tokens: usize,
+    /// The tokens, by the place where they were made.
+    tokens: SpawnSites,
     closed: bool,
     /// How many times the tracker has become closed and empty. A wait that began before the last of
     /// these times ends, even if the tracker has been opened or used again since.
@@ -59,7 +63,7 @@ struct TrackerState {
 
 impl TrackerState {
     fn is_done(&self) -> bool {
-        self.closed && self.tokens == 0
+        self.closed && self.tokens.total() == 0
     }
 }
 
@@ -71,23 +75,18 @@ impl TaskTracker {
         }
     }
 
-    fn state(&self) -> TrackerState {
-        self.watchers.with(|state| *state)
-    }
-
     /// Changes the state, and wakes all waiters if the tracker becomes closed and empty by that.
-    /// Returns the former state.
-    fn change(&self, change: impl FnOnce(&mut TrackerState)) -> TrackerState {
-        let mut before = TrackerState::default();
+    fn change<R>(&self, change: impl FnOnce(&mut TrackerState) -> R) -> R {
+        let mut result = None;
         let wakes = self.watchers.change_if(|state| {
-            before = *state;
-            change(state);
-            let becomes_done = state.is_done() && !before.is_done();
+            let was_done = state.is_done();
+            result = Some(change(state));
+            let becomes_done = state.is_done() && !was_done;
             state.rounds += u64::from(becomes_done);
             becomes_done
         });
         wakes.wake();
-        before
+        result.expect("`change_if` calls its closure")
     }
 
     /// Waits until the tracker is closed and empty.
@@ -99,11 +98,11 @@ impl TaskTracker {
     ///
     /// Dropping the future loses its place in the order of waiters, and nothing else.
     pub fn wait(&self) -> TaskTrackerWaitFuture<'_> {
-        let state = self.state();
+        let (rounds, is_over) = self.watchers.with(|state| (state.rounds, state.is_done()));
         TaskTrackerWaitFuture {
             tracker: self,
-            rounds: state.rounds,
-            is_over: state.is_done(),
+            rounds,
+            is_over,
             place: WatcherSlot::default(),
         }
     }
@@ -113,22 +112,22 @@ impl TaskTracker {
     ///
     /// Tasks may still be added.
     pub fn close(&self) -> bool {
-        !self.change(|state| state.closed = true).closed
+        !self.change(|state| mem::replace(&mut state.closed, true))
     }
 
     /// Opens the tracker again. Returns whether it was closed.
     pub fn reopen(&self) -> bool {
-        self.change(|state| state.closed = false).closed
+        self.change(|state| mem::take(&mut state.closed))
     }
 
     /// Returns whether the tracker is closed.
     pub fn is_closed(&self) -> bool {
-        self.state().closed
+        self.watchers.with(|state| state.closed)
     }
 
     /// Returns the number of tracked tasks, which is the number of tokens.
     pub fn len(&self) -> usize {
-        self.state().tokens
+        self.watchers.with(|state| state.tokens.total())
     }
 
     /// Returns whether nothing is tracked.
@@ -188,6 +187,7 @@ impl TaskTracker {
     /// drop(tracked);
     /// assert!(tracker.is_empty());
     /// ```
+    #[track_caller]
     pub fn track_future<F: Future>(&self, future: F) -> TrackedFuture<F> {
         TrackedFuture {
             future,
@@ -209,11 +209,18 @@ impl TaskTracker {
     }
 
     /// Makes a token, which counts as a task until it is dropped.
+    #[track_caller]
     pub fn token(&self) -> TaskTrackerToken {
-        self.change(|state| state.tokens += 1);
+        let location = Location::caller();
         TaskTrackerToken {
             tracker: self.clone(),
+            site: self.change(|state| state.tokens.add(location)),
         }
+    }
+
+    /// Returns how many tasks are tracked, by the place where they were spawned.
+    pub(super) fn sites(&self) -> SpawnSites {
+        self.watchers.with(|state| state.tokens.clone())
     }
 
     /// Returns whether the two are clones of one tracker.
@@ -230,10 +237,9 @@ impl Default for TaskTracker {
 
 impl fmt::Debug for TaskTracker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
         f.debug_struct("TaskTracker")
-            .field("len", &state.tokens)
-            .field("is_closed", &state.closed)
+            .field("len", &self.len())
+            .field("is_closed", &self.is_closed())
             .finish_non_exhaustive()
     }
 }
@@ -243,6 +249,8 @@ impl fmt::Debug for TaskTracker {
 #[must_use = "the token counts only until it is dropped"]
 pub struct TaskTrackerToken {
     tracker: TaskTracker,
+    /// The index of its place in the tracker.
+    site: usize,
 }
 
 impl TaskTrackerToken {
@@ -254,6 +262,7 @@ impl TaskTrackerToken {
 
 impl Clone for TaskTrackerToken {
     /// Makes another token of the same tracker.
+    #[track_caller]
     fn clone(&self) -> Self {
         self.tracker.token()
     }
@@ -261,7 +270,7 @@ impl Clone for TaskTrackerToken {
 
 impl Drop for TaskTrackerToken {
     fn drop(&mut self) {
-        self.tracker.change(|state| state.tokens -= 1);
+        self.tracker.change(|state| state.tokens.remove(self.site));
     }
 }
 

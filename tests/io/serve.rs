@@ -129,7 +129,7 @@ fn each_client_is_served_by_a_task_of_its_own() {
                 assert_eq!(buf, byte);
             }
             token.cancel();
-            assert_eq!(server.await.unwrap().unwrap().cancelled(), 0);
+            assert_eq!(server.await.unwrap().unwrap().unfinished(), 0);
         });
     });
 }
@@ -415,7 +415,7 @@ fn a_server_that_stops_refuses_clients_and_waits_for_its_connections() {
             assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
             assert!(!server.is_finished());
             last.cancel();
-            assert_eq!(server.await.unwrap().unwrap().cancelled(), 0);
+            assert_eq!(server.await.unwrap().unwrap().unfinished(), 0);
             // It completes after the last connection has been closed.
             client.read_exact(&mut byte).await.unwrap();
             assert_eq!(&byte, b"b");
@@ -451,7 +451,7 @@ fn connections_that_are_open_at_the_deadline_are_cancelled() {
                 .drain_timeout(Duration::from_secs(5))
                 .await
                 .unwrap();
-            assert_eq!(ended.cancelled(), 3);
+            assert_eq!(ended.unfinished(), 3);
             assert_eq!(start.elapsed(), Duration::from_secs(6));
             assert_eq!(Rc::strong_count(&guard), 1, "all of it has been dropped");
             assert!(script.0.is_dropped.get());
@@ -524,7 +524,7 @@ fn a_thousand_clients_in_waves_leave_nothing() {
                 clients.join_all().await;
             }
             stop.cancel();
-            assert_eq!(server.await.unwrap().unwrap().cancelled(), 0);
+            assert_eq!(server.await.unwrap().unwrap().unfinished(), 0);
             assert_eq!(served.get(), 1000);
             let dump = quintet::runtime::Handle::current().dump();
             assert_eq!(dump.tasks().len(), 1, "{dump}");

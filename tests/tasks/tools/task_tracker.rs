@@ -5,10 +5,12 @@ use std::pin::pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::Duration;
 
 use futures::FutureExt;
-use quintet::runtime::Handle;
-use quintet::task::{TaskTracker, yield_now};
+use quintet::runtime::{Builder, Handle};
+use quintet::task::{CancellationToken, TaskTracker, yield_now};
+use quintet::time::Instant;
 use quintet::{spawn, spawn_blocking};
 
 use super::{Count, Dropped, Hooks, on_a_loop, settle};
@@ -242,4 +244,79 @@ fn a_wait_is_an_operation() {
         spend(1).await;
         tracker.wait().await;
     });
+}
+
+#[test]
+fn a_drain_tells_the_tasks_to_end_and_waits_for_them() {
+    on_a_loop(async || {
+        let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        for _ in 0..3 {
+            let token = token.clone();
+            tracker.spawn(async move {
+                token.cancelled().await;
+                yield_now().await;
+            });
+        }
+        let drained = tracker.drain(&token, Duration::MAX).await;
+        assert!(drained.is_complete() && drained.spawn_sites().is_empty());
+        assert!(token.is_cancelled() && tracker.is_closed() && tracker.is_empty());
+    });
+}
+
+#[test]
+fn what_is_left_at_the_deadline_of_a_drain_is_listed_by_spawn_site() {
+    let runtime = Builder::new().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        let stuck = [(); 2].map(|()| tracker.spawn(pending::<()>()));
+        let first = line!() - 1;
+        tracker.spawn(token.clone().cancelled_owned());
+        let _token = tracker.token();
+        let third = line!() - 1;
+        // Large, so that it is boxed.
+        let large = [0u8; 9000];
+        let last = tracker.spawn(async move {
+            pending::<()>().await;
+            assert_eq!(large[0], 0);
+        });
+        let fourth = line!() - 4;
+
+        let before = Instant::now();
+        let patience = Duration::from_secs(7);
+        let drained = tracker.drain(&token, patience).await;
+        assert_eq!(before.elapsed(), patience);
+        let sites = drained.spawn_sites();
+        let numbers = sites.iter().map(|(site, tasks)| (site.line(), *tasks));
+        assert_eq!(
+            Vec::from_iter(numbers),
+            [(first, 2), (third, 1), (fourth, 1)]
+        );
+        assert!(sites.iter().all(|(site, _)| site.file() == file!()));
+        assert_eq!(drained.unfinished(), 4);
+        assert!(
+            drained
+                .to_string()
+                .starts_with("4 tasks have not ended: 2 spawned at ")
+        );
+        assert!(!last.is_finished() && stuck.iter().all(|task| !task.is_finished()));
+    });
+}
+
+#[test]
+fn a_job_that_does_not_end_is_listed_by_a_drain() {
+    let runtime = Builder::new().build().unwrap();
+    let (end, ended) = mpsc::channel::<()>();
+    let drained = runtime.block_on(async {
+        let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+        let job = tracker.spawn_blocking(move || ended.recv().unwrap_err());
+        let drained = tracker.drain(&token, Duration::ZERO).await;
+        drop(end);
+        job.await.unwrap();
+        assert!(tracker.drain(&token, Duration::MAX).await.is_complete());
+        drained
+    });
+    let [(site, 1)] = drained.spawn_sites() else {
+        panic!("{drained}");
+    };
+    assert_eq!(site.file(), file!());
 }
