@@ -58,8 +58,9 @@
 //!   the traits that they share.
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`testing`]: checks for what a test leaves behind.
-//! - `hyper` (with the feature of that name): hyper's runtime traits. The feature `tokio-io`
-//!   implements [tokio's I/O traits](io#tokios-traits).
+//! - `hyper` (with the feature of that name): hyper's runtime traits. `systemd` (likewise): sockets
+//!   that a service manager passes on. The feature `tokio-io` implements [tokio's I/O
+//!   traits](io#tokios-traits).
 //!
 //! # Features
 //!
@@ -77,6 +78,7 @@
 //! |---|---|---|
 //! | `hyper` | the module `hyper`: hyper's runtime traits | 6 |
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
+//! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!
 //! Not there yet: child processes, standard streams, adapters for axum, tower and rustls, metrics,
 //! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
@@ -121,6 +123,8 @@ pub mod net;
 pub mod serve;
 pub mod signal;
 pub mod sync;
+#[cfg(feature = "systemd")]
+pub mod systemd;
 pub mod task;
 pub mod time;
 #[cfg(feature = "tokio-io")]

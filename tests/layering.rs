@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "what users await",
         &[
             "blocking", "fs", "hyper", "io", "macros", "net", "signal", "sync", "task", "time",
-            "tokio_io",
+            "systemd", "tokio_io",
         ],
     ),
     ("services", &["serve"]),
@@ -114,6 +114,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ),
     ("task", "time", "a drain has a deadline"),
     ("signal", "io", "the pipe of signals is a source"),
+    ("systemd", "net", "sockets are inherited"),
     ("tokio_io", "fs", "tokio's traits for our files"),
     ("tokio_io", "io", "tokio's traits for streams in memory"),
     ("tokio_io", "net", "tokio's traits for our sockets"),
