@@ -57,6 +57,7 @@
 //! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]:
 //!   the traits that they share.
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
+//! - [`cluster`]: one loop on each of several cores.
 //! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): hyper's runtime traits. `systemd` (likewise): sockets
 //!   that a service manager passes on. The feature `tokio-io` implements [tokio's I/O
@@ -90,6 +91,8 @@
 //! of this crate (sockets, files, sleeps, join handles) are `Send` and `Sync`, because they hold
 //! keys into the loop and not parts of it. So they work with libraries that require `Send`.
 //!
+//! A [`cluster`] runs one loop on each of several threads.
+//!
 //! # Platforms
 //!
 //! 64-bit Unix: Linux, where it is tested; macOS and FreeBSD, for which it is type-checked and
@@ -114,6 +117,7 @@ pub mod order;
 pub mod runtime;
 pub mod testing;
 
+pub mod cluster;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;

@@ -40,6 +40,7 @@ mod unix_socket;
 mod unix_stream;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub(crate) use socket::BACKLOG;
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;

@@ -130,7 +130,7 @@ impl Runtime {
     }
 
     #[track_caller]
-    fn block_on_root<F: Future>(&self, future: F, origin: Origin) -> F::Output {
+    pub(crate) fn block_on_root<F: Future>(&self, future: F, origin: Origin) -> F::Output {
         let mut output = None;
         let mut stuck = None;
         let result = self.drive("block_on", || {

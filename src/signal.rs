@@ -79,7 +79,10 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// From this call until the future is dropped or completes, neither of them ends the process.
 /// When the future completes, the default actions are restored: a second Ctrl-C ends the process at
 /// once, also while it still waits for its connections to end. So call this once for each process,
-/// and tell the rest of a program by a [`CancellationToken`](crate::task::CancellationToken).
+/// and tell the rest of a program by a [`CancellationToken`](crate::task::CancellationToken), or by
+/// [`Cluster::until`](crate::cluster::Cluster::until) if it has several loops. If it is called on
+/// several loops, each receives the request, and the default actions are restored when all of them
+/// have.
 ///
 /// # Errors
 ///

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
+use quintet::cluster::Cluster;
 use quintet::signal::ctrl_c;
 use quintet::signal::unix::{SignalKind, signal};
+use quintet::sync::Barrier;
 use signal_hook::{consts, low_level};
 
 const ROLE: &str = "QUINTET_TEST_ROLE";
@@ -76,6 +78,12 @@ fn say(line: &str) {
 #[test]
 fn child() {
     let Ok(role) = env::var(ROLE) else { return };
+    match role.as_str() {
+        "shutdown on each loop" => return shutdown_on_each_loop(),
+        "cluster" => return cluster(),
+        "blocked cluster" => return blocked_cluster(),
+        _ => {}
+    }
     quintet::block_on(async {
         match role.as_str() {
             "ctrl-c" => {
@@ -117,16 +125,7 @@ fn child() {
                 say(&format!("refused: {refused:?}"));
             }
             "own handler first" => own_handler_first(number()).await,
-            "own handler later" => {
-                let stream = signal(SignalKind::from_raw(number())).unwrap();
-                let own = watch(number());
-                low_level::raise(number()).unwrap();
-                assert!(own.load(Ordering::SeqCst), "its own handler");
-                drop(stream);
-                say("dropped");
-                low_level::raise(number()).unwrap();
-                say("lives");
-            }
+            "own handler later" => own_handler_later(number()),
             "by default" => {
                 for _ in 0..2 {
                     let mut stream = signal(SignalKind::from_raw(number())).unwrap();
@@ -142,6 +141,59 @@ fn child() {
             other => panic!("no such role: {other}"),
         }
     });
+}
+
+/// Each of two loops waits for the request to end by itself, and then hangs.
+fn shutdown_on_each_loop() {
+    let ready = Barrier::new(2);
+    let never = quintet::cluster::run(2, async |_member| {
+        let shutdown = quintet::shutdown()?;
+        if ready.wait().await.is_leader() {
+            say("ready");
+        }
+        shutdown.await;
+        if ready.wait().await.is_leader() {
+            say("stopping");
+        }
+        std::future::pending::<std::io::Result<()>>().await
+    });
+    panic!("{never:?}");
+}
+
+/// Two loops that drain when the process is asked to end.
+fn cluster() {
+    let ready = Barrier::new(2);
+    let stop = quintet::shutdown().unwrap();
+    let outputs = Cluster::new(2).until(stop).run(async |member| {
+        if ready.wait().await.is_leader() {
+            say("ready");
+        }
+        member.shutdown().await;
+        // Both are told, or the second one waits for ever.
+        if ready.wait().await.is_leader() {
+            say("both drain");
+        }
+        std::io::Result::Ok(member.index())
+    });
+    assert_eq!(outputs.unwrap(), [0, 1]);
+    say("ended");
+}
+
+/// One loop is blocked when the process is asked to end.
+fn blocked_cluster() {
+    let stop = quintet::shutdown().unwrap();
+    let never = Cluster::new(2).until(stop).run(async |member| {
+        if member.index() == 0 {
+            say("ready");
+            loop {
+                std::thread::park();
+            }
+        }
+        member.shutdown().await;
+        say("told");
+        std::io::Result::Ok(())
+    });
+    panic!("{never:?}");
 }
 
 fn number() -> i32 {
@@ -175,6 +227,19 @@ async fn own_handler_first(number: i32) {
         drop(other);
         raise();
     }
+}
+
+/// A stream comes and goes, and the program's own handler, which is later, does not keep it from
+/// restoring the default action.
+fn own_handler_later(number: i32) {
+    let stream = signal(SignalKind::from_raw(number)).unwrap();
+    let own = watch(number);
+    low_level::raise(number).unwrap();
+    assert!(own.load(Ordering::SeqCst), "its own handler");
+    drop(stream);
+    say("dropped");
+    low_level::raise(number).unwrap();
+    say("lives");
 }
 
 /// A stream cannot be made, and the signal does what it did before.
@@ -230,6 +295,48 @@ fn the_first_request_to_end_is_told_and_the_second_one_ends_the_process() {
         let number = if second == "INT" { 2 } else { 15 };
         assert_eq!(finish(child, output).signal(), Some(number));
     }
+}
+
+#[test]
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    ignore = "the action of a signal before its first stream is not known here"
+)]
+fn each_loop_is_told_of_the_first_request_and_the_second_one_ends_the_process() {
+    for [first, second] in [["INT", "INT"], ["TERM", "INT"]] {
+        let mut child = start("shutdown on each loop");
+        let mut output = wait_for(&mut child, "ready");
+        send(&child, first);
+        read_until(&mut output, "stopping");
+        send(&child, second);
+        assert_eq!(finish(child, output).signal(), Some(2));
+    }
+}
+
+#[test]
+fn one_request_drains_all_loops_of_a_cluster() {
+    for request in ["INT", "TERM"] {
+        let mut child = start("cluster");
+        let mut output = wait_for(&mut child, "ready");
+        send(&child, request);
+        read_until(&mut output, "both drain");
+        read_until(&mut output, "ended");
+        assert!(finish(child, output).success());
+    }
+}
+
+#[test]
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    ignore = "the action of a signal before its first stream is not known here"
+)]
+fn a_second_request_ends_a_cluster_of_which_a_loop_is_blocked() {
+    let mut child = start("blocked cluster");
+    let mut output = wait_for(&mut child, "ready");
+    send(&child, "INT");
+    read_until(&mut output, "told");
+    send(&child, "INT");
+    assert_eq!(finish(child, output).signal(), Some(2));
 }
 
 #[test]

@@ -35,7 +35,7 @@
 //! | `LocalRuntime`, `Builder::build_local` | the same names: a [`Runtime`](crate::Runtime) |
 //! | `Builder::{on_thread_start, on_thread_stop, on_thread_park, thread_name_fn, event_interval, …}` | the same names; `event_interval` is [`phase_budget`](crate::runtime::Builder::phase_budget), `global_queue_interval` does nothing |
 //! | `Handle::{enter, block_on, spawn, id}` | the same; on another thread than the runtime's, `enter` gives [`Handle::current`](crate::runtime::Handle::current) and `spawn_blocking`, but not `spawn` |
-//! | `Builder::new_multi_thread()` | none: start one runtime on each thread |
+//! | `Builder::new_multi_thread()` | none: a [`cluster`](crate::cluster) runs one loop on each thread |
 //! | `time`, `fs`, `net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream}`, `signal` | the same names |
 //! | `sync` | the same types and semantics |
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |

@@ -28,7 +28,7 @@ pub(super) use os::{SEND_FLAGS, accept};
 
 /// How many connections may wait to be accepted. The limit of the kernel is often higher, but this
 /// is enough for a burst that fills an event batch.
-pub(super) const BACKLOG: i32 = 1024;
+pub(crate) const BACKLOG: i32 = 1024;
 
 /// Makes a TCP socket.
 pub(super) fn tcp_socket(domain: Domain) -> io::Result<Socket> {

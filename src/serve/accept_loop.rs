@@ -135,6 +135,7 @@ where
                 Step::Ended(ended) => {
                     // What it has freed may be enough for the next one.
                     self.pause = None;
+                    self.listener.connection_ended();
                     self.open.note_end(ended);
                 }
                 Step::Accepted(Ok((connection, addr))) => {

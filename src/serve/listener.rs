@@ -25,6 +25,12 @@ pub trait Listener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Connection, Self::Addr)>>;
+
+    /// Called when a connection that it has returned has ended, for listeners that count them.
+    ///
+    /// A server calls it until it stops and drops its listener. By default this does nothing. A
+    /// listener that wraps another should pass it on.
+    fn connection_ended(&mut self) {}
 }
 
 impl Listener for TcpListener {

@@ -8,6 +8,13 @@
 //! fails. When all senders are dropped, or the channel is closed, and all messages are received,
 //! receiving returns `None`.
 //!
+//! # Between loops
+//!
+//! Senders may be on other threads, and on other loops of a [`cluster`](crate::cluster). A message
+//! to a loop that sleeps wakes it, which takes one system call. Further messages take none until
+//! the loop sleeps again: they are received together, for example by
+//! [`recv_many`](Receiver::recv_many). So a burst costs one wake-up of the thread.
+//!
 //! # Examples
 //!
 //! ```
