@@ -37,7 +37,10 @@ macro_rules! impl_readiness {
             /// remembers them until an operation shows that the source is drained: if something is
             /// left, the next call resolves at once.
             ///
-            /// Any number of tasks may wait, and all are woken, in the order in which they came.
+            /// Any number of tasks may wait, and all are woken, in the order in which they came. A
+            /// task that calls a `try_` method in vain and waits again is behind all others then.
+            /// Methods that wait themselves, and [`async_io`](Self::async_io), keep the task's
+            /// place, so tasks that call them in loops take turns.
             ///
             /// # Errors
             ///

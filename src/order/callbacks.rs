@@ -44,7 +44,9 @@
 //!
 //! If one event wakes several tasks, for example a reader and a writer of the same socket, this is
 //! one callback: the loop polls the tasks one after the other, readers first, and then makes the
-//! checkpoint.
+//! checkpoint. Several readers of one source are polled in the order in which they began to wait.
+//! One that finds nothing to read, because another was quicker, keeps its place: so tasks that read
+//! from one source in loops take turns.
 //!
 //! # The first tick
 //!

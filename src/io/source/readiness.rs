@@ -35,6 +35,7 @@ impl<T: AsFd> Source<T> {
             waiters: InterestWaiters {
                 read: WaiterId::UNNUMBERED,
                 write: WaiterId::UNNUMBERED,
+                keeps_place: false,
             },
         }
     }
@@ -58,6 +59,7 @@ impl<T: AsFd> Source<T> {
         let mut waiters = InterestWaiters {
             read: WaiterId::TRAIT_CALLER,
             write: WaiterId::TRAIT_CALLER,
+            keeps_place: false,
         };
         self.poll_interest(cx, interest, &mut waiters)
     }
@@ -102,8 +104,11 @@ impl<T: AsFd> Source<T> {
         interest: Interest,
         mut f: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
+        // One future for all tries, so one that is woken in vain keeps its place in the line.
+        let mut ready = self.ready(interest);
+        ready.waiters.keeps_place = true;
         loop {
-            self.ready(interest).await?;
+            (&mut ready).await?;
             let result = f();
             self.note_io(interest, &result);
             if !would_block(&result) {
@@ -313,6 +318,8 @@ fn ready_of_flags(flags: PollFlags, interest: Interest) -> Ready {
 struct InterestWaiters {
     read: WaiterId,
     write: WaiterId,
+    /// Whether the caller may wait again, in the place that it has now.
+    keeps_place: bool,
 }
 
 impl InterestWaiters {
@@ -334,8 +341,12 @@ impl InterestWaiters {
         ];
         for (direction, waiter) in both {
             if waiter.is_numbered() {
+                let number = *waiter;
                 let sources = &event_loop.poll.sources;
                 sources.forget_task(key, direction, waiter);
+                if self.keeps_place {
+                    *waiter = number;
+                }
             }
         }
     }

@@ -26,7 +26,9 @@ pub use try_new_error::AsyncFdTryNewError;
 /// cleared only after a system call has said that it would block.
 ///
 /// Any number of tasks may wait for one `AsyncFd`. All are woken by an event, in the order in which
-/// they came.
+/// they came. A task whose call would block, and that waits for another guard, is behind all others
+/// then. [`async_io`](AsyncFd::async_io) keeps the task's place, so tasks that call it in loops
+/// take turns.
 ///
 /// # Differences from tokio
 ///

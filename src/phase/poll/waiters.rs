@@ -1,5 +1,9 @@
 //! The waiters of one direction of a source, in the order of arrival.
 //!
+//! An event wakes all of them. An operation that it has woken in vain, because one before it was
+//! quicker, comes back with its number, and goes before those with a larger one. So tasks that
+//! operate on a source again and again take turns.
+//!
 //! There are two kinds. An *operation*, a future of this crate, has a number, and removes its entry
 //! when it is dropped. A *trait caller* is a task or a waker that has called a `poll_*` method of
 //! an I/O trait. It does not say when it stops waiting, so its entry may be out of date. It has one
@@ -62,6 +66,11 @@ impl WaiterId {
     #[inline]
     pub(crate) fn is_numbered(self) -> bool {
         self != WaiterId::UNNUMBERED && !self.is_trait_caller()
+    }
+
+    /// Returns whether both are operations, and this one has waited first.
+    fn is_older_than(self, other: WaiterId) -> bool {
+        self.is_numbered() && other.is_numbered() && self.0 < other.0
     }
 }
 
@@ -221,13 +230,20 @@ impl Waiters {
         None
     }
 
+    /// Adds an entry before the younger operations. Trait callers keep their places.
     fn push(&mut self, id: WaiterId, waiter: Waiter) {
         let entry = WaiterEntry { id, waiter };
-        if self.first.is_none() {
+        let Some(first) = &mut self.first else {
             self.first = Some(entry);
-        } else {
-            self.others.get_or_insert_default().entries.push(entry);
+            return;
+        };
+        let entries = &mut self.others.get_or_insert_default().entries;
+        if id.is_older_than(first.id) {
+            entries.insert(0, mem::replace(first, entry));
+            return;
         }
+        let younger = entries.iter().position(|other| id.is_older_than(other.id));
+        entries.insert(younger.unwrap_or(entries.len()), entry);
     }
 
     /// Returns whether the list has to be swept before an entry is added.

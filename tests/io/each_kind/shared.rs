@@ -21,6 +21,24 @@ fn reader(own: &Rc<Own>, name: &'static str, times: usize) -> JoinHandle<()> {
 }
 
 #[test]
+fn readers_of_one_source_take_turns() {
+    for kind in KINDS {
+        in_order("a b c a b c a b c", move || async move {
+            let (own, peer) = kind.open();
+            let own = Rc::new(own);
+            for name in ["a", "b", "c"] {
+                reader(&own, name, 3);
+            }
+            for count in 1..=9 {
+                in_poll().await;
+                peer.send(b"x");
+                lines(count).await;
+            }
+        });
+    }
+}
+
+#[test]
 fn a_reader_cancelled_while_it_waits_loses_nothing_for_the_others() {
     for kind in KINDS {
         in_order("b c", move || async move {

@@ -61,6 +61,31 @@ fn waiters_are_taken_in_the_order_of_arrival() {
 }
 
 #[test]
+fn an_operation_that_comes_back_goes_before_the_younger_ones() {
+    let mut waiters = Waiters::default();
+    for number in [4, 2, 3, 1] {
+        assert!(operation(&mut waiters, number, number));
+    }
+    assert_eq!(keys(&waiters), [1, 2, 3, 4]);
+
+    let mut waiters = Waiters::default();
+    assert!(operation(&mut waiters, 5, 5));
+    assert!(trait_caller(&mut waiters, 100));
+    for number in [3, 4, 6, 1] {
+        assert!(operation(&mut waiters, number, number));
+    }
+    assert_eq!(keys(&waiters), [1, 3, 4, 5, 100, 6]);
+
+    // A trait caller has no number, so it stays ahead of those behind it.
+    let mut waiters = Waiters::default();
+    assert!(trait_caller(&mut waiters, 100));
+    for number in [2, 1] {
+        assert!(operation(&mut waiters, number, number));
+    }
+    assert_eq!(keys(&waiters), [100, 1, 2]);
+}
+
+#[test]
 fn a_removal_keeps_the_order_of_the_others() {
     for (removed_task, left) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
         let mut waiters = three();
