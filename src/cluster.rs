@@ -28,6 +28,8 @@
 //! what the closure captures, which has to be `Sync`. They send each other messages over the
 //! channels of [`sync`](crate::sync), or spawn tasks on each other by [`Member::handles`].
 //!
+//! The example `two_cores` serves HTTP so.
+//!
 //! # Threads
 //!
 //! The loops are numbered from 0, and each has a thread of its own, named `quintet-loop-0` and so

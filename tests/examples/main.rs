@@ -11,6 +11,7 @@ mod file_server;
 mod program;
 mod proxy;
 mod sockets;
+mod two_cores;
 
 // The unit tests of an example, which `cargo test` would leave out. The example's own paths begin
 // at the root of its crate, so its files are modules of the root here.
