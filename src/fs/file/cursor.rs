@@ -114,6 +114,11 @@ impl Cursor {
         self.stamp == self.open.changes.stamp()
     }
 
+    /// Returns whether the request is a read.
+    pub(super) fn has_read_request(&self) -> bool {
+        matches!(self.request, Some((_, Request::Read(_))))
+    }
+
     /// Stores the request for the next job.
     pub(super) fn request(&mut self, call: CallId, request: Request) {
         match (&self.outcome, request) {

@@ -55,12 +55,12 @@ impl OpenFile {
     /// workers.
     pub(super) fn settle(&self, cursor: Option<&Mutex<Cursor>>) {
         if let Some(cursor) = cursor {
-            // The read of a stream may hold the lock while it waits for data, so it is not waited
-            // for.
+            // The read of a stream may wait for data for as long as its other end likes. So if it
+            // runs it is not waited for, and if it has not begun it is left to its own job.
             let cursor = if self.is_regular() {
                 Some(in_flight::lock(cursor))
             } else {
-                in_flight::try_lock(cursor)
+                in_flight::try_lock(cursor).filter(|cursor| !cursor.has_read_request())
             };
             if let Some(mut cursor) = cursor {
                 cursor.operate();

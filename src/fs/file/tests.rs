@@ -1,13 +1,17 @@
-//! Operations at an offset whose future was dropped.
+//! Operations whose future was dropped, and those that come after them.
 
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use futures::future::poll_immediate;
 
 use super::File;
+use super::cursor::{CallId, Cursor, Request};
+use super::open_file::OpenFile;
+use crate::fs::in_flight::{Operate, lock};
 
 /// Begins a write at `offset` on a worker, and drops its future. The write ends when the sender
 /// that this returns is dropped.
@@ -78,4 +82,36 @@ fn operations_begin_after_the_end_of_an_abandoned_change() {
         into_std.await.unwrap();
         assert!(contents().starts_with(b"last"));
     });
+}
+
+/// The job of another operation would wait for data in the place of the read's own one.
+#[test]
+fn the_read_of_a_stream_that_has_not_begun_is_left_to_its_job() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    // So that the test fails instead of waiting.
+    writer.write_all(b"a").unwrap();
+    let open = Arc::new(OpenFile::new(OwnedFd::from(reader).into()));
+    let cursor = Mutex::new(Cursor::new(Arc::clone(&open)));
+    lock(&cursor).request(CallId::TRAITS, Request::Read(1));
+    open.settle(Some(&cursor));
+    assert!(lock(&cursor).has_request());
+
+    lock(&cursor).operate();
+    let mut buf = [0; 2];
+    let taken = lock(&cursor).take_read(CallId::TRAITS, &mut buf);
+    assert_eq!(taken.unwrap().unwrap(), 1);
+}
+
+#[test]
+fn the_write_of_a_stream_comes_before_later_operations() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let open = Arc::new(OpenFile::new(OwnedFd::from(writer).into()));
+    let cursor = Mutex::new(Cursor::new(Arc::clone(&open)));
+    lock(&cursor).request_write(CallId::TRAITS, &[io::IoSlice::new(b"a")]);
+    open.settle(Some(&cursor));
+    assert!(!lock(&cursor).has_request());
+    drop((cursor, open));
+    let mut text = String::new();
+    io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    assert_eq!(text, "a");
 }
