@@ -9,6 +9,8 @@
 //! # Which operation to use
 //!
 //! - To read or write a whole file of moderate size: [`read`], [`read_to_string`] and [`write()`].
+//! - To replace a file so that a crash leaves either the old contents or the new ones:
+//!   [`write_atomic`].
 //! - To read or write parts of a file, or a large file: [`File::read_chunk_at`], [`File::read_at`],
 //!   [`File::write_at`] and similar methods. They take `&self`, and several operations can run
 //!   concurrently.
@@ -92,6 +94,8 @@ mod open_options;
 mod path_error;
 mod paths;
 mod read_dir;
+mod temp_name;
+mod write_atomic;
 
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
@@ -105,6 +109,7 @@ pub use paths::{
     remove_file, rename, symlink,
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
+pub use write_atomic::write_atomic;
 
 /// The maximum number of bytes that one job reads from or writes to an open file, so that a large
 /// file does not occupy a worker for long. At this size the cost of the job itself no longer shows.

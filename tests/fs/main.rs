@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod atomic;
 mod cursor;
 mod directories;
 mod dropping;

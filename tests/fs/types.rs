@@ -23,6 +23,7 @@ fn all_futures_are_send(
     is_send(fs::read(path));
     is_send(fs::read_to_string("x"));
     is_send(fs::write(String::new(), vec![]));
+    is_send(fs::write_atomic(path, ""));
     is_send(fs::copy(path, path));
     is_send(fs::rename(path, path));
     is_send(fs::remove_file(path));

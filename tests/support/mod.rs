@@ -17,6 +17,7 @@ pub(crate) mod panics;
 pub(crate) mod patience;
 pub(crate) mod reports;
 pub(crate) mod skipped;
+pub(crate) mod strace;
 pub(crate) mod strict;
 pub(crate) mod tcp;
 pub(crate) mod turns;
