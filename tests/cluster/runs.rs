@@ -13,8 +13,9 @@ use quintet::sync::oneshot;
 use quintet::time::{Instant, sleep};
 
 use crate::support::asleep::Watched;
+use crate::support::child::{child, in_a_child};
 use crate::support::patience::in_time;
-use crate::support::reports::Reports;
+use crate::support::reports::reports;
 use crate::support::skipped::skip;
 
 #[test]
@@ -177,39 +178,40 @@ fn is_reported() {
     builder.build().unwrap().block_on(receiver).unwrap();
 }
 
+/// Neither the loop nor the supervisor, which waits for the loops: they write to standard error.
 #[test]
 fn a_loop_that_waits_for_another_one_is_not_reported() {
     if !std::fs::exists("/proc/thread-self").unwrap() {
         skip("whether a thread sleeps is not known");
         return;
     }
-    in_time(|| {
-        let reports = Reports::default();
-        let collected = reports.clone();
+    let name = "runs::a_loop_that_waits_for_another_one_is_not_reported";
+    let output = in_a_child(child(name), || {
         let (waits, waiting) = mpsc::channel();
+        let supervisor = Watched::this_thread();
         let ends = PerLoop::new([(Some(waiting), None), (None, Some(waits))]);
-        Cluster::new(2)
-            .configure(move |_, builder| collected.collect(builder))
-            .run(async |member| {
-                match ends.take(member.index()) {
-                    (Some(waiting), _) => {
-                        let thread: Watched = waiting.recv().unwrap();
-                        thread.falls_asleep();
-                        // A loop that falls asleep later is reported.
-                        quintet::spawn_blocking(is_reported).await.unwrap();
-                        member.token().cancel();
-                    }
-                    (_, waits) => {
-                        waits.unwrap().send(Watched::this_thread()).unwrap();
-                        member.shutdown().await;
-                    }
+        cluster::run(2, async |member| {
+            match ends.take(member.index()) {
+                (Some(waiting), _) => {
+                    let thread: Watched = waiting.recv().unwrap();
+                    thread.falls_asleep();
+                    supervisor.falls_asleep();
+                    // A loop that falls asleep later is reported.
+                    quintet::spawn_blocking(is_reported).await.unwrap();
+                    member.token().cancel();
                 }
-                Ok::<(), io::Error>(())
-            })
-            .unwrap();
-        let reports = reports.take_texts();
-        assert!(reports.is_empty(), "{reports:?}");
+                (_, waits) => {
+                    waits.unwrap().send(Watched::this_thread()).unwrap();
+                    member.shutdown().await;
+                }
+            }
+            io::Result::Ok(())
+        })
+        .unwrap();
     });
+    if let Some(output) = output {
+        assert_eq!(reports(&output), [""; 0]);
+    }
 }
 
 #[test]

@@ -36,6 +36,8 @@ struct ScriptState {
     next: RefCell<VecDeque<io::Result<u32>>>,
     waiter: RefCell<Option<Waker>>,
     polls: Cell<usize>,
+    /// How many connections have ended, as the server has told.
+    ended: Cell<usize>,
     is_dropped: Cell<bool>,
 }
 
@@ -75,6 +77,11 @@ impl Listener for ScriptListener {
                 Poll::Pending
             }
         }
+    }
+
+    fn connection_ended(&mut self) {
+        let ended = &self.0.0.ended;
+        ended.set(ended.get() + 1);
     }
 }
 
@@ -220,6 +227,8 @@ fn a_handler_that_fails_or_panics_is_told_and_the_others_go_on() {
             settle().await;
             assert_eq!(*served.borrow(), [0, 3]);
             assert_eq!(errors.take(), ["connection", "panicked"]);
+            // The listener is told, however they have ended.
+            assert_eq!(script.0.ended.get(), 4);
         });
     });
 }
