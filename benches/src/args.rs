@@ -25,6 +25,9 @@ Compares quintet with other runtimes.
                        timers, connections and jobs
     --only TEXT, --runtime NAME, --quick, --rounds N, --one-cpu, --json FILE, --svg FILE
                          as above (default runtimes: quintet and tokio)
+  soak                 run everything at once on one loop, and fail if anything grows
+    --minutes N          how long (default 10)
+    --svg FILE           write what the server holds over time, as charts
 ";
 
 /// A parsed command line.
@@ -45,6 +48,7 @@ pub(crate) struct Args {
     pub(crate) rounds: Option<u64>,
     pub(crate) operations: Option<u64>,
     pub(crate) live: Option<u64>,
+    pub(crate) minutes: Option<u64>,
     pub(crate) json: Option<String>,
     pub(crate) svg: Option<String>,
 }
@@ -87,6 +91,7 @@ impl Args {
                 "--svg" => args.svg = Some(value()?),
                 "--rounds" => args.rounds = Some(number(name, &value()?)?.max(1)),
                 "--operations" => args.operations = Some(number(name, &value()?)?.max(1)),
+                "--minutes" => args.minutes = Some(number(name, &value()?)?.max(1)),
                 "--live" => args.live = Some(number(name, &value()?)?),
                 _ => return Err(format!("unknown option {name}")),
             }

@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod runtimes;
 mod server;
+mod soak;
 mod workloads;
 
 use std::env;
@@ -43,6 +44,8 @@ fn run_command(mut args: Args) -> Result<(), String> {
         "counts" => counts::counts(&args)?,
         "growth" => growth::growth(&args)?,
         "list" => print!("{}", compare::list()),
+        "soak" => soak::soak(&args)?,
+        "soak-serve" => soak::serve().map_err(|error| error.to_string())?,
         "run" | "serve" => run::run(&mut args)?,
         _ => return Err(USAGE.to_owned()),
     }

@@ -6,6 +6,7 @@ mod plot;
 mod readme;
 mod svg;
 mod table;
+mod timeline;
 
 use crate::compare::Results;
 use crate::machine;
@@ -17,6 +18,7 @@ pub(crate) use json::{growth as growth_json, json};
 pub(crate) use plot::{Panel, Series, plot};
 pub(crate) use readme::{RUNTIMES as README_RUNTIMES, is_in_readme, markdown};
 pub(crate) use table::{Table, number};
+pub(crate) use timeline::{Timeline, timelines};
 
 /// Formats the tables with a legend.
 pub(crate) fn text(results: &Results) -> String {

@@ -263,7 +263,7 @@ fn serve_on<R: Runtime>(service: Service) -> io::Result<()> {
 
 /// Serves a connection by hyper until the client closes it. There is no timer and so no timeout,
 /// on any runtime.
-async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
+pub(crate) async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
     // A client that disconnects is not an error.
     let _ = http1::Builder::new()
         .serve_connection(io, service_fn(hello))
