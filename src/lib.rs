@@ -54,8 +54,8 @@
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
-//! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`signal`]: signals such as Ctrl-C. [`io`]:
-//!   the traits that they share.
+//! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`process`]: child processes. [`signal`]:
+//!   signals such as Ctrl-C. [`io`]: the traits that they share.
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`cluster`]: one loop on each of several cores.
 //! - [`testing`]: checks for what a test leaves behind.
@@ -81,7 +81,7 @@
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!
-//! Not there yet: child processes, standard streams, adapters for axum, tower and rustls, metrics,
+//! Not there yet: standard streams, adapters for axum, tower and rustls, metrics,
 //! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
 //! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
 //!
@@ -124,6 +124,7 @@ pub mod hyper;
 pub mod io;
 mod macros;
 pub mod net;
+pub mod process;
 pub mod serve;
 pub mod signal;
 pub mod sync;

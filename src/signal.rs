@@ -33,7 +33,7 @@
 //! that they write to. So a signal that the *child* receives also arrives at the streams of its
 //! *parent*. This includes signals that a terminal sends to all processes in the foreground, such
 //! as Ctrl-C, which the parent may then receive twice. A child that executes a program, as
-//! [`std::process::Command`] does, loses the handlers. Streams that the child creates itself
+//! [`process::Command`](crate::process::Command) does, loses the handlers. Streams that the child creates itself
 //! receive only its own signals.
 
 pub mod unix;

@@ -15,6 +15,7 @@ use crate::io::{
     DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
 };
 use crate::net::{TcpStream, UnixStream, tcp, unix};
+use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
 /// Reads through a reader of `futures`.
 fn poll_read(
@@ -143,6 +144,9 @@ impl_write!(unix::WriteHalf<'_>);
 impl_write!(unix::OwnedWriteHalf);
 impl_read!(unix::pipe::Receiver);
 impl_write!(unix::pipe::Sender);
+impl_write!(ChildStdin);
+impl_read!(ChildStdout);
+impl_read!(ChildStderr);
 impl_read_write!(File);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);

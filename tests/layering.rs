@@ -39,8 +39,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "what users await",
         &[
-            "blocking", "fs", "hyper", "io", "macros", "net", "signal", "sync", "task", "time",
-            "systemd", "tokio_io",
+            "blocking", "fs", "hyper", "io", "macros", "net", "process", "signal", "sync",
+            "systemd", "task", "time", "tokio_io",
         ],
     ),
     ("runtimes", &["runtime"]),
@@ -118,11 +118,27 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "tokens and trackers keep their waiters in the same kind of list",
     ),
     ("task", "time", "a drain has a deadline"),
+    ("process", "io", "the exit of a child is a source"),
+    (
+        "process",
+        "net",
+        "the standard streams of a child are pipes",
+    ),
+    (
+        "process",
+        "signal",
+        "signals are sent to children, and SIGCHLD says that one has ended",
+    ),
     ("signal", "io", "the pipe of signals is a source"),
     ("systemd", "net", "sockets are inherited"),
     ("tokio_io", "fs", "tokio's traits for our files"),
     ("tokio_io", "io", "tokio's traits for streams in memory"),
     ("tokio_io", "net", "tokio's traits for our sockets"),
+    (
+        "tokio_io",
+        "process",
+        "tokio's traits for the standard streams of children",
+    ),
 ];
 
 #[test]

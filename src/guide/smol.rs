@@ -41,7 +41,7 @@
 //! | `Async<T>` | [`io::unix::AsyncFd`](crate::io::unix::AsyncFd) |
 //! | `async-fs` | [`fs`](crate::fs) |
 //! | `async-channel`, `async-lock` | they work as they are; [`sync`](crate::sync) has tokio's types |
-//! | `async-process` | not there yet |
+//! | `async-process` | [`process`](crate::process); the names are those of tokio: `wait` for `status` of a child, `wait_with_output` for `output` |
 //! | `futures-lite` | it works as it is; the I/O traits are those of `futures` |
 //! | `async-signal`, `async-ctrlc` | [`signal`](crate::signal) |
 //!

@@ -30,6 +30,6 @@
 //!
 //! # Until 1.0
 //!
-//! - sockets other than TCP, processes and standard streams;
+//! - standard streams;
 //! - platforms other than Linux;
 //! - a year of use in services without a change of a rule of `order`.

@@ -43,7 +43,8 @@
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}`, `net::unix::pipe` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
-//! | `process`, `stdin` | not there yet |
+//! | `process` | the same names, and [`send_signal`](crate::process::Child::send_signal); `pre_exec` is called on [`as_std_mut`](crate::process::Command::as_std_mut), because it is `unsafe` |
+//! | `io::{stdin, stdout, stderr}` | not there yet |
 //!
 //! # Differences at run time
 //!
@@ -79,6 +80,10 @@
 //!
 //! **The order of tasks is documented.** See [`order`](crate::order). `yield_now` continues after
 //! the OS has been asked, and `abort` drops the future when the task's turn comes.
+//!
+//! **Children belong to no loop.** [`Command::spawn`](crate::process::Command::spawn) needs no
+//! runtime, a child may be awaited on one loop after another, and an error of `spawn` names the
+//! program. A child that is dropped is reaped when it ends, also where there is no SIGCHLD handler.
 //!
 //! **A runtime drops its futures in the order of spawning**, on its own thread.
 //!

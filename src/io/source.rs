@@ -156,6 +156,11 @@ impl<T: AsFd> Source<T> {
         registered.unwrap_or_else(no_loop).map(drop)
     }
 
+    /// Returns whether the source belongs to another loop than the current one.
+    pub(crate) fn belongs_elsewhere(&self) -> bool {
+        context::with(|event_loop| self.binding.is_bound_elsewhere(event_loop.id())) == Some(true)
+    }
+
     pub(crate) fn get(&self) -> &T {
         self.io
             .as_ref()

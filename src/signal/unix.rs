@@ -130,10 +130,9 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
     let guard = DefaultActionGuard::new(kind.0)?;
-    let id = low_level::pipe::register(kind.0, sender)?;
     Ok(Signal {
         receiver: Source::new_signal(receiver),
-        registration: HandlerRegistration(id),
+        registration: register(kind, sender)?,
         _guard: guard,
     })
 }
@@ -150,8 +149,19 @@ pub struct Signal {
     _guard: DefaultActionGuard,
 }
 
-/// The registration of the handler, which ends when this is dropped.
-struct HandlerRegistration(SigId);
+/// The registration of a handler, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct HandlerRegistration(SigId);
+
+/// Registers a handler that writes a byte to `sender` for each signal.
+///
+/// # Errors
+///
+/// Returns an error if descriptors have run out.
+pub(crate) fn register(kind: SignalKind, sender: UnixStream) -> io::Result<HandlerRegistration> {
+    let id = low_level::pipe::register(kind.0, sender)?;
+    Ok(HandlerRegistration(id))
+}
 
 impl Drop for HandlerRegistration {
     fn drop(&mut self) {

@@ -8,6 +8,7 @@
 mod files;
 mod memory;
 mod net;
+mod processes;
 mod sync;
 mod tasks;
 

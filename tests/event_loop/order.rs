@@ -4,11 +4,11 @@
 //! a `block_on`, by `Runtime::run`, and by that on paused time; `support` says how. Where only some
 //! of the order is promised, just that is asserted.
 //!
-//! Case 55 is in `tests/tasks/context_var.rs`. Left out, for there are no child processes yet: 70,
-//! and the child in 82.
+//! Case 55 is in `tests/tasks/context_var.rs`.
 
 mod budget;
 mod check;
+mod children;
 mod exit;
 mod jobs;
 mod signals;

@@ -4,16 +4,18 @@
 //! A table of calls is gone through at each [`Place`] on that thread.
 
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures::FutureExt;
+use quintet::process::Command;
 use quintet::runtime::{Builder, DumpError, Handle, Runtime, UnhandledPanic, before_exit, on_exit};
 use quintet::sync::{Mutex, RwLock, Semaphore, broadcast, mpsc, oneshot};
 use quintet::task::JoinHandle;
@@ -216,6 +218,20 @@ const CALLS: &[(&str, Call)] = &[
         drop(other.spawn_blocking(|| ()));
         let _own = setup.handle.clone();
         drop(other);
+        Returns
+    }),
+    ("Command::spawn, and a drop of the child", |_| {
+        let child = Command::new("true").spawn().expect("it is there");
+        drop(child);
+        Returns
+    }),
+    ("Command::status, polled once", |_| {
+        let mut status = pin!(Command::new("true").status());
+        let cx = &mut Context::from_waker(Waker::noop());
+        // It may have ended already.
+        if let Poll::Ready(Err(error)) = status.as_mut().poll(cx) {
+            assert_eq!(error.kind(), ErrorKind::Other);
+        }
         Returns
     }),
     ("mpsc::Sender::blocking_send", |setup| {

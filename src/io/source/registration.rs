@@ -116,6 +116,12 @@ impl LoopBinding {
         }
     }
 
+    /// Returns whether the source belongs to another loop than `id`.
+    pub(super) fn is_bound_elsewhere(&self, id: LoopId) -> bool {
+        let bound = self.loop_id.load(Ordering::Relaxed);
+        bound != 0 && bound != id.to_bits()
+    }
+
     /// Returns whether the source belongs to the loop `id`.
     pub(super) fn is_bound_to(&self, id: LoopId) -> bool {
         self.loop_id.load(Ordering::Relaxed) == id.to_bits()

@@ -15,7 +15,7 @@ mod sender;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 pub use open_options::OpenOptions;
 pub use receiver::Receiver;
@@ -59,10 +59,7 @@ enum PipeEnd {
 }
 
 fn set_nonblocking(fd: BorrowedFd<'_>, is_nonblocking: bool) -> io::Result<()> {
-    let mut flags = fcntl_getfl(fd)?;
-    flags.set(OFlags::NONBLOCK, is_nonblocking);
-    fcntl_setfl(fd, flags)?;
-    Ok(())
+    Ok(rustix::io::ioctl_fionbio(fd, is_nonblocking)?)
 }
 
 /// Returns an error unless `fd` is a pipe.

@@ -50,12 +50,22 @@ impl Descriptors {
             .strip_prefix("socket:[")
             .and_then(|rest| rest.strip_suffix(']'));
         let Some(inode) = inode else {
-            return target.into_owned();
+            // Old kernels have the first of these names, new ones the second.
+            let is_pidfd = target == "anon_inode:[pidfd]" || target.starts_with("pidfd:");
+            let process = is_pidfd.then(|| process_of(fd)).flatten();
+            return process.unwrap_or_else(|| target.into_owned());
         };
         let sockets = self.sockets.get_or_insert_with(read_tables);
         let known = sockets.get(inode).cloned();
         known.unwrap_or_else(|| "a socket".to_owned())
     }
+}
+
+/// Describes the process of a pidfd.
+fn process_of(pidfd: RawFd) -> Option<String> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{pidfd}")).ok()?;
+    let id = info.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    Some(format!("child process {}", id.trim()))
 }
 
 /// The sockets of this network namespace, by inode.

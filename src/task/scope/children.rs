@@ -26,7 +26,7 @@ use crate::vars::Vars;
 
 /// All children of a scope.
 pub(super) struct Children<'env> {
-    slots: RefCell<Slots<Child<'env>>>,
+    slots: RefCell<Slots<ScopedTask<'env>>>,
     queue: Arc<ChildQueue>,
     state: Cell<ScopeState>,
     /// How many children have been spawned in all.
@@ -74,7 +74,7 @@ pub(super) enum ScopeState {
     Ended,
 }
 
-struct Child<'env> {
+struct ScopedTask<'env> {
     /// Absent while it is being polled.
     body: Option<ChildBody<'env>>,
     member: Arc<ChildWaker>,
@@ -175,7 +175,7 @@ impl<'env> Children<'env> {
         let key = slots.insert_with(|key| {
             let member = ChildWaker::new(key, &self.queue);
             let waker = Waker::from(Arc::clone(&member));
-            Child {
+            ScopedTask {
                 body: Some(ChildBody {
                     job: Some(job),
                     waker,
@@ -229,7 +229,7 @@ impl<'env> Children<'env> {
         drop(body);
     }
 
-    fn remove(&self, key: Key) -> Option<Child<'env>> {
+    fn remove(&self, key: Key) -> Option<ScopedTask<'env>> {
         let child = self.slots.borrow_mut().remove(key)?;
         child.member.retire();
         Some(child)

@@ -191,7 +191,7 @@ fn case_76_an_overdue_timer_that_is_unreferenced_does_not_fire_at_the_end() {
     });
 }
 
-/// A child process has no place here yet; this is the case's other half.
+/// The other half, the child, is in `children.rs`.
 #[test]
 fn case_82_a_job_keeps_it_alive_unless_it_is_unreferenced() {
     exits("pool-job exit", || async {

@@ -8,13 +8,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::io::AsyncRead;
+use rustix::buffer::spare_capacity;
 
-use super::{PipeEnd, convert, impl_pipe_end, leave};
+use super::{PipeEnd, convert, impl_pipe_end, leave, set_nonblocking};
 use crate::io::source::{OpOutput, Source};
 use crate::io::{Interest, Ready};
 use crate::net::readiness::impl_poll_ready;
 use crate::net::socket::{self, UnlessEmpty};
 use crate::phase::poll::Direction;
+
+/// So much room there is in the buffer for each read up to the end: a page, so much as a pipe holds
+/// at least in one piece.
+const READ_MIN: usize = 4096;
 
 /// The end of a pipe or FIFO that is read.
 ///
@@ -45,6 +50,30 @@ impl Receiver {
         Receiver {
             is_anonymous: true,
             ..Receiver::new(fd)
+        }
+    }
+
+    /// The end of a pipe to a child, which this process has made. Makes it non-blocking.
+    pub(crate) fn from_child(fd: OwnedFd) -> io::Result<Self> {
+        set_nonblocking(fd.as_fd(), true)?;
+        Ok(Receiver::new_anonymous(fd))
+    }
+
+    /// Appends to `data` what is read up to the end.
+    pub(crate) async fn read_to_end(&self, data: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            if data.capacity() - data.len() < READ_MIN {
+                // The capacity doubles at least.
+                data.reserve(READ_MIN);
+            }
+            let read = self.source.operate(Direction::Read, |fd| {
+                let room = data.capacity() - data.len();
+                let n = rustix::io::read(fd, spare_capacity(data))?;
+                Ok(self.moved(n, room))
+            });
+            if read.await? == 0 {
+                return Ok(());
+            }
         }
     }
 

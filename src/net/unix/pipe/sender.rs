@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use futures::io::AsyncWrite;
 
-use super::{PipeEnd, convert, impl_pipe_end, leave};
+use super::{PipeEnd, convert, impl_pipe_end, leave, set_nonblocking};
 use crate::coop;
 use crate::io::source::{OpOutput, Source};
 use crate::io::{Interest, Ready};
@@ -45,6 +45,12 @@ impl Sender {
         Sender {
             source: Source::with_interest(fd, Interest::WRITABLE),
         }
+    }
+
+    /// The end of a pipe to a child. Makes it non-blocking.
+    pub(crate) fn from_child(fd: OwnedFd) -> io::Result<Self> {
+        set_nonblocking(fd.as_fd(), true)?;
+        Ok(Sender::new(fd))
     }
 
     /// Writes some bytes of `buf` and returns how many.
