@@ -48,7 +48,7 @@
 //! If a future is dropped before a worker has begun the operation, the operation is not carried
 //! out. If a worker has begun it, it continues to its end and the result is discarded: the file
 //! may have been created, written or removed, completely or in part. [`read`] and
-//! [`read_to_string`] stop early.
+//! its variants, [`copy`] and [`write_atomic`] stop early.
 //!
 //! The operations that use the cursor of a [`File`] are carried out even if no worker has begun
 //! them. The next operation on the same `File` begins after the end of an operation whose future
@@ -56,7 +56,7 @@
 //!
 //! # Cached files
 //!
-//! [`read`], [`read_to_string`], [`try_exists`], [`File::open`] and reads of an open [`File`]
+//! [`read`] and its variants, [`try_exists`], [`File::open`] and reads of an open [`File`]
 //! first try to use the kernel's caches, with system calls that do not block. If everything is
 //! cached, the future completes on the loop, several times as fast as with a worker. Otherwise a
 //! worker continues with what is left. The results and the errors are the same.
@@ -99,10 +99,12 @@ mod write_atomic;
 
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
-pub use contents::{copy, read, read_to_string, write};
+pub use contents::{copy, read, read_limited, read_to_string, write};
 pub use dir_builder::DirBuilder;
-pub use file::File;
-pub use metadata::{metadata, set_permissions, symlink_metadata, try_exists};
+pub use file::{File, TryLockError};
+pub use metadata::{
+    chown, exists, lchown, metadata, set_permissions, symlink_metadata, try_exists,
+};
 pub use open_options::OpenOptions;
 pub use paths::{
     canonicalize, create_dir, create_dir_all, hard_link, read_link, remove_dir, remove_dir_all,

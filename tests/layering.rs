@@ -96,6 +96,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "serve",
         "what is dealt to a loop is a listener for a server",
     ),
+    ("fs", "time", "a lock that is not free is tried again later"),
     ("hyper", "io", "hyper's buffers are read into by a copy"),
     ("hyper", "net", "hyper's traits for our sockets"),
     ("hyper", "task", "hyper's executor spawns"),

@@ -24,13 +24,17 @@ const TRUSTED_LEN_MAX: usize = 16 << 20;
 /// length 0.
 const RESERVE_LEN_MIN: usize = 8 << 10;
 
+/// The number of bytes that are copied before a job checks whether its future still exists. Large,
+/// because a file system that shares blocks does so in whole extents.
+const COPY_CHUNK: u64 = 64 << 20;
+
 /// Reads the entire contents of a file into a byte vector.
 ///
 /// Reads on the loop if the kernel has the file in memory, see [cached files](super#cached-files),
 /// and otherwise on a worker.
 ///
 /// Reading a file without an end, such as `/dev/zero`, fails only when there is no more memory. For
-/// paths from an untrusted source use [`File`](super::File) and limit the number of bytes.
+/// paths from an untrusted source use [`read_limited`].
 ///
 /// # Errors
 ///
@@ -57,7 +61,39 @@ const RESERVE_LEN_MIN: usize = 8 << 10;
 /// ```
 #[track_caller]
 pub fn read(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Vec<u8>>> {
-    called_here(async move { read_as(path, |_, contents| Ok(contents)).await })
+    called_here(async move { read_as(path, usize::MAX, |_, contents| Ok(contents)).await })
+}
+
+/// Reads the entire contents of a file into a byte vector, if there are at most `max_len` bytes.
+///
+/// Runs on the loop or on a worker, as [`read`] does. The length in the file's metadata is not
+/// trusted: at most `max_len` bytes and one more are read, and as many are allocated.
+///
+/// # Errors
+///
+/// Returns the errors of [`read`], and [`FileTooLarge`](io::ErrorKind::FileTooLarge) if there are
+/// more than `max_len` bytes.
+///
+/// # Cancel safety
+///
+/// Cancel safe, as [`read`] is.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+///
+/// # quintet::block_on(async {
+/// let error = quintet::fs::read_limited("/dev/zero", 1 << 20).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+/// # });
+/// ```
+#[track_caller]
+pub fn read_limited(
+    path: impl AsRef<Path>,
+    max_len: usize,
+) -> impl Future<Output = io::Result<Vec<u8>>> {
+    called_here(async move { read_as(path, max_len, |_, contents| Ok(contents)).await })
 }
 
 /// Reads the entire contents of a file into a string.
@@ -91,41 +127,52 @@ pub fn read_to_string(path: impl AsRef<Path>) -> impl Future<Output = io::Result
                 cannot("read", path)(error)
             })
         };
-        read_as(path, text).await
+        read_as(path, usize::MAX, text).await
     })
 }
 
 /// Reads a whole file and converts its contents, on the loop if it is cached, or else on a worker.
 async fn read_as<T: Send + 'static>(
     path: impl AsRef<Path>,
+    max_len: usize,
     make: fn(&Path, Vec<u8>) -> io::Result<T>,
 ) -> io::Result<T> {
     poll_fn(cached::poll_proceed).await;
     let partial = match cached::read(path.as_ref()) {
-        Probe::Read(contents) => return make(path.as_ref(), contents),
+        Probe::Read(contents) => {
+            check_len(&contents, max_len).map_err(cannot("read", path.as_ref()))?;
+            return make(path.as_ref(), contents);
+        }
         Probe::NotFound => return Err(cannot("open", path.as_ref())(NotFound.into())),
         Probe::Partial(partial) => Some(partial),
         Probe::NotTried => None,
     };
     let path = path.as_ref().to_owned();
     let work = move |future_ref: &FutureRef| {
-        let contents = match partial {
-            Some(partial) => continue_read(partial, future_ref).map_err(cannot("read", &path))?,
-            None => read_blocking(&path, future_ref)?,
+        let read = match partial {
+            Some(partial) => {
+                continue_read(partial, max_len, future_ref).map_err(cannot("read", &path))
+            }
+            None => read_blocking(&path, max_len, future_ref),
         };
-        make(&path, contents)
+        make(&path, read?)
     };
     job::read_cancellable(work).await
 }
 
-fn read_blocking(path: &Path, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
+fn read_blocking(path: &Path, max_len: usize, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
     let file = File::open(path).map_err(cannot("open", path))?;
     let stated_len = file.metadata().map_or(0, |metadata| metadata.len());
-    read_to_end(&file, Vec::new(), stated_len, future_ref).map_err(cannot("read", path))
+    let contents = read_to_end(&file, Vec::new(), (stated_len, max_len), future_ref);
+    contents.map_err(cannot("read", path))
 }
 
 /// Continues a read that was begun on the loop. This may block.
-fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
+fn continue_read(
+    partial: PartialRead<File>,
+    max_len: usize,
+    future_ref: &FutureRef,
+) -> io::Result<Vec<u8>> {
     let file = partial.file;
     let is_fifo = partial.is_fifo.unwrap_or_else(|| {
         let metadata = file.metadata();
@@ -137,20 +184,26 @@ fn continue_read(partial: PartialRead<File>, future_ref: &FutureRef) -> io::Resu
         retry_on_intr(|| rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], None))?;
     }
     OsKernel.set_blocking(&file)?;
-    read_to_end(&file, partial.contents, partial.stated_len, future_ref)
+    let lens = (partial.stated_len, max_len);
+    read_to_end(&file, partial.contents, lens, future_ref)
 }
 
-/// Appends to `contents` the rest of a file whose metadata states the length `stated_len`.
+/// Appends to `contents` the rest of a file. Its metadata states the length `stated_len`, and it
+/// must not be longer than `max_len`.
 fn read_to_end(
     file: &File,
     mut contents: Vec<u8>,
-    stated_len: u64,
+    (stated_len, max_len): (u64, usize),
     future_ref: &FutureRef,
 ) -> io::Result<Vec<u8>> {
     let stated_len = usize::try_from(stated_len).unwrap_or(usize::MAX);
     loop {
+        check_len(&contents, max_len)?;
         if contents.len() == contents.capacity() {
-            contents.try_reserve_exact(reserve_len(contents.len(), stated_len))?;
+            // One byte more than is allowed shows that the file is longer.
+            let allowed = (max_len - contents.len()).saturating_add(1);
+            let len = reserve_len(contents.len(), stated_len).min(allowed);
+            contents.try_reserve_exact(len)?;
         }
         let n = retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut contents)))?;
         if n == 0 {
@@ -158,6 +211,14 @@ fn read_to_end(
         }
         future_ref.check_alive()?;
     }
+}
+
+fn check_len(contents: &[u8], max_len: usize) -> io::Result<()> {
+    if contents.len() <= max_len {
+        return Ok(());
+    }
+    let text = format!("it is longer than {max_len} bytes");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
 }
 
 /// Returns how many bytes to reserve when `len` bytes have been read of a file whose metadata
@@ -221,8 +282,8 @@ pub fn write(
 /// Copies the contents and the permission bits of a file to another one. Returns the number of
 /// bytes copied.
 ///
-/// The contents of `to` are replaced. On file systems that support it, the copy shares the blocks
-/// of the original. Runs on a worker.
+/// The contents of `to` are replaced. On Linux the kernel copies (`copy_file_range`), and on file
+/// systems that support it, the copy shares the blocks of the original. Runs on a worker.
 ///
 /// # Errors
 ///
@@ -240,7 +301,8 @@ pub fn write(
 ///
 /// # Cancel safety
 ///
-/// Not cancel safe: a copy that a worker has begun continues to its end.
+/// Not cancel safe: if the future is dropped, `to` may have been replaced, completely or in part. A
+/// worker that has begun stops after up to 64 MiB more.
 ///
 /// # Examples
 ///
@@ -258,13 +320,15 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
     called_here(async move {
         let from = from.as_ref().to_owned();
         let to = to.as_ref().to_owned();
-        let work = move || copy_blocking(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
-        job::run(work).await
+        let work = move |future_ref: &FutureRef| {
+            copy_blocking(&from, &to, future_ref).map_err(cannot_both("copy", &from, "to", &to))
+        };
+        job::run_cancellable(work).await
     })
 }
 
 /// As [`std::fs::copy`], but checks whether both paths are the same file before it truncates `to`.
-fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
+fn copy_blocking(from: &Path, to: &Path, future_ref: &FutureRef) -> io::Result<u64> {
     let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
     let regular = |source: Metadata| match source.is_file() {
         true => Ok(source),
@@ -286,7 +350,17 @@ fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
         writer.set_len(0)?;
         writer.set_permissions(source.permissions())?;
     }
-    io::copy(&mut reader, &mut writer)
+    let mut copied = 0;
+    loop {
+        // On Linux this is `copy_file_range`, which shares blocks where the file system can.
+        let mut chunk = io::Read::take(&mut reader, COPY_CHUNK);
+        let n = io::copy(&mut chunk, &mut writer)?;
+        copied += n;
+        if n < COPY_CHUNK {
+            return Ok(copied);
+        }
+        future_ref.check_alive()?;
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! offset.
 
 mod changes;
+mod convert;
 mod cursor;
+mod lock;
 mod open_file;
 mod positional;
 mod run;
@@ -10,6 +12,7 @@ mod send;
 #[cfg(feature = "tokio-io")]
 mod start_seek;
 mod stream;
+mod vectored;
 
 use std::fmt;
 use std::fs::{FileTimes, Metadata, Permissions};
@@ -21,11 +24,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
+pub use self::lock::TryLockError;
+
 use self::cursor::{CallId, Cursor};
 use self::open_file::OpenFile;
 use super::in_flight::{self, InFlight};
 use super::path_error::cannot;
-use super::{OpenOptions, cached, job};
+use super::{OpenOptions, cached};
 use crate::blocking::{Purpose, called_here};
 use crate::coop;
 
@@ -210,55 +215,19 @@ impl File {
         OpenOptions::new()
     }
 
-    /// Converts a [`std::fs::File`]. The cursor keeps its position.
     #[track_caller]
-    pub fn from_std(file: std::fs::File) -> Self {
-        File::new(OpenFile::new(file), Cursor::new)
+    fn new(open: OpenFile, cursor: fn(Arc<OpenFile>) -> Cursor) -> Self {
+        File::around(Arc::new(open), cursor)
     }
 
     #[track_caller]
-    fn new(open: OpenFile, cursor: fn(Arc<OpenFile>) -> Cursor) -> Self {
-        let open = Arc::new(open);
+    fn around(open: Arc<OpenFile>, cursor: fn(Arc<OpenFile>) -> Cursor) -> Self {
         File {
             cursor: InFlight::new(cursor(Arc::clone(&open))),
             open,
             call: CallId::TRAITS,
             is_writing: false,
         }
-    }
-
-    /// Converts the file into a [`std::fs::File`], whose cursor has the position of this file.
-    ///
-    /// First waits for an operation at the cursor that still runs. Data that a dropped read has
-    /// read from a pipe, a terminal or a device is lost, because these cannot seek back.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if there is an operation to wait for, or data that was read ahead, and the
-    /// future is polled outside of a runtime.
-    ///
-    /// # Cancel safety
-    ///
-    /// Not cancel safe: if the future is dropped, the file is closed.
-    #[track_caller]
-    pub fn into_std(mut self) -> impl Future<Output = io::Result<std::fs::File>> {
-        called_here(async move {
-            let call = self.call.next();
-            poll_fn(|cx| self.poll_release(cx, call)).await?;
-            let File { open, cursor, .. } = self;
-            drop(cursor);
-            match Arc::try_unwrap(open) {
-                Ok(open) => Ok(open.file),
-                // An operation at an offset still runs, although its future was dropped.
-                Err(open) => {
-                    let clone = move || {
-                        open.changes.settle();
-                        open.file.try_clone()
-                    };
-                    job::run(clone).await
-                }
-            }
-        })
     }
 
     /// Returns the metadata of the file. Runs on a worker.
@@ -443,13 +412,6 @@ fn poll_empty(cx: &Context<'_>) -> Poll<io::Result<usize>> {
 async fn run_empty() -> io::Result<usize> {
     coop::operate().await;
     Ok(0)
-}
-
-impl From<std::fs::File> for File {
-    #[track_caller]
-    fn from(file: std::fs::File) -> Self {
-        File::from_std(file)
-    }
 }
 
 /// The cursor of the descriptor can be up to 64 KiB ahead of the data that reads have returned.

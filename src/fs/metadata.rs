@@ -110,6 +110,29 @@ pub fn try_exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<boo
     })
 }
 
+/// Returns whether a path exists: [`try_exists`], by the name that `std` has for it.
+///
+/// # Errors
+///
+/// Returns the errors of [`try_exists`].
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+///
+/// # Examples
+///
+/// ```
+/// # quintet::block_on(async {
+/// assert!(!quintet::fs::exists("/no/such/path").await?);
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<bool>> {
+    try_exists(path)
+}
+
 /// Changes the permission bits of a file or directory.
 ///
 /// Follows symbolic links. Runs on a worker.
@@ -153,4 +176,74 @@ pub fn set_permissions(
         };
         job::run(work).await
     })
+}
+
+/// Changes the owner and the group of a file or directory. `None` leaves one as it is.
+///
+/// Follows symbolic links; [`lchown`] does not. Runs on a worker.
+///
+/// # Errors
+///
+/// Returns the error of the system call, with the path:
+///
+/// - the kinds of [every function with a path](super#errors);
+/// - [`PermissionDenied`](io::ErrorKind::PermissionDenied): the process has no privilege to give
+///   the file away, or is not a member of the group;
+/// - [`ReadOnlyFilesystem`](io::ErrorKind::ReadOnlyFilesystem): the file system is read-only.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: if the future is dropped, the owner may or may not have been changed.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::fs::MetadataExt;
+///
+/// # quintet::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("greeting");
+/// # quintet::fs::write(&path, "hello").await?;
+/// let group = quintet::fs::metadata(&path).await?.gid();
+/// quintet::fs::chown(&path, None, Some(group)).await?;
+/// # std::io::Result::Ok(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn chown(
+    path: impl AsRef<Path>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let path = path.as_ref().to_owned();
+        let change = move || std::os::unix::fs::chown(&path, uid, gid).map_err(no_owner(&path));
+        job::run(change).await
+    })
+}
+
+/// As [`chown`], but does not follow a symbolic link: changes the owner of the link itself.
+///
+/// # Errors
+///
+/// Returns the errors of [`chown`].
+///
+/// # Cancel safety
+///
+/// Not cancel safe, as [`chown`].
+#[track_caller]
+pub fn lchown(
+    path: impl AsRef<Path>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+) -> impl Future<Output = io::Result<()>> {
+    called_here(async move {
+        let path = path.as_ref().to_owned();
+        let change = move || std::os::unix::fs::lchown(&path, uid, gid).map_err(no_owner(&path));
+        job::run(change).await
+    })
+}
+
+fn no_owner(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    cannot("set the owner of", path)
 }

@@ -12,12 +12,14 @@ mod atomic;
 mod cursor;
 mod directories;
 mod dropping;
+mod lock;
 mod loops;
 mod offset;
 mod open;
 mod send;
 mod special;
 mod types;
+mod vectored;
 mod whole;
 
 use std::fmt::Debug;

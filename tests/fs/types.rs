@@ -22,6 +22,10 @@ fn all_futures_are_send(
     let permissions = std::fs::metadata(path).unwrap().permissions();
     is_send(fs::read(path));
     is_send(fs::read_to_string("x"));
+    is_send(fs::read_limited("x", 1));
+    is_send(fs::exists(path));
+    is_send(fs::chown(path, None, None));
+    is_send(fs::lchown(path, None, None));
     is_send(fs::write(String::new(), vec![]));
     is_send(fs::write_atomic(path, ""));
     is_send(fs::copy(path, path));
@@ -67,6 +71,15 @@ fn all_futures_are_send(
     is_send(file.write_all(&[]));
     is_send(file.flush());
     is_send(file.seek(SeekFrom::Start(0)));
+    is_send(file.lock());
+    is_send(file.lock_shared());
+    is_send(file.try_lock());
+    is_send(file.try_lock_shared());
+    is_send(file.unlock());
+    is_send(file.read_vectored(&mut []));
+    is_send(file.write_vectored(&[]));
+    is_send(file.read_vectored_at(&mut [], 0));
+    is_send(file.write_vectored_at(&[], 0));
     is_send(file.into_std());
 }
 

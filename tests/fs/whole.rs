@@ -6,16 +6,21 @@ use std::io::{ErrorKind, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use quintet::fs::{self, DirBuilder, File};
 use quintet::io::{AsyncReadExt, AsyncWriteExt};
 use quintet::runtime::Runtime;
+use quintet::task;
 use quintet::time::timeout;
 
 use crate::support::strict::block_on;
 
-use super::{file_with, full_socket, mkfifo, pattern, temp};
+use crate::support::skipped::skip;
+use crate::support::wakers::poll;
+
+use super::{file_with, full_socket, mkfifo, one_worker, pattern, settle, temp};
 
 #[test]
 fn what_was_written_is_read_back() {
@@ -50,6 +55,106 @@ fn files_of_any_size_are_read_whole() {
             "{len} bytes"
         );
     }
+}
+
+#[test]
+fn a_read_with_a_limit_reads_and_allocates_no_more() {
+    let dir = temp();
+    // On the loop, in part on the loop, and on a worker.
+    for len in [0, 1, 1000, 300_000, (16 << 20) + 5] {
+        let contents = pattern(len);
+        let path = file_with(&dir, &contents);
+        for cached in [true, false] {
+            let runtime = Runtime::builder().cached_reads(cached).build().unwrap();
+            runtime.block_on(async {
+                for limit in [len, len + 1, usize::MAX] {
+                    let read = fs::read_limited(&path, limit).await.unwrap();
+                    assert!(read == contents, "{len} bytes");
+                }
+                for limit in [len / 2, len.saturating_sub(1)] {
+                    if limit == len {
+                        continue;
+                    }
+                    let error = fs::read_limited(&path, limit).await.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+                    let text = format!("cannot read {path:?}: it is longer than {limit} bytes");
+                    assert_eq!(error.to_string(), text);
+                }
+            });
+        }
+    }
+    block_on(async {
+        // What has no end, and what states a length that it does not have.
+        let error = fs::read_limited("/dev/zero", 100_000).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        let error = fs::read_limited("/proc/self/status", 10).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        let status = fs::read_limited("/proc/self/status", 100_000)
+            .await
+            .unwrap();
+        assert!(status.starts_with(b"Name:"));
+        let sparse = dir.path().join("sparse");
+        let file = std::fs::File::create(&sparse).unwrap();
+        if file.set_len(1 << 40).is_ok() {
+            let error = fs::read_limited(&sparse, 100_000).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        }
+    });
+}
+
+#[test]
+fn owners_are_changed_and_those_of_links_apart_from_their_targets() {
+    let dir = temp();
+    let path = file_with(&dir, b"");
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    let owner = |path: &Path| {
+        let metadata = std::fs::symlink_metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    let before = owner(&path);
+    block_on(async {
+        fs::chown(&path, Some(before.0), Some(before.1))
+            .await
+            .unwrap();
+        fs::chown(&link, None, None).await.unwrap();
+        assert_eq!(owner(&path), before);
+        let error = fs::chown("/no/x", None, None).await.unwrap_err();
+        let text = r#"cannot set the owner of "/no/x": No such"#;
+        assert!(error.to_string().starts_with(text), "{error}");
+        if let Err(error) = fs::chown(&link, Some(12345), None).await {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            return skip("files cannot be given away");
+        }
+        assert_eq!(owner(&path), (12345, before.1));
+        assert_eq!(owner(&link), before);
+        fs::lchown(&link, None, Some(54321)).await.unwrap();
+        assert_eq!(owner(&path), (12345, before.1));
+        assert_eq!(owner(&link), (before.0, 54321));
+    });
+}
+
+#[test]
+fn a_dropped_copy_stops() {
+    let dir = temp();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    // Without blocks, so that it is only a number.
+    let len = 1 << 30;
+    if std::fs::File::create(&from).unwrap().set_len(len).is_err() {
+        return skip("no files of this length");
+    }
+    one_worker().block_on(async {
+        {
+            let mut copy = pin!(fs::copy(&from, &to));
+            assert!(poll!(copy.as_mut()).is_pending());
+            while !to.exists() {
+                assert!(poll!(copy.as_mut()).is_pending());
+                task::yield_now().await;
+            }
+        }
+        settle().await;
+        assert!(std::fs::metadata(&to).unwrap().len() < len);
+    });
 }
 
 #[test]
@@ -139,6 +244,7 @@ fn all_errors_name_what_was_to_be_done_and_the_paths() {
         check(File::create(x).await, r#"cannot create "/no/x""#);
         check(File::create_new(x).await, r#"cannot create "/no/x""#);
 
+        check(fs::read_limited(x, 1).await, r#"cannot open "/no/x""#);
         let permissions = std::fs::metadata("/").unwrap().permissions();
         let set = fs::set_permissions(x, permissions).await;
         check(set, r#"cannot set the permissions of "/no/x""#);

@@ -31,6 +31,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "Sender",
         "each channel and pipe has one, as in std and tokio",
     ),
+    (
+        "TryLockError",
+        "files and locks in memory have one, as in std",
+    ),
     ("TryRecvError", "each channel has one, as in std and tokio"),
     ("WeakSender", "each channel has one, as in tokio"),
     (

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rustix::io::{read, retry_on_intr, write};
 
 use super::open_file::OpenFile;
+use super::vectored::gather;
 use crate::fs::in_flight::Operate;
 use crate::fs::{CHUNK_MAX, cached};
 
@@ -109,6 +110,10 @@ impl Cursor {
         !self.unread.is_empty()
     }
 
+    pub(super) fn reads_ahead(&self) -> bool {
+        self.reads_ahead
+    }
+
     /// Returns whether the contents have not changed since `buf` was read.
     fn is_current(&self) -> bool {
         self.stamp == self.open.changes.stamp()
@@ -137,11 +142,7 @@ impl Cursor {
     pub(super) fn request_write(&mut self, call: CallId, bufs: &[IoSlice<'_>]) {
         self.request(call, Request::Write);
         self.write_buf.clear();
-        for buf in bufs {
-            let room = CHUNK_MAX - self.write_buf.len();
-            self.write_buf
-                .extend_from_slice(&buf[..buf.len().min(room)]);
-        }
+        gather(&mut self.write_buf, bufs);
     }
 
     /// Takes the result of a read: unread data, the end of the file, or the error of the job.
@@ -372,7 +373,7 @@ impl Cursor {
     }
 
     /// Moves the cursor of the OS back to the position of the user, and discards the unread data.
-    fn discard_read_ahead(&mut self) -> io::Result<()> {
+    pub(super) fn discard_read_ahead(&mut self) -> io::Result<()> {
         if self.unread.is_empty() {
             return Ok(());
         }

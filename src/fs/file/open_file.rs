@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock};
 
 use super::changes::Changes;
 use super::cursor::Cursor;
+use super::lock::Locking;
 use crate::fs::in_flight::{self, Operate};
 use crate::page_cache::Suitability;
 
@@ -15,6 +16,7 @@ pub(super) struct OpenFile {
     /// Whether reads on the loop are tried.
     suitability: Suitability,
     pub(super) changes: Changes,
+    pub(super) locking: Locking,
 }
 
 impl OpenFile {
@@ -24,6 +26,7 @@ impl OpenFile {
             is_regular: OnceLock::new(),
             suitability: Suitability::default(),
             changes: Changes::default(),
+            locking: Locking::default(),
         }
     }
 
@@ -34,6 +37,7 @@ impl OpenFile {
             is_regular: OnceLock::from(true),
             suitability,
             changes: Changes::default(),
+            locking: Locking::default(),
         }
     }
 

@@ -234,7 +234,7 @@ impl File {
         }
     }
 
-    fn poll_write_cursor(
+    pub(super) fn poll_write_cursor(
         &mut self,
         cx: &mut Context<'_>,
         call: CallId,

@@ -79,6 +79,33 @@ fn open_files() {
 }
 
 #[test]
+fn open_files_by_several_buffers_and_their_locks() {
+    check(async |table| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = File::create(dir.path().join("file")).await.unwrap();
+        table
+            .row("read_vectored of nothing", async || {
+                file.read_vectored(&mut []).await.unwrap();
+            })
+            .await;
+        table
+            .row("write_vectored of nothing", async || {
+                file.write_vectored(&[]).await.unwrap();
+            })
+            .await;
+        table
+            .waits("try_lock", async || file.try_lock().await.unwrap())
+            .await;
+        table
+            .waits("lock", async || file.lock().await.unwrap())
+            .await;
+        table
+            .waits("unlock", async || file.unlock().await.unwrap())
+            .await;
+    });
+}
+
+#[test]
 fn open_files_by_offset() {
     check(async |table| {
         let dir = tempfile::tempdir().unwrap();
@@ -99,6 +126,16 @@ fn open_files_by_offset() {
         table
             .row("write_at of nothing", async || {
                 file.write_at(&[], 0).await.unwrap();
+            })
+            .await;
+        table
+            .row("read_vectored_at of nothing", async || {
+                file.read_vectored_at(&mut [], 0).await.unwrap();
+            })
+            .await;
+        table
+            .row("write_vectored_at of nothing", async || {
+                file.write_vectored_at(&[], 0).await.unwrap();
             })
             .await;
         table
@@ -124,6 +161,14 @@ fn files_in_memory() {
             .cached_row("fs::read_to_string", async || {
                 fs::read_to_string(&path).await.unwrap();
             })
+            .await;
+        table
+            .cached_row("fs::read_limited", async || {
+                fs::read_limited(&path, 100).await.unwrap();
+            })
+            .await;
+        table
+            .cached_row("fs::exists", async || fs::exists(&path).await.unwrap())
             .await;
         table
             .cached_row("fs::read of none", async || {
