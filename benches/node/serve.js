@@ -2,7 +2,7 @@
 // of the input.
 //
 //     node serve.js echo <bytes>
-//     node serve.js http 0
+//     node serve.js http <threads>
 
 'use strict';
 
@@ -22,6 +22,12 @@ function hello() {
   return http.createServer((request, response) => {
     response.end('Hello, World!\n');
   });
+}
+
+// More than one thread would be more than one process.
+if (process.argv[2] === 'http' && Number(process.argv[3]) > 1) {
+  console.log('unsupported');
+  process.exit(0);
 }
 
 const server = process.argv[2] === 'http' ? hello() : echo();

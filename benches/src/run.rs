@@ -20,7 +20,7 @@ pub(crate) fn run(args: &mut Args) -> Result<(), String> {
     let (command, runtime) = (word("command")?, word("runtime")?);
     let name = word("workload")?;
     if command == "serve" {
-        let service = Service::parse(&name, &word("size")?)
+        let service = Service::parse(&name, &word("number")?)
             .ok_or_else(|| format!("unknown service {name}"))?;
         if args.pin {
             pin(0)?;

@@ -15,6 +15,7 @@ mod quintet;
 mod smol;
 #[cfg(feature = "peers")]
 mod tokio;
+mod two_cores;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -238,6 +239,9 @@ fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
 
 /// Serves forever. Returns `None` if the runtime does not support the service.
 pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
+    if let Service::Http { threads: 2.. } = service {
+        return two_cores::serve(name);
+    }
     Some(match name {
         QUINTET => serve_on::<Quintet>(service),
         FLOOR => return floor::serve(service),

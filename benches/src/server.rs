@@ -17,8 +17,8 @@ use crate::{child, runtimes};
 pub(crate) enum Service {
     /// Echoes, with a buffer of `size` bytes for each connection.
     Echo { size: usize },
-    /// Responds to each request with a greeting. By hyper, Node excepted.
-    Http,
+    /// Responds to each request with a greeting, on so many threads. By hyper, Node excepted.
+    Http { threads: usize },
 }
 
 impl Service {
@@ -26,16 +26,15 @@ impl Service {
     pub(crate) fn arguments(self) -> [String; 2] {
         match self {
             Service::Echo { size } => ["echo".to_owned(), size.to_string()],
-            Service::Http => ["http".to_owned(), "0".to_owned()],
+            Service::Http { threads } => ["http".to_owned(), threads.to_string()],
         }
     }
 
-    pub(crate) fn parse(name: &str, size: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str, number: &str) -> Option<Self> {
+        let number = number.parse().ok()?;
         match name {
-            "echo" => Some(Service::Echo {
-                size: size.parse().ok()?,
-            }),
-            "http" => Some(Service::Http),
+            "echo" => Some(Service::Echo { size: number }),
+            "http" => Some(Service::Http { threads: number }),
             _ => None,
         }
     }
@@ -164,10 +163,10 @@ mod tests {
 
     #[test]
     fn formatting_and_parsing_preserve_a_service() {
-        for service in [Service::Echo { size: 64 }, Service::Http] {
-            let [name, size] = service.arguments();
+        for service in [Service::Echo { size: 64 }, Service::Http { threads: 2 }] {
+            let [name, number] = service.arguments();
 
-            assert_eq!(Service::parse(&name, &size), Some(service));
+            assert_eq!(Service::parse(&name, &number), Some(service));
         }
         assert_eq!(Service::parse("echo", "much"), None);
         assert_eq!(Service::parse("smtp", "0"), None);

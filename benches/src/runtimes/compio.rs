@@ -87,7 +87,7 @@ impl Runtime for Compio {
             stream.set_nodelay(true)?;
             match service {
                 Service::Echo { size } => compio::runtime::spawn(echo(stream, size)).detach(),
-                Service::Http => {
+                Service::Http { .. } => {
                     // hyper requires `Unpin`.
                     let stream = Box::pin(AsyncStream::new(stream));
                     compio::runtime::spawn(serve_http(FuturesIo::new(stream))).detach();

@@ -12,7 +12,7 @@ use crate::server::{Service, listen};
 pub(crate) fn serve(service: Service) -> Option<io::Result<()>> {
     match service {
         Service::Echo { size } => Some(echo(size)),
-        Service::Http => None,
+        Service::Http { .. } => None,
     }
 }
 

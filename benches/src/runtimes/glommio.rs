@@ -79,7 +79,7 @@ impl Runtime for Glommio {
                 Service::Echo { size } => {
                     glommio::spawn_local(echo(stream, size)).detach();
                 }
-                Service::Http => {
+                Service::Http { .. } => {
                     glommio::spawn_local(serve_http(FuturesIo::new(stream))).detach();
                 }
             }

@@ -98,7 +98,7 @@ async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
         stream.set_nodelay(true)?;
         match service {
             Service::Echo { size } => drop(monoio::spawn(echo(stream, size))),
-            Service::Http => {
+            Service::Http { .. } => {
                 let stream = stream.into_poll_io()?;
                 drop(monoio::spawn(serve_http(MonoioIo::new(stream))));
             }

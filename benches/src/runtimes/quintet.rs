@@ -64,7 +64,7 @@ impl Runtime for Quintet {
             stream.set_nodelay(true)?;
             match service {
                 Service::Echo { size } => drop(quintet::spawn(echo(stream, size))),
-                Service::Http => drop(quintet::spawn(serve_http(stream))),
+                Service::Http { .. } => drop(quintet::spawn(serve_http(stream))),
             }
         }
     }

@@ -81,7 +81,7 @@ impl Runtime for Smol {
             stream.set_nodelay(true)?;
             match service {
                 Service::Echo { size } => executor.spawn(echo(stream, size)).detach(),
-                Service::Http => executor.spawn(serve_http(FuturesIo::new(stream))).detach(),
+                Service::Http { .. } => executor.spawn(serve_http(FuturesIo::new(stream))).detach(),
             }
         }
     }

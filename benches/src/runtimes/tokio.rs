@@ -73,7 +73,7 @@ impl Runtime for Tokio {
             stream.set_nodelay(true)?;
             match service {
                 Service::Echo { size } => drop(tokio::task::spawn_local(echo(stream, size))),
-                Service::Http => {
+                Service::Http { .. } => {
                     drop(tokio::task::spawn_local(serve_http(TokioIo::new(stream))));
                 }
             }

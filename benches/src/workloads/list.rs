@@ -49,7 +49,15 @@ const fn entry(
     }
 }
 
-/// Makes an entry of the list below.
+/// Makes the work of an entry.
+const fn http(connections: u64, threads: usize) -> Traffic {
+    Traffic::Http {
+        connections,
+        threads,
+    }
+}
+
+/// Makes the work of an entry.
 const fn echo(connections: u64, size: usize) -> Traffic {
     Traffic::Echo { connections, size }
 }
@@ -350,16 +358,30 @@ pub(crate) const ALL: &[Workload] = &[
     server(
         "http-1",
         "HTTP hello, 1 connection",
-        Traffic::Http { connections: 1 },
+        http(1, 1),
         (20_000, 4_000),
         CPU,
     ),
     server(
         "http-64",
         "HTTP hello, 64 connections",
-        Traffic::Http { connections: 64 },
+        http(64, 1),
         (50_000, 10_000),
         CPU,
+    ),
+    server(
+        "http-two-cores-64",
+        "HTTP hello on 2 threads, 64 connections",
+        http(64, 2),
+        (100_000, 20_000),
+        BOTH,
+    ),
+    server(
+        "http-two-cores-1000",
+        "HTTP hello on 2 threads, 1000 connections",
+        http(1000, 2),
+        (100_000, 20_000),
+        BOTH,
     ),
     in_process(
         "read-4k",

@@ -19,8 +19,10 @@ pub(crate) enum Traffic {
     /// Echo on one connection, while `Amount::live` others are idle.
     EchoAmong,
     Churn,
+    /// Requests to a server with so many threads.
     Http {
         connections: u64,
+        threads: usize,
     },
     /// As many idle connections as there are operations.
     IdleMemory,
@@ -47,11 +49,13 @@ pub(crate) fn run(
         _ => MESSAGE,
     };
     let service = match traffic {
-        Traffic::Http { .. } => Service::Http,
+        Traffic::Http { threads, .. } => Service::Http { threads },
         // The buffer is larger than a message: a read that does not fill it shows that the socket
         // is empty, without a second read.
         _ => Service::Echo { size: 2 * size },
     };
+    // A server with several threads needs several CPUs.
+    let pin = pin && !matches!(service, Service::Http { threads: 2.. });
     let Some(mut server) = ServerProcess::start(runtime, service, pin)? else {
         return Ok(None);
     };
@@ -69,7 +73,7 @@ pub(crate) fn run(
             let mut load = Load::connect(addr, 1, message(), reply)?;
             under_load(&mut server, amount, |count| load.drive(count))?
         }
-        Traffic::Http { connections } => {
+        Traffic::Http { connections, .. } => {
             let mut load = Load::connect(addr, connections, REQUEST.to_vec(), Reply::Http)?;
             under_load(&mut server, amount, |count| load.drive(count))?
         }
