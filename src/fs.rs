@@ -17,6 +17,7 @@
 //! - For code that uses the traits of [`io`](crate::io): [`File`] implements
 //!   [`AsyncRead`](crate::io::AsyncRead), [`AsyncWrite`](crate::io::AsyncWrite) and
 //!   [`AsyncSeek`](crate::io::AsyncSeek).
+//! - To go through all files of a directory tree: [`walk()`].
 //! - For many small operations in a row: call [`std::fs`] in one
 //!   [`spawn_blocking`](crate::spawn_blocking). This sends one job to a worker instead of many.
 //!
@@ -95,6 +96,7 @@ mod path_error;
 mod paths;
 mod read_dir;
 mod temp_name;
+mod walk;
 mod write_atomic;
 
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
@@ -111,6 +113,7 @@ pub use paths::{
     remove_file, rename, symlink,
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
+pub use walk::{Walk, WalkEntry, walk};
 pub use write_atomic::write_atomic;
 
 /// The maximum number of bytes that one job reads from or writes to an open file, so that a large

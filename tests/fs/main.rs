@@ -20,6 +20,7 @@ mod send;
 mod special;
 mod types;
 mod vectored;
+mod walk;
 mod whole;
 
 use std::fmt::Debug;

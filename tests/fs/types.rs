@@ -17,6 +17,7 @@ fn all_futures_are_send(
     path: &Path,
     mut entries: fs::ReadDir,
     entry: fs::DirEntry,
+    walked: fs::WalkEntry,
 ) {
     fn is_send<T: Send>(_: T) {}
     let permissions = std::fs::metadata(path).unwrap().permissions();
@@ -47,6 +48,7 @@ fn all_futures_are_send(
     is_send(entries.next_entry());
     is_send(entry.metadata());
     is_send(entry.file_type());
+    is_send(walked.metadata());
     is_send(DirBuilder::new().create(path));
     is_send(OpenOptions::new().open(path));
     is_send(File::open(path));

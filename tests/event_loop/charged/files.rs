@@ -226,3 +226,27 @@ fn directories() {
             .await;
     });
 }
+
+#[test]
+fn trees() {
+    check(async |table| {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..TIMES {
+            std::fs::write(dir.path().join(n.to_string()), "").unwrap();
+        }
+        // The first entry takes a trip to a worker, which brings some of the others.
+        let mut walk = fs::walk(dir.path());
+        walk.next().await.unwrap().unwrap();
+        table
+            .bounded("entries of a walk", async || {
+                walk.next().await.unwrap().unwrap();
+            })
+            .await;
+        while walk.next().await.is_some() {}
+        table
+            .row("entries of a walk, at the end", async || {
+                assert!(walk.next().await.is_none());
+            })
+            .await;
+    });
+}
