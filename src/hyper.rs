@@ -1,11 +1,15 @@
-//! Support for hyper. It needs the feature `hyper`.
+//! HTTP by hyper. It needs the feature `hyper`; HTTP/2 needs the feature `hyper-http2`.
 //!
-//! [`TcpStream`], [`UnixStream`] and their owned halves implement hyper's `Read` and `Write`. [`Executor`] and
-//! [`Timer`] are for the connection builders of hyper.
+//! [`serve`] is an HTTP server: an accept loop with limits and timeouts, which ends without losing a
+//! request.
+//!
+//! Below it are the parts for other uses of hyper. [`TcpStream`], [`UnixStream`] and their owned
+//! halves implement hyper's `Read` and `Write`. [`Executor`] and [`Timer`] are for the connection
+//! builders of hyper.
 //!
 //! # Examples
 //!
-//! To serve a connection, pass its stream and a service to hyper:
+//! To serve a connection without the server, pass its stream and a service to hyper:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -28,6 +32,8 @@
 //! }
 //! ```
 
+mod serve;
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -40,6 +46,10 @@ use crate::io::read_buffer;
 use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::task;
 use crate::time;
+
+#[cfg(feature = "hyper-http2")]
+pub use serve::StreamExecutor;
+pub use serve::{HttpServer, downcast, serve, serve_each};
 
 macro_rules! impl_read {
     ($type:ty) => {

@@ -59,9 +59,9 @@
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`cluster`]: one loop on each of several cores.
 //! - [`testing`]: checks for what a test leaves behind.
-//! - `hyper` (with the feature of that name): hyper's runtime traits. `systemd` (likewise): sockets
-//!   that a service manager passes on. The feature `tokio-io` implements [tokio's I/O
-//!   traits](io#tokios-traits).
+//! - `hyper` (with the feature of that name): an HTTP server, and hyper's runtime traits. `systemd`
+//!   (likewise): sockets that a service manager passes on. The feature `tokio-io` implements
+//!   [tokio's I/O traits](io#tokios-traits).
 //!
 //! # Features
 //!
@@ -77,7 +77,8 @@
 //!
 //! | Feature | Adds | Further crates |
 //! |---|---|---|
-//! | `hyper` | the module `hyper`: hyper's runtime traits | 6 |
+//! | `hyper` | the module `hyper`: a server for HTTP/1, and hyper's runtime traits | 10 |
+//! | `hyper-http2` | HTTP/2 in that server | 19, those of `hyper` among them |
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!

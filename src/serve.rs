@@ -180,6 +180,13 @@ impl<L, H, U> Serve<L, H, U> {
         self
     }
 
+    /// Says that the tasks of connections were spawned at `location`.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn spawned_at(mut self, location: &'static Location<'static>) -> Self {
+        self.location = location;
+        self
+    }
+
     /// Calls `f` with each error; see the [module](self#errors).
     ///
     /// By default errors are [reported](Report::ServeFailed), except those that handlers return.
@@ -266,7 +273,7 @@ impl Error for ServeError {
 }
 
 /// Reports what the operator has to know. That a client has gone is not.
-fn send_report(error: ServeError) {
+pub(crate) fn send_report(error: ServeError) {
     if !matches!(error, ServeError::Connection(_)) {
         report::report(&Report::ServeFailed {
             message: error.to_string(),

@@ -39,12 +39,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "what users await",
         &[
-            "blocking", "fs", "hyper", "io", "macros", "net", "process", "signal", "sync",
-            "systemd", "task", "time", "tokio_io",
+            "blocking", "fs", "io", "macros", "net", "process", "signal", "sync", "systemd",
+            "task", "time", "tokio_io",
         ],
     ),
     ("runtimes", &["runtime"]),
-    ("services", &["cluster", "serve"]),
+    ("services", &["cluster", "hyper", "serve"]),
     ("for tests", &["testing"]),
     ("what macros expand to", &["__private"]),
     ("pages to read", &["guide", "order"]),
@@ -91,16 +91,13 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "task",
         "operations on a file take turns by awaiting each other's jobs",
     ),
+    ("hyper", "serve", "the accept loop of the HTTP server"),
     (
         "cluster",
         "serve",
         "what is dealt to a loop is a listener for a server",
     ),
     ("fs", "time", "a lock that is not free is tried again later"),
-    ("hyper", "io", "hyper's buffers are read into by a copy"),
-    ("hyper", "net", "hyper's traits for our sockets"),
-    ("hyper", "task", "hyper's executor spawns"),
-    ("hyper", "time", "hyper's timer sleeps"),
     ("net", "blocking", "names are looked up by jobs"),
     ("net", "io", "a socket is a source"),
     (

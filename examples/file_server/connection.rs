@@ -1,30 +1,44 @@
-//! Serves one connection with hyper, on a stream with timeouts.
+//! Accepts connections, each as a stream with timeouts, and makes their services.
 
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures::future::{self, Either};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use quintet::hyper::Timer;
-use quintet::net::TcpStream;
+use quintet::net::{TcpListener, TcpStream};
+use quintet::serve::{Listener, ServeError};
 
 use crate::log::print_error;
 use crate::patient::PatientStream;
-use crate::service::{self, Server};
-
-/// The maximum size of a request's head, and of the part of a response that hyper buffers, in
-/// bytes.
-const BUFFER_MAX: usize = 64 * 1024;
+use crate::service::Server;
 
 /// The maximum number of bytes that the socket buffers and that have not been sent. Without this
 /// limit the OS buffers megabytes, and reports the socket writable again only after it has sent a
 /// third of them: a slow client would seem to read nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_MAX: u32 = 16 * 1024;
+
+/// A listener whose connections do not wait for ever for a client that reads nothing.
+pub(crate) struct PatientListener {
+    pub(crate) listener: TcpListener,
+    pub(crate) patience: Duration,
+}
+
+impl Listener for PatientListener {
+    type Connection = PatientStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Connection, SocketAddr)>> {
+        let (stream, peer) = ready!(self.listener.poll_accept(cx))?;
+        // An error would end the server. If the client has gone, its first read says so.
+        let _gone = prepare(&stream);
+        Poll::Ready(Ok((PatientStream::new(stream, self.patience), peer)))
+    }
+}
 
 /// Sets the socket's options.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
@@ -35,57 +49,11 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves a connection until it ends, or until the server stops and the running request is done.
-///
-/// # Errors
-///
-/// Returns an error if the client has gone before it was served.
-pub(crate) async fn serve(
-    server: Rc<Server>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) -> io::Result<()> {
-    prepare(&stream)?;
-    let _counted = Counted::new(Rc::clone(&server));
-    let service = service_fn(|request| service::respond(Rc::clone(&server), request));
-    let is_stopping = || server.stopping.peek().is_some();
-    let stream = PatientStream::new(stream, server.patience, is_stopping);
-    let mut connection = pin!(
-        http1::Builder::new()
-            // Without a timer hyper would wait forever for the head of a request.
-            .timer(Timer::new())
-            .header_read_timeout(server.patience)
-            .max_buf_size(BUFFER_MAX)
-            // A client that has shut down its write side may still wait for its response.
-            .half_close(true)
-            .serve_connection(stream, service)
-    );
-    let stopping = server.stopping.clone();
-    let result = match future::select(connection.as_mut(), stopping).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    match result {
-        Ok(()) => {}
-        // Not worth a line: the connection was idle for too long, or the client disconnected. The
-        // request's line in the log has the number of bytes that were sent.
-        Err(error) if error.is_timeout() || error.is_incomplete_message() => {}
-        Err(error) => match error.source() {
-            Some(source) => print_error(format_args!("{peer}: {error}: {source}")),
-            None => print_error(format_args!("{peer}: {error}")),
-        },
-    }
-    Ok(())
-}
-
 /// Counts a connection until it is dropped.
-struct Counted(Rc<Server>);
+pub(crate) struct Counted(pub(crate) Rc<Server>);
 
 impl Counted {
-    fn new(server: Rc<Server>) -> Self {
+    pub(crate) fn new(server: Rc<Server>) -> Self {
         server.connections.update(|connections| connections + 1);
         Counted(server)
     }
@@ -94,5 +62,25 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.update(|connections| connections - 1);
+    }
+}
+
+/// Prints an error of the server.
+pub(crate) fn print_failure(error: ServeError) {
+    let ServeError::Connection(error) = error else {
+        return print_error(error);
+    };
+    // Not worth a line: the connection was idle for too long, or the client disconnected. The
+    // request's line in the log has the number of bytes that were sent.
+    let is_of_client = match error.downcast_ref::<hyper::Error>() {
+        Some(error) => error.is_timeout() || error.is_incomplete_message(),
+        None => error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut),
+    };
+    match error.source() {
+        _ if is_of_client => {}
+        Some(source) => print_error(format_args!("{error}: {source}")),
+        None => print_error(error),
     }
 }

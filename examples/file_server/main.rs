@@ -21,7 +21,8 @@
 //!
 //! - `main.rs`: the server, with a limit of connections and a graceful shutdown. All connections
 //!   are tasks on one thread, so they share an `Rc`.
-//! - `connection.rs`, `patient.rs`: hyper on a `TcpStream`, and timeouts for clients that stall.
+//! - `connection.rs`, `patient.rs`: accepts connections, with timeouts for clients that read
+//!   slowly.
 //! - `service.rs`: handles requests. The loop never waits for a disk: calls that may block run on
 //!   worker threads.
 //! - `files.rs`, `conditions.rs`, `listing.rs`, `page.rs`, `mime.rs`: files and HTTP, without async
@@ -60,10 +61,12 @@ use std::time::Instant;
 
 use futures::channel::oneshot;
 use futures::future::FutureExt;
+use hyper::service::service_fn;
 use quintet::fs;
 use quintet::net::TcpListener;
 
 use args::{Command, Options, USAGE};
+use connection::{Counted, PatientListener, print_failure};
 use log::{print, print_error};
 use service::Server;
 
@@ -113,7 +116,6 @@ async fn serve(options: Options) -> io::Result<()> {
         root: Arc::from(root),
         is_quiet: options.is_quiet,
         shows_hidden: options.shows_hidden,
-        patience: options.patience,
         stopping: stopping.shared(),
         started: Instant::now(),
         connections: Cell::new(0),
@@ -130,13 +132,22 @@ async fn serve(options: Options) -> io::Result<()> {
             ));
         }
     };
-    let drained = quintet::serve(listener, async move |stream, peer| {
-        connection::serve(Rc::clone(&server), stream, peer).await
+    let listener = PatientListener {
+        listener,
+        patience: options.patience,
+    };
+    let drained = quintet::hyper::serve_each(listener, move |_, _| {
+        let counted = Counted::new(Rc::clone(&server));
+        service_fn(move |request| service::respond(Rc::clone(&counted.0), request))
     })
     .max_connections(options.connections)
+    .header_timeout(options.patience)
+    .idle_timeout(options.patience)
+    // `patient.rs` knows more about slow clients.
+    .write_timeout(None)
     .until(stop)
     .drain_timeout(grace)
-    .on_error(print_error)
+    .on_error(print_failure)
     .await?;
     if !drained.is_complete() {
         print(format_args!("dropped {} connections", drained.unfinished()));

@@ -1,13 +1,11 @@
-//! A stream for hyper that fails if the client reads nothing for too long, and that closes the
-//! connection without losing the last response.
+//! A stream for hyper that fails if the client reads nothing for too long.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use quintet::net::TcpStream;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use quintet::time::{Sleep, sleep};
 
 /// The minimum time that a client may accept no data.
@@ -29,51 +27,24 @@ const BYTES_PER_SECOND: u64 = 1024;
 /// nothing.
 const BUFFERED_MAX: u64 = 256 * 1024;
 
-/// The maximum number of bytes that are read from the client after the last response.
-const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The maximum time to wait for the client to close the connection after the last response.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// The stream that a `PatientStream` wraps.
-pub(crate) trait Socket: Read + Write + Unpin {
-    /// Returns the pending error of the socket, such as a reset by the peer, and clears it.
-    fn take_error(&self) -> io::Result<Option<io::Error>>;
-}
-
-impl Socket for TcpStream {
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        TcpStream::take_error(self)
-    }
-}
-
 /// See the [module](self).
-pub(crate) struct PatientStream<S, F> {
+pub(crate) struct PatientStream<S> {
     stream: S,
     /// The minimum time that the client may accept no data.
     patience: Duration,
     /// The number of bytes that have been accepted.
     accepted: u64,
-    /// Returns whether the server is stopping.
-    is_stopping: F,
     /// The timeout of a write that is pending.
     stalled: Option<Sleep>,
-    /// The timeout of lingering, after the write side has been shut down.
-    lingering: Option<Sleep>,
-    /// The number of bytes that have been read while lingering.
-    lingered_bytes: usize,
 }
 
-impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
-    pub(crate) fn new(stream: S, patience: Duration, is_stopping: F) -> Self {
+impl<S: Read + Write + Unpin> PatientStream<S> {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
         PatientStream {
             stream,
             patience: patience.max(STALL_MIN),
             accepted: 0,
-            is_stopping,
             stalled: None,
-            lingering: None,
-            lingered_bytes: 0,
         }
     }
 
@@ -101,29 +72,9 @@ impl<S: Socket, F: Fn() -> bool + Unpin> PatientStream<S, F> {
         let error = io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
         Poll::Ready(Err(error))
     }
-
-    /// Waits until the peer closes the connection. If a socket is closed while it has unread data,
-    /// the OS resets the connection, and the peer may lose the end of the response.
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut buffer = [0; 4096];
-        while self.lingered_bytes < LINGER_BYTES_MAX && !(self.is_stopping)() {
-            let mut buffer = ReadBuf::new(&mut buffer);
-            match Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    self.lingered_bytes += buffer.filled().len();
-                }
-                Poll::Ready(_) => break,
-                Poll::Pending => {
-                    let lingering = self.lingering.get_or_insert_with(|| sleep(LINGER));
-                    return Pin::new(lingering).poll(cx);
-                }
-            }
-        }
-        Poll::Ready(())
-    }
 }
 
-impl<S: Socket, F: Unpin> Read for PatientStream<S, F> {
+impl<S: Read + Write + Unpin> Read for PatientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -133,7 +84,7 @@ impl<S: Socket, F: Unpin> Read for PatientStream<S, F> {
     }
 }
 
-impl<S: Socket, F: Fn() -> bool + Unpin> Write for PatientStream<S, F> {
+impl<S: Read + Write + Unpin> Write for PatientStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -156,20 +107,12 @@ impl<S: Socket, F: Fn() -> bool + Unpin> Write for PatientStream<S, F> {
         self.stream.is_write_vectored()
     }
 
-    /// Flushes the stream, and returns the socket's pending error. While a response is being
-    /// created, hyper calls this method whenever it polls the connection, but does not read: only
-    /// here can it notice that the client has reset the connection.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = self.stream.take_error()? {
-            return Poll::Ready(Err(error));
-        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        ready!(self.poll_linger(cx));
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -193,7 +136,6 @@ mod tests {
     struct Fake {
         room: Rc<Cell<usize>>,
         waker: Rc<RefCell<Option<Waker>>>,
-        error: Rc<Cell<Option<io::ErrorKind>>>,
     }
 
     impl Fake {
@@ -204,8 +146,8 @@ mod tests {
             }
         }
 
-        fn patient(&self, patience: Duration) -> PatientStream<Self, fn() -> bool> {
-            PatientStream::new(self.clone(), patience, || false)
+        fn patient(&self, patience: Duration) -> PatientStream<Self> {
+            PatientStream::new(self.clone(), patience)
         }
     }
 
@@ -242,21 +184,12 @@ mod tests {
         }
     }
 
-    impl Socket for Fake {
-        fn take_error(&self) -> io::Result<Option<io::Error>> {
-            Ok(self.error.take().map(io::Error::from))
-        }
-    }
-
-    async fn write(
-        stream: &mut PatientStream<Fake, fn() -> bool>,
-        bytes: &[u8],
-    ) -> io::Result<usize> {
+    async fn write(stream: &mut PatientStream<Fake>, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await
     }
 
     /// Waits until a write times out, and returns how long that took.
-    async fn until_timeout(stream: &mut PatientStream<Fake, fn() -> bool>) -> Duration {
+    async fn until_timeout(stream: &mut PatientStream<Fake>) -> Duration {
         let start = Instant::now();
         let error = write(stream, b"x").await.expect_err("no byte is accepted");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -345,31 +278,5 @@ mod tests {
         write(&mut stream, b"x").await.expect("it is accepted");
         sleep(10 * STALL_MIN).await;
         assert_eq!(until_timeout(&mut stream).await, STALL_MIN);
-    }
-
-    #[quintet::test(start_paused)]
-    async fn a_reset_is_noticed_without_a_write() {
-        let fake = Fake::default();
-        let mut stream = fake.patient(PATIENCE);
-        let mut flush = async || poll_fn(|cx| Pin::new(&mut stream).poll_flush(cx)).await;
-        flush().await.expect("there is no error");
-        fake.error.set(Some(io::ErrorKind::ConnectionReset));
-        let error = flush().await.expect_err("the error is returned");
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-    }
-
-    #[quintet::test(start_paused)]
-    async fn shutdown_waits_for_the_client_to_disconnect_but_not_long() {
-        let mut stream = Fake::default().patient(PATIENCE);
-        let start = Instant::now();
-        let shut_down = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
-        shut_down.await.expect("it can be shut down");
-        assert_eq!(start.elapsed(), LINGER);
-
-        let mut stream = PatientStream::new(Fake::default(), PATIENCE, || true);
-        let start = Instant::now();
-        let shut_down = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx));
-        shut_down.await.expect("it can be shut down");
-        assert_eq!(start.elapsed(), Duration::ZERO, "the server stops");
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::channel::oneshot;
 use futures::future::Shared;
@@ -35,9 +35,6 @@ pub(crate) struct Server {
     pub(crate) is_quiet: bool,
     /// Whether to serve files and directories whose names begin with a dot.
     pub(crate) shows_hidden: bool,
-    /// How long to wait for a request, and for a client to read its response. The latter has a
-    /// minimum; see `patient.rs`.
-    pub(crate) patience: Duration,
     /// Completes when the server stops.
     pub(crate) stopping: Shared<oneshot::Receiver<Infallible>>,
     pub(crate) started: Instant,

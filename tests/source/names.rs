@@ -36,6 +36,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "files and locks in memory have one, as in std",
     ),
     ("TryRecvError", "each channel has one, as in std and tokio"),
+    (
+        "Versions",
+        "the HTTP server has one with and one without the feature `hyper-http2`",
+    ),
     ("WeakSender", "each channel has one, as in tokio"),
     (
         "WriteHalf",

@@ -1,0 +1,271 @@
+//! What is served, over real sockets.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use quintet::hyper::{serve, serve_each};
+use quintet::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use quintet::serve::Listener;
+use quintet::task::CancellationToken;
+
+use crate::client::Client;
+use crate::support::cases::{listen, watched};
+
+/// A response that names the method, the path and the length of the body.
+async fn describe(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let start = format!("{} {} ", request.method(), request.uri().path());
+    let body = request.into_body().collect().await?.to_bytes();
+    Ok(Response::new(Full::from(format!("{start}{}", body.len()))))
+}
+
+async fn connect(addr: SocketAddr) -> Client<TcpStream> {
+    Client::new(TcpStream::connect(addr).await.unwrap())
+}
+
+#[test]
+fn requests_are_handled_on_one_connection_and_on_many() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let stop = CancellationToken::new();
+            let server = serve(listener, service_fn(describe));
+            let server = server.until(stop.clone().cancelled_owned());
+            let server = quintet::spawn(server.into_future());
+            let mut clients = Vec::new();
+            for _ in 0..5 {
+                clients.push(connect(addr).await);
+            }
+            for round in 0..3 {
+                for (number, client) in clients.iter_mut().enumerate() {
+                    let reply = client.get(&format!("/{round}/{number}")).await;
+                    assert_eq!(reply.status, 200);
+                    assert_eq!(reply.body, format!("GET /{round}/{number} 0"));
+                }
+            }
+            let mut client = connect(addr).await;
+            client
+                .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n12345")
+                .await;
+            assert_eq!(client.reply().await.body, "POST / 5");
+            drop((client, clients));
+            stop.cancel();
+            assert_eq!(server.await.unwrap().unwrap().unfinished(), 0);
+        });
+    });
+}
+
+#[test]
+fn a_service_for_each_connection_knows_the_client_and_is_dropped_with_it() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            // Not `Send`.
+            let open = Rc::new(());
+            let server = {
+                let open = Rc::clone(&open);
+                serve_each(listener, move |stream: &TcpStream, peer: SocketAddr| {
+                    assert_eq!(stream.peer_addr().unwrap(), peer);
+                    let (open, count) = (Rc::clone(&open), Rc::new(Cell::new(0)));
+                    service_fn(move |_| {
+                        let (_open, count) = (Rc::clone(&open), Rc::clone(&count));
+                        async move {
+                            count.set(count.get() + 1);
+                            let text = format!("{peer} {}", count.get());
+                            Ok::<_, Infallible>(Response::new(text))
+                        }
+                    })
+                })
+            };
+            let _server = quintet::spawn(server.into_future());
+            for _ in 0..2 {
+                let mut client = connect(addr).await;
+                let peer = client.stream.local_addr().unwrap();
+                assert_eq!(client.get("/").await.body, format!("{peer} 1"));
+                assert_eq!(client.get("/").await.body, format!("{peer} 2"));
+                assert_eq!(Rc::strong_count(&open), 3);
+                client.shut_down().await;
+                assert_eq!(client.rest().await, "");
+                assert_eq!(Rc::strong_count(&open), 2);
+            }
+        });
+    });
+}
+
+#[test]
+fn clients_of_a_unix_socket_are_served_alike() {
+    watched(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        quintet::block_on(async {
+            let listener = UnixListener::bind(&path).unwrap();
+            let _server = quintet::spawn(serve(listener, service_fn(describe)).into_future());
+            let mut client = Client::new(UnixStream::connect(&path).await.unwrap());
+            assert_eq!(client.get("/").await.body, "GET / 0");
+        });
+    });
+}
+
+#[test]
+fn a_client_that_shuts_down_its_side_gets_its_response() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let service = service_fn(async |request: Request<Incoming>| {
+                // By then the end of the stream has arrived.
+                quintet::time::sleep(std::time::Duration::from_millis(20)).await;
+                describe(request).await
+            });
+            let _server = quintet::spawn(serve(listener, service).into_future());
+            let mut client = connect(addr).await;
+            client.send("GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            client.shut_down().await;
+            assert_eq!(client.reply().await.body, "GET /a 0");
+            assert_eq!(client.rest().await, "");
+        });
+    });
+}
+
+/// A service that makes an echo of each connection that asks for it.
+async fn echo_after_upgrade(
+    mut request: Request<Incoming>,
+) -> Result<Response<String>, Infallible> {
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    quintet::spawn(async move {
+        let upgraded = on_upgrade.await.unwrap();
+        let (stream, read) = quintet::hyper::downcast::<TcpStream>(upgraded).unwrap();
+        stream.write_all(&read).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        quintet::io::copy(&mut reader, &mut writer).await.unwrap();
+    });
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("echo"));
+    Ok(response)
+}
+
+#[test]
+fn a_connection_is_upgraded_with_what_was_sent_after_the_request() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let server = serve(listener, service_fn(echo_after_upgrade));
+            let _server = quintet::spawn(server.into_future());
+            let mut client = connect(addr).await;
+            let request =
+                "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+            client.send(format!("{request}early ")).await;
+            assert!(client.head().await.starts_with("HTTP/1.1 101"));
+            client.send("late").await;
+            client.shut_down().await;
+            assert_eq!(client.rest().await, "early late");
+        });
+    });
+}
+
+#[test]
+fn connections_over_the_limit_wait() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let (open, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+            let server = {
+                let (open, most) = (Rc::clone(&open), Rc::clone(&most));
+                serve_each(listener, move |_, _| {
+                    let counted = Counted::new(Rc::clone(&open));
+                    most.set(most.get().max(open.get()));
+                    service_fn(move |request| {
+                        let _ = &counted;
+                        describe(request)
+                    })
+                })
+            };
+            let _server = quintet::spawn(server.max_connections(2).into_future());
+            let mut clients = quintet::task::JoinSet::new();
+            for number in 0..10 {
+                clients.spawn(async move {
+                    let mut client = connect(addr).await;
+                    let path = format!("/{number}");
+                    assert_eq!(client.get(&path).await.body, format!("GET {path} 0"));
+                });
+            }
+            clients.join_all().await;
+            assert_eq!(most.get(), 2);
+        });
+    });
+}
+
+/// Counts a service until it is dropped.
+struct Counted(Rc<Cell<usize>>);
+
+impl Counted {
+    fn new(count: Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[test]
+fn connections_of_a_tcp_listener_do_not_wait_for_acknowledgements() {
+    /// Tells whether the option is set.
+    struct Told(TcpListener, Rc<Cell<Option<bool>>>);
+
+    impl Listener for Told {
+        type Connection = TcpStream;
+        type Addr = SocketAddr;
+
+        fn poll_accept(
+            &mut self,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<std::io::Result<(TcpStream, SocketAddr)>> {
+            let accepted = std::task::ready!(self.0.poll_accept(cx))?;
+            self.1.set(Some(accepted.0.nodelay()?));
+            std::task::Poll::Ready(Ok(accepted))
+        }
+    }
+
+    watched(|| {
+        quintet::block_on(async {
+            // Only of the listener itself: that of a user keeps its options.
+            let told = Rc::new(Cell::new(None));
+            let wrapped = Told(listen().await, Rc::clone(&told));
+            let addr = wrapped.0.local_addr().unwrap();
+            let _server = quintet::spawn(serve(wrapped, service_fn(describe)).into_future());
+            connect(addr).await.get("/").await;
+            assert_eq!(told.get(), Some(false));
+
+            let told = Rc::new(Cell::new(None));
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let server = {
+                let told = Rc::clone(&told);
+                serve_each(listener, move |stream: &TcpStream, _| {
+                    told.set(Some(stream.nodelay().unwrap()));
+                    service_fn(describe)
+                })
+            };
+            let _server = quintet::spawn(server.into_future());
+            connect(addr).await.get("/").await;
+            assert_eq!(told.get(), Some(true));
+        });
+    });
+}
