@@ -23,6 +23,7 @@
 //! that the operation is worth another try, not that it succeeds.
 
 mod addr;
+mod connect;
 mod datagram;
 mod linger;
 mod readiness;

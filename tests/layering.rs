@@ -100,6 +100,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("fs", "time", "a lock that is not free is tried again later"),
     ("net", "blocking", "names are looked up by jobs"),
     ("net", "io", "a socket is a source"),
+    ("net", "time", "attempts to connect begin one after another"),
     (
         "io",
         "sync",

@@ -32,6 +32,16 @@ pub enum Target {
     Malformed(String),
 }
 
+impl Target {
+    /// Returns the host name that has to be looked up.
+    pub(super) fn host(&self) -> Option<&str> {
+        match self {
+            Target::Named(host, _) => Some(host),
+            Target::Known(_) | Target::Malformed(_) => None,
+        }
+    }
+}
+
 mod sealed {
     #[expect(unnameable_types, reason = "what seals a trait cannot be named")]
     pub trait Sealed {
@@ -162,7 +172,7 @@ pub fn lookup_host(
 }
 
 /// Resolves a target to at least one address.
-async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
+pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     if !matches!(target, Target::Named(..)) {
         coop::operate().await;
     }

@@ -8,11 +8,13 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::io::{AsyncRead, AsyncWrite};
 use socket2::Domain;
 
-use super::addr::{self, ToSocketAddrs};
+use super::addr::ToSocketAddrs;
+use super::connect;
 use super::linger;
 use super::readiness::{impl_poll_ready, impl_readiness};
 use super::socket::{self, UnlessEmpty};
@@ -60,12 +62,24 @@ pub struct TcpStream {
 impl TcpStream {
     /// Opens a connection to a remote host.
     ///
-    /// If `addr` yields several addresses, each is tried in turn until one accepts the connection.
+    /// If `addr` yields several addresses, they are tried by "happy eyeballs" ([RFC 8305]): IPv6
+    /// and IPv4 addresses take turns, beginning with the family of the first address. The next
+    /// attempt begins when one has failed, or 250 ms after the last one began. The first connection
+    /// wins, and the sockets of all other attempts are closed. So an address that does not respond,
+    /// or a network without IPv6, costs little. The order of the attempts is fixed, and their time
+    /// is that of the loop's clock.
+    ///
+    /// There is no limit on how long this takes, except that of the OS, which gives up a host that
+    /// does not respond after about two minutes on Linux. See
+    /// [`connect_timeout`](TcpStream::connect_timeout).
     ///
     /// # Errors
     ///
-    /// Returns the error of the last address, with that address in its message; the error of the
-    /// system call is its [`source`](std::error::Error::source). Common kinds are:
+    /// If there is one address, returns its error, with the address in the message. If there are
+    /// several, the message has each address and its error, up to 8. The kind is that of the first
+    /// address in the order of the attempts; an address to which this host has no route, or of
+    /// whose family it has no address, counts only if there is no other. The error of the system
+    /// call is the [`source`](std::error::Error::source). Common kinds are:
     ///
     /// - [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): nothing listens on the port.
     /// - [`TimedOut`](io::ErrorKind::TimedOut): the host did not respond.
@@ -77,13 +91,76 @@ impl TcpStream {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the attempt is given up and the socket closed.
+    /// If the future is dropped, all attempts are given up and their sockets closed.
+    ///
+    /// # Examples
+    ///
+    /// Nothing listens on port 1:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use quintet::net::{TcpListener, TcpStream};
+    ///
+    /// # quintet::block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// let addrs = [SocketAddr::from(([127, 0, 0, 1], 1)), addr];
+    /// let stream = TcpStream::connect(&addrs[..]).await?;
+    /// assert_eq!(stream.peer_addr()?, addr);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
     #[track_caller]
     pub fn connect(addr: impl ToSocketAddrs) -> impl Future<Output = io::Result<Self>> {
-        called_here(async move { addr::on_any("connect to", addr, TcpStream::connect_to).await })
+        called_here(async move { connect::connect(addr.target()).await })
     }
 
-    async fn connect_to(addr: SocketAddr) -> io::Result<Self> {
+    /// Opens a connection to a remote host, but gives up after `timeout`.
+    ///
+    /// It is [`connect`](TcpStream::connect) with a limit, which includes the look-up of the host
+    /// name and the attempts of all addresses, and begins when the future is first polled. It takes
+    /// everything that `connect` takes; a `&SocketAddr` as `std` does, too. With
+    /// [`Duration::ZERO`] only a connection that can be made at once succeeds; `std` returns an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `connect`. If the time is over, the kind is
+    /// [`TimedOut`](io::ErrorKind::TimedOut), and the message says what has become of each address,
+    /// or which name could not be looked up.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of `connect`. When the time is over, the sockets of all attempts have been closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use quintet::net::{TcpListener, TcpStream};
+    ///
+    /// # quintet::block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let addr = listener.local_addr()?;
+    /// let stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).await?;
+    /// assert_eq!(stream.peer_addr()?, addr);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn connect_timeout(
+        addr: impl ToSocketAddrs,
+        timeout: Duration,
+    ) -> impl Future<Output = io::Result<Self>> {
+        called_here(async move { connect::connect_timeout(addr.target(), timeout).await })
+    }
+
+    /// Connects to one address. The error does not name it.
+    pub(super) async fn connect_to(addr: SocketAddr) -> io::Result<Self> {
         let socket = socket::tcp_socket(Domain::for_address(addr))?;
         TcpStream::finish_connect(socket::start_connect(socket, addr)?, false).await
     }

@@ -7,6 +7,7 @@
 mod support;
 
 mod async_fd;
+mod connect;
 mod copy;
 mod each_kind;
 mod hyper;
