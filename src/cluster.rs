@@ -64,9 +64,7 @@
 //!
 //! With `until(quintet::shutdown()?)`, one Ctrl-C shuts down all loops, and a second one ends the
 //! process at once, even if a loop is blocked. Members can also wait for
-//! [`quintet::shutdown`](crate::shutdown) themselves: each loop receives the signal. But then each
-//! of them has to run in order to receive it, and only when all of them have does the next Ctrl-C
-//! end the process.
+//! [`quintet::shutdown`](crate::shutdown) themselves: each loop receives the first signal.
 //!
 //! # Listeners
 //!

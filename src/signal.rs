@@ -43,7 +43,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use unix::{SignalKind, signal};
+use unix::{SecondSignalGuard, SignalKind, signal};
 
 /// Waits for Ctrl-C (SIGINT).
 ///
@@ -76,13 +76,16 @@ pub async fn ctrl_c() -> io::Result<()> {
 
 /// Waits for the request to end the process: SIGINT, which Ctrl-C sends, or SIGTERM.
 ///
-/// From this call until the future is dropped or completes, neither of them ends the process.
-/// When the future completes, the default actions are restored: a second Ctrl-C ends the process at
-/// once, also while it still waits for its connections to end. So call this once for each process,
-/// and tell the rest of a program by a [`CancellationToken`](crate::task::CancellationToken), or by
+/// From this call until the future is dropped or completes, the first request does not end the
+/// process. The second one does, at once: also while the program still waits for its connections to
+/// end, and also if a task blocks the loop, so that the future has not been polled yet. When the
+/// future completes, the default actions are restored. So call this once for each process, and tell
+/// the rest of a program by a [`CancellationToken`](crate::task::CancellationToken), or by
 /// [`Cluster::until`](crate::cluster::Cluster::until) if it has several loops. If it is called on
-/// several loops, each receives the request, and the default actions are restored when all of them
-/// have.
+/// several loops, each receives the first request.
+///
+/// A request for which the program has a handler of its own, or that was ignored when the program
+/// was started, never ends the process.
 ///
 /// # Errors
 ///
@@ -106,8 +109,13 @@ pub async fn ctrl_c() -> io::Result<()> {
 pub fn shutdown() -> io::Result<Shutdown> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
     let [interrupt, terminate] = kinds.map(signal);
+    let signals = [interrupt?, terminate?];
+    let second = SecondSignalGuard::new(&kinds)?;
     Ok(Shutdown {
-        signals: Some([interrupt?, terminate?]),
+        waiting: Some(Waiting {
+            signals,
+            _second: second,
+        }),
     })
 }
 
@@ -116,21 +124,31 @@ pub fn shutdown() -> io::Result<Shutdown> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Shutdown {
     /// `None` after it has completed.
-    signals: Option<[unix::Signal; 2]>,
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    signals: [unix::Signal; 2],
+    // Dropped after the signals, so that there is no moment in which a request does nothing.
+    _second: SecondSignalGuard,
 }
 
 impl Future for Shutdown {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let signals = self.signals.iter_mut().flatten();
-        let has_come = signals
-            .map(|signal| signal.poll_recv(cx))
-            .any(|received| received.is_ready());
-        if self.signals.is_some() && !has_come {
-            return Poll::Pending;
+        if let Some(waiting) = &mut self.waiting {
+            // Both are polled, so that both wake the task.
+            let received = waiting
+                .signals
+                .each_mut()
+                .map(|signal| signal.poll_recv(cx));
+            if received.iter().all(Poll::is_pending) {
+                return Poll::Pending;
+            }
         }
-        self.signals = None;
+        self.waiting = None;
         Poll::Ready(())
     }
 }

@@ -96,6 +96,13 @@ fn child() {
                 // No task awaits it now: the next one ends the process.
                 std::future::pending::<()>().await;
             }
+            "blocked" => {
+                let _shutdown = quintet::shutdown().unwrap();
+                say("ready");
+                loop {
+                    std::thread::park();
+                }
+            }
             "shutdown" => {
                 let shutdown = quintet::shutdown().unwrap();
                 say("ready");
@@ -295,6 +302,18 @@ fn the_first_request_to_end_is_told_and_the_second_one_ends_the_process() {
         let number = if second == "INT" { 2 } else { 15 };
         assert_eq!(finish(child, output).signal(), Some(number));
     }
+}
+
+#[test]
+fn the_second_request_ends_a_process_whose_loop_is_blocked() {
+    let mut child = start("blocked");
+    let output = wait_for(&mut child, "ready");
+    // Two kinds: signals of one kind that arrive together are one.
+    send(&child, "TERM");
+    send(&child, "INT");
+    let number = finish(child, output).signal();
+    // Of two that are pending the OS may deliver either first.
+    assert!(matches!(number, Some(2 | 15)), "{number:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Streams of Unix signals.
 
 mod disposition;
+mod second_signal;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -16,6 +17,8 @@ use signal_hook::low_level;
 use crate::io::source::{OpOutput, Source};
 use crate::phase::poll::Direction;
 use disposition::DefaultActionGuard;
+
+pub(super) use second_signal::SecondSignalGuard;
 
 /// A kind of signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

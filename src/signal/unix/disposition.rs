@@ -86,6 +86,17 @@ fn register_default(signal: i32, condition: Arc<AtomicBool>) -> io::Result<SigId
     }
 }
 
+/// Returns whether a signal that has a stream is also handled by the program, or was ignored when
+/// the program was started.
+pub(super) fn is_handled_elsewhere(signal: i32) -> bool {
+    let signals = primitive::lock(&SIGNALS);
+    let disposition = signals.as_ref().and_then(|signals| signals.get(&signal));
+    disposition.is_some_and(|disposition| match disposition.prior {
+        PriorAction::Ignored | PriorAction::Caught => true,
+        PriorAction::Default | PriorAction::Unknown => false,
+    })
+}
+
 /// Turns the default action of a signal off while it exists.
 #[derive(Debug)]
 pub(super) struct DefaultActionGuard {
