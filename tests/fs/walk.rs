@@ -209,6 +209,8 @@ fn links_are_followed_on_request_and_never_in_circles() {
     symlink("..", path("a/up")).unwrap();
     symlink("a/file", path("c_file")).unwrap();
     symlink("nothing", path("d_nothing")).unwrap();
+    symlink("e_itself", path("e_itself")).unwrap();
+    symlink("a/file/below", path("f_below")).unwrap();
     let walk = || fs::walk(dir.path()).sort_by_name();
     let plain = [
         "",
@@ -219,6 +221,8 @@ fn links_are_followed_on_request_and_never_in_circles() {
         "b/to_a",
         "c_file",
         "d_nothing",
+        "e_itself",
+        "f_below",
     ];
     block_on(async {
         assert_eq!(names(dir.path(), walk()).await, plain);
@@ -231,7 +235,7 @@ fn links_are_followed_on_request_and_never_in_circles() {
             )
         };
         let walked = names(dir.path(), walk().follow_links(true)).await;
-        let expected: [&str; 10] = [
+        let expected: [&str; 12] = [
             "",
             "a",
             "a/file",
@@ -242,6 +246,8 @@ fn links_are_followed_on_request_and_never_in_circles() {
             &circle("b/to_a/up"),
             "c_file",
             "d_nothing",
+            "e_itself",
+            "f_below",
         ];
         assert_eq!(walked, expected);
 

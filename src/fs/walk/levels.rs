@@ -166,8 +166,7 @@ impl Levels {
                     file_type = metadata.file_type();
                     followed = Some(metadata);
                 }
-                // The link leads to nothing.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if leads_to_nothing(&error) => {}
                 Err(error) => return Err(cannot("read the metadata of", &path)(error)),
             }
         }
@@ -227,6 +226,15 @@ impl Levels {
             self.listed += 1;
         }
     }
+}
+
+/// Returns whether this is the error of a symbolic link without a target: the target does not
+/// exist, is below a file, or is the link itself.
+fn leads_to_nothing(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+    )
 }
 
 impl LevelEntries {
