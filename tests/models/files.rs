@@ -4,15 +4,16 @@
 
 use std::fs as std_fs;
 use std::future::poll_fn;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 
 use futures::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
-use quintet::fs::File;
+use quintet::fs::{self, File};
 use quintet::runtime::{Builder, Runtime};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::programs::{check_some, operations};
 
@@ -43,6 +44,19 @@ operations! {
     2 SetLen { size: MANY };
     3 ReadAt { offset: MANY, size: MANY };
     3 WriteAt { offset: MANY, size: MANY, fill: 256 };
+    2 ReadVectored { first: MANY, second: MANY };
+    2 WriteVectored { first: MANY, second: MANY, fill: 256 };
+    1 ReadVectoredAt { offset: MANY, first: MANY, second: MANY };
+    1 WriteVectoredAt { offset: MANY, first: MANY, second: MANY, fill: 256 };
+    1 ThroughStd;
+    2 Lock { shared: 2 };
+    1 LockOfTheOther { shared: 2 };
+    2 Unlock;
+    1 UnlockOfTheOther;
+    1 DropLock;
+    2 ReadLimited { limit: MANY };
+    1 Copy;
+    2 WriteAtomic { size: MANY, fill: 256 };
     1 Flush;
     1 Sync;
     2 DropRead { size: MANY };
@@ -51,10 +65,13 @@ operations! {
     3 DropWriteAt { offset: MANY, size: MANY, fill: 256 };
 }
 
-/// A file on each side.
-struct State {
+/// A file on each side, and a second handle of it.
+struct State<'a> {
+    dir: &'a Path,
     ours: File,
     std: std_fs::File,
+    our_other: File,
+    std_other: std_fs::File,
 }
 
 /// What `std` says, to be compared with what quintet says.
@@ -88,7 +105,7 @@ async fn begin<F: Future>(future: F) {
     .await;
 }
 
-impl State {
+impl State<'_> {
     /// Compares what a read by the cursor has returned.
     fn has_read(&mut self, result: io::Result<usize>, buf: &[u8]) -> Result<(), String> {
         let n = result.map_err(|error| error.to_string())?;
@@ -133,6 +150,22 @@ impl State {
                 let result = AsyncWriteExt::write(&mut self.ours, &buf).await;
                 same(result, self.std.write(&buf))
             }
+            Op::ReadVectored { first, second } => {
+                let (mut a, mut b) = (vec![0; SIZES[first]], vec![0; SIZES[second]]);
+                let bufs = &mut [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+                let result = self.ours.read_vectored(bufs).await;
+                self.has_read(result, &[a, b].concat())
+            }
+            Op::WriteVectored {
+                first,
+                second,
+                fill,
+            } => {
+                let (a, b) = (filled(first, fill), filled(second, fill + 1));
+                let bufs = &[IoSlice::new(&a), IoSlice::new(&b)];
+                let result = self.ours.write_vectored(bufs).await;
+                same(result, self.std.write(&[a, b].concat()))
+            }
             Op::SeekStart { to } => self.seek(SeekFrom::Start(SIZES[to] as u64)).await,
             Op::SeekEnd { back } => self.seek(SeekFrom::End(-(SIZES[back] as i64))).await,
             Op::SeekForward { by } => self.seek(SeekFrom::Current(SIZES[by] as i64)).await,
@@ -144,6 +177,138 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Operations on several buffers at an offset.
+    async fn vectored_at(&mut self, op: &Op) -> Result<(), String> {
+        match *op {
+            Op::ReadVectoredAt {
+                offset,
+                first,
+                second,
+            } => {
+                let (mut a, mut b) = (vec![0; SIZES[first]], vec![0; SIZES[second]]);
+                let bufs = &mut [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+                let offset = SIZES[offset] as u64;
+                let n = self.ours.read_vectored_at(bufs, offset).await.unwrap();
+                let read = [a, b].concat();
+                let mut expected = vec![0; if n == 0 { read.len() } else { n }];
+                let std_n = self.std.read_at(&mut expected, offset).unwrap();
+                if std_n != n {
+                    return Err(format!("{n} bytes are read, not {std_n}"));
+                }
+                compare(&read[..n], &expected[..n])
+            }
+            Op::WriteVectoredAt {
+                offset,
+                first,
+                second,
+                fill,
+            } => {
+                let (a, b) = (filled(first, fill), filled(second, fill + 1));
+                let bufs = &[IoSlice::new(&a), IoSlice::new(&b)];
+                let offset = SIZES[offset] as u64;
+                let result = self.ours.write_vectored_at(bufs, offset).await;
+                same(result, self.std.write_at(&[a, b].concat(), offset))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Locks, of this handle and of the other one.
+    async fn lock(&mut self, op: &Op) -> Result<(), String> {
+        let operation = |shared| match shared {
+            0 => FlockOperation::NonBlockingLockExclusive,
+            _ => FlockOperation::NonBlockingLockShared,
+        };
+        let lock = async |file: &File, shared| match shared {
+            0 => file.try_lock().await,
+            _ => file.try_lock_shared().await,
+        };
+        match *op {
+            Op::Lock { shared } => same(
+                lock(&self.ours, shared).await.map_err(io::Error::from),
+                flock(&self.std, operation(shared)).map_err(io::Error::from),
+            ),
+            Op::LockOfTheOther { shared } => same(
+                lock(&self.our_other, shared).await.map_err(io::Error::from),
+                flock(&self.std_other, operation(shared)).map_err(io::Error::from),
+            ),
+            Op::Unlock => same(
+                self.ours.unlock().await,
+                flock(&self.std, FlockOperation::Unlock).map_err(io::Error::from),
+            ),
+            Op::UnlockOfTheOther => same(
+                self.our_other.unlock().await,
+                flock(&self.std_other, FlockOperation::Unlock).map_err(io::Error::from),
+            ),
+            Op::DropLock => {
+                // Whether a lock was acquired or not, none is left, if there was none before.
+                self.ours.unlock().await.unwrap();
+                flock(&self.std, FlockOperation::Unlock).unwrap();
+                begin(self.ours.lock_shared()).await;
+                // It waits for what was dropped.
+                self.ours.unlock().await.unwrap();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Operations on the whole file, and on another one.
+    async fn whole(&mut self, op: &Op) -> Result<(), String> {
+        let (ours, std) = (self.dir.join("ours"), self.dir.join("std"));
+        match *op {
+            Op::ReadLimited { limit } => {
+                let limit = SIZES[limit];
+                let contents = std_fs::read(std).unwrap();
+                match fs::read_limited(ours, limit).await {
+                    Ok(read) if contents.len() <= limit => compare(&read, &contents),
+                    Err(error)
+                        if contents.len() > limit
+                            && error.kind() == io::ErrorKind::FileTooLarge =>
+                    {
+                        Ok(())
+                    }
+                    result => Err(format!(
+                        "{:?} of {} bytes, with the limit {limit}",
+                        result.map(|read| read.len()),
+                        contents.len()
+                    )),
+                }
+            }
+            Op::Copy => {
+                let (our_copy, std_copy) = (self.dir.join("our copy"), self.dir.join("std copy"));
+                same(
+                    fs::copy(ours, &our_copy).await,
+                    std_fs::copy(std, &std_copy),
+                )?;
+                compare(
+                    &std_fs::read(our_copy).unwrap(),
+                    &std_fs::read(std_copy).unwrap(),
+                )
+            }
+            Op::WriteAtomic { size, fill } => {
+                let (path, contents) = (self.dir.join("our copy"), filled(size, fill));
+                fs::write_atomic(&path, &contents).await.unwrap();
+                compare(&fs::read(&path).await.unwrap(), &contents)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The file becomes one of `std` and one of ours again.
+    async fn through_std(&mut self) -> Result<(), String> {
+        let path = self.dir.join("ours");
+        let placeholder = File::open(path).await.unwrap();
+        let file = std::mem::replace(&mut self.ours, placeholder);
+        let file = match file.try_into_std() {
+            Ok(file) => file,
+            // A job runs whose future was dropped.
+            Err(file) => file.into_std().await.unwrap(),
+        };
+        self.ours = File::from_std(file);
+        self.position().await
     }
 
     /// The other operations.
@@ -170,6 +335,7 @@ impl State {
                     self.std.write_at(&buf, offset),
                 )
             }
+            Op::ThroughStd => self.through_std().await,
             Op::Flush => same(self.ours.flush().await, self.std.flush()),
             Op::Sync => same(self.ours.sync_data().await, self.std.sync_data()),
             _ => Ok(()),
@@ -225,6 +391,9 @@ impl State {
     async fn step(&mut self, op: &Op) -> Result<(), String> {
         self.cursor(op).await?;
         self.other(op).await?;
+        self.vectored_at(op).await?;
+        self.lock(op).await?;
+        self.whole(op).await?;
         self.dropped(op).await?;
         let len = self.ours.metadata().await.map(|metadata| metadata.len());
         same(len, self.std.metadata().map(|metadata| metadata.len()))
@@ -250,8 +419,11 @@ async fn run(dir: &Path, program: &[Op]) -> Result<(), String> {
         .create(true)
         .truncate(true);
     let mut state = State {
+        dir,
         ours: options.open(&ours).await.unwrap(),
         std: std_options.open(&std).unwrap(),
+        our_other: File::open(&ours).await.unwrap(),
+        std_other: std_fs::File::open(&std).unwrap(),
     };
     for (step, op) in program.iter().enumerate() {
         let result = state.step(op).await;

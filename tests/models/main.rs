@@ -1,4 +1,5 @@
-//! Timers and files beside the simplest thing that does the same: a sorted list, and `std`'s files.
+//! Timers, files and directory trees beside the simplest thing that does the same: a sorted list,
+//! and what `std` has.
 //!
 //! Random programs do the same to both. `QUINTET_SEEDS=100000 cargo test --test models` tries more
 //! of them than usual; one that fails is shrunk and printed, and is run again alone by
@@ -9,3 +10,4 @@
 mod files;
 mod programs;
 mod timers;
+mod trees;
