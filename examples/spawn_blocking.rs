@@ -1,10 +1,11 @@
-//! Computes on worker threads while the loop keeps running timers.
+//! Computes on other threads while the loop keeps running timers.
 //!
 //! ```text
 //! cargo run --release --example spawn_blocking
 //! ```
 //!
-//! The clock prints a line every 100 ms while the workers compute.
+//! The clock prints a line every 100 ms meanwhile. `spawn_cpu` is for work that computes,
+//! `spawn_blocking` for work that waits.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ async fn main() {
     });
 
     let jobs = [27, 29, 31, 33, 35, 37].map(|n| {
-        let job = quintet::spawn_blocking(move || fibonacci(n));
+        let job = quintet::spawn_cpu(move || fibonacci(n));
         (n, job)
     });
     for (n, job) in jobs {
@@ -32,6 +33,12 @@ async fn main() {
         }
     }
     clock.abort();
+
+    // Reading from standard input, a database, a device: a thread waits.
+    let wait = quintet::spawn_blocking(|| std::thread::sleep(Duration::from_millis(10)));
+    if let Err(error) = wait.await {
+        eprintln!("{error}");
+    }
 }
 
 /// Slow on purpose.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::event_loop::{EventLoop, LoopShared};
+use crate::pool::{Class, ClassCounts};
 use crate::ready::{self, LoopId, Outer};
 use crate::report::{self, TaskMeta};
 use crate::scope_guard::on_drop;
@@ -37,6 +38,13 @@ pub(crate) struct RunningJob {
     pub(crate) shared: Arc<LoopShared>,
     /// The job's id as a task.
     pub(crate) id: u64,
+    pub(crate) class: Class,
+}
+
+impl RunningJob {
+    pub(crate) fn counts(&self) -> &ClassCounts {
+        self.shared.pool.counts(self.class)
+    }
 }
 
 /// Returns the message for an operation that needs a current loop when there is none.
@@ -279,7 +287,9 @@ pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
     let outer = JOB.with(|running| running.replace(Some(job)));
     let _restore = on_drop(|| {
         let ended = JOB.try_with(|running| running.replace(outer));
-        drop(ended);
+        if let Ok(Some(ended)) = ended {
+            ended.counts().job_ends();
+        }
         drop(report::make_current(reports));
     });
     vars::without(f)

@@ -39,7 +39,8 @@ use crate::report::{JobMeta, Report, Reporter};
 use crate::rng::{self, Rng};
 use crate::slots::Key;
 use crate::tasks::{
-    AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks, Waiter,
+    AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks,
+    Waiter, wake_contained,
 };
 use alive::LivenessProbes;
 use starvation::Starvation;
@@ -431,6 +432,8 @@ impl EventLoop {
         }
         // First: the end of a task may free a worker, which must not begin another job.
         self.shared.pool.close();
+        let wakers = self.shared.pool.close_room();
+        wakers.into_iter().for_each(wake_contained);
         self.tasks.cancel_all();
         let mut turn = Turn::new(self, None, WaitLimit::ENDLESS);
         for _ in 0..CLOSE_ROUNDS_MAX {

@@ -1,5 +1,6 @@
-//! Pages for users of another runtime. They contain no items.
+//! Pages about single subjects, and for users of another runtime. They contain no items.
 //!
+//! - [`blocking`]: which function for work that blocks a thread, and jobs that do not end.
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.
 //! - [`smol`]: executors, tasks and I/O, in terms of smol.
@@ -7,6 +8,7 @@
 //!
 //! The programs of these pages are compiled and run with the tests.
 
+pub mod blocking;
 pub mod node;
 pub mod smol;
 pub mod stability;

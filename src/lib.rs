@@ -56,6 +56,7 @@
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
 //! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`process`]: child processes. [`signal`]:
 //!   signals such as Ctrl-C. [`io`]: the traits that they share.
+//! - [`blocking`]: [`spawn_blocking`] and [`spawn_cpu`], for work that blocks a thread.
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`cluster`]: one loop on each of several cores.
 //! - [`testing`]: checks for what a test leaves behind.
@@ -118,6 +119,7 @@ pub mod order;
 pub mod runtime;
 pub mod testing;
 
+pub mod blocking;
 pub mod cluster;
 pub mod fs;
 #[cfg(feature = "hyper")]
@@ -136,7 +138,6 @@ pub mod time;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
 
-mod blocking;
 mod context;
 mod event_loop;
 mod phase;
@@ -158,7 +159,7 @@ mod scope_guard;
 mod slots;
 mod vars;
 
-pub use blocking::spawn_blocking;
+pub use blocking::{spawn_blocking, spawn_cpu};
 pub use quintet_macros::{main, test};
 pub use runtime::{Runtime, block_on};
 pub use serve::serve;

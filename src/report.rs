@@ -8,6 +8,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::identity::{Id, Identity};
+use crate::pool::Class;
 
 pub use dump::{Dump, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
@@ -87,7 +88,8 @@ pub enum Report {
         /// How long the runtime waited.
         grace: Duration,
     },
-    /// All worker threads are busy, and for a second no queued job has started.
+    /// All threads for a [class](Class) of jobs are busy, and for long no queued job has started:
+    /// for a second, or for ten seconds if they look up names or compute.
     ///
     /// If running jobs wait for queued jobs, none of them ever ends. To avoid this, allow more
     /// threads by [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads), and
@@ -96,6 +98,8 @@ pub enum Report {
     /// It is sent at most once for each place at which running jobs were spawned.
     #[non_exhaustive]
     PoolStarved {
+        /// The class of the queued jobs.
+        class: Class,
         /// The running jobs.
         running: Vec<JobMeta>,
         /// The number of queued jobs.
@@ -156,25 +160,49 @@ impl fmt::Display for Report {
                 f,
                 "a blocking job is still running after the grace period of {grace:?}: {job}"
             ),
-            Report::PoolStarved { running, queued } => {
-                let workers = running.len();
-                write!(
-                    f,
-                    "all {workers} worker threads are busy, and for a second no queued job has \
-                     started ({queued} in the queue); jobs that wait for queued jobs never end, so \
-                     allow more threads with `Builder::max_blocking_threads`, or wait in tasks; \
-                     running jobs:"
-                )?;
-                let mut separator = " ";
-                for job in running {
-                    write!(f, "{separator}{job}")?;
-                    separator = "; ";
-                }
-                Ok(())
-            }
+            Report::PoolStarved {
+                class,
+                running,
+                queued,
+            } => write_starved(f, *class, running, *queued),
             Report::ServeFailed { message } => f.write_str(message),
         }
     }
+}
+
+fn write_starved(
+    f: &mut fmt::Formatter<'_>,
+    class: Class,
+    running: &[JobMeta],
+    queued: usize,
+) -> fmt::Result {
+    let busy = running.len();
+    match class {
+        Class::Plain => write!(
+            f,
+            "all {busy} worker threads are busy, and for a second no queued job has started \
+             ({queued} in the queue); jobs that wait for queued jobs never end, so allow more \
+             threads with `Builder::max_blocking_threads`, or wait in tasks; running jobs:"
+        )?,
+        Class::Dns => write!(
+            f,
+            "name lookups keep all {busy} worker threads busy that they may use, and for ten \
+             seconds no queued one has started ({queued} in the queue); running lookups:"
+        )?,
+        Class::Cpu => write!(
+            f,
+            "all {busy} threads for computations are busy, and for ten seconds no queued one has \
+             started ({queued} in the queue); divide long ones, let those that wait for something \
+             be jobs of `spawn_blocking`, or allow more threads with `Builder::cpu_threads`; \
+             running jobs:"
+        )?,
+    }
+    let mut separator = " ";
+    for job in running {
+        write!(f, "{separator}{job}")?;
+        separator = "; ";
+    }
+    Ok(())
 }
 
 /// The id, name and spawn location of the task that a [`Report`] is about.

@@ -196,6 +196,19 @@ impl Runtime {
         boxed_if_large!(f: F, Box::new => blocking::spawn_blocking(f))
     }
 
+    /// Runs `f`, which computes for long, on a thread for computations.
+    ///
+    /// See [`quintet::spawn_cpu`](crate::spawn_cpu).
+    #[track_caller]
+    pub fn spawn_cpu<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let _entered = context::enter(&self.event_loop);
+        boxed_if_large!(f: F, Box::new => blocking::spawn_cpu(f))
+    }
+
     /// Makes this runtime the current one of this thread until the guard is dropped.
     ///
     /// Functions that need a current runtime, such as [`spawn`](crate::spawn), can then be called

@@ -49,7 +49,7 @@ use crate::tasks::{
 };
 use remote::Awaited;
 
-pub use crate::blocking::spawn_blocking;
+pub use crate::blocking::{spawn_blocking, spawn_cpu};
 pub use abort_handle::AbortHandle;
 pub use abort_on_drop::AbortOnDropHandle;
 pub use block_in_place::block_in_place;

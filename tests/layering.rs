@@ -67,6 +67,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("ready", "slots", "the queue is of keys"),
     ("report", "clock", "a dump says when timers are due"),
     ("report", "identity", "a report says which task it is about"),
+    ("report", "pool", "a report says which jobs wait"),
     (
         "report",
         "panics",

@@ -47,7 +47,8 @@
 //! | `subprocess.kill`, `subprocess.unref` | [`send_signal`](crate::process::Child::send_signal), [`unref`](crate::process::Child::unref) |
 //! | `unhandledRejection` | [`UnhandledPanic`](crate::runtime::UnhandledPanic) |
 //! | `UV_THREADPOOL_SIZE` | `QUINTET_WORKERS`, [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads) |
-//! | `worker_threads` for one computation | [`spawn_blocking`](crate::spawn_blocking) |
+//! | `worker_threads` for one computation | [`spawn_cpu`](crate::spawn_cpu) |
+//! | `worker.terminate()` | [`abort`](crate::JoinHandle::abort), which a job sees by [`blocking::is_cancelled`](crate::blocking::is_cancelled) |
 //! | `worker_threads`, `cluster` | one runtime on each thread |
 //! | mock timers | paused time: [`time::pause`](crate::time::pause), `#[quintet::test(start_paused)]` |
 //!

@@ -35,7 +35,7 @@
 //! | `Task`, which cancels when it is dropped | [`AbortOnDropHandle`](crate::task::AbortOnDropHandle) |
 //! | `Task::detach` | drop the [`JoinHandle`](crate::task::JoinHandle) |
 //! | `Task::cancel().await` | [`abort`](crate::task::JoinHandle::abort), then await the handle |
-//! | `smol::unblock` | [`spawn_blocking`](crate::spawn_blocking) |
+//! | `smol::unblock` | [`spawn_blocking`](crate::spawn_blocking), [`spawn_cpu`](crate::spawn_cpu) |
 //! | `Timer::after`, `Timer::interval` | [`sleep`](crate::time::sleep), [`interval`](crate::time::interval) |
 //! | `async-net` | [`net`](crate::net) |
 //! | `Async<T>` | [`io::unix::AsyncFd`](crate::io::unix::AsyncFd) |

@@ -29,7 +29,10 @@
 //! | `#[tokio::main]`, `#[tokio::test]` | the same; `flavor = "current_thread"` and `"local"` are accepted and change nothing, `"multi_thread"` is a compile error |
 //! | `tokio::spawn`, `task::spawn_local` | [`spawn`](crate::spawn), which takes futures that are not `Send`; [`task::spawn_local`](crate::task::spawn_local) is the same function |
 //! | `LocalSet` | [`task::LocalSet`](crate::task::LocalSet), or remove the set and call `spawn`; the tasks of a set run whether it is awaited or not, so they cannot be spawned before there is a runtime |
-//! | `task::spawn_blocking` | [`spawn_blocking`](crate::spawn_blocking) |
+//! | `task::spawn_blocking` | [`spawn_blocking`](crate::spawn_blocking); [`spawn_cpu`](crate::spawn_cpu) for what computes |
+//! | `block_in_place`, or rayon, for computations | [`spawn_cpu`](crate::spawn_cpu), [or rayon](crate::guide::blocking#a-pool-of-another-crate) |
+//! | a `Semaphore` around `spawn_blocking` | [`blocking::Builder::spawn_when_room`](crate::blocking::Builder::spawn_when_room) |
+//! | `RuntimeMetrics::{num_blocking_threads, blocking_queue_depth}` | [`Handle::pool_stats`](crate::runtime::Handle::pool_stats) |
 //! | `task::block_in_place` | [`block_in_place`](crate::task::block_in_place), which panics on the thread of a loop, as in tokio's current-thread runtime |
 //! | `Builder::new_current_thread().enable_all()` | the same; everything is always enabled |
 //! | `LocalRuntime`, `Builder::build_local` | the same names: a [`Runtime`](crate::Runtime) |

@@ -19,17 +19,51 @@ use std::task::{Context, Poll, Waker};
 use async_task::{FallibleTask, Runnable};
 
 use super::contained::Contained;
+use super::current_job;
 use crate::panics::{Payload, contain};
 use crate::primitive::lock;
 
-/// What kind of job it is, which decides how many workers such jobs can occupy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// A job that can run on any worker.
+/// What a job does with its time, which decides on which threads it runs.
+///
+/// # Examples
+///
+/// ```
+/// use quintet::blocking::{Builder, Class};
+///
+/// # quintet::block_on(async {
+/// let sum = Builder::new().class(Class::Cpu).spawn(|| (1..=1_000_000u64).sum::<u64>());
+/// assert_eq!(sum.await.unwrap(), 500_000_500_000);
+/// # });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// It waits for something: a file, a database, another process. Such jobs share the [worker
+    /// threads](crate::runtime::Builder::worker_threads) with the operations of [`fs`](crate::fs).
+    #[default]
     Plain,
-    /// A name lookup. It can hang for as long as the name server does, so such jobs occupy at most
-    /// half of the workers, and the others stay free for files.
+    /// It looks up a name, as [`lookup_host`](crate::net::lookup_host) does. It can hang for as
+    /// long as the name server does, so such jobs occupy at most half of the worker threads, and
+    /// the others stay free for files.
     Dns,
+    /// It computes. Such jobs have [threads of their own](crate::runtime::Builder::cpu_threads),
+    /// one for each processor, so they delay no job of the other classes, and none of those delays
+    /// them.
+    Cpu,
+}
+
+impl Class {
+    /// All classes.
+    pub(crate) const ALL: [Class; 3] = [Class::Plain, Class::Dns, Class::Cpu];
+
+    /// Returns its place in [`ALL`](Class::ALL).
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Class::Plain => 0,
+            Class::Dns => 1,
+            Class::Cpu => 2,
+        }
+    }
 }
 
 /// The description of a job.
@@ -56,6 +90,12 @@ pub(crate) trait JobTicket: Send + Sync {
 
     /// Returns whether a shutdown waits for the job.
     fn is_ref(&self) -> bool;
+
+    /// Asks the job, which runs, to end.
+    fn cancel(&self);
+
+    /// Returns whether the job, which runs, has been asked to end.
+    fn is_cancelled(&self) -> bool;
 
     /// Called when the job has ended and all user code of it has been run and dropped.
     fn wake(self: Arc<Self>);
@@ -99,8 +139,7 @@ impl QueuedJob {
     /// Runs the closure on this thread and wakes the ticket, unless the job was cancelled.
     pub(crate) fn run(mut self) {
         if let Some(ticket) = self.claim() {
-            self.run_claimed();
-            ticket.wake();
+            self.run_claimed(ticket).wake();
         }
     }
 
@@ -110,12 +149,15 @@ impl QueuedJob {
         self.ticket.take_if(|ticket| ticket.start())
     }
 
-    /// Runs the closure of a claimed job.
-    pub(super) fn run_claimed(self) {
+    /// Runs the closure of a claimed job, and returns its ticket, which is to be woken.
+    pub(super) fn run_claimed(self, ticket: Arc<dyn JobTicket>) -> Arc<dyn JobTicket> {
         debug_assert!(self.ticket.is_none(), "a job is claimed before it runs");
-        if let Some(runnable) = self.shared.take() {
+        let Some(runnable) = self.shared.take() else {
+            return ticket;
+        };
+        current_job::set_while(ticket, || {
             runnable.run();
-        }
+        })
     }
 
     pub(super) fn label(&self) -> &Label {

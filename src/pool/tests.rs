@@ -8,6 +8,7 @@ mod classes;
 mod order;
 mod panics;
 mod results;
+mod room;
 mod search;
 mod shutdown;
 mod stress;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use super::Backend;
 use super::workers::Workers;
-use super::{Class, Config, JobResult, JobTicket, Label, Pool, QueuedJob};
+use super::{Class, Config, JobResult, JobTicket, Label, Load, Pool, QueuedJob};
 use crate::panics::Payload;
 
 /// A test that waits for longer than this fails. Far longer than any test takes on a busy machine.
@@ -41,9 +42,14 @@ const STACK_IMPOSSIBLE: usize = 1 << 46;
 
 fn workers(pool: &Pool) -> &Arc<Workers> {
     match &pool.backend {
-        Backend::Workers(workers) => workers,
+        Backend::Workers(groups) => &groups.plain,
         Backend::Inline(_) => unreachable!("these pools have threads"),
     }
+}
+
+/// How busy the workers for plain jobs are.
+fn load(pool: &Pool) -> Load {
+    pool.load(Class::Plain)
 }
 
 fn config(workers: usize) -> Config {
@@ -310,6 +316,13 @@ impl JobTicket for Mutex<JobProgress> {
         true
     }
 
+    /// Here jobs are not asked to end.
+    fn cancel(&self) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
     fn wake(self: Arc<Self>) {
         let mut progress = self.lock().unwrap();
         let has_started = matches!(*progress, JobProgress::Started(_));
@@ -347,6 +360,14 @@ impl JobTicket for WakerTicket {
 
     fn is_ref(&self) -> bool {
         true
+    }
+
+    fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
     }
 
     fn wake(self: Arc<Self>) {

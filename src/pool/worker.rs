@@ -58,14 +58,18 @@ impl Worker<'_> {
     fn run_job(&self, mut job: QueuedJob) {
         let class = job.class();
         let slot = self.workers.slot(self.slot);
-        let mut ended = None;
-        if slot.begin(&mut job) {
-            self.workers.job_begins();
-            job.run_claimed();
-            ended = slot.end();
-        } else {
-            drop(job);
-        }
+        let ended = match slot.begin(&mut job) {
+            Some(ticket) => {
+                self.workers.job_begins(class);
+                let ticket = job.run_claimed(ticket);
+                slot.end();
+                Some(ticket)
+            }
+            None => {
+                drop(job);
+                None
+            }
+        };
         self.workers.job_ended(class);
         // Before the wake: the woken task may push its next job at once, and then this worker takes
         // it without a wake-up.

@@ -65,28 +65,37 @@ impl WorkerSlot {
         drop(local_queue);
     }
 
-    /// Claims `job` and records that it runs here. Returns false if it must not run, because it was
-    /// cancelled or the pool has been shut down.
-    pub(super) fn begin(&self, job: &mut QueuedJob) -> bool {
+    /// Claims `job`, records that it runs here, and returns its ticket, which the caller must wake
+    /// once the job has run. Returns `None` if it must not run, because it was cancelled or the
+    /// pool has been shut down.
+    pub(super) fn begin(&self, job: &mut QueuedJob) -> Option<Arc<dyn JobTicket>> {
         // Not under the lock: cloning a name allocates.
         let label = job.label().clone();
         let mut state = self.state();
         if state.closed {
-            return false;
+            return None;
         }
-        state.running = job.claim().map(|ticket| Running { label, ticket });
-        state.running.is_some()
+        let ticket = job.claim()?;
+        state.running = Some(Running {
+            label,
+            ticket: Arc::clone(&ticket),
+        });
+        Some(ticket)
     }
 
-    /// Records that the job has ended. Returns its ticket, which the caller must wake.
-    pub(super) fn end(&self) -> Option<Arc<dyn JobTicket>> {
+    /// Records that the job has ended.
+    pub(super) fn end(&self) {
         let running = self.state().running.take();
-        running.map(|running| running.ticket)
+        drop(running);
     }
 
-    /// Prevents further jobs from beginning here.
+    /// Prevents further jobs from beginning here, and asks the one that runs to end.
     pub(super) fn close(&self) {
-        self.state().closed = true;
+        let mut state = self.state();
+        state.closed = true;
+        if let Some(running) = &state.running {
+            running.ticket.cancel();
+        }
     }
 
     /// Returns the job that runs here.

@@ -1,4 +1,4 @@
-//! The shared state of a pool's workers: which are idle, and which is woken for a job.
+//! The shared state of a group of workers: which are idle, and which is woken for a job.
 //!
 //! The owner of the pool pushes jobs and shuts the pool down; worker threads start, wait for jobs
 //! and end. The whole wake-up protocol is in this file.
@@ -39,22 +39,22 @@
 
 use std::io;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::class_limit::ClassLimit;
-use super::job::{Class, Label, QueuedJob};
+use super::job::{Class, QueuedJob};
 use super::queue::JobQueue;
 use super::worker_slot::WorkerSlot;
-use super::{Config, Load, Starved, worker};
+use super::{Config, worker};
 use crate::primitive::{
     self, Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, ignore_poison, thread,
 };
 
 /// The state that the workers of a pool share.
 pub(super) struct Workers {
-    queue: JobQueue,
+    pub(super) queue: JobQueue,
     /// One slot for each possible worker.
-    slots: Box<[WorkerSlot]>,
+    pub(super) slots: Box<[WorkerSlot]>,
     /// Not locked while user code runs.
     state: Mutex<PoolState>,
     /// Idle workers wait here.
@@ -63,9 +63,13 @@ pub(super) struct Workers {
     thread_ended: Condvar,
     /// Set when a job is pushed and no worker is free for it; cleared when a worker finds no job. A
     /// hint: it changes under the lock and is read without it.
-    has_backlog: AtomicBool,
+    pub(super) has_backlog: AtomicBool,
+    /// Whether lookups are held back. A hint, as `has_backlog` is.
+    pub(super) lookups_wait: AtomicBool,
     /// The number of jobs that have begun.
-    begun: AtomicU64,
+    pub(super) begun: AtomicU64,
+    /// How many of them are name lookups.
+    pub(super) lookups_begun: AtomicU64,
 }
 
 /// The part of the shared state that the lock protects.
@@ -73,20 +77,20 @@ pub(super) struct PoolState {
     pub(super) config: Config,
     /// The number of workers that wait on `wake_up`, including one that has been notified and has
     /// not woken up yet.
-    idle: usize,
+    pub(super) idle: usize,
     /// Set when an idle worker is notified; cleared by the first idle worker that wakes up.
     notified: bool,
     /// The number of workers between `begin_search` and `end_search`.
     searching: usize,
     /// Set while a thread starts.
-    starting: bool,
+    pub(super) starting: bool,
     /// The slots without a thread. The last one is assigned next.
     vacant_slots: Vec<usize>,
     /// The number of workers whose job shuts the pool down and waits for the other workers.
     workers_in_shutdown: usize,
-    dns: ClassLimit,
+    pub(super) dns: ClassLimit,
     /// Set once: no job is accepted, and none begins.
-    shut_down: bool,
+    pub(super) shut_down: bool,
 }
 
 impl Workers {
@@ -111,7 +115,9 @@ impl Workers {
             wake_up: Condvar::new(),
             thread_ended: Condvar::new(),
             has_backlog: AtomicBool::new(false),
+            lookups_wait: AtomicBool::new(false),
             begun: AtomicU64::new(0),
+            lookups_begun: AtomicU64::new(0),
         }
     }
 
@@ -123,20 +129,11 @@ impl Workers {
         &self.slots[index]
     }
 
-    pub(super) fn load(&self) -> Load {
-        let state = self.lock();
-        Load {
-            threads: self.threads(&state),
-            idle: state.idle,
-            queued: self.queue.len() + state.dns.waiting(),
-        }
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         primitive::lock(&self.state)
     }
 
-    fn threads(&self, state: &PoolState) -> usize {
+    pub(super) fn threads(&self, state: &PoolState) -> usize {
         self.slots.len() - state.vacant_slots.len()
     }
 }
@@ -155,6 +152,7 @@ impl Workers {
             && class_limit.is_full()
         {
             class_limit.hold_back(job);
+            self.lookups_wait.store(true, Ordering::Relaxed);
             return Ok(());
         }
         let notify = match self.request_worker_for_push(&mut state) {
@@ -293,13 +291,24 @@ impl Workers {
         self.notify_if(notify);
     }
 
+    /// Counts a job that begins.
+    pub(super) fn job_begins(&self, class: Class) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        if class == Class::Dns {
+            self.lookups_begun.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Called by a worker after a job of this class has run or was dropped.
     pub(super) fn job_ended(&self, class: Class) {
-        if class == Class::Plain {
+        if class != Class::Dns {
             return;
         }
         let mut state = self.lock();
-        if let Some(next) = state.class_limit(class).and_then(ClassLimit::release) {
+        let next = state.class_limit(class).and_then(ClassLimit::release);
+        self.lookups_wait
+            .store(state.dns.waiting() > 0, Ordering::Relaxed);
+        if let Some(next) = next {
             // Needs no request. Either this worker searches the queue next, or its local queue has
             // jobs, which are visible. Then the invariant says that a notification is pending if a
             // worker is idle.
@@ -349,70 +358,18 @@ impl Workers {
     }
 }
 
-/// Finding out whether the pool is starved.
-impl Workers {
-    /// Returns whether jobs may wait behind running ones. A hint.
-    pub(super) fn has_backlog(&self) -> bool {
-        self.has_backlog.load(Ordering::Relaxed)
-    }
-
-    /// Returns the number of jobs that have begun.
-    pub(super) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Counts a job that begins.
-    pub(super) fn job_begins(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns the running jobs and the number of waiting ones, if jobs wait and all workers are
-    /// busy.
-    pub(super) fn starved(&self) -> Option<Starved> {
-        let state = self.lock();
-        let queued = self.queue.len();
-        if queued == 0 {
-            self.has_backlog.store(false, Ordering::Relaxed);
-        }
-        // Vacant slots do not matter: where no thread starts, the OS has refused one.
-        let is_starved = queued > 0 && state.idle == 0 && !state.starting && !state.shut_down;
-        drop(state);
-        let running = || self.slots.iter().filter_map(WorkerSlot::running);
-        is_starved.then(|| Starved {
-            running: running().map(|running| running.label).collect(),
-            queued,
-        })
-    }
-}
-
 /// Shutting down.
 impl Workers {
-    /// Refuses and drops jobs, waits until the threads have ended or `grace` has passed, and
-    /// returns the jobs that still run.
-    pub(super) fn shut_down(&self, grace: Duration) -> Vec<Label> {
-        let deadline = Instant::now().checked_add(grace);
-        self.stop();
-        self.wait_for_threads(deadline);
-        self.running()
-    }
-
-    /// Returns the jobs that run, without unreferenced ones.
-    pub(super) fn running(&self) -> Vec<Label> {
-        let running = self.slots.iter().filter_map(WorkerSlot::running);
-        let referenced = running.filter(|running| running.ticket.is_ref());
-        referenced.map(|running| running.label).collect()
-    }
-
-    /// Refuses new jobs, prevents queued ones from beginning, and wakes the idle workers, which
-    /// end.
+    /// Refuses new jobs, prevents queued ones from beginning, asks the running ones to end, and
+    /// wakes the idle workers, which end.
     pub(super) fn close(&self) {
         self.lock().shut_down = true;
         self.wake_up.notify_all();
         self.slots.iter().for_each(WorkerSlot::close);
     }
 
-    fn stop(&self) {
-        self.close();
+    /// Drops the queued jobs, after [`close`](Workers::close).
+    pub(super) fn stop(&self) {
         let held_back = self.lock().dns.take_waiting();
         // A batch that a worker moves just now is not visible. That worker finds its slot closed
         // and drops the jobs itself.
@@ -428,7 +385,7 @@ impl Workers {
 
     /// Waits until all threads have ended, except those that run unreferenced jobs. If the calling
     /// thread is a worker, it does not wait for itself, nor for other workers that wait here.
-    fn wait_for_threads(&self, deadline: Option<Instant>) {
+    pub(super) fn wait_for_threads(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
         let is_worker = self
             .slots
@@ -460,7 +417,7 @@ impl PoolState {
     /// Returns the limit for jobs of this class, if there is one.
     fn class_limit(&mut self, class: Class) -> Option<&mut ClassLimit> {
         match class {
-            Class::Plain => None,
+            Class::Plain | Class::Cpu => None,
             Class::Dns => Some(&mut self.dns),
         }
     }

@@ -1,5 +1,6 @@
 //! The builder of a runtime.
 
+mod jobs;
 mod ported;
 mod threads;
 
@@ -110,7 +111,7 @@ impl Builder {
     }
 
     /// Sets the maximum number of worker threads, for [`spawn_blocking`](crate::spawn_blocking),
-    /// files and name lookups.
+    /// files and name lookups. Computations have [other threads](Builder::cpu_threads).
     ///
     /// The default is the value of the environment variable `QUINTET_WORKERS`, or 4 if it is not
     /// set. A thread is started when it is first needed.
@@ -125,22 +126,6 @@ impl Builder {
             "a runtime has between 1 and {WORKERS_MAX} worker threads, not {count}"
         );
         self.workers = Some(count);
-        self
-    }
-
-    /// Sets the stack size of worker threads, in bytes.
-    ///
-    /// The default is that of the standard library.
-    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
-        self.pool.stack_size = Some(bytes);
-        self
-    }
-
-    /// Sets how long a worker thread without work is kept.
-    ///
-    /// The default is 10 seconds.
-    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
-        self.pool.keep_alive = duration;
         self
     }
 
@@ -215,10 +200,12 @@ impl Builder {
     }
 
     /// Sets whether the runtime measures how long the polls of each task take, for
-    /// [`TaskDump::busy`](super::TaskDump::busy).
+    /// [`TaskDump::busy`](super::TaskDump::busy), and how long jobs wait for a thread, for
+    /// [`ClassStats::waited`](crate::blocking::ClassStats::waited).
     ///
     /// The default is `true` in debug builds and `false` otherwise. It reads the clock twice for
-    /// each poll, which takes about 50 ns.
+    /// each poll and each job, which takes about 50 ns. Under a [seed](Builder::seed) jobs are not
+    /// measured.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
         self
@@ -317,9 +304,10 @@ impl Builder {
 
     /// Sets how long dropping the runtime waits for running blocking jobs.
     ///
-    /// The default is 5 seconds. The drop waits only for jobs that may change something. It does
-    /// not wait for name lookups and for file operations that only read, because no future is left
-    /// to receive their results.
+    /// The default is 5 seconds. Jobs learn by
+    /// [`blocking::is_cancelled`](crate::blocking::is_cancelled) that they should end. The drop
+    /// waits only for jobs that may change something. It does not wait for name lookups and for
+    /// file operations that only read, because no future is left to receive their results.
     pub fn shutdown_grace(&mut self, duration: Duration) -> &mut Self {
         self.grace = duration;
         self
@@ -341,10 +329,13 @@ impl Builder {
             None => workers_from_env(pool.workers)?,
         };
         let mut settings = self.settings.clone();
+        // Under a seed nothing depends on elapsed time.
+        pool.is_measuring = settings.is_measuring && settings.seed.is_none();
         self.hooks.apply(&mut pool, &mut settings);
         check_thread_names(&pool.thread_names)?;
+        check_thread_names(&pool.cpu_thread_names)?;
         let pool = match self.settings.seed {
-            Some(_) => pool::Pool::inline(),
+            Some(_) => pool::Pool::inline(&pool),
             None => pool::Pool::new(pool),
         };
         let event_loop = EventLoop::new(settings, pool).map_err(|error| {

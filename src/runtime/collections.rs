@@ -4,7 +4,7 @@
 //! They are here because `task` must not depend on runtimes or the worker pool.
 
 use super::{Handle, Runtime};
-use crate::blocking::spawn_blocking;
+use crate::blocking::{spawn_blocking, spawn_cpu};
 use crate::task::{
     AbortHandle, JoinHandle, JoinSet, LocalSet, TaskTracker, TaskTrackerToken, boxed_if_large,
 };
@@ -48,6 +48,25 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         self.insert(spawn_blocking(f))
+    }
+
+    /// Runs `f` on a thread for computations of the current runtime, adds the job to the set, and
+    /// returns its abort handle.
+    ///
+    /// See [`quintet::spawn_cpu`](crate::spawn_cpu). [`abort_all`](JoinSet::abort_all), and the
+    /// drop of the set, also ask jobs to end that have
+    /// [begun](crate::blocking::is_cancelled).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_cpu<F>(&mut self, f: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.insert(spawn_cpu(f))
     }
 
     /// Runs `f` on a worker thread of the runtime of `handle`, adds the job to the set, and returns
@@ -116,6 +135,22 @@ impl TaskTracker {
         T: Send + 'static,
     {
         spawn_blocking(self.track_job(f))
+    }
+
+    /// Runs `f` on a thread for computations of the current runtime, and tracks the job.
+    ///
+    /// See [`quintet::spawn_cpu`](crate::spawn_cpu).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_cpu<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn_cpu(self.track_job(f))
     }
 
     /// Runs `f` on a worker thread of the runtime of `handle`, and tracks the job.

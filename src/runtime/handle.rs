@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::blocking;
+use crate::blocking::{self, Admission, Class, PoolStats};
 use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, LoopShared};
@@ -173,7 +173,39 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        boxed_if_large!(f: F, Box::new => blocking::spawn_from_elsewhere(&self.shared, f, origin))
+        boxed_if_large!(f: F, Box::new => self.spawn_job(f, Class::Plain, origin))
+    }
+
+    /// Runs `f`, which computes for long, on a thread for computations of the runtime.
+    ///
+    /// The join handle can be awaited on any thread and by any executor. See
+    /// [`quintet::spawn_cpu`](crate::spawn_cpu).
+    #[track_caller]
+    pub fn spawn_cpu<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let origin = Origin {
+            name: None,
+            location: Location::caller(),
+        };
+        boxed_if_large!(f: F, Box::new => self.spawn_job(f, Class::Cpu, origin))
+    }
+
+    fn spawn_job<F, T>(&self, f: F, class: Class, origin: Origin) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        blocking::spawn_from_elsewhere(&self.shared, f, class, origin, Admission::Any)
+    }
+
+    /// Returns how busy the threads of the runtime are, and how many jobs they have run.
+    ///
+    /// It takes a lock of the pool for a moment, and may be called often.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.shared.pool.stats()
     }
 
     /// Runs `future` as a task on the runtime's thread, and blocks this thread until it completes.

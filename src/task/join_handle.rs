@@ -102,7 +102,9 @@ impl<T> JoinHandle<T> {
     /// This marks the task and wakes it. At its next turn in the ready queue its future is dropped,
     /// on the thread of its loop, and the handle resolves to [cancelled](JoinError::is_cancelled).
     /// A task that completes in the poll which is running now is not cancelled. A blocking job that
-    /// has not begun does not run; one that has begun continues.
+    /// has not begun does not run; one that has begun continues, may learn of it by
+    /// [`blocking::is_cancelled`](crate::blocking::is_cancelled), and the handle resolves to its
+    /// result.
     pub fn abort(&self) {
         if let Some(target) = self.target() {
             target.abort();

@@ -154,6 +154,14 @@ impl<T: Send + 'static> JobTicket for Remote<T> {
         self.header.is_awaited_at_end()
     }
 
+    fn cancel(&self) {
+        self.header.cancel_job();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.header.is_job_cancelled()
+    }
+
     fn wake(self: Arc<Self>) {
         self.end_job();
     }

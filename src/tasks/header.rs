@@ -37,7 +37,8 @@ pub(crate) struct Header {
     /// Whether a wake message is in the inbox. Set by the first waker on another thread, cleared at
     /// home *before* the task is polled, so that a wake after that sends a new message.
     remote: AtomicBool,
-    /// Requests by any thread: `ABORTED`, `UNREF`, `UNAWAITED`; and by a worker: `STARTED`.
+    /// Requests by any thread: `ABORTED`, `UNREF`, `UNAWAITED`, `CANCELLED`; and by a worker:
+    /// `STARTED`.
     requests: AtomicU8,
 }
 
@@ -57,6 +58,8 @@ const UNREF: u8 = 2;
 const UNAWAITED: u8 = 4;
 /// The task is a job that a worker has begun. Never set together with `ABORTED`.
 const STARTED: u8 = 8;
+/// The task is a job that has begun, and that is asked to end.
+const CANCELLED: u8 = 16;
 
 impl Header {
     pub(crate) fn new(home: LoopId, inbox: Arc<Inbox<Message>>) -> Self {
@@ -152,9 +155,26 @@ impl Header {
         let _refused = this.inbox.push(Message::Wake(Arc::clone(this)));
     }
 
-    /// Marks the task as aborted. Returns false if it is a job that has been started.
+    /// Marks the task as aborted. If it is a job that has been started, asks it to end instead, and
+    /// returns false.
     pub(crate) fn abort(&self) -> bool {
-        self.request_unless(ABORTED, STARTED, Ordering::Release)
+        let is_aborted = self.request_unless(ABORTED, STARTED, Ordering::Release);
+        if !is_aborted {
+            self.cancel_job();
+        }
+        is_aborted
+    }
+
+    /// Asks a job that has been started to end.
+    pub(crate) fn cancel_job(&self) {
+        self.set_request(CANCELLED, true);
+    }
+
+    /// Whether the job is asked to end. It reads nothing else, so the order with what other threads
+    /// do before does not matter.
+    #[inline]
+    pub(crate) fn is_job_cancelled(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) & CANCELLED != 0
     }
 
     /// Claims a job for a worker. Returns false if it was aborted before.

@@ -39,19 +39,6 @@ impl Config {
     }
 }
 
-#[allow(dead_code, reason = "nothing looks at the load here")]
-struct Load {
-    threads: usize,
-    idle: usize,
-    queued: usize,
-}
-
-#[allow(dead_code, reason = "nothing looks at it here")]
-struct Starved {
-    running: Vec<job::Label>,
-    queued: usize,
-}
-
 fn shut_down_error() -> io::Error {
     io::Error::other("shut down")
 }
@@ -171,6 +158,8 @@ mod job {
     pub(crate) enum Class {
         Plain,
         Dns,
+        #[allow(dead_code, reason = "to a group of workers it is as `Plain`")]
+        Cpu,
     }
 
     #[derive(Clone)]
@@ -178,6 +167,7 @@ mod job {
 
     pub(crate) trait JobTicket: Send + Sync {
         fn is_ref(&self) -> bool;
+        fn cancel(&self);
         fn wake(self: Arc<Self>);
     }
 
@@ -213,6 +203,8 @@ mod job {
             true
         }
 
+        fn cancel(&self) {}
+
         fn wake(self: Arc<Self>) {
             self.happen();
         }
@@ -241,9 +233,10 @@ mod job {
             Some(end)
         }
 
-        pub(crate) fn run_claimed(mut self) {
+        pub(crate) fn run_claimed(mut self, ticket: Arc<dyn JobTicket>) -> Arc<dyn JobTicket> {
             let run = self.run.take().expect("a job runs once");
             run();
+            ticket
         }
 
         #[allow(clippy::unused_self, reason = "it is that of a real job")]
@@ -475,7 +468,9 @@ fn chain() {
 fn with_workers(workers: usize, keep_alive: Duration, test: impl FnOnce(&Arc<Workers>)) {
     let workers = Arc::new(Workers::new(config(workers, keep_alive)));
     test(&workers);
-    assert!(workers.shut_down(Duration::MAX).is_empty());
+    workers.close();
+    workers.stop();
+    workers.wait_for_threads(None);
 }
 
 fn config(workers: usize, keep_alive: Duration) -> Config {

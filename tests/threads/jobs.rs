@@ -9,6 +9,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
 use futures::AsyncReadExt;
+use quintet::blocking::Class;
 use quintet::fs::{self, File};
 use quintet::runtime::{Builder, Handle, Report, Runtime};
 use quintet::task::{self, ContextVar, JoinHandle};
@@ -270,7 +271,10 @@ fn with_reports(builder: &mut Builder) -> (Runtime, mpsc::Receiver<Report>) {
 #[track_caller]
 fn assert_starved(report: &Report, queued_now: usize) {
     let Report::PoolStarved {
-        running, queued, ..
+        class: Class::Plain,
+        running,
+        queued,
+        ..
     } = report
     else {
         panic!("another report: {report}");

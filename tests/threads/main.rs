@@ -6,7 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cancelled;
+mod classes;
 mod jobs;
 mod other_threads;
 mod own_thread;
+mod room;
 mod spawn_blocking;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 
 use super::{
-    TIMEOUT, TestJob, here, hold, is_cancelled, job, poll_with, pool_of, submit, until, wait,
+    TIMEOUT, TestJob, here, hold, is_cancelled, job, load, poll_with, pool_of, submit, until, wait,
 };
 
 #[test]
@@ -42,7 +42,7 @@ fn a_job_that_runs_or_has_run_cannot_be_cancelled() {
     assert!(!held.job.cancel());
     assert!(held.job.has_started());
     held.unblock();
-    until(|| pool.load().idle == 1);
+    until(|| load(&pool).idle == 1);
 
     assert!(!held.job.cancel());
     assert!(held.job.has_started());

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
-use super::{HeldJob, dns, here, hold, hold_as, pool_of, submit, submit_as, until, wait, wait_at};
-use crate::pool::{Class, Label};
+use super::{
+    HeldJob, config, dns, here, hold, hold_as, is_cancelled, job, load, pool_of, submit, submit_as,
+    until, wait, wait_at,
+};
+use crate::pool::{Class, Config, Label, Load, Pool};
 
 #[test]
 fn lookups_that_hang_leave_half_of_the_workers_free() {
@@ -19,9 +22,9 @@ fn lookups_that_hang_leave_half_of_the_workers_free() {
         plain.into_iter().for_each(|job| wait(job).unwrap());
 
         assert!(!lookups[lookups_max..].iter().any(HeldJob::has_started));
-        assert_eq!(pool.load().queued, 100 - lookups_max);
+        assert_eq!(load(&pool).queued, 100 - lookups_max);
         lookups.into_iter().for_each(HeldJob::release);
-        until(|| pool.load().queued == 0);
+        until(|| load(&pool).queued == 0);
     }
 }
 
@@ -114,4 +117,78 @@ fn lookups_that_are_cancelled_or_panic_admit_later_ones() {
 
     assert!(wait(panics).is_err());
     wait(last).unwrap();
+}
+
+fn cpu() -> Label {
+    Label {
+        class: Class::Cpu,
+        ..here()
+    }
+}
+
+#[test]
+fn computations_have_workers_of_their_own() {
+    let pool = Pool::new(Config {
+        cpu_threads: Some(1),
+        ..config(1)
+    });
+    assert_eq!(pool.load(Class::Cpu), Load::default());
+    let (plain, computation) = (hold(&pool), hold_as(&pool, cpu()));
+    plain.wait_for_start();
+    computation.wait_for_start();
+    let next = submit_as(&pool, cpu(), || ());
+
+    assert_eq!((load(&pool).threads, load(&pool).queued), (1, 0));
+    let load = pool.load(Class::Cpu);
+    assert_eq!((load.threads, load.idle, load.queued), (1, 0, 1));
+    computation.release();
+    wait(next).unwrap();
+    plain.release();
+}
+
+#[test]
+fn a_closed_pool_makes_no_workers_for_computations() {
+    let pool = pool_of(1);
+    pool.close();
+
+    let (queued, job) = job(cpu(), || ());
+    assert!(pool.push(queued).is_err());
+
+    assert!(is_cancelled(wait(job)));
+    assert_eq!(pool.load(Class::Cpu), Load::default());
+}
+
+#[test]
+fn each_class_is_starved_by_itself() {
+    let pool = Pool::new(Config {
+        cpu_threads: Some(1),
+        ..config(2)
+    });
+    for (label, workers) in [(cpu(), 1), (dns(), 1), (here(), 1)] {
+        let class = label.class;
+        let held = hold_as(&pool, label.clone());
+        held.wait_for_start();
+        assert!(pool.starved(class).is_none());
+        // For lookups one worker of two is enough. For plain jobs the other one must be held, too.
+        let other = (class == Class::Plain).then(|| hold(&pool));
+        other.iter().for_each(HeldJob::wait_for_start);
+        let waiting = submit_as(&pool, label, || ());
+
+        assert!(pool.has_backlog() && pool.has_backlog_of(class));
+        let starved = pool.starved(class).unwrap();
+        assert_eq!(starved.queued, 1);
+        assert_eq!(
+            starved.running.len(),
+            workers + usize::from(other.is_some())
+        );
+        let others = Class::ALL.into_iter().filter(|other| *other != class);
+        others.for_each(|other| assert!(pool.starved(other).is_none(), "{other:?}"));
+
+        other.into_iter().for_each(HeldJob::release);
+        held.release();
+        wait(waiting).unwrap();
+        until(|| pool.load(class).idle > 0);
+        assert!(pool.starved(class).is_none());
+        assert!(!pool.has_backlog_of(class));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Barrier, Mutex};
 
-use super::{HeldJob, dns, here, hold, pool_of, submit, submit_as, until, wait, wait_at};
+use super::{HeldJob, dns, here, hold, load, pool_of, submit, submit_as, until, wait, wait_at};
 
 #[test]
 fn one_worker_runs_jobs_in_the_order_of_their_pushes() {
@@ -63,7 +63,7 @@ fn a_burst_wakes_all_workers_even_while_each_is_blocked() {
         let warm_up: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
         warm_up.iter().for_each(HeldJob::wait_for_start);
         drop(warm_up);
-        until(|| pool.load().idle == 4);
+        until(|| load(&pool).idle == 4);
 
         let held: Vec<_> = (0..4).map(|_| hold(&pool)).collect();
 

@@ -83,6 +83,10 @@ fn a_worker_holds_no_reference_to_the_ticket_it_wakes() {
         fn is_ref(&self) -> bool {
             true
         }
+        fn cancel(&self) {}
+        fn is_cancelled(&self) -> bool {
+            false
+        }
         fn wake(self: Arc<Self>) {
             self.0.send(Arc::strong_count(&self)).unwrap();
         }

@@ -6,8 +6,8 @@ use std::task::Wake;
 use std::time::Instant;
 
 use super::{
-    ATTEMPTS_TIME_MAX, TIMEOUT, WakerTicket, here, hold, pool_of, submit, until, wait, wait_at,
-    workers,
+    ATTEMPTS_TIME_MAX, TIMEOUT, WakerTicket, here, hold, load, pool_of, submit, until, wait,
+    wait_at, workers,
 };
 use crate::pool::Pool;
 
@@ -17,7 +17,7 @@ fn a_push_relies_on_a_worker_that_is_about_to_search() {
 
     wait_for_last(&pool, 50);
 
-    assert_eq!(pool.load().threads, 1);
+    assert_eq!(load(&pool).threads, 1);
 }
 
 #[test]
@@ -26,11 +26,11 @@ fn a_worker_that_searched_before_a_push_requests_another() {
     // In place of a worker, which finds no job.
     workers(&pool).begin_search();
     let job = submit(&pool, || ());
-    assert_eq!(pool.load().threads, 0);
+    assert_eq!(load(&pool).threads, 0);
 
     workers(&pool).end_search();
 
-    assert_eq!(pool.load().threads, 1);
+    assert_eq!(load(&pool).threads, 1);
     wait(job).unwrap();
 }
 
@@ -41,7 +41,7 @@ fn a_second_job_does_not_rely_on_the_searching_worker() {
 
     let jobs = [(); 2].map(|()| submit(&pool, || ()));
 
-    assert_eq!(pool.load().threads, 1);
+    assert_eq!(load(&pool).threads, 1);
     jobs.into_iter().for_each(|job| wait(job).unwrap());
     workers(&pool).end_search();
 }
@@ -106,7 +106,7 @@ fn a_push_does_not_rely_on_a_worker_with_a_queued_job() {
     long.wait_for_start();
     second.release();
     others.into_iter().for_each(|job| wait(job).unwrap());
-    until(|| pool.load().idle == 1);
+    until(|| load(&pool).idle == 1);
 
     wait(submit(&pool, || ())).unwrap();
 

@@ -6,7 +6,7 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use super::{
-    HeldJob, STACK_IMPOSSIBLE, config, dns, here, hold, is_cancelled, job, pool_of, submit,
+    HeldJob, STACK_IMPOSSIBLE, config, dns, here, hold, is_cancelled, job, load, pool_of, submit,
     submit_as, until, wait, workers,
 };
 use crate::pool::{Config, Pool, ThreadNames};
@@ -16,10 +16,10 @@ fn no_thread_starts_before_the_first_push() {
     let pool = pool_of(4);
     let (queued, job) = job(here(), || ());
 
-    assert_eq!(pool.load().threads, 0);
+    assert_eq!(load(&pool).threads, 0);
     pool.push(queued).unwrap();
 
-    assert_eq!(pool.load().threads, 1);
+    assert_eq!(load(&pool).threads, 1);
     wait(job).unwrap();
 }
 
@@ -58,11 +58,11 @@ fn a_fifth_job_waits_while_four_workers_are_busy() {
 
     let fifth = submit(&pool, || ());
     assert!(!fifth.has_started());
-    assert_eq!((pool.load().threads, pool.load().queued), (4, 1));
+    assert_eq!((load(&pool).threads, load(&pool).queued), (4, 1));
     held.pop().unwrap().release();
 
     wait(fifth).unwrap();
-    assert_eq!(pool.load().threads, 4);
+    assert_eq!(load(&pool).threads, 4);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn an_idle_thread_ends_and_the_next_job_starts_another() {
         ..config(2)
     });
     let first = wait(submit(&pool, || thread::current().id())).unwrap();
-    until(|| pool.load().threads == 0);
+    until(|| load(&pool).threads == 0);
 
     let second = wait(submit(&pool, || thread::current().id())).unwrap();
 
@@ -105,7 +105,7 @@ fn the_longest_keep_alive_does_not_overflow() {
     });
 
     wait(submit(&pool, || ())).unwrap();
-    until(|| pool.load().idle == 1);
+    until(|| load(&pool).idle == 1);
 
     wait(submit(&pool, || ())).unwrap();
 }
@@ -125,7 +125,7 @@ fn a_push_fails_and_drops_the_job_if_no_thread_can_start() {
     assert!(error.to_string().contains("cannot start a worker thread"));
     assert_eq!(Arc::strong_count(&held), 1);
     assert!(is_cancelled(wait(job)));
-    assert_eq!((pool.load().threads, pool.load().queued), (0, 0));
+    assert_eq!((load(&pool).threads, load(&pool).queued), (0, 0));
     workers(&pool).lock().config.stack_size = None;
     assert_eq!(wait(submit_as(&pool, dns(), || 1)).unwrap(), 1);
 }
@@ -138,7 +138,7 @@ fn jobs_wait_for_a_busy_worker_if_no_other_can_start() {
     workers(&pool).lock().config.stack_size = Some(STACK_IMPOSSIBLE);
 
     let job = submit(&pool, || ());
-    assert_eq!((pool.load().threads, pool.load().queued), (1, 1));
+    assert_eq!((load(&pool).threads, load(&pool).queued), (1, 1));
     held.release();
 
     wait(job).unwrap();

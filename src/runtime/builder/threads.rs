@@ -23,8 +23,10 @@ impl ThreadHooks {
     /// Sets the hooks of a pool, whose number of workers is known, and of a loop.
     pub(super) fn apply(&self, pool: &mut pool::Config, settings: &mut Settings) {
         if let Some(name) = &self.name {
-            let names = (0..pool.workers).map(|_| name()).collect();
-            pool.thread_names = ThreadNames::Each(names);
+            let names = |count| ThreadNames::Each((0..count).map(|_| name()).collect());
+            pool.thread_names = names(pool.workers);
+            let cpu_threads = *pool.cpu_threads.get_or_insert_with(pool::processors);
+            pool.cpu_thread_names = names(cpu_threads);
         }
         let contained = |hook: &Option<ThreadHook>| {
             let hook = hook.clone()?;
@@ -57,18 +59,21 @@ impl fmt::Debug for ThreadHooks {
 }
 
 impl Builder {
-    /// Sets the prefix of the names of worker threads. A dash and a number follow it.
+    /// Sets the prefix of the names of worker threads. A dash and a number follow it: `prefix-0`.
+    /// Those of threads for computations are `prefix-cpu-0` and so on.
     ///
     /// If it contains a NUL byte, [`build`](Builder::build) returns an error.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         self.hooks.name = None;
-        self.pool.thread_names = ThreadNames::Prefix(name.into());
+        let name = name.into();
+        self.pool.cpu_thread_names = ThreadNames::Prefix(format!("{name}-cpu"));
+        self.pool.thread_names = ThreadNames::Prefix(name);
         self
     }
 
-    /// Sets a function that names the worker threads.
+    /// Sets a function that names the worker threads, and then the threads for computations.
     ///
-    /// [`build`](Builder::build) calls it once for each worker thread that the runtime may have. A
+    /// [`build`](Builder::build) calls it once for each such thread that the runtime may have. A
     /// name that contains a NUL byte is an error of `build`.
     ///
     /// # Examples

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use futures::StreamExt;
 use futures::future::poll_fn;
+use quintet::blocking;
 use quintet::runtime::Handle;
 use quintet::task::coop::{consume_budget, cooperative};
 use quintet::task::{
@@ -63,6 +64,12 @@ fn joins() {
         table
             .row("join of a job", async || {
                 handles.pop().unwrap().await.unwrap();
+            })
+            .await;
+
+        table
+            .row("spawn_when_room", async || {
+                drop(blocking::Builder::new().spawn_when_room(|| ()).await);
             })
             .await;
 

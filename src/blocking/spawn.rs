@@ -1,0 +1,259 @@
+//! A job on its way to the pool, and its result on the way back.
+//!
+//! A job that is spawned on the thread of the loop has a slot like any task. The header of the
+//! slot is the ticket of the job. So the result arrives as a wake from the worker: the poll phase
+//! stores it in the slot, and the join handle takes it from there. A job that is spawned on
+//! another thread has no slot. Its ticket is the [`Remote`] that its handle holds, so the result
+//! is available whether or not the loop runs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::context::{self, RunningJob};
+use crate::event_loop::{EventLoop, LoopShared};
+use crate::panics;
+use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
+use crate::ready;
+use crate::task::{JoinHandle, Remote};
+use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
+
+/// Whether a job has been counted among the queued ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It has not: it is queued whether or not there is room.
+    Any,
+    /// It has room in the queue.
+    Entered,
+}
+
+/// Queues a job of the current runtime.
+#[track_caller]
+pub(super) fn spawn_with<F, T>(
+    f: F,
+    class: Class,
+    origin: Origin,
+    admission: Admission,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(event_loop) = context::current() else {
+        // The calling code is itself a job.
+        return match context::current_shared() {
+            Some(shared) => spawn_from_elsewhere(&shared, f, class, origin, admission),
+            None => panic!("{}", context::no_loop()),
+        };
+    };
+    spawn_here(&event_loop, f, class, origin, admission)
+}
+
+/// Queues a job of the runtime `shared`, which may be the current one.
+pub(super) fn spawn_onto<F, T>(
+    shared: &Arc<LoopShared>,
+    f: F,
+    class: Class,
+    origin: Origin,
+    admission: Admission,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match context::current_if(shared.id) {
+        Some(event_loop) => spawn_here(&event_loop, f, class, origin, admission),
+        None => spawn_from_elsewhere(shared, f, class, origin, admission),
+    }
+}
+
+fn spawn_here<F, T>(
+    event_loop: &EventLoop,
+    f: F,
+    class: Class,
+    origin: Origin,
+    admission: Admission,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let identity = event_loop.tasks.identify(origin);
+    let id = identity.id;
+    let closure = JobClosure::new(&event_loop.shared, id, class, f, admission);
+    if event_loop.is_closed() {
+        return refuse(id, closure);
+    }
+    let f = move || closure.run();
+    let (job, result) = Pool::job(label(class, &identity.origin), f);
+    let work = event_loop.tasks.box_work(JobWork { result });
+    let spawned = event_loop.insert(work, identity);
+    let ticket = Arc::clone(&spawned.header);
+    match event_loop.shared.pool.push(job.with_ticket(ticket)) {
+        Ok(()) => {
+            // Under a seed the loop itself runs the job.
+            event_loop.notify_host();
+            JoinHandle::local(spawned)
+        }
+        Err(error) => {
+            // The push has dropped the job, which ends the slot as cancelled.
+            drop(JoinHandle::<T>::local(spawned));
+            JoinHandle::no_worker(error, id)
+        }
+    }
+}
+
+/// Queues a job from any thread. Its handle can be awaited on any thread.
+pub(crate) fn spawn_from_elsewhere<F, T>(
+    shared: &Arc<LoopShared>,
+    f: F,
+    class: Class,
+    origin: Origin,
+    admission: Admission,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let identity = Identity::new(origin);
+    let id = identity.id;
+    let closure = JobClosure::new(shared, id, class, f, admission);
+    if shared.is_closed() {
+        return refuse(id, closure);
+    }
+    let f = move || closure.run();
+    let (job, result) = Pool::job(label(class, &identity.origin), f);
+    let remote = Remote::new(shared, identity);
+    remote.set_job(result);
+    let handle = JoinHandle::remote(Arc::clone(&remote));
+    let had_backlog = shared.pool.has_backlog();
+    match shared.pool.push(job.with_ticket(remote)) {
+        Ok(()) => {
+            // Under a seed the loop runs the job. And once jobs wait, the loop must look at the
+            // clock from time to time to detect a starved pool.
+            if shared.is_seeded || !had_backlog && shared.pool.has_backlog() {
+                shared.unpark();
+            }
+            handle
+        }
+        // The runtime was shut down meanwhile. The job was dropped, and its handle is cancelled.
+        Err(_) if shared.is_closed() => handle,
+        Err(error) => JoinHandle::no_worker(error, id),
+    }
+}
+
+/// Drops the closure of the job `id` after the shutdown of the runtime.
+fn refuse<F, T>(id: u64, closure: JobClosure<F>) -> JoinHandle<T> {
+    let what = "the destructor of a job that was spawned after the shutdown";
+    // For the report.
+    ready::acting_for(id, || panics::drop_contained(closure, what));
+    JoinHandle::cancelled(id)
+}
+
+/// The closure of a job, which counts as queued until it runs or is dropped. If it never runs, its
+/// destructor runs with the job as the current one.
+struct JobClosure<F> {
+    /// `None` once it runs.
+    waiting: Option<(RunningJob, F)>,
+    /// If waiting times are measured.
+    queued_at: Option<Instant>,
+}
+
+impl<F> JobClosure<F> {
+    fn new(
+        shared: &Arc<LoopShared>,
+        id: u64,
+        class: Class,
+        f: F,
+        admission: Admission,
+    ) -> JobClosure<F> {
+        let counts = shared.pool.counts(class);
+        if admission == Admission::Any {
+            counts.room.enter();
+        }
+        let job = RunningJob {
+            shared: Arc::clone(shared),
+            id,
+            class,
+        };
+        JobClosure {
+            queued_at: counts.now(),
+            waiting: Some((job, f)),
+        }
+    }
+
+    fn run<T>(mut self) -> T
+    where
+        F: FnOnce() -> T,
+    {
+        let (job, f) = self.waiting.take().expect("a job runs once");
+        wake_for(&job, job.counts().job_begins(self.queued_at));
+        context::run_job(job, f)
+    }
+}
+
+impl<F> Drop for JobClosure<F> {
+    fn drop(&mut self) {
+        if let Some((job, f)) = self.waiting.take() {
+            wake_for(&job, job.counts().job_is_cancelled());
+            ready::acting_for(job.id, || drop(f));
+        }
+    }
+}
+
+/// Wakes a task that has got room in the queue, because `job` has left it.
+fn wake_for(job: &RunningJob, waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        wake_contained_for(&job.shared.reporter, waker);
+    }
+}
+
+fn label(class: Class, origin: &Origin) -> Label {
+    Label {
+        class,
+        name: origin.name.as_deref().map(Box::from),
+        location: origin.location,
+    }
+}
+
+/// The work of a slot that belongs to a job.
+struct JobWork<T> {
+    result: JobResult<T>,
+}
+
+impl<T: Send + 'static> Work for JobWork<T> {
+    type Output = T;
+    const IS_JOB: bool = true;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+        self.result.poll().map_err(Failure::of_job)
+    }
+}
+
+impl JobTicket for Header {
+    fn start(&self) -> bool {
+        self.start_job()
+    }
+
+    /// After an abort the loop ends the task and drops the closure.
+    fn discard(&self) -> bool {
+        !self.is_aborted()
+    }
+
+    fn is_ref(&self) -> bool {
+        self.is_awaited_at_end()
+    }
+
+    fn cancel(&self) {
+        self.cancel_job();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_job_cancelled()
+    }
+
+    fn wake(self: Arc<Self>) {
+        Header::wake_for_end(&self);
+    }
+}
