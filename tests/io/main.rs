@@ -9,8 +9,11 @@ mod support;
 mod async_fd;
 mod connect;
 mod copy;
+mod crowd;
 mod each_kind;
 mod hyper;
+#[cfg(target_os = "linux")]
+mod interrupted;
 mod memory;
 mod serve;
 mod sources;

@@ -1,6 +1,7 @@
 //! Tests that run in a process of their own: this program, started again for a single test.
 
 use std::env;
+use std::fs;
 use std::panic;
 use std::process::{Command, Output};
 
@@ -21,6 +22,31 @@ pub(crate) fn child(test: &str) -> Command {
         .args(["--exact", test, "--nocapture"])
         .env(CHILD, "1");
     command
+}
+
+/// The same, with a limit of descriptors.
+pub(crate) fn child_with_limit(test: &str, limit: &str) -> Command {
+    let plain = child(test);
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+    command.arg("-c").arg(script);
+    append(&mut command, &plain);
+    command
+}
+
+/// The most descriptors that this user may have.
+pub(crate) const HARD_LIMIT: &str = "\"$(ulimit -Hn)\"";
+
+/// Lets `wrapper` start `command`: appends its words, and takes its environment.
+pub(crate) fn append(wrapper: &mut Command, command: &Command) {
+    wrapper.arg(command.get_program()).args(command.get_args());
+    let envs = command.get_envs();
+    wrapper.envs(envs.filter_map(|(name, value)| Some((name, value?))));
+}
+
+/// How many descriptors this process has.
+pub(crate) fn open_descriptors() -> usize {
+    fs::read_dir("/dev/fd").expect("Unixes have it").count()
 }
 
 /// Calls `body` in `child`, which must end well, and returns what it wrote; `child` runs the test

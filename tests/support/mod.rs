@@ -15,6 +15,7 @@ pub(crate) mod kinds;
 pub(crate) mod log;
 pub(crate) mod panics;
 pub(crate) mod patience;
+pub(crate) mod random;
 pub(crate) mod reports;
 pub(crate) mod skipped;
 pub(crate) mod strace;

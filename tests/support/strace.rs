@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::child::{append, child, is_child};
+use crate::support::skipped::skip;
+
 /// Whether `strace` is installed and may trace.
 pub(crate) fn is_there() -> bool {
     let mut command = Command::new("strace");
@@ -15,9 +18,18 @@ pub(crate) fn is_there() -> bool {
 pub(crate) fn traced(child: &Command, log: &Path, options: &[&str]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-o"]).arg(log).args(options);
-    command.arg(child.get_program()).args(child.get_args());
-    for (key, value) in child.get_envs() {
-        command.env(key, value.unwrap_or_default());
-    }
+    append(&mut command, child);
     command
+}
+
+/// A process that runs `test` only, for [`in_a_child`](super::child::in_a_child), under `strace`.
+/// Returns `None`, and says so, where nothing can be traced.
+pub(crate) fn traced_child(test: &str, log: &Path, options: &[&str]) -> Option<Command> {
+    let child = child(test);
+    // The child itself does not start another.
+    if !is_child() && !is_there() {
+        skip("no strace that can trace here");
+        return None;
+    }
+    Some(traced(&child, log, options))
 }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use super::operation::{OpState, wait_by_waker, would_block};
 use super::{LoopBinding, OpOutput, Source};
@@ -295,7 +296,8 @@ fn ask(io: &impl AsFd, interest: Interest) -> io::Result<Ready> {
         | when(interest.is_writable(), PollFlags::OUT)
         | when(interest.wants_priority(), PollFlags::PRI);
     let mut fds = [PollFd::new(io, flags)];
-    poll(&mut fds, Some(&now))?;
+    // Even without a wait it is interrupted by a signal that is pending.
+    retry_on_intr(|| poll(&mut fds, Some(&now)))?;
     let ready = ready_of_flags(fds[0].revents(), interest);
     Ok(ready & Ready::of_interest(interest))
 }
