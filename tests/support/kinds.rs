@@ -9,7 +9,7 @@ use quintet::io::Interest;
 use quintet::io::unix::AsyncFd;
 use quintet::net::unix::pipe;
 use quintet::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::support::cases::connection;
 
@@ -183,6 +183,12 @@ impl AsFd for Own {
     }
 }
 
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Peer {
     /// Sends a message, and holds the thread until the loop's end, which was empty, has it.
     pub(crate) fn deliver(&self, own: &impl AsFd, message: &[u8]) {
@@ -194,6 +200,16 @@ impl Peer {
     /// Sends a message, or waits for room.
     pub(crate) fn send(&self, message: &[u8]) {
         (&self.0).write_all(message).expect("the other end is open");
+    }
+
+    /// Whether there are some bytes, or a message.
+    pub(crate) fn is_readable(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        rustix::event::poll(&mut fds, Some(&now)).expect("a descriptor") > 0
     }
 
     /// Waits for some bytes, or for a message, and reads them.

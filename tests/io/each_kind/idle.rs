@@ -1,6 +1,7 @@
 //! A loop that waits for sources makes no system call: its thread sleeps on.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
@@ -14,7 +15,9 @@ use quintet::{block_on, spawn};
 
 use crate::support::asleep::Watched;
 use crate::support::cases::watched;
+use crate::support::child::in_a_child;
 use crate::support::kinds::{KINDS, Kind, Peer};
+use crate::support::strace::traced_child;
 
 /// What a server waits for once all of its tasks wait.
 struct Idle {
@@ -145,8 +148,8 @@ fn unix_server() -> Server {
     })
 }
 
-#[test]
-fn an_idle_server_of_each_kind_sleeps() {
+/// Starts a server of each kind, and calls `watch` while all of them are idle.
+fn while_idle(watch: impl FnOnce(&[(String, Watched)])) {
     let mut servers: Vec<(String, Server)> = vec![
         ("serve, TCP".to_owned(), tcp_server()),
         ("serve, Unix".to_owned(), unix_server()),
@@ -171,22 +174,64 @@ fn an_idle_server_of_each_kind_sleeps() {
             (name, thread.recv().unwrap(), running)
         };
         let started: Vec<_> = servers.into_iter().map(start).collect();
-        started
-            .iter()
-            .for_each(|(_, thread, _)| thread.falls_asleep());
-        let look = || {
-            let threads = started.iter();
-            let looks = threads.map(|(name, thread, _)| (name.clone(), thread.activity()));
-            looks.collect::<Vec<_>>()
-        };
+        let (threads, running): (Vec<_>, Vec<_>) = started
+            .into_iter()
+            .map(|(name, thread, running)| ((name.clone(), thread), (name, running)))
+            .unzip();
+        threads.iter().for_each(|(_, thread)| thread.falls_asleep());
+        watch(&threads);
+        end.cancel();
+        for (name, running) in running {
+            assert!(running.join().is_ok(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_idle_server_of_each_kind_sleeps() {
+    while_idle(|threads| {
+        let activity = |(name, thread): &(String, Watched)| (name.clone(), thread.activity());
+        let look = || threads.iter().map(activity).collect::<Vec<_>>();
         let before = look();
         for _ in 0..5 {
             thread::sleep(Duration::from_millis(20));
             assert_eq!(look(), before, "an idle loop was woken");
         }
-        end.cancel();
-        for (name, _, running) in started {
-            assert!(running.join().is_ok(), "{name}");
-        }
     });
+}
+
+#[test]
+fn an_idle_server_of_each_kind_makes_no_system_call() {
+    const BEGINS: &str = "/no such file: idle from here";
+    const ENDS: &str = "/no such file: idle until here";
+    // A system call that the log shows.
+    let mark = |path: &str| assert!(!Path::new(path).exists());
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("calls");
+    let test = "each_kind::idle::an_idle_server_of_each_kind_makes_no_system_call";
+    let Some(command) = traced_child(test, &log, &[]) else {
+        return;
+    };
+    let ended = in_a_child(command, || {
+        while_idle(|_| {
+            mark(BEGINS);
+            thread::sleep(Duration::from_millis(100));
+            mark(ENDS);
+        });
+    });
+    if ended.is_none() {
+        return;
+    }
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    let line_with = |path: &str| lines.iter().position(|line| line.contains(path));
+    let (begins, ends) = (line_with(BEGINS).unwrap(), line_with(ENDS).unwrap());
+    // Each line begins with the number of its thread.
+    let thread_of = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let watcher = thread_of(lines[begins]);
+    let others: Vec<_> = lines[begins..ends]
+        .iter()
+        .filter(|line| thread_of(line) != watcher)
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
