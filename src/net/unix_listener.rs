@@ -11,6 +11,7 @@ use futures::Stream;
 use socket2::{Socket, Type};
 
 use super::datagram::impl_source;
+use super::readiness::impl_readiness;
 use super::unix::{PathAddr, SocketAddr, name_of};
 use super::{UnixStream, socket};
 use crate::io::source::{OpOutput, Source};
@@ -108,6 +109,37 @@ impl UnixListener {
         self.source.poll_operate(cx, Direction::Read, accept)
     }
 
+    /// Accepts a connection without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`WouldBlock`](io::ErrorKind::WouldBlock) if there is none, and the
+    /// errors of [`accept`](UnixListener::accept).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use quintet::net::{UnixListener, UnixStream};
+    ///
+    /// # quintet::block_on(async {
+    /// # let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// let error = listener.try_accept().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    ///
+    /// let _client = UnixStream::connect(&path).await?;
+    /// listener.readable().await?;
+    /// let (_server, _addr) = listener.try_accept()?;
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        self.source.try_operate(Direction::Read, accept)
+    }
+
     /// Returns a stream of accepted connections. It never ends; after an error, the next item is
     /// another attempt to accept.
     pub fn incoming(&self) -> Incoming<'_> {
@@ -167,4 +199,5 @@ impl Stream for Incoming<'_> {
     }
 }
 
+impl_readiness! { UnixListener, "listener"; }
 impl_source!(UnixListener, std::os::unix::net::UnixListener, "listener");

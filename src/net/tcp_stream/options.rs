@@ -47,6 +47,10 @@ impl TcpStream {
     /// down waits for that. Only where no runtime is current, or after the runtime has been shut
     /// down, a drop of the stream blocks its thread.
     ///
+    /// A linger time that is set by this method, or that may be set by
+    /// [`sock_ref`](TcpStream::sock_ref), is known to the runtime. One that is set by other means,
+    /// on the descriptor or a duplicate of it, is not: then closing the stream blocks the loop.
+    ///
     /// # Errors
     ///
     /// Returns the error of the system call.
@@ -67,7 +71,9 @@ impl TcpStream {
 
     /// Returns the socket as the type of the crate `socket2`, for options that have no method here.
     ///
-    /// `SockRef` is a type of `socket2` 0.6, which is a public dependency.
+    /// `SockRef` is a type of `socket2` 0.6, which is a public dependency. Since it can set a
+    /// linger time, the socket is asked for one when the stream is closed; see
+    /// [`set_linger`](TcpStream::set_linger).
     ///
     /// # Examples
     ///

@@ -288,6 +288,11 @@ fn unix_streams() {
             })
             .await;
         table
+            .row("UnixListener::readable", async || {
+                listener.readable().await.unwrap();
+            })
+            .await;
+        table
             .row("UnixListener::accept", async || {
                 listener.accept().await.unwrap();
             })

@@ -12,7 +12,7 @@ use std::thread;
 use futures::future::join;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::{AsyncRead, AsyncWrite, StreamExt};
-use quintet::io::Interest;
+use quintet::io::{Interest, Ready};
 use quintet::net::unix::SocketAddr;
 use quintet::net::{UnixListener, UnixSocket, UnixStream};
 use quintet::runtime::Runtime;
@@ -713,5 +713,34 @@ fn descriptors_are_closed_on_exec_and_do_not_block() {
             check(&stream);
         }
         check(UnixSocket::new_stream().unwrap());
+    });
+}
+
+#[test]
+fn a_listener_is_readable_when_a_connection_waits() {
+    block_on(async {
+        let (_dir, path) = path();
+        let listener = Rc::new(UnixListener::bind(&path).unwrap());
+        let error = listener.try_accept().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        let waits = quintet::spawn({
+            let listener = Rc::clone(&listener);
+            async move { listener.ready(Interest::READABLE).await }
+        });
+        yield_now().await;
+        assert!(!waits.is_finished());
+        let mut client = StdStream::connect(&path).unwrap();
+        assert_eq!(waits.await.unwrap().unwrap(), Ready::READABLE);
+        let (stream, _) = listener.try_accept().unwrap();
+        client.write_all(b"x").unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 1);
+
+        // It is known that none waits, so `f` is not called.
+        let none = listener.try_accept().unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::WouldBlock);
+        let tried = listener.try_io(Interest::READABLE, || -> std::io::Result<()> {
+            panic!("no connection waits")
+        });
+        assert_eq!(tried.unwrap_err().kind(), ErrorKind::WouldBlock);
     });
 }
