@@ -8,6 +8,7 @@ use quintet::fs::{self, File};
 use quintet::io::SeekFrom;
 
 use super::{TIMES, check};
+use crate::support::cases::connection;
 
 #[test]
 fn open_files() {
@@ -141,6 +142,29 @@ fn open_files_by_offset() {
         table
             .row("write_all_at of nothing", async || {
                 file.write_all_at(&[], 0).await.unwrap();
+            })
+            .await;
+        let (own, _peer) = connection();
+        table
+            .row("send_to of nothing", async || {
+                assert_eq!(file.send_to(&own, 0..0).await.unwrap(), 0);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn files_that_are_sent() {
+    check(async |table| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, [7; 8]).await.unwrap();
+        let file = File::open(&path).await.unwrap();
+        let (own, _peer) = connection();
+        // It reads twice, and writes once.
+        table
+            .cached_row_of(3, "send_to", async || {
+                assert_eq!(file.send_to(&own, 0..8).await.unwrap(), 8);
             })
             .await;
     });
