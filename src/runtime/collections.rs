@@ -7,6 +7,7 @@ use super::{Handle, Runtime};
 use crate::blocking::{spawn_blocking, spawn_cpu};
 use crate::task::{
     AbortHandle, JoinHandle, JoinSet, LocalSet, TaskTracker, TaskTrackerToken, boxed_if_large,
+    join_set,
 };
 
 impl<T: 'static> JoinSet<T> {
@@ -80,6 +81,45 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         self.insert(handle.spawn_blocking(f))
+    }
+}
+
+impl<T: 'static> join_set::Builder<'_, T> {
+    /// Spawns the task onto the runtime of `handle`; see [`JoinSet::spawn_on`].
+    #[track_caller]
+    pub fn spawn_on<F>(self, future: F, handle: &Handle) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        let (set, task) = self.into_parts();
+        set.insert(boxed_if_large!(future: F, Box::pin => handle.spawn_built(task, future)))
+    }
+
+    /// Runs `f` on a worker thread of the current runtime; see [`JoinSet::spawn_blocking`].
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_blocking<F>(self, f: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let (set, task) = self.into_parts();
+        set.insert(task.spawn_blocking(f))
+    }
+
+    /// Runs `f` on a worker thread of the runtime of `handle`; see [`JoinSet::spawn_blocking_on`].
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(self, f: F, handle: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let (set, task) = self.into_parts();
+        set.insert(boxed_if_large!(f: F, Box::new => handle.spawn_blocking_built(task, f)))
     }
 }
 

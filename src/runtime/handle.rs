@@ -150,13 +150,21 @@ impl Handle {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
+        let builder = task::Builder::new();
+        boxed_if_large!(future: F, Box::pin => self.spawn_built(builder, future))
+    }
+
+    /// Spawns a task that `builder` describes.
+    #[track_caller]
+    pub(super) fn spawn_built<F>(&self, builder: task::Builder, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
         let origin = Origin {
-            name: None,
+            name: builder.into_name(),
             location: Location::caller(),
         };
-        boxed_if_large!(future: F, Box::pin => {
-            task::spawn_from_elsewhere(&self.shared, future, origin)
-        })
+        task::spawn_from_elsewhere(&self.shared, future, origin)
     }
 
     /// Runs `f` on a worker thread of the runtime.
@@ -169,11 +177,22 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let builder = task::Builder::new();
+        boxed_if_large!(f: F, Box::new => self.spawn_blocking_built(builder, f))
+    }
+
+    /// Runs `f` on a worker thread, as a job that `builder` describes.
+    #[track_caller]
+    pub(super) fn spawn_blocking_built<F, T>(&self, builder: task::Builder, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         let origin = Origin {
-            name: None,
+            name: builder.into_name(),
             location: Location::caller(),
         };
-        boxed_if_large!(f: F, Box::new => self.spawn_job(f, Class::Plain, origin))
+        self.spawn_job(f, Class::Plain, origin)
     }
 
     /// Runs `f`, which computes for long, on a thread for computations of the runtime.

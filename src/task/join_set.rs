@@ -449,7 +449,7 @@ pub struct Builder<'a, T> {
     task: super::Builder,
 }
 
-impl<T: 'static> Builder<'_, T> {
+impl<'a, T: 'static> Builder<'a, T> {
     /// Names the task, for messages about it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.task = mem::take(&mut self.task).name(name);
@@ -468,6 +468,11 @@ impl<T: 'static> Builder<'_, T> {
     {
         self.set
             .insert(boxed_if_large!(future: F, Box::pin => self.task.spawn(future)))
+    }
+
+    /// Returns the set and the builder of the task.
+    pub(crate) fn into_parts(self) -> (&'a mut JoinSet<T>, super::Builder) {
+        (self.set, self.task)
     }
 
     /// The same as [`spawn`](Builder::spawn).

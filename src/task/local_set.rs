@@ -10,7 +10,10 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{AbortHandle, JoinHandle, TaskTracker, TaskTrackerToken, boxed_if_large, spawn};
+use super::{
+    AbortHandle, Builder, JoinHandle, TaskTracker, TaskTrackerToken, boxed_if_large, join_set,
+    spawn,
+};
 use crate::scope_guard::on_drop;
 use crate::sync::watchers::WatcherSlot;
 
@@ -46,7 +49,7 @@ where
     F: Future<Output: 'static> + 'static,
 {
     match current() {
-        Some(set) => boxed_if_large!(future: F, Box::pin => set.spawn(future)),
+        Some(set) => boxed_if_large!(future: F, Box::pin => set.spawn(Builder::new(), future)),
         None => boxed_if_large!(future: F, Box::pin => spawn(future)),
     }
 }
@@ -129,7 +132,16 @@ impl LocalSet {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.tasks.spawn(future))
+        boxed_if_large!(future: F, Box::pin => self.tasks.spawn(Builder::new(), future))
+    }
+
+    /// Spawns a task that `builder` describes.
+    #[track_caller]
+    fn spawn_built<F>(&self, builder: Builder, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        self.tasks.spawn(builder, future)
     }
 
     /// Runs `future`, in which the set is current, and resolves to its output.
@@ -169,15 +181,32 @@ impl LocalSet {
     }
 }
 
+impl<T: 'static> join_set::Builder<'_, T> {
+    /// Spawns the task, and adds it to `local_set`, too; see
+    /// [`JoinSet::spawn_local_on`](super::JoinSet::spawn_local_on).
+    ///
+    /// # Panics
+    ///
+    /// If no runtime is current on this thread.
+    #[track_caller]
+    pub fn spawn_local_on<F>(self, future: F, local_set: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let (set, builder) = self.into_parts();
+        set.insert(boxed_if_large!(future: F, Box::pin => local_set.spawn_built(builder, future)))
+    }
+}
+
 impl SetTasks {
     #[track_caller]
-    fn spawn<F>(self: &Rc<Self>, future: F) -> JoinHandle<F::Output>
+    fn spawn<F>(self: &Rc<Self>, builder: Builder, future: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: 'static> + 'static,
     {
         let number = self.spawned.get();
         self.spawned.set(number + 1);
-        let handle = spawn(LocalTask {
+        let handle = builder.spawn(LocalTask {
             future,
             member: SetMember {
                 number,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 
 use quintet::sync::{
-    OwnedRwLockReadGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
+    RwLockWriteGuard,
 };
 
 use super::{Polled, now, panic_in_loop, watched};
@@ -229,6 +230,28 @@ fn a_writer_is_downgraded_to_a_reader_of_a_part() {
     assert!(lock.try_read().is_err(), "it is still a writer");
     writer.1 = Some('b');
     let letter = RwLockWriteGuard::try_downgrade_map(writer, |pair| pair.1.as_ref()).unwrap();
+    assert_eq!((*letter, lock.try_read().unwrap().0), ('b', 1));
+    drop(letter);
+    assert!(lock.try_write().is_ok());
+}
+
+#[test]
+fn an_owned_writer_is_downgraded_to_a_reader_of_a_part() {
+    let lock = Arc::new(RwLock::new((1, Some('a'))));
+    let writer = now(Arc::clone(&lock).write_owned());
+    let letter = OwnedRwLockWriteGuard::downgrade_map(writer, |pair| &pair.1);
+    assert_eq!(*letter, Some('a'));
+    assert_eq!(lock.try_read().unwrap().0, 1);
+    assert!(lock.try_write().is_err());
+    drop(letter);
+
+    let writer = now(Arc::clone(&lock).write_owned());
+    let writer = OwnedRwLockWriteGuard::try_downgrade_map(writer, |_| None::<&char>);
+    let mut writer = writer.unwrap_err();
+    assert!(lock.try_read().is_err(), "it is still a writer");
+    writer.1 = Some('b');
+    let letter = OwnedRwLockWriteGuard::try_downgrade_map(writer, |pair| pair.1.as_ref());
+    let letter = letter.unwrap();
     assert_eq!((*letter, lock.try_read().unwrap().0), ('b', 1));
     drop(letter);
     assert!(lock.try_write().is_ok());

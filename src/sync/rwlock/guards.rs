@@ -373,6 +373,56 @@ impl<T> OwnedRwLockWriteGuard<T> {
         drop(self.lock.held(self.lock.readers_max - 1));
         OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
     }
+
+    /// Downgrades to a read guard of a part of the value; see [`OwnedRwLockReadGuard::map`]. No
+    /// writer gets the lock in between.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use quintet::sync::{OwnedRwLockWriteGuard, RwLock};
+    ///
+    /// # quintet::block_on(async {
+    /// let pair = Arc::new(RwLock::new((1, 'a')));
+    /// let mut writer = Arc::clone(&pair).write_owned().await;
+    /// writer.1 = 'b';
+    /// let letter = OwnedRwLockWriteGuard::downgrade_map(writer, |pair| &pair.1);
+    /// assert_eq!((*letter, pair.read().await.0), ('b', 1));
+    /// # });
+    /// ```
+    pub fn downgrade_map<U, F>(this: Self, part: F) -> OwnedRwLockReadGuard<T, U>
+    where
+        T: Send + Sync + 'static,
+        U: ?Sized + 'static,
+        F: Fn(&T) -> &U + Send + Sync + 'static,
+    {
+        OwnedRwLockReadGuard::map(this.downgrade(), part)
+    }
+
+    /// Downgrades to a read guard of a part of the value, if `part` returns one; see
+    /// [`OwnedRwLockReadGuard::try_map`]. No writer gets the lock in between.
+    ///
+    /// # Errors
+    ///
+    /// Returns the write guard if `part` returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// A dereference panics if `part` then returns `None`.
+    pub fn try_downgrade_map<U, F>(this: Self, part: F) -> Result<OwnedRwLockReadGuard<T, U>, Self>
+    where
+        T: Send + Sync + 'static,
+        U: ?Sized + 'static,
+        F: Fn(&T) -> Option<&U> + Send + Sync + 'static,
+    {
+        if part(&this).is_none() {
+            return Err(this);
+        }
+        Ok(OwnedRwLockWriteGuard::downgrade_map(this, move |value| {
+            part(value).expect(THERE)
+        }))
+    }
 }
 
 impl<T> Deref for OwnedRwLockWriteGuard<T> {

@@ -14,7 +14,7 @@ use futures::channel::oneshot;
 use quintet::runtime::{Handle, Runtime};
 use quintet::spawn;
 use quintet::task::coop::has_budget_remaining;
-use quintet::task::{JoinSet, yield_now};
+use quintet::task::{JoinSet, LocalSet, yield_now};
 
 use super::{Count, Dropped, Hooks, on_a_loop, settle, without_runtime};
 use crate::support::cases::{in_check, in_order, log, spend, take_log, units_left};
@@ -271,6 +271,38 @@ fn jobs_and_tasks_of_handles_are_tasks_like_others() {
 }
 
 #[test]
+fn built_tasks_and_jobs_are_spawned_wherever_a_set_spawns() {
+    on_a_loop(async || {
+        let handle = Handle::current();
+        let local_set = LocalSet::new();
+        let mut set = JoinSet::new();
+        let build = |set: &mut JoinSet<()>| {
+            set.build_task().name("a").spawn(pending());
+            set.build_task().name("b").spawn_local(pending());
+            set.build_task()
+                .name("c")
+                .spawn_local_on(pending(), &local_set);
+            set.build_task().name("d").spawn_on(pending(), &handle);
+        };
+        build(&mut set);
+        let dump = handle.dump_async().await;
+        let names = dump.tasks().iter().filter_map(|task| task.name());
+        assert_eq!(names.collect::<String>(), "rootabcd");
+        // The task that is in the other set, too, ends with it.
+        drop(local_set);
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+        assert_eq!(set.len(), 3);
+
+        let mut set = JoinSet::new();
+        set.build_task().name("e").spawn_blocking(|| 1);
+        set.build_task().name("f").spawn_blocking_on(|| 2, &handle);
+        let mut outputs = set.join_all().await;
+        outputs.sort_unstable();
+        assert_eq!(outputs, [1, 2]);
+    });
+}
+
+#[test]
 fn a_job_that_had_ended_when_it_was_added_is_returned() {
     on_a_loop(async || {
         let handle = Handle::current();
@@ -396,6 +428,9 @@ fn the_spawn_site_is_the_callers() {
     assert_eq!((&*panicked.file, panicked.line), (file!(), line));
     let line = line!() + 1;
     let panicked = panic_of(|| set.build_task().name("x").spawn_local(async {}));
+    assert_eq!((&*panicked.file, panicked.line), (file!(), line));
+    let line = line!() + 1;
+    let panicked = panic_of(|| set.build_task().name("x").spawn_blocking(|| ()));
     assert_eq!((&*panicked.file, panicked.line), (file!(), line));
     let line = line!() + 1;
     let panicked = panic_of(|| set.extend([async {}]));

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::thread;
 
 use quintet::runtime::{Handle, Runtime};
-use quintet::task::{self, Builder, JoinSet, TaskTracker, scope, try_scope, yield_now};
+use quintet::task::{self, Builder, JoinSet, LocalSet, TaskTracker, scope, try_scope, yield_now};
 use quintet::time::{Duration, timeout};
 use quintet::{block_on, spawn, spawn_blocking};
 
@@ -79,7 +79,12 @@ fn sets_and_trackers() {
         set.build_task()
             .name("large")
             .spawn(large::<{ 192 * KIB }>());
-        assert_eq!(set.join_all().await, [7; 4]);
+        let local_set = LocalSet::new();
+        set.build_task()
+            .spawn_local_on(large::<{ 192 * KIB }>(), &local_set);
+        set.build_task()
+            .spawn_on(large::<{ 192 * KIB }>(), &Handle::current());
+        assert_eq!(set.join_all().await, [7; 6]);
     });
     on_a_loop(|| async {
         let tracker = TaskTracker::new();
