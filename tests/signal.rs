@@ -423,6 +423,26 @@ fn some_signals_cannot_be_awaited() {
     }
 }
 
+#[test]
+fn each_kind_is_the_signal_of_its_name() {
+    for (kind, number) in [
+        (SignalKind::alarm(), consts::SIGALRM),
+        (SignalKind::child(), consts::SIGCHLD),
+        (SignalKind::hangup(), consts::SIGHUP),
+        (SignalKind::interrupt(), consts::SIGINT),
+        (SignalKind::io(), consts::SIGIO),
+        (SignalKind::pipe(), consts::SIGPIPE),
+        (SignalKind::quit(), consts::SIGQUIT),
+        (SignalKind::terminate(), consts::SIGTERM),
+        (SignalKind::user_defined1(), consts::SIGUSR1),
+        (SignalKind::user_defined2(), consts::SIGUSR2),
+        (SignalKind::window_change(), consts::SIGWINCH),
+    ] {
+        assert_eq!(kind, SignalKind::from(number));
+        assert_eq!((i32::from(kind), kind.as_raw_value()), (number, number));
+    }
+}
+
 /// A stream that cannot be made changes nothing.
 #[test]
 #[cfg_attr(

@@ -89,6 +89,31 @@ impl SignalKind {
     pub const fn pipe() -> Self {
         SignalKind(consts::SIGPIPE)
     }
+
+    /// SIGINFO: Ctrl-T at the terminal. Programs print what they are doing by convention.
+    #[cfg(any(
+        target_os = "macos",
+        target_os = "ios",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub const fn info() -> Self {
+        SignalKind(consts::SIGINFO)
+    }
+}
+
+impl From<i32> for SignalKind {
+    fn from(number: i32) -> Self {
+        SignalKind::from_raw(number)
+    }
+}
+
+impl From<SignalKind> for i32 {
+    fn from(kind: SignalKind) -> i32 {
+        kind.as_raw_value()
+    }
 }
 
 /// Creates a stream of a signal, which replaces the default action of the signal.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::task::{Context, Waker};
 
 use quintet::process::{Child, Command};
-use quintet::signal::unix::SignalKind;
+use quintet::signal::unix::{SignalKind, signal};
 use quintet::spawn;
 use quintet::task::yield_now;
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -213,6 +213,19 @@ fn a_child_that_runs_does_not_hide_the_end_of_others() {
         }
         assert!(!long.is_finished());
         long.abort();
+    });
+}
+
+#[test]
+fn a_stream_of_sigchld_and_children_do_not_disturb_each_other() {
+    block_on(async {
+        let mut signals = signal(SignalKind::child()).unwrap();
+        for number in 0..5 {
+            let mut child = sh(&format!("exit {number}")).spawn().unwrap();
+            assert_eq!(child.wait().await.unwrap().code(), Some(number));
+            // Those of other tests come here as well.
+            signals.recv().await.unwrap();
+        }
     });
 }
 
