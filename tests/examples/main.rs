@@ -10,6 +10,7 @@ mod embedding;
 mod file_server;
 mod program;
 mod proxy;
+mod shell;
 mod sockets;
 mod two_cores;
 

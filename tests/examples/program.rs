@@ -9,6 +9,17 @@ use crate::support::skipped::skip;
 /// Only hangs are to meet this.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
+/// A command that runs an example, with the default action of each signal: what runs in the
+/// background may inherit SIGINT as ignored.
+pub(crate) fn command(name: &str) -> Command {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.ancestors().nth(2).expect("target/profile/deps/test");
+    let mut command = Command::new("env");
+    command.args(["--default-signal", "--"]);
+    command.arg(profile.join("examples").join(name));
+    command
+}
+
 /// A running example; it is killed when this is dropped.
 pub(crate) struct Example {
     child: Child,
@@ -17,14 +28,7 @@ pub(crate) struct Example {
 
 impl Example {
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
-        let test = std::env::current_exe().expect("a test has a path");
-        let profile = test.ancestors().nth(2).expect("target/profile/deps/test");
-        let binary = profile.join("examples").join(name);
-        // With the default action of each signal: what runs in the background may inherit SIGINT as
-        // ignored.
-        let mut child = Command::new("env")
-            .args(["--default-signal", "--"])
-            .arg(&binary)
+        let mut child = command(name)
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
