@@ -7,6 +7,7 @@
 mod os;
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child as StdChild, ExitStatus};
 use std::sync::Arc;
@@ -18,11 +19,13 @@ use rustix::process::Signal;
 
 use super::orphans;
 use super::sigchld::ChildSignals;
+use crate::context;
 use crate::coop;
 use crate::io::Interest;
 use crate::io::source::{OpOutput, Source};
 use crate::io_error::cannot;
 use crate::phase::poll::Direction;
+use crate::ready::LoopId;
 
 /// A process that has been started, without its pipes. If it is dropped before the process has
 /// ended, the process is an orphan, and a loop waits for it.
@@ -42,6 +45,8 @@ pub(super) struct Process {
     watch: Option<ExitWatch>,
     /// Whether a wait for the exit keeps the loop alive.
     is_ref: AtomicBool,
+    /// The loop and its tick in which the process was started.
+    started_in: Option<(LoopId, u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +116,7 @@ impl Process {
             state: ProcessState::Unreaped,
             watch,
             is_ref: AtomicBool::new(true),
+            started_in: this_tick(),
         }
     }
 
@@ -154,14 +160,23 @@ impl Process {
             coop::operate().await;
             return self.try_wait()?.ok_or_else(lost);
         }
+        // A process that was started in this tick has hardly ended, so asking for its status would
+        // cost a system call for nothing. If it has ended, there is an event for that.
+        let mut is_new = self
+            .started_in
+            .take()
+            .is_some_and(|tick| Some(tick) == this_tick());
         let (watch, child) = match self.watched() {
             Ok(watched) => watched,
             // The process may have ended.
             Err(error) => return self.try_wait()?.ok_or(error),
         };
-        let exit = watch
-            .source
-            .operate(Direction::Read, |_| watch.try_wait(child));
+        let exit = watch.source.operate(Direction::Read, |_| {
+            if mem::take(&mut is_new) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            watch.try_wait(child)
+        });
         let result = exit.await;
         self.note(result)
     }
@@ -207,6 +222,11 @@ impl Process {
         self.watch = self.watch.take().map(ExitWatch::leave_loop);
         self.is_ref = AtomicBool::new(false);
     }
+}
+
+/// The current loop, and its tick.
+fn this_tick() -> Option<(LoopId, u64)> {
+    context::with(|event_loop| (event_loop.id(), event_loop.ticks.get()))
 }
 
 /// The error of a process whose status other code has asked for.

@@ -11,7 +11,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use rustix::io::ioctl_fionread;
 
@@ -21,8 +21,9 @@ use crate::signal::unix::{HandlerRegistration, SignalKind, register};
 /// With so many bytes the socket is drained. Those of Linux hold about 280 single bytes.
 const DRAINED_ABOVE: u64 = 64;
 
-/// The signals of this process, while any child is watched by them.
-static SHARED: Mutex<Weak<ChildSignals>> = Mutex::new(Weak::new());
+/// The signals of this process, from the first child on that needs them: to register the handler
+/// again for each child would cost more than the handler does.
+static SHARED: Mutex<Option<Arc<ChildSignals>>> = Mutex::new(None);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -38,11 +39,11 @@ impl ChildSignals {
     /// Returns an error if descriptors have run out.
     pub(super) fn shared() -> io::Result<Arc<Self>> {
         let mut shared = lock(&SHARED);
-        if let Some(signals) = shared.upgrade() {
-            return Ok(signals);
+        if let Some(signals) = &*shared {
+            return Ok(Arc::clone(signals));
         }
         let signals = Arc::new(ChildSignals::new()?);
-        *shared = Arc::downgrade(&signals);
+        *shared = Some(Arc::clone(&signals));
         Ok(signals)
     }
 
