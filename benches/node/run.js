@@ -7,6 +7,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { spawn } = require('node:child_process');
 const { monitor } = require('./measure.js');
 
 const workload = process.argv[2];
@@ -129,6 +130,8 @@ const workloads = {
   'timers-1m': fire,
   'read-4k': (count) => reads(count),
   'read-4k-64': (count) => divided(64, count, reads),
+  'children-1': (count) => children(count),
+  'children-64': (count) => divided(64, count, children),
 };
 
 // These have their own setup, or measure latencies.
@@ -182,6 +185,16 @@ async function reads(count) {
   for (let n = 0; n < count; n += 1) {
     const contents = await fs.promises.readFile(name);
     if (contents.length !== 4096) throw new Error('the file is too short');
+  }
+}
+
+async function children(count) {
+  for (let n = 0; n < count; n += 1) {
+    await new Promise((resolve, reject) => {
+      const child = spawn('/bin/true', { stdio: 'inherit' });
+      child.on('error', reject);
+      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error('it failed'))));
+    });
   }
 }
 

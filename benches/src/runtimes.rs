@@ -38,7 +38,9 @@ use crate::measure::Sample;
 use crate::server::Service;
 use crate::workloads::primitives::{self, Primitive};
 use crate::workloads::sockets::{self, Transport};
-use crate::workloads::{Amount, InProcess, many_waiters, one_loop, read_blocking, run_in_process};
+use crate::workloads::{
+    Amount, InProcess, many_waiters, one_loop, read_blocking, run_children_blocking, run_in_process,
+};
 
 pub(crate) use quintet::Quintet;
 
@@ -106,6 +108,8 @@ pub(crate) trait Runtime: 'static {
     fn read_file(path: &Path) -> impl Future<Output = io::Result<usize>>;
     /// Reads a file to its end, `chunk` bytes at a time. Resolves to its length.
     fn read_large(path: &Path, chunk: usize) -> impl Future<Output = io::Result<usize>>;
+    /// Runs a program without arguments. Resolves to whether it has succeeded.
+    fn run_child(program: &str) -> impl Future<Output = io::Result<bool>>;
     /// Serves forever, with a task for each connection.
     fn serve(service: Service) -> impl Future<Output = io::Result<()>> + 'static;
 }
@@ -168,6 +172,12 @@ pub(crate) enum Feature {
         expect(dead_code, reason = "only some peers do not have it")
     )]
     YieldNow,
+    /// Child processes.
+    #[cfg_attr(
+        not(feature = "peers"),
+        expect(dead_code, reason = "only some peers do not have it")
+    )]
+    Children,
 }
 
 /// Runs a workload on the runtime `name` in this process. Returns `None` if the runtime does not
@@ -183,7 +193,9 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
         QUINTET => {
             one_loop::run(workload, amount).or_else(|| run_in_process::<Quintet>(workload, amount))
         }
-        FLOOR => read_blocking(workload, amount),
+        FLOOR => {
+            read_blocking(workload, amount).or_else(|| run_children_blocking(workload, amount))
+        }
         #[cfg(feature = "peers")]
         TOKIO => run_in_process::<tokio::Tokio>(workload, amount),
         #[cfg(feature = "peers")]

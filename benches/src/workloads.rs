@@ -1,10 +1,11 @@
 //! The workloads. `list` contains all that `compare` measures.
 //!
 //! Most run in one process, with the same generic code for each runtime (`tasks`, `primitives`,
-//! `waiting`, `many_waiters`, `sockets`, `files`). Those of `traffic` start a server in another
-//! process and generate its load in this one. Those of `one_loop` run on quintet alone and are only
-//! counted.
+//! `waiting`, `many_waiters`, `sockets`, `files`, `children`). Those of `traffic` start a server in
+//! another process and generate its load in this one. Those of `one_loop` run on quintet alone and
+//! are only counted.
 
+mod children;
 mod files;
 mod list;
 mod local_channel;
@@ -24,6 +25,7 @@ use crate::runtimes::{Feature, Runtime};
 use primitives::Primitive;
 use sockets::Transport;
 
+pub(crate) use children::run_children_blocking;
 pub(crate) use files::read_blocking;
 pub(crate) use list::ALL;
 pub(crate) use traffic::{Traffic, run as run_traffic};
@@ -139,6 +141,9 @@ pub(crate) enum InProcess {
         tasks: u64,
     },
     ReadLarge,
+    Children {
+        tasks: u64,
+    },
     IdleTasks,
     /// Channels and locks.
     Primitive(Primitive),
@@ -206,6 +211,7 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
         InProcess::ThreadWake => waiting::thread_wake::<R>(amount),
         InProcess::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
         InProcess::ReadLarge => files::read_large::<R>(amount),
+        InProcess::Children { tasks } => children::run_all::<R>(tasks, amount),
         InProcess::Primitive(_)
         | InProcess::ManyWaiters { .. }
         | InProcess::Echo { .. }
@@ -222,6 +228,7 @@ impl Feature {
     fn is_needed_by(self, workload: InProcess) -> bool {
         match self {
             Feature::YieldNow => matches!(workload, InProcess::YieldNow { .. }),
+            Feature::Children => matches!(workload, InProcess::Children { .. }),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::server::{Service, listen};
 pub(crate) struct Compio;
 
 impl Runtime for Compio {
-    const MISSING: &'static [Feature] = &[Feature::YieldNow];
+    const MISSING: &'static [Feature] = &[Feature::YieldNow, Feature::Children];
 
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
         let mut proactor = ProactorBuilder::new();
@@ -78,6 +78,10 @@ impl Runtime for Compio {
                 count => total += count,
             }
         }
+    }
+
+    async fn run_child(_: &str) -> io::Result<bool> {
+        unreachable!("`MISSING` contains it");
     }
 
     async fn serve(service: Service) -> io::Result<()> {

@@ -10,13 +10,15 @@ use glommio::net::{TcpListener, TcpStream};
 use glommio::{LocalExecutorBuilder, PoolPlacement};
 use smol_hyper::rt::FuturesIo;
 
-use super::{BLOCKING_THREADS, Runtime, serve_http};
+use super::{BLOCKING_THREADS, Feature, Runtime, serve_http};
 use crate::server::{Service, announce};
 
 /// The adapter of glommio.
 pub(crate) struct Glommio;
 
 impl Runtime for Glommio {
+    const MISSING: &'static [Feature] = &[Feature::Children];
+
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
         let executor = LocalExecutorBuilder::default()
             .blocking_thread_pool_placement(PoolPlacement::Unbound(BLOCKING_THREADS))
@@ -66,6 +68,10 @@ impl Runtime for Glommio {
                 count => total += count,
             }
         }
+    }
+
+    async fn run_child(_: &str) -> io::Result<bool> {
+        unreachable!("`MISSING` contains it");
     }
 
     async fn serve(service: Service) -> io::Result<()> {

@@ -23,7 +23,7 @@ pub(crate) struct MonoioUring;
 macro_rules! runtime {
     ($name:ty, $driver:ty, $nonblocking:literal) => {
         impl Runtime for $name {
-            const MISSING: &'static [Feature] = &[Feature::YieldNow];
+            const MISSING: &'static [Feature] = &[Feature::YieldNow, Feature::Children];
 
             fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
                 let mut runtime = RuntimeBuilder::<TimeDriver<$driver>>::new()
@@ -60,6 +60,10 @@ macro_rules! runtime {
 
             async fn read_large(path: &Path, chunk: usize) -> io::Result<usize> {
                 read_large(path, chunk).await
+            }
+
+            async fn run_child(_: &str) -> io::Result<bool> {
+                unreachable!("`MISSING` contains it");
             }
 
             async fn serve(service: Service) -> io::Result<()> {

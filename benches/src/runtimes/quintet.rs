@@ -57,6 +57,11 @@ impl Runtime for Quintet {
         }
     }
 
+    async fn run_child(program: &str) -> io::Result<bool> {
+        let status = quintet::process::Command::new(program).status().await?;
+        Ok(status.success())
+    }
+
     async fn serve(service: Service) -> io::Result<()> {
         let listener = TcpListener::from_std(listen()?)?;
         loop {

@@ -73,6 +73,11 @@ impl Runtime for Smol {
         }
     }
 
+    async fn run_child(program: &str) -> io::Result<bool> {
+        let status = smol::process::Command::new(program).status().await?;
+        Ok(status.success())
+    }
+
     async fn serve(service: Service) -> io::Result<()> {
         let listener = TcpListener::try_from(listen()?)?;
         let executor = executor();

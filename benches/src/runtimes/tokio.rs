@@ -64,6 +64,11 @@ impl Runtime for Tokio {
         }
     }
 
+    async fn run_child(program: &str) -> io::Result<bool> {
+        let status = tokio::process::Command::new(program).status().await?;
+        Ok(status.success())
+    }
+
     async fn serve(service: Service) -> io::Result<()> {
         let listener = listen()?;
         listener.set_nonblocking(true)?;

@@ -405,6 +405,20 @@ pub(crate) const ALL: &[Workload] = &[
         BOTH,
     ),
     in_process(
+        "children-1",
+        "run `/bin/true`, one by one",
+        InProcess::Children { tasks: 1 },
+        (1000, 200),
+        BOTH,
+    ),
+    in_process(
+        "children-64",
+        "run `/bin/true`, 64 in flight",
+        InProcess::Children { tasks: 64 },
+        (1000, 200),
+        BOTH,
+    ),
+    in_process(
         "idle-task",
         "memory of an idle task",
         InProcess::IdleTasks,

@@ -63,6 +63,10 @@ impl Runtime for CountedPolls {
         Quintet::read_large(path, chunk)
     }
 
+    fn run_child(program: &str) -> impl Future<Output = io::Result<bool>> {
+        Quintet::run_child(program)
+    }
+
     fn serve(service: Service) -> impl Future<Output = io::Result<()>> + 'static {
         Quintet::serve(service)
     }
