@@ -84,6 +84,8 @@ fn a_child_moves_between_loops_that_run_in_turn() {
 #[test]
 fn without_a_loop_a_child_is_started_and_killed_but_not_awaited() {
     let mut child = waiting();
+    // A wait would close it, and then the child would end by itself.
+    let _stdin = child.stdin.take();
     assert_eq!(child.try_wait().unwrap(), None);
     let cx = &mut Context::from_waker(Waker::noop());
     let Poll::Ready(Err(error)) = pin!(child.wait()).poll(cx) else {
