@@ -63,8 +63,9 @@
 //! # Starting a process blocks
 //!
 //! [`Command::spawn`] returns when the child has executed its program, as in the standard library,
-//! in tokio and in Node. This takes about half a millisecond, in which the loop does nothing else.
-//! It is not a job of the worker pool, because a job does not make it faster, and because the
+//! in tokio and in Node. This takes about 0.1 ms, however much memory this process has, and some
+//! milliseconds where other programs keep all processors busy. The loop does nothing else
+//! meanwhile. It is not a job of the worker pool, because a job takes longer, and because the
 //! program is then started, or the error known, when `spawn` returns. Where a loop must not pause
 //! for it, start the child of the standard library in a job, and convert it:
 //!

@@ -9,11 +9,17 @@ use quintet::process::{Child, Command};
 use quintet::signal::unix::{SignalKind, signal};
 use quintet::spawn;
 use quintet::task::yield_now;
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 
+use crate::support::child::{child, in_a_child};
+use crate::support::strict;
 use crate::{block_on, exists, sh, waiting};
 
 const KILLED: Option<i32> = Some(9);
+
+/// The error of a process that has run out of descriptors.
+const MFILE: i32 = Errno::MFILE.raw_os_error();
 
 #[test]
 fn the_status_is_returned_each_time() {
@@ -226,6 +232,60 @@ fn a_stream_of_sigchld_and_children_do_not_disturb_each_other() {
             // Those of other tests come here as well.
             signals.recv().await.unwrap();
         }
+    });
+}
+
+/// In a process of its own, with few descriptors.
+#[test]
+fn without_descriptors_a_child_runs_and_is_awaited_later() {
+    let test = "ending::without_descriptors_a_child_runs_and_is_awaited_later";
+    let program = child(test);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 60; exec \"$@\"", "sh"]);
+    limited.arg(program.get_program()).args(program.get_args());
+    limited.envs(
+        program
+            .get_envs()
+            .filter_map(|(key, value)| Some((key, value?))),
+    );
+    in_a_child(limited, || {
+        strict::block_on(async {
+            let mut command = sh("exit 6");
+            command.stdin(Stdio::inherit());
+            command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+            let mut files = Vec::new();
+            while let Ok(file) = std::fs::File::open("/") {
+                files.push(file);
+            }
+            let mut child = command.spawn().unwrap();
+            child.unref();
+            loop {
+                match child.wait().await {
+                    Err(error) => assert_eq!(error.raw_os_error(), Some(MFILE), "{error}"),
+                    // It has ended.
+                    Ok(status) => break assert_eq!(status.code(), Some(6)),
+                }
+                yield_now().await;
+            }
+
+            let mut child = command.spawn().unwrap();
+            drop(files);
+            assert_eq!(child.wait().await.unwrap().code(), Some(6));
+
+            // An orphan waits for descriptors, too.
+            let mut files = Vec::new();
+            while let Ok(file) = std::fs::File::open("/") {
+                files.push(file);
+            }
+            let child = command.spawn().unwrap();
+            let id = child.id().unwrap();
+            drop(child);
+            yield_now().await;
+            drop(files);
+            while exists(id) {
+                command.status().await.unwrap();
+            }
+        });
     });
 }
 
