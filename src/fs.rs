@@ -95,6 +95,7 @@ mod open_options;
 mod path_error;
 mod paths;
 mod read_dir;
+mod temp;
 mod temp_name;
 mod walk;
 mod write_atomic;
@@ -113,6 +114,7 @@ pub use paths::{
     remove_file, rename, symlink,
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
+pub use temp::{TempDir, tempdir, tempdir_in, tempfile, tempfile_in};
 pub use walk::{Walk, WalkEntry, walk};
 pub use write_atomic::write_atomic;
 

@@ -40,7 +40,7 @@
 //! | `Handle::{enter, block_on, spawn, id}` | the same; on another thread than the runtime's, `enter` gives [`Handle::current`](crate::runtime::Handle::current) and `spawn_blocking`, but not `spawn` |
 //! | `Builder::new_multi_thread()` | none: a [`cluster`](crate::cluster) runs one loop on each thread |
 //! | `time`, `fs`, `net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixSocket, UnixStream}`, `signal` | the same names |
-//! | the crates `walkdir`, `fs2`, `atomicwrites` and their like, in `spawn_blocking` | [`fs::walk`](crate::fs::walk()), [`File::lock`](crate::fs::File::lock), [`fs::write_atomic`](crate::fs::write_atomic) |
+//! | the crates `walkdir`, `fs2`, `tempfile`, `atomicwrites` and their like, in `spawn_blocking` | [`fs::walk`](crate::fs::walk()), [`File::lock`](crate::fs::File::lock), [`fs::tempfile`](crate::fs::tempfile()), [`fs::write_atomic`](crate::fs::write_atomic) |
 //! | `sync` | the same types and semantics |
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |

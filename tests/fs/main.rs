@@ -18,6 +18,7 @@ mod offset;
 mod open;
 mod send;
 mod special;
+mod temporary;
 mod types;
 mod vectored;
 mod walk;

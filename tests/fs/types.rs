@@ -18,6 +18,7 @@ fn all_futures_are_send(
     mut entries: fs::ReadDir,
     entry: fs::DirEntry,
     walked: fs::WalkEntry,
+    temporary: fs::TempDir,
 ) {
     fn is_send<T: Send>(_: T) {}
     let permissions = std::fs::metadata(path).unwrap().permissions();
@@ -25,6 +26,11 @@ fn all_futures_are_send(
     is_send(fs::read_to_string("x"));
     is_send(fs::read_limited("x", 1));
     is_send(fs::exists(path));
+    is_send(fs::tempfile());
+    is_send(fs::tempfile_in(path));
+    is_send(fs::tempdir());
+    is_send(fs::tempdir_in(path));
+    is_send(temporary.close());
     is_send(fs::chown(path, None, None));
     is_send(fs::lchown(path, None, None));
     is_send(fs::write(String::new(), vec![]));
