@@ -54,6 +54,11 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// that takes half a minute. nginx waits for 60 s.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long a connection of HTTP/1 waits for a request after the server has been stopped. A client
+/// may have sent one before it could know. That takes half a round trip, of which few are longer
+/// than a second.
+const QUIET_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long connections may take to end. Kubernetes kills a process 30 s after it has asked it to
 /// end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -85,6 +90,7 @@ const HEADER_SIZE_MAX: usize = 64 * 1024;
 /// | time for the head of a request | 30 s | [`header_timeout`](HttpServer::header_timeout) |
 /// | time without a request | 75 s | [`idle_timeout`](HttpServer::idle_timeout) |
 /// | time in which the client reads nothing | 90 s | [`write_timeout`](HttpServer::write_timeout) |
+/// | time without a request at the end | 0.5 s | [`quiet_timeout`](HttpServer::quiet_timeout) |
 /// | time for connections to end | 20 s | [`drain_timeout`](HttpServer::drain_timeout) |
 /// | requests of a connection at a time, in HTTP/2 | 200 | `http2_max_concurrent_streams` |
 /// | time between pings, and to acknowledge one | 60 s, 20 s | `http2_keep_alive` |
@@ -125,10 +131,10 @@ const HEADER_SIZE_MAX: usize = 64 * 1024;
 ///
 /// When the server is [stopped](HttpServer::until), the listener is closed. In HTTP/1, each
 /// connection ends after its next response, which has the header `Connection: close`; one that has
-/// no request ends after half a second, so that no request is lost that was sent before the client
-/// could know. In HTTP/2, clients are told by a frame, and requests that have been sent are
-/// handled. At the [deadline](HttpServer::drain_timeout) the rest is cancelled. The future
-/// completes after the last connection has been closed.
+/// no request ends after [half a second](HttpServer::quiet_timeout), so that no request is lost
+/// that was sent before the client could know. In HTTP/2, clients are told by a frame, and requests
+/// that have been sent are handled. At the [deadline](HttpServer::drain_timeout) the rest is
+/// cancelled. The future completes after the last connection has been closed.
 ///
 /// # Errors
 ///
@@ -232,6 +238,7 @@ where
             header: Some(HEADER_TIMEOUT),
             idle: Some(IDLE_TIMEOUT),
             write: Some(WRITE_TIMEOUT),
+            quiet: QUIET_TIMEOUT,
         },
         connections_max: None,
         drain_timeout: Some(DRAIN_TIMEOUT),
@@ -352,6 +359,16 @@ impl<L: Listener, S, U> HttpServer<L, S, U> {
             on_error: self.on_error,
             location: self.location,
         }
+    }
+
+    /// Closes connections of HTTP/1 that have no request so long after the server has been stopped.
+    /// A request that arrives before is handled, and its response says that the connection ends.
+    ///
+    /// By default 500 ms: a client may have sent a request before it could know, and the time of
+    /// that is half a round trip.
+    pub fn quiet_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.quiet = timeout;
+        self
     }
 
     /// Cancels the connections that are still open so long after the server has been stopped.

@@ -100,8 +100,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Receives all until the connection is closed.
     pub(crate) async fn rest(&mut self) -> String {
+        String::from_utf8(self.raw_rest().await).unwrap()
+    }
+
+    /// Receives all bytes until the connection is closed.
+    pub(crate) async fn raw_rest(&mut self) -> Vec<u8> {
         while self.receive().await {}
-        String::from_utf8(std::mem::take(&mut self.received)).unwrap()
+        std::mem::take(&mut self.received)
+    }
+
+    /// Receives until `len` bytes are there; returns `false` if the connection is closed before.
+    #[allow(dead_code, reason = "the tests of HTTP/2 read frames")]
+    pub(crate) async fn fill(&mut self, len: usize) -> bool {
+        while self.received.len() < len {
+            if !self.receive().await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether the connection has been closed. Otherwise nothing has been received.

@@ -10,5 +10,6 @@ mod deadlines;
 mod ending;
 mod faults;
 mod requests;
+mod restart;
 mod serving;
 mod wire;

@@ -18,8 +18,15 @@ use crate::client::Client;
 /// How much each direction of a connection holds.
 const ROOM: usize = 64 * 1024;
 
-/// The server's end of a connection.
+/// One end of a connection, for hyper.
 pub(crate) struct Wire(DuplexStream);
+
+impl Wire {
+    #[allow(dead_code, reason = "the tests of HTTP/2 use hyper's client")]
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Wire(stream)
+    }
+}
 
 impl Read for Wire {
     fn poll_read(
@@ -71,9 +78,14 @@ impl Network {
 
     /// Connects a client.
     pub(crate) fn connect(&self) -> Client<DuplexStream> {
+        self.connect_by(Client::new)
+    }
+
+    /// Connects a client that `make` makes of a stream.
+    pub(crate) fn connect_by<C>(&self, make: impl FnOnce(DuplexStream) -> C) -> C {
         let (client, server) = duplex(ROOM);
         self.push(Ok(Wire(server)));
-        Client::new(client)
+        make(client)
     }
 
     /// Makes the next `accept` fail.

@@ -17,17 +17,13 @@ use super::stop::Stop;
 use crate::task::WaitForCancellationFutureOwned;
 use crate::time::{Instant, Sleep, sleep_until};
 
-/// How long a connection of HTTP/1 waits for a request after the server has been stopped. A client
-/// may have sent one before it could know. That takes half a round trip, of which few are longer
-/// than a second.
-const QUIET: Duration = Duration::from_millis(500);
-
 /// How long a connection may wait; `None` is for ever.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) header: Option<Duration>,
     pub(super) idle: Option<Duration>,
     pub(super) write: Option<Duration>,
+    pub(super) quiet: Duration,
 }
 
 /// A connection that can be told to end.
@@ -178,7 +174,7 @@ impl Deadlines {
         match wait {
             Wait::Head | Wait::End => self.limits.header,
             Wait::Idle => self.limits.idle,
-            Wait::Quiet => Some(QUIET),
+            Wait::Quiet => Some(self.limits.quiet),
         }
     }
 
