@@ -25,7 +25,7 @@ use crate::tasks::Origin;
 pub use builder::{Builder, QueueFull};
 pub use pool::{Class, ClassStats, PoolStats, ThreadStats};
 
-pub(crate) use call_site::{call_site, called_here};
+pub(crate) use call_site::{call_site, called_at, called_here};
 pub(crate) use internal::{Purpose, run_io, spawn_internal};
 pub(crate) use spawn::{Admission, spawn_from_elsewhere};
 

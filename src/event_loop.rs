@@ -36,6 +36,7 @@ use crate::phase::timers::Timers;
 use crate::pool::{Pool, ThreadHook};
 use crate::ready::{self, LoopId};
 use crate::report::{JobMeta, Report, Reporter};
+use crate::resolver::SharedResolver;
 use crate::rng::{self, Rng};
 use crate::slots::Key;
 use crate::tasks::{
@@ -189,6 +190,8 @@ pub(crate) struct Settings {
     pub(crate) on_park: Option<ThreadHook>,
     pub(crate) on_unpark: Option<ThreadHook>,
     pub(crate) unhandled_panic: PanicPolicy,
+    /// What looks up names, if not the system.
+    pub(crate) resolver: Option<SharedResolver>,
     /// Where reports go.
     pub(crate) reporter: Reporter,
 }
@@ -207,6 +210,7 @@ pub(crate) struct EventLoop {
     pub(crate) check: Check,
     pub(crate) close: Close,
     pub(crate) page_cache: RefCell<PageCache>,
+    pub(crate) resolver: Option<SharedResolver>,
     /// The ready queue, while the loop does not run.
     stored_queue: RefCell<VecDeque<Key>>,
     phase_budget: u32,
@@ -268,6 +272,7 @@ impl EventLoop {
             close: Close::new(),
             // A seed cannot repeat what the kernel has in its cache.
             page_cache: RefCell::new(PageCache::new(settings.cached_reads && rng.is_none())),
+            resolver: settings.resolver,
             stored_queue: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,

@@ -154,6 +154,7 @@ mod pool;
 mod primitive;
 mod ready;
 mod report;
+mod resolver;
 mod rng;
 mod scope_guard;
 mod slots;

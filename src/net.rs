@@ -29,6 +29,7 @@ mod linger;
 mod readiness;
 mod socket;
 mod stream;
+mod system_resolver;
 pub mod tcp;
 mod tcp_listener;
 mod tcp_socket;
@@ -40,8 +41,10 @@ mod unix_listener;
 mod unix_socket;
 mod unix_stream;
 
+pub use crate::resolver::Resolver;
 pub use addr::{ToSocketAddrs, lookup_host};
 pub(crate) use socket::BACKLOG;
+pub use system_resolver::SystemResolver;
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;

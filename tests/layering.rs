@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "pool",
             "ready",
             "report",
+            "resolver",
             "slots",
             "vars",
         ],
@@ -101,6 +102,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("fs", "time", "a lock that is not free is tried again later"),
     ("net", "blocking", "names are looked up by jobs"),
     ("net", "io", "a socket is a source"),
+    ("net", "task", "a look-up that need not be `Send` is a task"),
     ("net", "time", "attempts to connect begin one after another"),
     (
         "io",

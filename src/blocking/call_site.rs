@@ -26,10 +26,15 @@ pub(crate) fn call_site(other: &'static Location<'static>) -> &'static Location<
 /// one that has recorded a location.
 #[track_caller]
 pub(crate) fn called_here<T, F: Future<Output = T>>(future: F) -> CalledHere<F> {
-    CalledHere {
-        future,
-        location: Location::caller(),
-    }
+    called_at(Location::caller(), future)
+}
+
+/// The same for a location that has been recorded already.
+pub(crate) fn called_at<T, F: Future<Output = T>>(
+    location: &'static Location<'static>,
+    future: F,
+) -> CalledHere<F> {
+    CalledHere { future, location }
 }
 
 pin_project! {

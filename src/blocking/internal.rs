@@ -54,21 +54,26 @@ where
 /// Runs an I/O operation `f` on a worker and returns its result. The location of the job is the
 /// call in user code, see [`called_here`](super::called_here).
 ///
-/// If the future is dropped before the job has begun, the job is aborted.
+/// If the future is dropped before the job has begun, the job is aborted. If it has begun and looks
+/// up a name, which may take long, it no longer keeps the loop alive.
 pub(crate) async fn run_io<F, T>(purpose: Purpose, f: F) -> io::Result<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    struct AbortOnDrop<T>(JoinHandle<T>);
+    struct AbortOnDrop<T>(JoinHandle<T>, Purpose);
     impl<T> Drop for AbortOnDrop<T> {
         fn drop(&mut self) {
             self.0.abort();
+            if self.1 == Purpose::Lookup {
+                self.0.count_in(false);
+            }
         }
     }
     if context::with(|_| ()).is_none() {
         return Err(io::Error::other(context::no_loop()));
     }
-    let mut job = AbortOnDrop(spawn_internal(f, purpose, call_site(Location::caller())));
+    let job = spawn_internal(f, purpose, call_site(Location::caller()));
+    let mut job = AbortOnDrop(job, purpose);
     (&mut job.0).await?
 }

@@ -71,7 +71,8 @@
 //! **Several addresses.** [`TcpStream::connect`](crate::net::TcpStream::connect) tries the
 //! addresses of a host by happy eyeballs (RFC 8305), 250 ms apart; tokio's waits for each until the
 //! OS gives it up. The error of several addresses has the kind of the first, and its message names
-//! each. tokio has no [`connect_timeout`](crate::net::TcpStream::connect_timeout).
+//! each. tokio has no [`connect_timeout`](crate::net::TcpStream::connect_timeout), and no
+//! [`Resolver`](crate::net::Resolver).
 //!
 //! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is that of
 //! tokio's `AsyncWriteExt`: it shuts down the write half. The function of `std`, which takes a

@@ -1,23 +1,24 @@
 //! Addresses and host names.
 
 use std::io;
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6,
-    ToSocketAddrs as StdToSocketAddrs,
-};
-use std::vec;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::panic::Location;
 
-use crate::blocking::called_here;
-use crate::blocking::{self, Purpose};
+use super::SystemResolver;
+use crate::blocking::{call_site, called_at, called_here};
+use crate::context;
 use crate::coop;
+use crate::identity::Origin;
 use crate::io_error::cannot;
+use crate::resolver::{Resolver, SharedResolver};
+use crate::task::{self, AbortOnDropHandle};
 
 /// Types that convert to socket addresses: an address, a pair of host and port, or a string
 /// `"host:port"`.
 ///
-/// It is implemented for the same types as [`std::net::ToSocketAddrs`](StdToSocketAddrs), and
-/// cannot be implemented for others. Host names are resolved by the system's resolver on a worker
-/// thread. At most half of the workers resolve names at a time.
+/// It is implemented for the same types as [`std::net::ToSocketAddrs`], and cannot be implemented
+/// for others. Host names are looked up by the [resolver](crate::runtime::Builder::resolver) of the
+/// runtime, or else by that of the [system](super::SystemResolver).
 pub trait ToSocketAddrs: sealed::Sealed {}
 
 /// Socket addresses, or a host name to resolve.
@@ -147,13 +148,18 @@ impl<T: ToSocketAddrs + ?Sized> sealed::Sealed for &T {
 ///
 /// # Errors
 ///
-/// Returns the error of the resolver, with the host name in its message; the kind depends on the
-/// platform. Other kinds are:
+/// Returns the error of the [resolver](super::Resolver), with the host name in its message. That of
+/// the system has a kind that depends on the platform. Other kinds are:
 ///
 /// - [`InvalidInput`](io::ErrorKind::InvalidInput): a string is not of the form `"host:port"`, or a
 ///   list of addresses is empty.
 /// - [`NotFound`](io::ErrorKind::NotFound): the host has no address.
-/// - [`Other`](io::ErrorKind::Other): no runtime is current.
+/// - [`Other`](io::ErrorKind::Other): no runtime is current, or the resolver has panicked.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, so is that of the resolver. A look-up of the system that a worker has
+/// begun continues, but does not keep the runtime alive.
 ///
 /// # Examples
 ///
@@ -191,18 +197,43 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
 }
 
 async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let resolve = move || {
-        let found = (&*host, port).to_socket_addrs();
-        let addrs: Vec<SocketAddr> = found.map(vec::IntoIter::collect).map_err(|error| {
-            io::Error::new(error.kind(), format!("no address of {host:?}: {error}"))
-        })?;
-        if addrs.is_empty() {
-            let text = format!("{host:?} has no address");
-            return Err(io::Error::new(io::ErrorKind::NotFound, text));
-        }
-        Ok(addrs)
+    let resolver = context::with(|event_loop| event_loop.resolver.clone());
+    let found = match resolver.flatten() {
+        None => SystemResolver.resolve(&host, port).await,
+        Some(resolver) => match spawn_look_up(resolver, host.clone(), port).await {
+            Ok(found) => found,
+            Err(failed) => Err(failed.into()),
+        },
     };
-    blocking::run_io(Purpose::Lookup, resolve).await
+    match found {
+        Ok(addrs) if addrs.is_empty() => {
+            let text = format!("{host:?} has no address");
+            Err(io::Error::new(io::ErrorKind::NotFound, text))
+        }
+        Ok(addrs) => Ok(addrs),
+        Err(error) => Err(cannot(format!("look up {host:?}"), error)),
+    }
+}
+
+/// Looks up a host name in a task that ends with its handle: the future of a resolver need not be
+/// `Send`, but that of `connect` is.
+#[track_caller]
+fn spawn_look_up(
+    resolver: SharedResolver,
+    host: String,
+    port: u16,
+) -> AbortOnDropHandle<io::Result<Vec<SocketAddr>>> {
+    let location = call_site(Location::caller());
+    let look_up = called_at(location, resolver.look_up(host, port));
+    let origin = Origin {
+        name: None,
+        location,
+    };
+    let task = task::spawn_with(look_up, origin);
+    if context::is_polled_unref() {
+        task.count_in(false);
+    }
+    AbortOnDropHandle::new(task)
 }
 
 /// Returns the first address of `host`, for an operation that takes one. Unlike other operations

@@ -50,7 +50,8 @@
 //! These keep it alive:
 //!
 //! - an armed timer, a socket or a signal stream on which a task waits;
-//! - a blocking job or a file operation whose result has not been delivered;
+//! - a blocking job or a file operation whose result has not been delivered; the look-up of a name
+//!   only until its future is dropped;
 //! - ready tasks, immediates and closes;
 //! - a [`KeepAlive`](crate::runtime::KeepAlive) guard, held by another thread that will send
 //!   something.

@@ -12,6 +12,7 @@ use super::Runtime;
 use crate::event_loop::{EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
+use crate::resolver::{Resolver, SharedResolver};
 use crate::tasks;
 use threads::ThreadHooks;
 
@@ -97,6 +98,7 @@ impl Builder {
                 on_park: None,
                 on_unpark: None,
                 unhandled_panic: UnhandledPanic::default().into(),
+                resolver: None,
                 reporter: Reporter::default(),
             },
             grace: GRACE_DEFAULT,
@@ -231,6 +233,16 @@ impl Builder {
     /// ```
     pub fn cached_reads(&mut self, cached_reads: bool) -> &mut Self {
         self.settings.cached_reads = cached_reads;
+        self
+    }
+
+    /// Sets what looks up host names, for [`lookup_host`](crate::net::lookup_host) and everything
+    /// that takes [`ToSocketAddrs`](crate::net::ToSocketAddrs).
+    ///
+    /// The default is [`SystemResolver`](crate::net::SystemResolver). [`Resolver`] has an example.
+    /// If the builder builds several runtimes, they share the resolver.
+    pub fn resolver(&mut self, resolver: impl Resolver) -> &mut Self {
+        self.settings.resolver = Some(SharedResolver::new(resolver));
         self
     }
 

@@ -2,6 +2,7 @@
 //! unreferenced things.
 
 mod idle;
+mod lookups;
 mod unreferenced;
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream as Peer};

@@ -15,6 +15,7 @@ mod hyper;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod memory;
+mod resolver;
 mod serve;
 mod sources;
 mod tcp;
