@@ -8,6 +8,7 @@ mod support;
 
 mod embedding;
 mod file_server;
+mod hash_tree;
 mod program;
 mod proxy;
 mod shell;

@@ -1,6 +1,6 @@
 //! An example that runs as a child process, and clients that may be installed.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -47,6 +47,15 @@ impl Example {
         found
             .unwrap_or_else(|| panic!("{line:?}; `cargo test` builds the examples"))
             .to_owned()
+    }
+
+    /// Returns what it prints until it ends.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut text = String::new();
+        self.output
+            .read_to_string(&mut text)
+            .expect("it prints text");
+        text
     }
 
     pub(crate) fn signal(&self, signal: &str) {

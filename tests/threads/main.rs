@@ -9,6 +9,8 @@ mod support;
 mod cancelled;
 mod classes;
 mod jobs;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod memory;
 mod other_threads;
 mod own_thread;
 mod room;
