@@ -36,6 +36,7 @@ use crate::libraries::SmolLibraries;
 use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
 use crate::server::Service;
+use crate::workloads::files::{self, FileWork};
 use crate::workloads::primitives::{self, Primitive};
 use crate::workloads::sockets::{self, Transport};
 use crate::workloads::{
@@ -163,6 +164,19 @@ pub(crate) trait Sockets: Runtime {
     ) -> impl Future<Output = io::Result<()>>;
 }
 
+/// A runtime with more operations on files.
+pub(crate) trait Files: Runtime {
+    /// Creates or truncates a file, and writes all of `contents` to it.
+    fn write_file<'a>(
+        path: &'a Path,
+        contents: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> + 'a;
+    /// Copies a file. Resolves to its length.
+    fn copy_file<'a>(from: &'a Path, to: &'a Path) -> impl Future<Output = io::Result<u64>> + 'a;
+    /// Walks a directory tree. Resolves to the number of entries, without the tree itself.
+    fn walk(path: &Path) -> impl Future<Output = io::Result<u64>> + '_;
+}
+
 /// A feature that not every runtime has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
@@ -187,6 +201,7 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
         InProcess::Primitive(primitive) => return run_primitive(name, primitive, amount),
         InProcess::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
         InProcess::Echo { over } => return run_echo(name, over, amount),
+        InProcess::Files(work) => return run_files(name, work, amount),
         _ => {}
     }
     match name {
@@ -245,6 +260,18 @@ fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
         TOKIO => sockets::echo::<tokio::Tokio>(over, amount),
         #[cfg(feature = "peers")]
         "smol" => sockets::echo::<smol::Smol>(over, amount),
+        _ => return None,
+    })
+}
+
+/// Runs a workload of files.
+fn run_files(name: &str, work: FileWork, amount: Amount) -> Option<Sample> {
+    Some(match name {
+        QUINTET => files::run::<Quintet>(work, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => files::run::<tokio::Tokio>(work, amount),
+        #[cfg(feature = "peers")]
+        "smol" => files::run::<smol::Smol>(work, amount),
         _ => return None,
     })
 }

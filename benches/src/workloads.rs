@@ -6,7 +6,7 @@
 //! are only counted.
 
 mod children;
-mod files;
+pub(crate) mod files;
 mod list;
 mod local_channel;
 pub(crate) mod many_waiters;
@@ -22,6 +22,7 @@ mod waiting;
 use crate::measure::Sample;
 use crate::runtimes::{Feature, Runtime};
 
+use files::FileWork;
 use primitives::Primitive;
 use sockets::Transport;
 
@@ -144,6 +145,8 @@ pub(crate) enum InProcess {
     Children {
         tasks: u64,
     },
+    /// Other work on files.
+    Files(FileWork),
     IdleTasks,
     /// Channels and locks.
     Primitive(Primitive),
@@ -213,6 +216,7 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
         InProcess::ReadLarge => files::read_large::<R>(amount),
         InProcess::Children { tasks } => children::run_all::<R>(tasks, amount),
         InProcess::Primitive(_)
+        | InProcess::Files(_)
         | InProcess::ManyWaiters { .. }
         | InProcess::Echo { .. }
         | InProcess::EchoLoop

@@ -6,9 +6,10 @@ use std::os::unix;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::StreamExt;
 use quintet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{Runtime, SharedSocket, Sockets, serve_http};
+use super::{Files, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of quintet.
@@ -147,5 +148,25 @@ async fn echo(stream: TcpStream, size: usize) {
         if stream.write_all(&buffer[..count]).await.is_err() {
             return;
         }
+    }
+}
+
+impl Files for Quintet {
+    async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+        quintet::fs::write(path, contents).await
+    }
+
+    async fn copy_file(from: &Path, to: &Path) -> io::Result<u64> {
+        quintet::fs::copy(from, to).await
+    }
+
+    async fn walk(path: &Path) -> io::Result<u64> {
+        let mut entries = 0;
+        let mut walk = quintet::fs::walk(path).min_depth(1);
+        while let Some(entry) = walk.next().await {
+            entry?;
+            entries += 1;
+        }
+        Ok(entries)
     }
 }

@@ -10,13 +10,14 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::unix::UnixStream;
 use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::{Async, LocalExecutor};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Runtime, SharedSocket, Sockets, serve_http};
+use super::{Files, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of smol.
@@ -164,5 +165,31 @@ async fn echo(mut stream: TcpStream, size: usize) {
         if stream.write_all(&buffer[..count]).await.is_err() {
             return;
         }
+    }
+}
+
+impl Files for Smol {
+    async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+        smol::fs::write(path, contents).await
+    }
+
+    async fn copy_file(from: &Path, to: &Path) -> io::Result<u64> {
+        smol::fs::copy(from, to).await
+    }
+
+    async fn walk(path: &Path) -> io::Result<u64> {
+        let mut count = 0;
+        let mut unread = vec![path.to_owned()];
+        while let Some(directory) = unread.pop() {
+            let mut entries = smol::fs::read_dir(directory).await?;
+            while let Some(entry) = entries.next().await {
+                let entry = entry?;
+                count += 1;
+                if entry.file_type().await?.is_dir() {
+                    unread.push(entry.path());
+                }
+            }
+        }
+        Ok(count)
     }
 }

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{BLOCKING_THREADS, Runtime, SharedSocket, Sockets, serve_http};
+use super::{BLOCKING_THREADS, Files, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of tokio.
@@ -167,5 +167,30 @@ async fn echo(mut stream: TcpStream, size: usize) {
         if stream.write_all(&buffer[..count]).await.is_err() {
             return;
         }
+    }
+}
+
+impl Files for Tokio {
+    async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+        tokio::fs::write(path, contents).await
+    }
+
+    async fn copy_file(from: &Path, to: &Path) -> io::Result<u64> {
+        tokio::fs::copy(from, to).await
+    }
+
+    async fn walk(path: &Path) -> io::Result<u64> {
+        let mut count = 0;
+        let mut unread = vec![path.to_owned()];
+        while let Some(directory) = unread.pop() {
+            let mut entries = tokio::fs::read_dir(directory).await?;
+            while let Some(entry) = entries.next_entry().await? {
+                count += 1;
+                if entry.file_type().await?.is_dir() {
+                    unread.push(entry.path());
+                }
+            }
+        }
+        Ok(count)
     }
 }

@@ -1,5 +1,6 @@
 //! The list of workloads.
 
+use super::files::FileWork;
 use super::primitives::Primitive;
 use super::sockets::Transport;
 use super::{InProcess, Metric, Traffic, Work, Workload};
@@ -416,6 +417,27 @@ pub(crate) const ALL: &[Workload] = &[
         "run `/bin/true`, 64 in flight",
         InProcess::Children { tasks: 64 },
         (1000, 200),
+        BOTH,
+    ),
+    in_process(
+        "write-4k-64",
+        "write a file of 4 KiB, 64 in flight",
+        InProcess::Files(FileWork::Write { tasks: 64 }),
+        (20_000, 4_000),
+        BOTH,
+    ),
+    in_process(
+        "copy-1g",
+        "copy a file of 1 GiB, per MiB",
+        InProcess::Files(FileWork::Copy),
+        (1024, 64),
+        BOTH,
+    ),
+    in_process(
+        "walk-50k",
+        "walk a tree of 50 000 files, per entry",
+        InProcess::Files(FileWork::Walk),
+        (50_000, 10_000),
         BOTH,
     ),
     in_process(
