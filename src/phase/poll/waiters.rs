@@ -242,6 +242,11 @@ impl Waiters {
             entries.insert(0, mem::replace(first, entry));
             return;
         }
+        // Usually it is the youngest. Operations are in order, so one look says so.
+        if entries.last().is_some_and(|last| last.id.is_older_than(id)) {
+            entries.push(entry);
+            return;
+        }
         let younger = entries.iter().position(|other| id.is_older_than(other.id));
         entries.insert(younger.unwrap_or(entries.len()), entry);
     }
