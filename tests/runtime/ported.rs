@@ -235,11 +235,14 @@ fn a_function_names_the_threads() {
     let counter = Arc::clone(&calls);
     let name = move || format!("thread {}", counter.fetch_add(1, Ordering::Relaxed));
     let mut builder = Builder::new();
-    builder.worker_threads(3).thread_name_fn(name);
+    builder
+        .worker_threads(3)
+        .cpu_threads(2)
+        .thread_name_fn(name);
     let runtime = builder.build().unwrap();
     let job = runtime.spawn_blocking(|| thread::current().name().map(str::to_owned));
     assert_eq!(runtime.block_on(job).unwrap().as_deref(), Some("thread 0"));
-    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    assert_eq!(calls.load(Ordering::Relaxed), 5);
 
     // The last one counts.
     let runtime = builder.thread_name("prefix").build().unwrap();
