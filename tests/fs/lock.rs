@@ -291,8 +291,12 @@ fn errors_of_locks_are_told_apart() {
     let text = error.to_string();
     assert!(text.contains("no quintet runtime"), "{error}");
     assert_eq!(TryLockError::Error(error).to_string(), text);
+}
 
-    // A descriptor that only stands for a path has no locks.
+/// A descriptor that only stands for a path has no locks.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_of_the_system_call_is_returned() {
     let path = std::fs::File::from(
         rustix::fs::open("/", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap(),
     );

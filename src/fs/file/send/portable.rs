@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::{File, Progress, remaining};
+use crate::coop;
 use crate::net::TcpStream;
 
 pub(super) async fn send(
@@ -12,7 +13,10 @@ pub(super) async fn send(
     rest: &mut Range<u64>,
 ) -> io::Result<Progress> {
     Ok(match remaining(rest) {
-        0 => Progress::Done,
+        0 => {
+            coop::operate().await;
+            Progress::Done
+        }
         _ => Progress::NotPossible,
     })
 }
