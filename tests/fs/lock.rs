@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use quintet::fs::{File, TryLockError};
-use quintet::runtime::{Builder, Runtime};
+use quintet::runtime::Builder;
 use quintet::sync::oneshot;
 use quintet::{spawn, task};
 use rustix::fs::{FlockOperation, flock};
@@ -300,7 +300,7 @@ fn an_error_of_the_system_call_is_returned() {
     let path = std::fs::File::from(
         rustix::fs::open("/", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap(),
     );
-    let runtime = Runtime::new().unwrap();
+    let runtime = Builder::new().build().unwrap();
     let path = File::from_std(path);
     let error = runtime.block_on(path.lock()).unwrap_err();
     assert_eq!(
