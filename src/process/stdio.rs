@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
 
+use crate::io::by_reference::{impl_read_by_reference, impl_write_by_reference};
 use crate::net::unix::pipe::{Receiver, Sender};
 
 /// The standard input of a child: what is written here is what the child reads.
@@ -130,33 +131,11 @@ impl AsyncWrite for &ChildStdin {
     }
 }
 
-impl AsyncWrite for ChildStdin {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    /// Does nothing: a pipe has no buffer in this process.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    /// Does nothing, as in tokio: the input of the child ends when this is dropped.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+impl_write_by_reference!(
+    ChildStdin,
+    flush: "Does nothing: a pipe has no buffer in this process.",
+    close: "Does nothing, as in tokio: the input of the child ends when this is dropped."
+);
 
 /// The methods of an output of a child.
 macro_rules! impl_output {
@@ -238,23 +217,7 @@ macro_rules! impl_output {
             }
         }
 
-        impl AsyncRead for $output {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut &*self).poll_read(cx, buf)
-            }
-
-            fn poll_read_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &mut [IoSliceMut<'_>],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-            }
-        }
+        impl_read_by_reference!($output);
     };
 }
 

@@ -11,6 +11,7 @@ use futures::io::AsyncRead;
 use rustix::buffer::spare_capacity;
 
 use super::{PipeEnd, convert, impl_pipe_end, leave, set_nonblocking};
+use crate::io::by_reference::impl_read_by_reference;
 use crate::io::source::{OpOutput, Source};
 use crate::io::{Interest, Ready};
 use crate::net::readiness::impl_poll_ready;
@@ -250,20 +251,4 @@ impl AsyncRead for &Receiver {
     }
 }
 
-impl AsyncRead for Receiver {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-    }
-}
+impl_read_by_reference!(Receiver);

@@ -11,6 +11,7 @@ use futures::io::AsyncWrite;
 
 use super::{PipeEnd, convert, impl_pipe_end, leave, set_nonblocking};
 use crate::coop;
+use crate::io::by_reference::impl_write_by_reference;
 use crate::io::source::{OpOutput, Source};
 use crate::io::{Interest, Ready};
 use crate::net::readiness::impl_poll_ready;
@@ -213,30 +214,8 @@ impl AsyncWrite for &Sender {
     }
 }
 
-impl AsyncWrite for Sender {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    /// Does nothing: a pipe has no buffer in this process.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    /// Does nothing, as in tokio: the pipe ends when the sender is dropped.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+impl_write_by_reference!(
+    Sender,
+    flush: "Does nothing: a pipe has no buffer in this process.",
+    close: "Does nothing, as in tokio: the pipe ends when the sender is dropped."
+);
