@@ -16,20 +16,15 @@ mod call_site;
 mod internal;
 mod spawn;
 
-use std::panic::Location;
-
 use crate::pool;
-use crate::task::{JoinHandle, boxed_if_large};
-use crate::tasks::Origin;
+use crate::task::JoinHandle;
 
 pub use builder::{Builder, QueueFull};
 pub use pool::{Class, ClassStats, PoolStats, ThreadStats};
 
 pub(crate) use call_site::{call_site, called_at, called_here};
 pub(crate) use internal::{Purpose, run_io, spawn_internal};
-pub(crate) use spawn::{Admission, spawn_from_elsewhere};
-
-use spawn::spawn_with;
+pub(crate) use spawn::{Admission, JobOrder, spawn_from_elsewhere};
 
 /// Runs the closure `f` on a worker thread, where it may block, and returns a handle to its result.
 ///
@@ -75,7 +70,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn_class(f, Class::Plain)
+    Builder::new().spawn(f)
 }
 
 /// Runs the closure `f`, which computes for long, on a thread for computations, and returns a
@@ -114,20 +109,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn_class(f, Class::Cpu)
-}
-
-#[track_caller]
-fn spawn_class<F, T>(f: F, class: Class) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let origin = Origin {
-        name: None,
-        location: Location::caller(),
-    };
-    boxed_if_large!(f: F, Box::new => spawn_with(f, class, origin, Admission::Any))
+    Builder::new().class(Class::Cpu).spawn(f)
 }
 
 /// Returns whether the job that runs on this thread has been asked to end.

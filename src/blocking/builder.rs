@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::spawn::{Admission, spawn_onto, spawn_with};
+use super::spawn::{Admission, JobOrder, spawn_onto, spawn_with};
 use crate::context;
 use crate::coop;
 use crate::event_loop::LoopShared;
@@ -75,8 +75,8 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (class, origin) = self.into_parts();
-        boxed_if_large!(f: F, Box::new => spawn_with(f, class, origin, Admission::Any))
+        let order = self.into_order(Admission::Any);
+        boxed_if_large!(f: F, Box::new => spawn_with(f, order))
     }
 
     /// Runs `f` on a thread for its class, unless [many jobs](Builder#a-queue-with-a-limit) are
@@ -111,12 +111,11 @@ impl Builder {
         let Some(shared) = context::current_shared() else {
             panic!("{}", context::no_loop());
         };
-        let (class, origin) = self.into_parts();
-        if !shared.pool.counts(class).room.try_enter() {
+        let order = self.into_order(Admission::Entered);
+        if !shared.pool.counts(order.class).room.try_enter() {
             return Err(QueueFull(f));
         }
-        let entered = Admission::Entered;
-        Ok(boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, class, origin, entered)))
+        Ok(boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, order)))
     }
 
     /// Waits until fewer than [so many jobs](Builder#a-queue-with-a-limit) are queued, and then
@@ -166,11 +165,10 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (class, origin) = self.into_parts();
+        let order = self.into_order(Admission::Entered);
         async move {
-            let shared = EnterQueue::new(class).await;
-            let entered = Admission::Entered;
-            boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, class, origin, entered))
+            let shared = EnterQueue::new(order.class).await;
+            boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, order))
         }
     }
 
@@ -182,12 +180,15 @@ impl Builder {
     }
 
     #[track_caller]
-    fn into_parts(self) -> (Class, Origin) {
-        let origin = Origin {
-            name: self.name,
-            location: Location::caller(),
-        };
-        (self.class, origin)
+    fn into_order(self, admission: Admission) -> JobOrder {
+        JobOrder {
+            class: self.class,
+            origin: Origin {
+                name: self.name,
+                location: Location::caller(),
+            },
+            admission,
+        }
     }
 }
 

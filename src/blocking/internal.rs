@@ -4,7 +4,7 @@ use std::io;
 use std::panic::Location;
 
 use super::call_site::call_site;
-use super::spawn::{Admission, spawn_with};
+use super::spawn::{Admission, JobOrder, spawn_with};
 use crate::context;
 use crate::pool::Class;
 use crate::task::JoinHandle;
@@ -37,11 +37,15 @@ where
         Purpose::Change | Purpose::Read => Class::Plain,
         Purpose::Lookup => Class::Dns,
     };
-    let origin = Origin {
-        name: None,
-        location,
+    let order = JobOrder {
+        class,
+        origin: Origin {
+            name: None,
+            location,
+        },
+        admission: Admission::Any,
     };
-    let job = spawn_with(f, class, origin, Admission::Any);
+    let job = spawn_with(f, order);
     if purpose != Purpose::Change {
         job.set_unawaited_at_end();
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, LoopShared};
 use crate::panics;
-use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
+use crate::pool::{Class, JobResult, JobTicket, Label, NewJob, Pool};
 use crate::ready;
 use crate::task::{JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
@@ -28,14 +28,17 @@ pub(crate) enum Admission {
     Entered,
 }
 
+/// What is known of a job before it has an id.
+#[derive(Debug)]
+pub(crate) struct JobOrder {
+    pub(crate) class: Class,
+    pub(crate) origin: Origin,
+    pub(crate) admission: Admission,
+}
+
 /// Queues a job of the current runtime.
 #[track_caller]
-pub(super) fn spawn_with<F, T>(
-    f: F,
-    class: Class,
-    origin: Origin,
-    admission: Admission,
-) -> JoinHandle<T>
+pub(super) fn spawn_with<F, T>(f: F, order: JobOrder) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -43,50 +46,37 @@ where
     let Some(event_loop) = context::current() else {
         // The calling code is itself a job.
         return match context::current_shared() {
-            Some(shared) => spawn_from_elsewhere(&shared, f, class, origin, admission),
+            Some(shared) => spawn_from_elsewhere(&shared, f, order),
             None => panic!("{}", context::no_loop()),
         };
     };
-    spawn_here(&event_loop, f, class, origin, admission)
+    spawn_here(&event_loop, f, order)
 }
 
 /// Queues a job of the runtime `shared`, which may be the current one.
-pub(super) fn spawn_onto<F, T>(
-    shared: &Arc<LoopShared>,
-    f: F,
-    class: Class,
-    origin: Origin,
-    admission: Admission,
-) -> JoinHandle<T>
+pub(super) fn spawn_onto<F, T>(shared: &Arc<LoopShared>, f: F, order: JobOrder) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     match context::current_if(shared.id) {
-        Some(event_loop) => spawn_here(&event_loop, f, class, origin, admission),
-        None => spawn_from_elsewhere(shared, f, class, origin, admission),
+        Some(event_loop) => spawn_here(&event_loop, f, order),
+        None => spawn_from_elsewhere(shared, f, order),
     }
 }
 
-fn spawn_here<F, T>(
-    event_loop: &EventLoop,
-    f: F,
-    class: Class,
-    origin: Origin,
-    admission: Admission,
-) -> JoinHandle<T>
+fn spawn_here<F, T>(event_loop: &EventLoop, f: F, order: JobOrder) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let identity = event_loop.tasks.identify(origin);
+    let (class, admission) = (order.class, order.admission);
+    let identity = event_loop.tasks.identify(order.origin);
     let id = identity.id;
-    let closure = JobClosure::new(&event_loop.shared, id, class, f, admission);
-    if event_loop.is_closed() {
-        return refuse(id, closure);
-    }
-    let f = move || closure.run();
-    let (job, result) = Pool::job(label(class, &identity.origin), f);
+    let (job, result) = match make(&event_loop.shared, &identity, f, class, admission) {
+        Ok(made) => made,
+        Err(refused) => return refused,
+    };
     let work = event_loop.tasks.box_work(JobWork { result });
     let spawned = event_loop.insert(work, identity);
     let ticket = Arc::clone(&spawned.header);
@@ -108,22 +98,19 @@ where
 pub(crate) fn spawn_from_elsewhere<F, T>(
     shared: &Arc<LoopShared>,
     f: F,
-    class: Class,
-    origin: Origin,
-    admission: Admission,
+    order: JobOrder,
 ) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let identity = Identity::new(origin);
+    let (class, admission) = (order.class, order.admission);
+    let identity = Identity::new(order.origin);
     let id = identity.id;
-    let closure = JobClosure::new(shared, id, class, f, admission);
-    if shared.is_closed() {
-        return refuse(id, closure);
-    }
-    let f = move || closure.run();
-    let (job, result) = Pool::job(label(class, &identity.origin), f);
+    let (job, result) = match make(shared, &identity, f, class, admission) {
+        Ok(made) => made,
+        Err(refused) => return refused,
+    };
     let remote = Remote::new(shared, identity);
     remote.set_job(result);
     let handle = JoinHandle::remote(Arc::clone(&remote));
@@ -141,6 +128,30 @@ where
         Err(_) if shared.is_closed() => handle,
         Err(error) => JoinHandle::no_worker(error, id),
     }
+}
+
+/// Makes both ends of a job.
+///
+/// # Errors
+///
+/// Returns the handle of a cancelled job if the runtime has been shut down.
+fn make<F, T>(
+    shared: &Arc<LoopShared>,
+    identity: &Identity,
+    f: F,
+    class: Class,
+    admission: Admission,
+) -> Result<(NewJob, JobResult<T>), JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let closure = JobClosure::new(shared, identity.id, class, f, admission);
+    if shared.is_closed() {
+        return Err(refuse(identity.id, closure));
+    }
+    let f = move || closure.run();
+    Ok(Pool::job(label(class, &identity.origin), f))
 }
 
 /// Drops the closure of the job `id` after the shutdown of the runtime.

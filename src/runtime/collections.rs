@@ -4,7 +4,7 @@
 //! They are here because `task` must not depend on runtimes or the worker pool.
 
 use super::{Handle, Runtime};
-use crate::blocking::{spawn_blocking, spawn_cpu};
+use crate::blocking::{Class, spawn_blocking, spawn_cpu};
 use crate::task::{
     AbortHandle, JoinHandle, JoinSet, LocalSet, TaskTracker, TaskTrackerToken, boxed_if_large,
     join_set,
@@ -119,7 +119,7 @@ impl<T: 'static> join_set::Builder<'_, T> {
         T: Send,
     {
         let (set, task) = self.into_parts();
-        set.insert(boxed_if_large!(f: F, Box::new => handle.spawn_blocking_built(task, f)))
+        set.insert(boxed_if_large!(f: F, Box::new => handle.spawn_job(task, Class::Plain, f)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::blocking::{self, Admission, Class, PoolStats};
+use crate::blocking::{self, Admission, Class, JobOrder, PoolStats};
 use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, LoopShared};
@@ -178,21 +178,7 @@ impl Handle {
         T: Send + 'static,
     {
         let builder = task::Builder::new();
-        boxed_if_large!(f: F, Box::new => self.spawn_blocking_built(builder, f))
-    }
-
-    /// Runs `f` on a worker thread, as a job that `builder` describes.
-    #[track_caller]
-    pub(super) fn spawn_blocking_built<F, T>(&self, builder: task::Builder, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let origin = Origin {
-            name: builder.into_name(),
-            location: Location::caller(),
-        };
-        self.spawn_job(f, Class::Plain, origin)
+        boxed_if_large!(f: F, Box::new => self.spawn_job(builder, Class::Plain, f))
     }
 
     /// Runs `f`, which computes for long, on a thread for computations of the runtime.
@@ -205,19 +191,31 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let origin = Origin {
-            name: None,
-            location: Location::caller(),
-        };
-        boxed_if_large!(f: F, Box::new => self.spawn_job(f, Class::Cpu, origin))
+        let builder = task::Builder::new();
+        boxed_if_large!(f: F, Box::new => self.spawn_job(builder, Class::Cpu, f))
     }
 
-    fn spawn_job<F, T>(&self, f: F, class: Class, origin: Origin) -> JoinHandle<T>
+    /// Runs `f` as a job that `builder` describes.
+    #[track_caller]
+    pub(super) fn spawn_job<F, T>(
+        &self,
+        builder: task::Builder,
+        class: Class,
+        f: F,
+    ) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        blocking::spawn_from_elsewhere(&self.shared, f, class, origin, Admission::Any)
+        let order = JobOrder {
+            class,
+            origin: Origin {
+                name: builder.into_name(),
+                location: Location::caller(),
+            },
+            admission: Admission::Any,
+        };
+        blocking::spawn_from_elsewhere(&self.shared, f, order)
     }
 
     /// Returns how busy the threads of the runtime are, and how many jobs they have run.
