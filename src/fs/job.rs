@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -92,6 +93,15 @@ where
     let result = result.await;
     drop(future);
     result
+}
+
+/// Drops `value` on a worker. If no loop is current, or it has been shut down, drops it on this
+/// thread.
+pub(super) fn drop_on_worker<T: Send + 'static>(value: T, location: &'static Location<'static>) {
+    if context::with(|_| ()).is_some() {
+        let job = move || drop(value);
+        let _detached = blocking::spawn_internal(job, Purpose::Change, location);
+    }
 }
 
 fn wrong_loop(loop_id: LoopId) -> io::Error {

@@ -18,7 +18,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::File;
 use super::open_file::OpenFile;
 use crate::blocking::{self, Purpose, called_here};
-use crate::context;
+use crate::fs::job;
 use crate::primitive;
 use crate::time::sleep;
 
@@ -311,11 +311,7 @@ impl Drop for Attempt {
         }
         self.open.locking.is_orphaned.store(true, Ordering::Release);
         // Whatever comes first releases it: this, or the next operation on the lock.
-        let release = ReleaseOnDrop(Arc::clone(&self.open));
-        if context::with(|_| ()).is_some() {
-            let job = move || drop(release);
-            let _detached = blocking::spawn_internal(job, Purpose::Change, self.location);
-        }
+        job::drop_on_worker(ReleaseOnDrop(Arc::clone(&self.open)), self.location);
     }
 }
 
