@@ -16,10 +16,9 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use super::path_error::cannot;
-use super::temp_name::{ATTEMPTS, temp_name};
+use super::temp_name::with_new_name;
 use super::{File, job};
-use crate::blocking::{self, Purpose, called_here};
-use crate::context;
+use crate::blocking::{self, called_here};
 
 /// Creates a temporary file without a name, in the directory for temporary files
 /// ([`std::env::temp_dir`]), and opens it for reading and writing.
@@ -81,28 +80,9 @@ pub fn tempfile_in(dir: impl AsRef<Path>) -> impl Future<Output = io::Result<Fil
 fn open_unlinked(dir: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::File::options();
     options.read(true).write(true).create_new(true).mode(0o600);
-    let (file, path) = with_new_name(dir, ".tmp", |path| options.open(path))?;
-    std::fs::remove_file(path)?;
+    let (file, name) = with_new_name(".tmp", |name| options.open(dir.join(name)))?;
+    std::fs::remove_file(dir.join(name))?;
     Ok(file)
-}
-
-/// Calls `create` with new names until one is not taken, and returns what it returns and the path.
-fn with_new_name<T>(
-    dir: &Path,
-    suffix: &str,
-    create: impl Fn(&Path) -> io::Result<T>,
-) -> io::Result<(T, PathBuf)> {
-    let mut attempts = 1;
-    loop {
-        let path = dir.join(temp_name(suffix));
-        match create(&path) {
-            Ok(created) => return Ok((created, path)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS => {
-                attempts += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Creates a temporary directory in the directory for temporary files ([`std::env::temp_dir`]).
@@ -152,10 +132,10 @@ pub fn tempdir_in(dir: impl AsRef<Path>) -> impl Future<Output = io::Result<Temp
         let create = move || {
             let mut builder = DirBuilder::new();
             builder.mode(0o700);
-            let created = with_new_name(&dir, "", |path| builder.create(path));
-            let (_, path) = created.map_err(cannot("create a temporary directory in", &dir))?;
+            let created = with_new_name("", |name| builder.create(dir.join(name)));
+            let (_, name) = created.map_err(cannot("create a temporary directory in", &dir))?;
             Ok(TempDir {
-                path,
+                path: dir.join(name),
                 is_owned: true,
                 location,
             })
@@ -216,11 +196,7 @@ impl Drop for TempDir {
         if !self.is_owned {
             return;
         }
-        let remove = RemoveOnDrop(mem::take(&mut self.path));
-        if context::with(|event_loop| !event_loop.is_closed()) == Some(true) {
-            let job = move || drop(remove);
-            let _detached = blocking::spawn_internal(job, Purpose::Change, self.location);
-        }
+        job::drop_on_worker(RemoveOnDrop(mem::take(&mut self.path)), self.location);
     }
 }
 

@@ -1,17 +1,37 @@
 //! Names of temporary files.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::process;
 
 /// How often another name is tried if a file has the name already.
-pub(super) const ATTEMPTS: usize = 100;
+const ATTEMPTS: usize = 100;
 
 /// Returns a name that hardly any other file has: `.quintet-` and 16 hexadecimal digits, followed
 /// by `suffix`.
-pub(super) fn temp_name(suffix: &str) -> String {
+fn temp_name(suffix: &str) -> String {
     // Each state is a new one, and the first one of a thread is random.
     let number = RandomState::new().hash_one(process::id());
     format!(".quintet-{number:016x}{suffix}")
+}
+
+/// Calls `create` with a new name, and with another one if it exists already. Returns the name as
+/// well.
+pub(super) fn with_new_name<T>(
+    suffix: &str,
+    create: impl Fn(&str) -> io::Result<T>,
+) -> io::Result<(T, String)> {
+    let mut attempts = 1;
+    loop {
+        let name = temp_name(suffix);
+        match create(&name) {
+            Ok(created) => return Ok((created, name)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS => {
+                attempts += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::job::{self, FutureRef};
 use super::path_error::cannot;
-use super::temp_name::{ATTEMPTS, temp_name};
+use super::temp_name::with_new_name;
 use crate::blocking::called_here;
 
 /// The maximum number of symbolic links that are followed, as on Linux.
@@ -188,22 +187,13 @@ impl<'a> Draft<'a> {
         let owner = Mode::RUSR | Mode::WUSR;
         let all = owner | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
         let mode = if replaces { owner } else { all };
-        for _ in 0..ATTEMPTS {
-            let name = temp_name(".tmp");
-            match create_in(dir, &name, mode) {
-                Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-                Ok(file) => {
-                    return Ok(Draft {
-                        dir,
-                        name,
-                        file: File::from(file),
-                        is_renamed: false,
-                    });
-                }
-            }
-        }
-        Err(Errno::EXIST.into())
+        let (file, name) = with_new_name(".tmp", |name| create_in(dir, name, mode))?;
+        Ok(Draft {
+            dir,
+            name,
+            file,
+            is_renamed: false,
+        })
     }
 
     fn rename_to(mut self, name: &OsStr) -> io::Result<()> {
@@ -222,9 +212,10 @@ impl Drop for Draft<'_> {
     }
 }
 
-fn create_in(dir: impl AsFd, name: &str, mode: Mode) -> rustix::io::Result<OwnedFd> {
+fn create_in(dir: &File, name: &str, mode: Mode) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    retry_on_intr(|| openat(&dir, name, flags, mode))
+    let file = retry_on_intr(|| openat(dir, name, flags, mode))?;
+    Ok(File::from(file))
 }
 
 /// Gives a new file the owner, the group and the permission bits of an old one, as far as the
