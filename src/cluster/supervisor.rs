@@ -117,16 +117,13 @@ impl<T, E> Supervision<T, E> {
         while self.running > 0 {
             let event = poll_fn(|cx| {
                 if !has_stopped {
-                    match panics::contain(|| until.as_mut().poll(cx).is_ready()) {
-                        Ok(is_ready) => has_stopped = is_ready,
-                        Err(payload) => {
-                            has_stopped = true;
-                            self.shutdown.cancel();
-                            return Poll::Ready(Event::Panicked(payload));
-                        }
-                    }
+                    let stops = panics::contain(|| until.as_mut().poll(cx).is_ready());
+                    has_stopped = stops.as_ref().map_or(true, |is_ready| *is_ready);
                     if has_stopped {
                         self.shutdown.cancel();
+                    }
+                    if let Err(payload) = stops {
+                        return Poll::Ready(Event::Panicked(payload));
                     }
                 }
                 self.poll_end(&mut was_told, cx)
