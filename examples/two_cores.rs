@@ -11,19 +11,17 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::env;
+use std::future::ready;
 use std::io;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
+use hyper::Response;
+use hyper::body::Bytes;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use quintet::cluster::{self, Cluster, Member};
-use quintet::hyper::Timer;
 use quintet::net::TcpStream;
 
 /// How many loops there are.
@@ -42,13 +40,15 @@ fn main() -> io::Result<ExitCode> {
         .run(async |member: Member| {
             // Of this loop alone: it needs no lock.
             let served = Rc::new(Cell::new(0_u64));
-            let handler = {
-                let (member, served) = (member.clone(), Rc::clone(&served));
-                async move |stream: TcpStream, _peer| {
-                    serve_connection(stream, member.clone(), Rc::clone(&served)).await
+            let make = {
+                let (index, served) = (member.index(), Rc::clone(&served));
+                move |stream: &TcpStream, _peer| {
+                    stream.set_nodelay(true).ok();
+                    let served = Rc::clone(&served);
+                    service_fn(move |_| ready(hello(index, &served)))
                 }
             };
-            quintet::serve(listeners.take(member.index()), handler)
+            quintet::hyper::serve_each(listeners.take(member.index()), make)
                 .until(member.shutdown())
                 .drain_timeout(Duration::from_secs(5))
                 .await?;
@@ -60,28 +60,9 @@ fn main() -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Responds to the requests of a connection, until the client closes it or the cluster shuts down.
-async fn serve_connection(
-    stream: TcpStream,
-    member: Member,
-    served: Rc<Cell<u64>>,
-) -> hyper::Result<()> {
-    stream.set_nodelay(true).ok();
-    let index = member.index();
-    let hello = service_fn(async |_request: Request<Incoming>| {
-        served.set(served.get() + 1);
-        let text = format!("hello from loop {index}, request {}\n", served.get());
-        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
-    });
-    let connection = http1::Builder::new()
-        .timer(Timer::new())
-        .serve_connection(stream, hello);
-    let mut connection = pin!(connection);
-    quintet::select! {
-        result = connection.as_mut() => return result,
-        () = member.shutdown() => {}
-    }
-    // Finishes the request that it is working on, and closes an idle connection at once.
-    connection.as_mut().graceful_shutdown();
-    connection.await
+/// Counts a request, and responds to it.
+fn hello(index: usize, served: &Cell<u64>) -> Result<Response<Full<Bytes>>, Infallible> {
+    served.set(served.get() + 1);
+    let text = format!("hello from loop {index}, request {}\n", served.get());
+    Ok(Response::new(Full::new(Bytes::from(text))))
 }
