@@ -31,6 +31,19 @@ fn start(network: &Network, set_up: impl FnOnce(Server) -> Server) -> Errors {
     errors
 }
 
+/// Starts a server whose responses have a body of 1 MiB.
+fn start_large(network: &Network) -> Errors {
+    let errors = Errors::default();
+    let seen = Rc::clone(&errors);
+    let service = service_fn(async |_| {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![b'x'; 1 << 20]))))
+    });
+    let server = serve(network.listener(), service);
+    let server = server.on_error(move |error| seen.borrow_mut().push(error));
+    quintet::spawn(server.into_future());
+    errors
+}
+
 type Server = HttpServer<WireListener, Rc<Box<SecondsOfPath>>>;
 
 /// See [`start`].
@@ -173,14 +186,7 @@ async fn without_limits_it_waits() {
 #[quintet::test(start_paused)]
 async fn a_client_that_receives_slowly_is_not_idle() {
     let network = Network::default();
-    let errors = Errors::default();
-    let seen = Rc::clone(&errors);
-    let service = service_fn(async |_| {
-        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![b'x'; 1 << 20]))))
-    });
-    let server = serve(network.listener(), service);
-    let server = server.on_error(move |error| seen.borrow_mut().push(error));
-    quintet::spawn(server.into_future());
+    let errors = start_large(&network);
     let mut client = network.connect();
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     client.head().await;
@@ -197,14 +203,7 @@ async fn a_client_that_receives_slowly_is_not_idle() {
 #[quintet::test(start_paused)]
 async fn a_client_that_reads_nothing_is_disconnected() {
     let network = Network::default();
-    let errors = Errors::default();
-    let seen = Rc::clone(&errors);
-    let service = service_fn(async |_| {
-        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![b'x'; 1 << 20]))))
-    });
-    let server = serve(network.listener(), service);
-    let server = server.on_error(move |error| seen.borrow_mut().push(error));
-    quintet::spawn(server.into_future());
+    let errors = start_large(&network);
     let mut client = network.connect();
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     settle().await;

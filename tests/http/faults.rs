@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use quintet::hyper::serve;
 use quintet::net::{TcpSocket, TcpStream};
-use quintet::runtime::{Builder, Handle, Report};
+use quintet::runtime::{Builder, Handle};
 use quintet::serve::ServeError;
 use quintet::task::{CancellationToken, JoinSet, yield_now};
 use quintet::time::Instant;
@@ -59,17 +59,7 @@ fn a_handler_that_panics_ends_its_connection_and_is_reported() {
             assert_eq!(other.get("/").await.body, "served");
             assert_eq!(connect(addr).await.get("/").await.body, "served");
         });
-        let reports = reports.take();
-        assert_eq!(reports.len(), 1, "{reports:?}");
-        assert!(
-            matches!(reports[0], Report::ServeFailed { .. }),
-            "{reports:?}"
-        );
-        assert!(
-            reports[0].to_string().contains("part of the test"),
-            "{}",
-            reports[0]
-        );
+        reports.assert_a_failure_to_serve("part of the test");
     });
 }
 

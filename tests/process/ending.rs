@@ -14,7 +14,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 
 use crate::support::child::{child, in_a_child};
 use crate::support::strict;
-use crate::{block_on, exists, sh, waiting};
+use crate::{block_on, cat, exists, sh, waiting};
 
 const KILLED: Option<i32> = Some(9);
 
@@ -148,15 +148,8 @@ fn a_child_is_killed_by_a_drop_only_if_that_is_set() {
         }
 
         // One that goes on. Its input is open, and its output says when it has ended.
-        let (stdin, stdout) = {
-            let mut command = Command::new("cat");
-            let mut child = command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            (child.stdin.take().unwrap(), child.stdout.take().unwrap())
-        };
+        let (child, stdin, stdout) = cat();
+        drop(child);
         stdin.write_all(b"echo").await.unwrap();
         stdout.read_exact(&mut [0; 4]).await.unwrap();
         drop(stdin);

@@ -16,7 +16,7 @@ mod stdio;
 use std::fs;
 use std::process::Stdio;
 
-use quintet::process::{Child, Command};
+use quintet::process::{Child, ChildStdin, ChildStdout, Command};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
@@ -36,6 +36,19 @@ fn sh(script: &str) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
+}
+
+/// `cat` between two pipes.
+fn cat() -> (Child, ChildStdin, ChildStdout) {
+    let mut command = Command::new("cat");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.take().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    (child, stdin, stdout)
 }
 
 /// A child that ends when its input does, or when it is killed.

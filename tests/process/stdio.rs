@@ -7,24 +7,11 @@ use std::process::Stdio;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use quintet::net::unix::pipe::{Receiver, Sender};
-use quintet::process::{Child, ChildStdin, ChildStdout, Command};
+use quintet::process::Command;
 use quintet::spawn;
 use quintet::task::yield_now;
 
-use crate::{block_on, sh};
-
-/// `cat` between two pipes.
-fn cat() -> (Child, ChildStdin, ChildStdout) {
-    let mut command = Command::new("cat");
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdin = child.stdin.take().unwrap();
-    let stdout = child.stdout.take().unwrap();
-    (child, stdin, stdout)
-}
+use crate::{block_on, cat, sh};
 
 #[test]
 fn only_what_is_a_pipe_has_an_end() {

@@ -39,6 +39,17 @@ impl Reports {
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes the reports, and asserts that there is one, of a failure of a server, which contains
+    /// `text`.
+    #[track_caller]
+    pub(crate) fn assert_a_failure_to_serve(&self, text: &str) {
+        let reports = self.take();
+        let [report @ Report::ServeFailed { .. }] = &reports[..] else {
+            panic!("{reports:?}");
+        };
+        assert!(report.to_string().contains(text), "{report}");
+    }
+
     /// Takes the reports as texts.
     pub(crate) fn take_texts(&self) -> Vec<String> {
         self.take().iter().map(Report::to_string).collect()

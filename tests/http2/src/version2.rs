@@ -14,7 +14,7 @@ use hyper::{Request, Response, Version};
 use quintet::hyper::{Executor, Timer, serve};
 use quintet::io::DuplexStream;
 use quintet::net::TcpStream;
-use quintet::runtime::{Builder, Report};
+use quintet::runtime::Builder;
 use quintet::task::{CancellationToken, Drained, JoinHandle};
 use quintet::time::{Instant, sleep};
 
@@ -251,17 +251,7 @@ fn a_handler_that_panics_ends_its_request_and_is_reported() {
             assert!(send(&mut requests, "/panic", "").await.is_err());
             assert_eq!(send(&mut requests, "/", "").await.unwrap(), "");
         });
-        let reports = reports.take();
-        assert_eq!(reports.len(), 1, "{reports:?}");
-        assert!(
-            matches!(reports[0], Report::ServeFailed { .. }),
-            "{reports:?}"
-        );
-        assert!(
-            reports[0].to_string().contains("part of the test"),
-            "{}",
-            reports[0]
-        );
+        reports.assert_a_failure_to_serve("part of the test");
     });
 }
 
