@@ -122,7 +122,10 @@ const HEADER_SIZE_MAX: usize = 64 * 1024;
 /// could lose the response. If a client disconnects, the futures of its requests are dropped.
 ///
 /// Upgrades work by [`hyper::upgrade`]; [`downcast`] returns the stream itself. An upgraded
-/// connection no longer belongs to the server, and is not waited for when that ends.
+/// connection no longer belongs to the server: it does not count for `max_connections`, and when the
+/// server ends, it is neither told nor waited for. Only the service knows how its protocol says that
+/// it ends. Spawn the task of an upgraded connection with a [`TaskTracker`](crate::task::TaskTracker),
+/// and [`drain`](crate::task::TaskTracker::drain) that after the server.
 ///
 /// [`TcpListener`]s get the option `TCP_NODELAY`, which their connections inherit. Other listeners
 /// set options in their [`poll_accept`](Listener::poll_accept).

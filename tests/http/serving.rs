@@ -13,7 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use quintet::hyper::{serve, serve_each};
 use quintet::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use quintet::serve::Listener;
-use quintet::task::CancellationToken;
+use quintet::task::{CancellationToken, TaskTracker};
 
 use crate::client::Client;
 use crate::support::cases::{listen, watched};
@@ -135,12 +135,13 @@ fn a_client_that_shuts_down_its_side_gets_its_response() {
     });
 }
 
-/// A service that makes an echo of each connection that asks for it.
+/// A service that makes an echo of each connection that asks for it, in a task of `tracker`.
 async fn echo_after_upgrade(
+    tracker: TaskTracker,
     mut request: Request<Incoming>,
 ) -> Result<Response<String>, Infallible> {
     let on_upgrade = hyper::upgrade::on(&mut request);
-    quintet::spawn(async move {
+    tracker.spawn(async move {
         let upgraded = on_upgrade.await.unwrap();
         let (stream, read) = quintet::hyper::downcast::<TcpStream>(upgraded).unwrap();
         stream.write_all(&read).await.unwrap();
@@ -155,22 +156,63 @@ async fn echo_after_upgrade(
     Ok(response)
 }
 
+const UPGRADE_REQUEST: &str =
+    "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+
 #[test]
 fn a_connection_is_upgraded_with_what_was_sent_after_the_request() {
     watched(|| {
         quintet::block_on(async {
             let listener = listen().await;
             let addr = listener.local_addr().unwrap();
-            let server = serve(listener, service_fn(echo_after_upgrade));
+            let service = |request| echo_after_upgrade(TaskTracker::new(), request);
+            let server = serve(listener, service_fn(service));
             let _server = quintet::spawn(server.into_future());
             let mut client = connect(addr).await;
-            let request =
-                "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
-            client.send(format!("{request}early ")).await;
+            client.send(format!("{UPGRADE_REQUEST}early ")).await;
             assert!(client.head().await.starts_with("HTTP/1.1 101"));
             client.send("late").await;
             client.shut_down().await;
             assert_eq!(client.rest().await, "early late");
+        });
+    });
+}
+
+#[test]
+fn an_upgraded_connection_does_not_count_and_is_not_waited_for() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+            let service = {
+                let tracker = tracker.clone();
+                service_fn(move |request| echo_after_upgrade(tracker.clone(), request))
+            };
+            let server = serve(listener, service)
+                .max_connections(1)
+                .until(stop.clone().cancelled_owned())
+                .drain_timeout(None);
+            let server = quintet::spawn(server.into_future());
+            let mut clients = Vec::new();
+            for _ in 0..2 {
+                let mut client = connect(addr).await;
+                client.send(UPGRADE_REQUEST).await;
+                assert!(client.head().await.starts_with("HTTP/1.1 101"));
+                clients.push(client);
+            }
+            stop.cancel();
+            assert!(server.await.unwrap().unwrap().is_complete());
+            // They go on, and whoever has their tasks waits for these.
+            assert_eq!(tracker.len(), 2);
+            let clients = clients.into_iter().map(async |mut client| {
+                client.send("after the end").await;
+                client.shut_down().await;
+                assert_eq!(client.rest().await, "after the end");
+            });
+            futures::future::join_all(clients).await;
+            tracker.close();
+            tracker.wait().await;
         });
     });
 }
