@@ -243,6 +243,11 @@ where
     fn connection_ended(&mut self) {
         self.dealer.open[self.index].fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// For the connections of all loops, if it is that of loop 0 and has not been polled.
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        self.listener.as_mut().map_or(Ok(()), L::set_nodelay)
+    }
 }
 
 impl<L: Listener> Drop for Dealt<L> {

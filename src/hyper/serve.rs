@@ -11,7 +11,6 @@ mod stream;
 #[cfg_attr(not(feature = "hyper-http2"), path = "serve/versions/http1_only.rs")]
 mod versions;
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::future::{Pending, pending};
@@ -27,7 +26,6 @@ use ::hyper::service::Service;
 use ::hyper::{Request, Response};
 
 use super::Timer;
-use crate::net::TcpListener;
 use crate::serve::{self as base, Listener, ServeError, Serving};
 use crate::task::Drained;
 use activity::{Activity, CountedService};
@@ -122,13 +120,15 @@ const HEADER_SIZE_MAX: usize = 64 * 1024;
 /// could lose the response. If a client disconnects, the futures of its requests are dropped.
 ///
 /// Upgrades work by [`hyper::upgrade`]; [`downcast`] returns the stream itself. An upgraded
-/// connection no longer belongs to the server: it does not count for `max_connections`, and when the
-/// server ends, it is neither told nor waited for. Only the service knows how its protocol says that
-/// it ends. Spawn the task of an upgraded connection with a [`TaskTracker`](crate::task::TaskTracker),
-/// and [`drain`](crate::task::TaskTracker::drain) that after the server.
+/// connection no longer belongs to the server: it does not count for `max_connections`, and when
+/// the server ends, it is neither told nor waited for. Only the service knows how its protocol
+/// ends. Spawn the task of an upgraded connection with a
+/// [`TaskTracker`](crate::task::TaskTracker), and [drain](crate::task::TaskTracker::drain) that
+/// after the server.
 ///
-/// [`TcpListener`]s get the option `TCP_NODELAY`, which their connections inherit. Other listeners
-/// set options in their [`poll_accept`](Listener::poll_accept).
+/// The connections of a [`TcpListener`](crate::net::TcpListener) have the option `TCP_NODELAY`,
+/// also behind a listener that passes on [`Listener::set_nodelay`], as those of
+/// [`cluster`](crate::cluster) do.
 ///
 /// # The end
 ///
@@ -412,8 +412,9 @@ where
     type Output = std::io::Result<Drained>;
     type IntoFuture = Serving;
 
-    fn into_future(self) -> Serving {
-        set_nodelay(&self.listener);
+    fn into_future(mut self) -> Serving {
+        // Parts of a response would wait for the acknowledgement of others.
+        let _works_without = self.listener.set_nodelay();
         let stop = Stop::default();
         let failures = Failures::new(self.on_error);
         let (until, begins, on_error) = (self.until, stop.clone(), failures.clone());
@@ -446,15 +447,6 @@ where
             server = server.drain_timeout(timeout);
         }
         server.into_future()
-    }
-}
-
-/// Sends what is written to the connections of a TCP listener at once: parts of a response would
-/// wait for the acknowledgement of others. Connections inherit it, so none of them makes a call.
-fn set_nodelay(listener: &dyn Any) {
-    if let Some(listener) = listener.downcast_ref::<TcpListener>() {
-        // Without it, the server works as well.
-        let _not_supported = listener.sock_ref().set_tcp_nodelay(true);
     }
 }
 

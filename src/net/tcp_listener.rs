@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures::Stream;
@@ -38,6 +39,9 @@ use crate::phase::poll::Direction;
 /// ```
 pub struct TcpListener {
     source: Source<std::net::TcpListener>,
+    /// Whether connections may wait that were established before `TCP_NODELAY` was set, and so have
+    /// not inherited it.
+    has_older: AtomicBool,
 }
 
 impl TcpListener {
@@ -76,7 +80,22 @@ impl TcpListener {
         if may_linger {
             source.set_closes_slowly();
         }
-        TcpListener { source }
+        TcpListener {
+            source,
+            has_older: AtomicBool::new(false),
+        }
+    }
+
+    /// Sets `TCP_NODELAY` for all connections that are accepted from now on. They inherit it, so
+    /// that none of them makes a call, except those that have been established before.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the OS.
+    pub(crate) fn set_nodelay(&self) -> io::Result<()> {
+        SockRef::from(self.source.get()).set_tcp_nodelay(true)?;
+        self.has_older.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Accepts a connection, and returns it with the address of the remote end.
@@ -218,7 +237,19 @@ impl TcpListener {
         &self,
         listener: &std::net::TcpListener,
     ) -> io::Result<OpOutput<(TcpStream, SocketAddr)>> {
-        let (stream, addr) = socket::accept(listener)?;
+        let accepted = socket::accept(listener);
+        if self.has_older.load(Ordering::Relaxed) {
+            match &accepted {
+                // Without it, the connection works as well.
+                Ok((stream, _)) => drop(stream.set_nodelay(true)),
+                // None is left that is older.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.has_older.store(false, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        let (stream, addr) = accepted?;
         let stream = TcpStream::from_connected(stream, self.source.may_close_slowly());
         Ok(OpOutput::new((stream, addr)))
     }

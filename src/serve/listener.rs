@@ -31,6 +31,20 @@ pub trait Listener {
     /// A server calls it until it stops and drops its listener. By default this does nothing. A
     /// listener that wraps another should pass it on.
     fn connection_ended(&mut self) {}
+
+    /// Lets the connections that it accepts from now on send at once what is written to them, for
+    /// protocols whose messages are written in parts; called by servers of HTTP.
+    ///
+    /// A [`TcpListener`] sets the option `TCP_NODELAY`, which new connections inherit, so that it
+    /// costs no system call for each. By default this does nothing. A listener that wraps another
+    /// should pass it on.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the OS. A server works without the option, too.
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Listener for TcpListener {
@@ -42,6 +56,10 @@ impl Listener for TcpListener {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Connection, Self::Addr)>> {
         TcpListener::poll_accept(self, cx)
+    }
+
+    fn set_nodelay(&mut self) -> io::Result<()> {
+        TcpListener::set_nodelay(self)
     }
 }
 

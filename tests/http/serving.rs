@@ -10,6 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use quintet::cluster::{self, Member};
 use quintet::hyper::{serve, serve_each};
 use quintet::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use quintet::serve::Listener;
@@ -203,7 +204,7 @@ fn an_upgraded_connection_does_not_count_and_is_not_waited_for() {
             }
             stop.cancel();
             assert!(server.await.unwrap().unwrap().is_complete());
-            // They go on, and whoever has their tasks waits for these.
+            // They go on, and their tasks can be waited for.
             assert_eq!(tracker.len(), 2);
             let clients = clients.into_iter().map(async |mut client| {
                 client.send("after the end").await;
@@ -309,5 +310,59 @@ fn connections_of_a_tcp_listener_do_not_wait_for_acknowledgements() {
             connect(addr).await.get("/").await;
             assert_eq!(told.get(), Some(true));
         });
+    });
+}
+
+#[test]
+fn nor_do_those_that_waited_before_the_server_was_started() {
+    watched(|| {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let mut clients = Vec::new();
+            for _ in 0..3 {
+                clients.push(connect(addr).await);
+            }
+            let server = serve_each(listener, |stream: &TcpStream, _| {
+                let told = stream.nodelay().unwrap().to_string();
+                service_fn(move |_| {
+                    let told = told.clone();
+                    async { Ok::<_, Infallible>(Response::new(told)) }
+                })
+            });
+            let _server = quintet::spawn(server.into_future());
+            clients.push(connect(addr).await);
+            for client in &mut clients {
+                assert_eq!(client.get("/").await.body, "true");
+            }
+        });
+    });
+}
+
+#[test]
+fn connections_that_are_dealt_to_loops_do_not_wait_for_acknowledgements_either() {
+    watched(|| {
+        let listeners = cluster::bind_shared("127.0.0.1:0", 2).unwrap();
+        let addr = listeners.local_addr();
+        let run = cluster::run(2, async |member: Member| {
+            let index = member.index();
+            let server = serve_each(listeners.take(index), move |stream: &TcpStream, _| {
+                let told = format!("{index} {}", stream.nodelay().unwrap());
+                service_fn(move |_| {
+                    let told = told.clone();
+                    async { Ok::<_, Infallible>(Response::new(told)) }
+                })
+            });
+            let server = server.until(member.shutdown()).into_future();
+            let server = quintet::spawn(server);
+            if index == 1 {
+                let mut clients = [connect(addr).await, connect(addr).await];
+                assert_eq!(clients[0].get("/").await.body, "0 true");
+                assert_eq!(clients[1].get("/").await.body, "1 true");
+                member.token().cancel();
+            }
+            server.await.unwrap()
+        });
+        run.unwrap();
     });
 }
