@@ -24,7 +24,9 @@ use socket2::SockRef;
 
 use crate::client::Client;
 use crate::support::cases::{listen, watched};
+use crate::support::child::in_a_child;
 use crate::support::reports::Reports;
+use crate::support::strace::traced_child;
 use crate::wire::{Network, settle};
 
 async fn connect(addr: SocketAddr) -> Client<TcpStream> {
@@ -256,6 +258,41 @@ async fn a_connection_that_was_aborted_before_it_was_accepted_stops_nothing() {
     assert_eq!(errors.get(), 3);
     assert_eq!(since.elapsed(), Duration::ZERO);
     settle().await;
+}
+
+/// The same over real sockets. Every second `accept` fails, and the client stays in the backlog.
+#[test]
+fn accepts_that_the_system_aborts_are_made_again_and_told() {
+    const CLIENTS: usize = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("calls");
+    let options = ["-e", "inject=accept,accept4:error=ECONNABORTED:when=1+2"];
+    let test = "faults::accepts_that_the_system_aborts_are_made_again_and_told";
+    let Some(command) = traced_child(test, &log, &options) else {
+        return;
+    };
+    in_a_child(command, || {
+        quintet::block_on(async {
+            let listener = listen().await;
+            let addr = listener.local_addr().unwrap();
+            let service =
+                service_fn(async |_| Ok::<_, Infallible>(Response::new(String::from("served"))));
+            let errors = Rc::new(RefCell::new(Vec::new()));
+            let seen = Rc::clone(&errors);
+            let server = serve(listener, service).on_error(move |error| {
+                seen.borrow_mut().push(error.to_string());
+            });
+            let _server = quintet::spawn(server.into_future());
+            for _ in 0..CLIENTS {
+                assert_eq!(connect(addr).await.get("/").await.body, "served");
+            }
+            let errors = errors.take();
+            // Each call that has accepted one comes after one that has failed.
+            assert!(errors.len() >= CLIENTS, "{errors:?}");
+            let is_told = |error: &String| error.starts_with("cannot accept a connection: ");
+            assert!(errors.iter().all(is_told), "{errors:?}");
+        });
+    });
 }
 
 #[test]
