@@ -306,14 +306,17 @@ fn serve_on<R: Runtime>(service: Service) -> io::Result<()> {
 
 /// Serves a connection by hyper until the client closes it. There is no timer and so no timeout,
 /// on any runtime.
-pub(crate) async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
+async fn serve_http(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + 'static) {
     // A client that disconnects is not an error.
     let _ = http1::Builder::new()
         .serve_connection(io, service_fn(hello))
         .await;
 }
 
-fn hello(_request: Request<Incoming>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
+/// The response to each request.
+pub(crate) fn hello(
+    _request: Request<Incoming>,
+) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
     ready(Ok(Response::new(Full::new(Bytes::from_static(
         b"Hello, World!\n",
     )))))

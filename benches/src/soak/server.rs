@@ -15,15 +15,15 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
+use hyper::service::service_fn;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::{Handle, Runtime};
-use quintet::serve::serve as accept;
 use quintet::sync::mpsc;
-use quintet::task::{CancellationToken, TaskTracker};
+use quintet::task::{CancellationToken, Drained, TaskTracker};
 use quintet::time::{sleep, timeout};
 
 use crate::measure::{field, resident_bytes};
-use crate::runtimes::serve_http;
+use crate::runtimes::hello;
 
 /// How many tasks set timers, run jobs and use files.
 const TIMER_TASKS: u64 = 100;
@@ -174,12 +174,8 @@ async fn run(dir: &Path) -> io::Result<()> {
 
     let (token, tracker) = (CancellationToken::new(), TaskTracker::new());
     let done = Rc::new(Cell::new(0));
-    for server in [
-        serve_by(http, Service::Http, token.clone()),
-        serve_by(echo, Service::Echo, token.clone()),
-    ] {
-        tracker.spawn(server);
-    }
+    tracker.spawn(serve_http(http, token.clone()));
+    tracker.spawn(serve_echo(echo, token.clone()));
     for seed in 1..=TIMER_TASKS {
         tracker.spawn(until(token.clone(), set_timers(seed, Rc::clone(&done))));
     }
@@ -230,26 +226,32 @@ fn status(done: u64) -> Status {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Service {
-    Http,
-    Echo,
+/// How long connections may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves HTTP by the server that users take, with its limits.
+async fn serve_http(listener: TcpListener, token: CancellationToken) {
+    let served = quintet::hyper::serve(listener, service_fn(hello))
+        .until(token.cancelled_owned())
+        .drain_timeout(DRAIN)
+        .await;
+    tell_failure(served);
 }
 
-async fn serve_by(listener: TcpListener, service: Service, token: CancellationToken) {
-    let handler = async move |stream: TcpStream, _peer| {
+async fn serve_echo(listener: TcpListener, token: CancellationToken) {
+    let handler = async |stream: TcpStream, _peer| {
         stream.set_nodelay(true)?;
-        match service {
-            Service::Http => serve_http(stream).await,
-            Service::Echo => echo(stream).await,
-        }
+        echo(stream).await;
         io::Result::Ok(())
     };
-    let stop = token.cancelled_owned();
-    let served = accept(listener, handler)
-        .until(stop)
-        .drain_timeout(Duration::from_secs(5))
+    let served = quintet::serve(listener, handler)
+        .until(token.cancelled_owned())
+        .drain_timeout(DRAIN)
         .await;
+    tell_failure(served);
+}
+
+fn tell_failure(served: io::Result<Drained>) {
     if let Err(error) = served {
         println!("a listener has failed: {error}");
     }
