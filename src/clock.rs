@@ -118,13 +118,21 @@ impl Clock {
     pub(crate) fn now(&self) -> u64 {
         let now = match self.paused_at.get() {
             Some(now) => now,
-            None => {
-                let (since, shown) = self.running_since.get();
-                shown.saturating_add(nanos(Instant::now().saturating_duration_since(since)))
-            }
+            None => self.running_time_at(Instant::now()),
         };
         self.recent.set(now);
         now
+    }
+
+    /// The time of the clock at an instant that has just been read from the system.
+    pub(crate) fn time_at(&self, instant: Instant) -> u64 {
+        let paused_at = self.paused_at.get();
+        paused_at.unwrap_or_else(|| self.running_time_at(instant))
+    }
+
+    fn running_time_at(&self, instant: Instant) -> u64 {
+        let (since, shown) = self.running_since.get();
+        shown.saturating_add(nanos(instant.saturating_duration_since(since)))
     }
 
     /// Returns `deadline` in nanoseconds, or the current time if that is later.

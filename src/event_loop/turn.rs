@@ -298,8 +298,10 @@ impl<'a> Turn<'a> {
     fn run_measured(&mut self, key: Key, cause: PollCause) {
         let started = Instant::now();
         if self.poll(key, cause) {
-            let tasks = &self.event_loop.tasks;
-            tasks.add_busy(key, clock::nanos(started.elapsed()));
+            let l = self.event_loop;
+            let ended = Instant::now();
+            let busy = clock::nanos(ended.duration_since(started));
+            l.tasks.add_busy(key, busy, l.clock.time_at(ended));
         }
     }
 

@@ -1,12 +1,18 @@
 //! Dumps: the live tasks of a runtime and what they wait for.
 
+mod json;
+mod wait;
+
 use std::fmt;
-use std::os::fd::RawFd;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::clock::instant::Instant;
 use crate::identity::{Id, Name};
+
+pub use wait::WaitReason;
+
+/// The maximum number of tasks of a chain that the text of a dump names.
+const CHAIN_MAX: usize = 8;
 
 /// The live tasks of a runtime; returned by [`Runtime::dump`](crate::runtime::Runtime::dump).
 ///
@@ -44,46 +50,10 @@ pub struct TaskDump {
     pub(crate) age: Duration,
     pub(crate) polls: u32,
     pub(crate) busy: Option<Duration>,
+    pub(crate) waiting: Option<Duration>,
     pub(crate) is_ref: bool,
+    pub(crate) joined_by: Option<Id>,
     pub(crate) waits: Vec<WaitReason>,
-}
-
-/// What a task waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WaitReason {
-    /// Nothing: the task is being polled.
-    Running,
-    /// Nothing: the task is in a queue, ready to be polled.
-    Ready,
-    /// The next check phase.
-    Check,
-    /// The next close phase.
-    Close,
-    /// A point in time.
-    Timer {
-        /// The time at which the timer fires.
-        deadline: Instant,
-        /// The time until the deadline; `None` if the timer never fires.
-        left: Option<Duration>,
-    },
-    /// The readiness of a socket or another descriptor.
-    Source {
-        /// The descriptor.
-        fd: RawFd,
-        /// Whether the task waits to read; otherwise it waits to write.
-        is_read: bool,
-        /// What the descriptor is, as far as the OS reports it.
-        description: String,
-    },
-    /// A worker thread. The task is a blocking job.
-    Worker,
-    /// The end of another task.
-    Join(Id),
-    /// A primitive of this crate, such as a lock or a channel.
-    Other(&'static str),
-    /// Something that the runtime does not know, for example a channel of another crate.
-    Unknown,
 }
 
 impl Dump {
@@ -92,11 +62,84 @@ impl Dump {
         &self.tasks
     }
 
+    /// Returns the chain of tasks that delays a task: the task that it waits for, the task that
+    /// that one waits for, and so on.
+    ///
+    /// If a task waits for several others, the first of them is followed. The chain ends with a
+    /// task that waits for no other task, or before the first task that would be in it twice. It is
+    /// empty if the task waits for no other task, or is not in the dump.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::future::pending;
+    ///
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// let first = runtime.spawn(pending::<()>());
+    /// let first_id = first.id();
+    /// let second = runtime.spawn(first);
+    /// let second_id = second.id();
+    /// let third = runtime.spawn(second);
+    /// runtime.run_until_stalled();
+    ///
+    /// assert_eq!(runtime.dump().chain(third.id()), [second_id, first_id]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn chain(&self, id: Id) -> Vec<Id> {
+        let mut chain = vec![id];
+        while let Some(task) = chain.last().and_then(|last| self.task(*last))
+            && let Some(next) = task.blockers().find(|next| self.task(*next).is_some())
+            && !chain.contains(&next)
+        {
+            chain.push(next);
+        }
+        chain.remove(0);
+        chain
+    }
+
+    fn task(&self, id: Id) -> Option<&TaskDump> {
+        self.tasks.iter().find(|task| task.id == id)
+    }
+
     pub(crate) fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for task in &self.tasks {
             write!(f, "\n  {task}")?;
+            self.fmt_chain(f, task)?;
         }
         Ok(())
+    }
+
+    /// Writes the chain of a task, if it is not obvious from what the task waits for.
+    fn fmt_chain(&self, f: &mut fmt::Formatter<'_>, task: &TaskDump) -> fmt::Result {
+        let chain = self.chain(task.id);
+        if chain.len() < 2 {
+            return Ok(());
+        }
+        f.write_str("\n    which in turn waits for task ")?;
+        let mut tasks = chain.iter().skip(1).filter_map(|id| self.task(*id));
+        for (index, task) in tasks.by_ref().take(CHAIN_MAX).enumerate() {
+            let separator = if index == 0 { "" } else { ", for task " };
+            write!(f, "{separator}{}", task.label())?;
+        }
+        match tasks.count() {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+/// The id of a task and its name, if it has one.
+struct TaskLabel<'a>(&'a TaskDump);
+
+impl fmt::Display for TaskLabel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.id.fmt(f)?;
+        match &self.0.name {
+            Some(name) => write!(f, " `{name}`"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -132,6 +175,22 @@ impl TaskDump {
         self.busy
     }
 
+    /// Returns how long ago its last poll ended, if the runtime
+    /// [measures](crate::runtime::Builder::measure_tasks) this. That is how long it has waited,
+    /// unless something else than what it waits for has woken it meanwhile.
+    ///
+    /// It is a duration of the runtime's clock, so it does not grow in
+    /// [paused time](crate::time::pause). `None` for a task that was never polled, and for the task
+    /// that is being polled.
+    pub fn waiting(&self) -> Option<Duration> {
+        self.waiting
+    }
+
+    /// Returns the task that awaits its end, if that is a task of the same runtime.
+    pub fn joined_by(&self) -> Option<Id> {
+        self.joined_by
+    }
+
     /// Returns whether it keeps the runtime alive.
     pub fn is_referenced(&self) -> bool {
         self.is_ref
@@ -140,6 +199,15 @@ impl TaskDump {
     /// Returns what it waits for. A task may wait for several things at once.
     pub fn waits(&self) -> &[WaitReason] {
         &self.waits
+    }
+
+    /// Returns the tasks that it waits for.
+    fn blockers(&self) -> impl Iterator<Item = Id> {
+        self.waits.iter().filter_map(WaitReason::blocker)
+    }
+
+    fn label(&self) -> TaskLabel<'_> {
+        TaskLabel(self)
     }
 }
 
@@ -154,10 +222,7 @@ impl fmt::Display for Dump {
 
 impl fmt::Display for TaskDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.id)?;
-        if let Some(name) = &self.name {
-            write!(f, " `{name}`")?;
-        }
+        write!(f, "task {}", self.label())?;
         let polls = if self.polls == 1 { "poll" } else { "polls" };
         write!(
             f,
@@ -167,43 +232,18 @@ impl fmt::Display for TaskDump {
         if let Some(busy) = self.busy {
             write!(f, ", busy for {busy:.1?}")?;
         }
+        if let Some(waiting) = self.waiting {
+            write!(f, ", waiting for {waiting:.1?}")?;
+        }
         if !self.is_ref {
             f.write_str(", unreferenced")?;
+        }
+        if let Some(joiner) = self.joined_by {
+            write!(f, ", awaited by task {joiner}")?;
         }
         for wait in &self.waits {
             write!(f, "\n    {wait}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for WaitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WaitReason::Running => f.write_str("is running"),
-            WaitReason::Ready => f.write_str("is ready to run"),
-            WaitReason::Check => f.write_str("waits for the check phase"),
-            WaitReason::Close => f.write_str("waits for the close phase"),
-            WaitReason::Timer { left: None, .. } => {
-                f.write_str("waits for a timer that never fires")
-            }
-            WaitReason::Timer {
-                left: Some(left), ..
-            } => write!(f, "waits for a timer, due in {left:.1?}"),
-            WaitReason::Source {
-                fd,
-                is_read,
-                description,
-            } => {
-                let what = if *is_read { "read" } else { "write" };
-                write!(f, "waits to {what} descriptor {fd} ({description})")
-            }
-            WaitReason::Worker => f.write_str("waits for a worker thread"),
-            WaitReason::Join(id) => write!(f, "waits for the end of task {id}"),
-            WaitReason::Other(what) => write!(f, "waits for {what}"),
-            WaitReason::Unknown => {
-                f.write_str("waits for something that the runtime does not know")
-            }
-        }
     }
 }

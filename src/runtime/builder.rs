@@ -93,6 +93,7 @@ impl Builder {
                 start_paused: false,
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
+                tracks_waits: cfg!(debug_assertions),
                 cached_reads: true,
                 events_max: EVENTS_MAX_DEFAULT,
                 on_park: None,
@@ -202,7 +203,8 @@ impl Builder {
     }
 
     /// Sets whether the runtime measures how long the polls of each task take, for
-    /// [`TaskDump::busy`](super::TaskDump::busy), and how long jobs wait for a thread, for
+    /// [`TaskDump::busy`](super::TaskDump::busy), when the last one ended, for
+    /// [`TaskDump::waiting`](super::TaskDump::waiting), and how long jobs wait for a thread, for
     /// [`ClassStats::waited`](crate::blocking::ClassStats::waited).
     ///
     /// The default is `true` in debug builds and `false` otherwise. It reads the clock twice for
@@ -210,6 +212,20 @@ impl Builder {
     /// measured.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
+        self
+    }
+
+    /// Sets whether the runtime records which tasks wait for which locks and semaphores, and which
+    /// tasks hold them, for [dumps](super::Dump).
+    ///
+    /// The default is `true` in debug builds and `false` otherwise. Without it a dump says only that
+    /// a task waits for a lock, and does not find [cycles](super::Dump::cycles) that include locks.
+    ///
+    /// Locks may be shared with other threads and executors. So from the time that one runtime of
+    /// a process is built with `true`, all code of the process records what it does with locks and
+    /// semaphores. Then to lock and unlock a [`Mutex`](crate::sync::Mutex) takes about NNN ns more.
+    pub fn track_waits(&mut self, track: bool) -> &mut Self {
+        self.settings.tracks_waits = track;
         self
     }
 

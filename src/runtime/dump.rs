@@ -54,7 +54,9 @@ impl Dump {
                 age: Duration::from_nanos(now.saturating_sub(task_info.spawned_at)),
                 polls: task_info.polls,
                 busy: (event_loop.is_measuring()).then(|| Duration::from_nanos(task_info.busy)),
+                waiting: waiting(task_info, now),
                 is_ref: task_info.is_ref,
+                joined_by: wait_graph.joiner_of(task_info),
                 waits: wait_graph.waits_of(task_info),
             })
             .collect();
@@ -68,6 +70,12 @@ impl Dump {
             tasks: Vec::new(),
         }
     }
+}
+
+/// How long ago the last poll of a task has ended.
+fn waiting(task_info: &TaskInfo, now: u64) -> Option<Duration> {
+    let since = task_info.polled_at.filter(|_| !task_info.is_running);
+    since.map(|since| Duration::from_nanos(now.saturating_sub(since)))
 }
 
 /// All unfinished referenced jobs and tasks.
@@ -184,6 +192,13 @@ impl WaitGraph {
         event_loop
             .close
             .for_each_waiter(|waiter| self.add_waiter(waiter, WaitReason::Close));
+    }
+
+    /// The task that joins a task.
+    fn joiner_of(&self, task_info: &TaskInfo) -> Option<Id> {
+        let key = task_info.joiner?;
+        let joiner = self.tasks.iter().find(|joiner| joiner.key == key)?;
+        Some(Id(joiner.identity.id))
     }
 
     fn waits_of(&self, task_info: &TaskInfo) -> Vec<WaitReason> {

@@ -18,6 +18,8 @@ pub(crate) struct TaskInfo {
     pub(crate) identity: Identity,
     pub(crate) spawned_at: u64,
     pub(crate) busy: u64,
+    /// When its last poll ended, if that is measured.
+    pub(crate) polled_at: Option<u64>,
     pub(crate) polls: u32,
     pub(crate) is_job: bool,
     pub(crate) is_ref: bool,
@@ -155,10 +157,12 @@ impl Tasks {
         self.jobs.get().all > 0
     }
 
-    /// Adds to the duration of a task's polls.
-    pub(crate) fn add_busy(&self, key: Key, nanos: u64) {
+    /// Adds to the duration of a task's polls, of which the last ended at the time `now`.
+    pub(crate) fn add_busy(&self, key: Key, nanos: u64, now: u64) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.extras.get_or_insert_default().busy += nanos;
+            let extras = task.extras.get_or_insert_default();
+            extras.busy += nanos;
+            extras.polled_at = Some(now);
         }
     }
 
@@ -222,6 +226,7 @@ impl Tasks {
             identity: task.identity(),
             spawned_at: task.spawned_at,
             busy: task.extras.as_ref().map_or(0, |extras| extras.busy),
+            polled_at: task.extras.as_ref().and_then(|extras| extras.polled_at),
             polls: task.polls,
             is_job: task.is_job,
             is_ref: task.header.is_ref(),

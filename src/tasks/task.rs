@@ -47,6 +47,8 @@ pub(super) struct Extras {
     pub(super) vars: Vars,
     /// The duration of its polls in nanoseconds, if that is measured.
     pub(super) busy: u64,
+    /// When its last poll ended, by the loop's clock, if that is measured.
+    pub(super) polled_at: Option<u64>,
     /// Receives the outcome if the handle may be awaited on any thread.
     pub(super) sink: Option<Arc<dyn OutcomeSink>>,
 }

@@ -1,5 +1,7 @@
 //! Dumps: which tasks are alive, and what they wait for.
 
+mod json;
+
 use std::future::pending;
 use std::os::unix::net::UnixStream as StdStream;
 use std::sync::mpsc;
@@ -280,4 +282,82 @@ fn the_age_of_a_task_counts_from_its_spawn() {
     });
     assert_eq!(find(&dump, "old").age(), DAY);
     assert_eq!(find(&dump, "new").age(), Duration::ZERO);
+}
+
+#[test]
+fn how_long_a_task_waits_counts_from_its_last_poll() {
+    for measures in [true, false] {
+        let dump = in_time(|| {
+            let mut builder = Builder::new();
+            let builder = builder.start_paused(true).measure_tasks(measures);
+            let runtime = builder.build().unwrap();
+            runtime.block_on(async {
+                named("once").spawn(pending::<()>());
+                named("twice").spawn(async {
+                    sleep(DAY).await;
+                    pending::<()>().await;
+                });
+                named("often").spawn(async {
+                    loop {
+                        sleep(DAY / 2).await;
+                    }
+                });
+                sleep(3 * DAY).await;
+                named("never polled").spawn(async {});
+                Handle::current().dump()
+            })
+        });
+        let waiting = |name| find(&dump, name).waiting();
+        let is = |expected: Duration| measures.then_some(expected);
+        assert_eq!(waiting("once"), is(3 * DAY));
+        assert_eq!(waiting("twice"), is(2 * DAY));
+        assert!(waiting("often") <= is(DAY / 2));
+        assert_eq!(waiting("never polled"), None);
+        assert_eq!(waiting("root"), None, "it is running");
+        let text = dump.to_string();
+        assert_eq!(text.contains(", waiting for 172800.0s"), measures, "{text}");
+    }
+}
+
+#[test]
+fn a_chain_of_joins_is_told() {
+    let (dump, _) = dump_of(|_| {
+        let mut last = named("0").spawn(async {
+            sleep(DAY).await;
+        });
+        for number in 1..13 {
+            last = named(&number.to_string()).spawn(async move { last.await.unwrap() });
+        }
+        last.id()
+    });
+    let id = |name: &str| find(&dump, name).id();
+    assert_eq!(dump.chain(id("0")), []);
+    assert_eq!(dump.chain(id("1")), [id("0")]);
+    assert_eq!(dump.chain(id("3")), ["2", "1", "0"].map(id));
+    assert_eq!(find(&dump, "0").joined_by(), Some(id("1")));
+    assert_eq!(find(&dump, "12").joined_by(), None);
+    let text = dump.to_string();
+    let two = format!("    which in turn waits for task {} `0`\n", id("0"));
+    assert!(text.contains(&two), "{text}");
+    let more = format!("for task {} `3`, and 3 more", id("3"));
+    assert!(text.ends_with(&more), "{text}");
+    assert!(
+        text.contains(&format!(", awaited by task {}", id("1"))),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_chain_ends_before_a_task_that_it_has_already() {
+    let (dump, _) = dump_of(|_| {
+        let (sender, receiver) = oneshot::channel::<task::JoinHandle<()>>();
+        let first = named("first").spawn(async move { receiver.await.unwrap().await.unwrap() });
+        let second = named("second").spawn(async move { first.await.unwrap() });
+        sender.send(second).unwrap();
+    });
+    let [first, second] = ["first", "second"].map(|name| find(&dump, name).id());
+    assert_eq!(dump.chain(first), [second]);
+    assert_eq!(dump.chain(second), [first]);
+    let other = dump_of(|runtime| runtime.spawn(pending::<()>())).0;
+    assert_eq!(dump.chain(other.tasks()[0].id()), []);
 }
