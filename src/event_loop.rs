@@ -43,7 +43,6 @@ use crate::tasks::{
     AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks,
     Waiter, wake_contained,
 };
-use crate::waits::{self, WaitRegistry};
 use alive::LivenessProbes;
 use starvation::Starvation;
 use turn::{Turn, WaitLimit};
@@ -183,8 +182,6 @@ pub(crate) struct Settings {
     pub(crate) auto_advance: bool,
     /// Whether the duration of each poll is measured.
     pub(crate) is_measuring: bool,
-    /// Whether it is recorded which task waits for which primitive.
-    pub(crate) tracks_waits: bool,
     /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
     /// How many events the OS reports at once.
@@ -207,8 +204,6 @@ pub(crate) struct EventLoop {
     cached_shared: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
-    /// The primitives that tasks have waited for.
-    pub(crate) waits: WaitRegistry,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
     pub(crate) poll: poll::Poll,
@@ -255,9 +250,6 @@ impl EventLoop {
         let poller = Poller::open()?;
         let rng = settings.seed.map(|seed| Rc::new(Rng::new(seed)));
         let clock = Clock::new();
-        if settings.tracks_waits {
-            waits::track();
-        }
         if settings.start_paused {
             clock.pause();
         }
@@ -273,7 +265,6 @@ impl EventLoop {
                 settings.unhandled_panic,
                 settings.reporter,
             ),
-            waits: WaitRegistry::default(),
             timers: Timers::new(),
             pending: Pending::new(),
             poll: poll::Poll::new(poller, settings.events_max, rng.clone()),

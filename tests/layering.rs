@@ -31,7 +31,6 @@ const LAYERS: &[(&str, &[&str])] = &[
             "resolver",
             "slots",
             "vars",
-            "waits",
         ],
     ),
     ("tasks", &["tasks"]),

@@ -93,7 +93,6 @@ impl Builder {
                 start_paused: false,
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
-                tracks_waits: cfg!(debug_assertions),
                 cached_reads: true,
                 events_max: EVENTS_MAX_DEFAULT,
                 on_park: None,
@@ -212,20 +211,6 @@ impl Builder {
     /// measured.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
-        self
-    }
-
-    /// Sets whether the runtime records which tasks wait for which locks and semaphores, and which
-    /// tasks hold them, for [dumps](super::Dump).
-    ///
-    /// The default is `true` in debug builds and `false` otherwise. Without it a dump says only that
-    /// a task waits for a lock, and does not find [cycles](super::Dump::cycles) that include locks.
-    ///
-    /// Locks may be shared with other threads and executors. So from the time that one runtime of
-    /// a process is built with `true`, all code of the process records what it does with locks and
-    /// semaphores. Then to lock and unlock a [`Mutex`](crate::sync::Mutex) takes about NNN ns more.
-    pub fn track_waits(&mut self, track: bool) -> &mut Self {
-        self.settings.tracks_waits = track;
         self
     }
 

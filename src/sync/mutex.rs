@@ -14,7 +14,6 @@ use futures::lock;
 use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
-use crate::waits::{HoldKind, PermitKind};
 
 /// A mutex that may be held across an await.
 ///
@@ -69,16 +68,14 @@ pub struct Mutex<T> {
 
 impl<T> Mutex<T> {
     /// Creates an unlocked mutex.
-    #[track_caller]
     pub fn new(value: T) -> Self {
         Mutex::const_new(value)
     }
 
     /// Creates an unlocked mutex, for a `static`.
-    #[track_caller]
     pub const fn const_new(value: T) -> Self {
         Mutex {
-            semaphore: RawSemaphore::new(1, PermitKind::Lock, &"a lock (Mutex)"),
+            semaphore: RawSemaphore::new(1, &"a lock (Mutex)"),
             value: lock::Mutex::new(Some(value)),
         }
     }
@@ -89,7 +86,7 @@ impl<T> Mutex<T> {
     ///
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        self.wait(HoldKind::Borrowed).await;
+        self.wait().await;
         self.guard()
     }
 
@@ -110,7 +107,9 @@ impl<T> Mutex<T> {
     ///
     /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        self.try_wait(HoldKind::Borrowed)?;
+        self.semaphore
+            .try_acquire(1)
+            .map_err(|_| TryLockError(()))?;
         Ok(self.guard())
     }
 
@@ -120,7 +119,7 @@ impl<T> Mutex<T> {
     ///
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        self.wait(HoldKind::Owned).await;
+        self.wait().await;
         self.owned_guard()
     }
 
@@ -142,7 +141,9 @@ impl<T> Mutex<T> {
     ///
     /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        self.try_wait(HoldKind::Owned)?;
+        self.semaphore
+            .try_acquire(1)
+            .map_err(|_| TryLockError(()))?;
         Ok(self.owned_guard())
     }
 
@@ -157,17 +158,9 @@ impl<T> Mutex<T> {
         expect_value(self.value.into_inner())
     }
 
-    async fn wait(&self, kind: HoldKind) {
+    async fn wait(&self) {
         let taken = self.semaphore.acquire(1).await;
         taken.expect("the semaphore of a lock is never closed");
-        self.semaphore.acquired(1, kind);
-    }
-
-    fn try_wait(&self, kind: HoldKind) -> Result<(), TryLockError> {
-        let taken = self.semaphore.try_acquire(1);
-        taken.map_err(|_| TryLockError(()))?;
-        self.semaphore.acquired(1, kind);
-        Ok(())
     }
 
     /// Locks the value. The caller has the permit.
@@ -201,14 +194,12 @@ fn expect_value<V>(value: Option<V>) -> V {
 }
 
 impl<T> From<T> for Mutex<T> {
-    #[track_caller]
     fn from(value: T) -> Self {
         Mutex::new(value)
     }
 }
 
 impl<T: Default> Default for Mutex<T> {
-    #[track_caller]
     fn default() -> Self {
         Mutex::new(T::default())
     }
@@ -376,7 +367,7 @@ const OWNED: &str = "a guard has its value until it is dropped";
 impl<T> Drop for OwnedMutexGuard<T> {
     fn drop(&mut self) {
         *self.mutex.lock_value() = self.value.take();
-        self.mutex.semaphore.release(1, Some(HoldKind::Owned));
+        self.mutex.semaphore.release(1);
     }
 }
 

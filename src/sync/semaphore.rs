@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PERMITS_MAX, PermitSource, RawSemaphore};
-use crate::waits::{HoldKind, PermitKind};
 
 /// A counting semaphore.
 ///
@@ -63,7 +62,7 @@ impl Semaphore {
     #[track_caller]
     pub const fn const_new(permits: usize) -> Self {
         Semaphore {
-            raw: RawSemaphore::new(permits, PermitKind::Semaphore, &"a permit (Semaphore)"),
+            raw: RawSemaphore::new(permits, &"a permit (Semaphore)"),
         }
     }
 
@@ -79,7 +78,7 @@ impl Semaphore {
     /// Panics if the semaphore would have more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
-        self.raw.add(count);
+        self.raw.release(count);
     }
 
     /// Removes up to `count` available permits from the semaphore, and returns their number.
@@ -123,7 +122,6 @@ impl Semaphore {
     /// that it has go to the next waiter.
     pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.raw.acquire(count as usize).await?;
-        self.raw.acquired(count as usize, HoldKind::Borrowed);
         Ok(self.permit(count))
     }
 
@@ -145,7 +143,6 @@ impl Semaphore {
     /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.raw.try_acquire(count as usize)?;
-        self.raw.acquired(count as usize, HoldKind::Borrowed);
         Ok(self.permit(count))
     }
 
@@ -205,7 +202,6 @@ impl Semaphore {
         count: u32,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.raw.acquire(count as usize).await?;
-        self.raw.acquired(count as usize, HoldKind::Owned);
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
@@ -264,7 +260,6 @@ impl Semaphore {
         count: u32,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.raw.try_acquire(count as usize)?;
-        self.raw.acquired(count as usize, HoldKind::Owned);
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
@@ -298,8 +293,7 @@ pub struct SemaphorePermit<'a> {
 impl<'a> SemaphorePermit<'a> {
     /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
-        let count = std::mem::take(&mut self.held.count);
-        self.semaphore.raw.forget_held(count, HoldKind::Borrowed);
+        self.held.count = 0;
     }
 
     /// Merges the permits of `other` into these.
@@ -361,8 +355,7 @@ impl OwnedSemaphorePermit {
 
     /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
-        let count = std::mem::take(&mut self.num_permits);
-        self.semaphore.raw.forget_held(count, HoldKind::Owned);
+        self.num_permits = 0;
     }
 
     /// Merges the permits of `other` into these.
@@ -399,8 +392,7 @@ impl OwnedSemaphorePermit {
 impl Drop for OwnedSemaphorePermit {
     fn drop(&mut self) {
         if self.num_permits > 0 {
-            let kind = Some(HoldKind::Owned);
-            self.semaphore.raw.release(self.num_permits, kind);
+            self.semaphore.raw.release(self.num_permits);
         }
     }
 }
