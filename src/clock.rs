@@ -10,6 +10,12 @@
 )]
 mod coarse;
 pub(crate) mod instant;
+mod thread_timer;
+#[cfg_attr(
+    any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
+    path = "clock/thread_times/portable.rs"
+)]
+mod thread_times;
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use crate::primitive;
 use coarse::Coarse;
+
+pub(crate) use thread_timer::ThreadTimer;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;

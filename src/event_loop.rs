@@ -8,6 +8,7 @@
 //! instructions, `yield-1` 202 of 932 and `spawn-join` 145 of 1642.
 
 mod alive;
+mod blocked;
 mod drive;
 mod embedded;
 mod idle_report;
@@ -44,10 +45,12 @@ use crate::tasks::{
     Waiter, wake_contained,
 };
 use alive::LivenessProbes;
+use blocked::BlockedWatch;
 use starvation::Starvation;
 use turn::{Turn, WaitLimit};
 
-pub(crate) use alive::LoopLiveness;
+pub(crate) use alive::{AliveGuard, LoopLiveness};
+pub(crate) use blocked::default_limit;
 pub(crate) use drive::{IdleReport, StopReason};
 
 /// How many rounds of the close phase a shutdown runs at most. Destructors may close more sources.
@@ -149,28 +152,6 @@ impl LoopShared {
     }
 }
 
-/// Keeps a loop alive while this exists, on any thread.
-pub(crate) struct AliveGuard {
-    shared: Arc<LoopShared>,
-}
-
-impl AliveGuard {
-    pub(crate) fn new(shared: Arc<LoopShared>) -> Self {
-        shared.inbox.add_keep_alive();
-        AliveGuard { shared }
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<LoopShared> {
-        &self.shared
-    }
-}
-
-impl Drop for AliveGuard {
-    fn drop(&mut self) {
-        self.shared.inbox.remove_keep_alive();
-    }
-}
-
 /// The settings of a loop.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -182,6 +163,8 @@ pub(crate) struct Settings {
     pub(crate) auto_advance: bool,
     /// Whether the duration of each poll is measured.
     pub(crate) is_measuring: bool,
+    /// How long a poll may take before it is reported.
+    pub(crate) blocked_after: Option<Duration>,
     /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
     /// How many events the OS reports at once.
@@ -215,6 +198,9 @@ pub(crate) struct EventLoop {
     stored_queue: RefCell<VecDeque<Key>>,
     phase_budget: u32,
     is_measuring: bool,
+    blocked: BlockedWatch,
+    /// Whether polls are measured or watched.
+    is_observed: bool,
     rng: Option<Rc<Rng>>,
     /// Chooses where a poll of `select!` begins, without a seed.
     branches: Rng,
@@ -276,6 +262,8 @@ impl EventLoop {
             stored_queue: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
             is_measuring: settings.is_measuring,
+            blocked: BlockedWatch::new(settings.blocked_after),
+            is_observed: settings.is_measuring || settings.blocked_after.is_some(),
             rng,
             branches: Rng::new(0),
             auto_advance: Cell::new(settings.auto_advance),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Each loop takes task ids from the process's counter in blocks of this size, so that spawning
@@ -23,12 +24,13 @@ impl fmt::Display for Id {
 }
 
 /// The name of a task. It is a thin pointer because every task has room for it and few have a name.
+/// It is shared, because reports and dumps may outlive the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name(Box<Box<str>>);
+pub(crate) struct Name(Arc<Box<str>>);
 
 impl Name {
     pub(crate) fn new(name: String) -> Self {
-        Name(Box::new(name.into_boxed_str()))
+        Name(Arc::new(name.into_boxed_str()))
     }
 }
 

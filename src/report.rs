@@ -1,5 +1,6 @@
 //! Reports: events of a runtime that no call returns, and where they are sent.
 
+mod blocked;
 mod dump;
 mod reporter;
 
@@ -105,6 +106,25 @@ pub enum Report {
         /// The number of queued jobs.
         queued: usize,
     },
+    /// User code has kept the loop's thread for long, so that nothing else could run: no other
+    /// task, no timer and no socket.
+    ///
+    /// See [`Builder::blocked_after`](crate::runtime::Builder::blocked_after). It is sent at most
+    /// once a second for each task.
+    #[non_exhaustive]
+    Blocked {
+        /// What has run, for example "a poll".
+        what: &'static str,
+        /// The task for which it has run, if there is one.
+        task: Option<TaskMeta>,
+        /// The phase of the tick, such as "timers", or `None` before the first tick.
+        phase: Option<&'static str>,
+        /// What has woken the task, for example "a timer", if that is known.
+        woken_by: Option<&'static str>,
+        /// For how long it has run, in real time, without the time in which the thread waited for a
+        /// processor.
+        duration: Duration,
+    },
     /// A [server](mod@crate::serve) could not accept a connection, or the task of a connection has
     /// panicked. The server continues.
     #[non_exhaustive]
@@ -125,6 +145,7 @@ impl Report {
             Report::Stalled { .. }
             | Report::JobLeftBehind { .. }
             | Report::PoolStarved { .. }
+            | Report::Blocked { .. }
             | Report::ServeFailed { .. } => false,
         }
     }
@@ -165,6 +186,7 @@ impl fmt::Display for Report {
                 running,
                 queued,
             } => write_starved(f, *class, running, *queued),
+            Report::Blocked { .. } => self.write_blocked(f),
             Report::ServeFailed { message } => f.write_str(message),
         }
     }

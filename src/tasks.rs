@@ -134,6 +134,8 @@ pub(crate) enum PollCause {
     Queued,
     /// An event of a phase names it. A task that is in a queue is not polled now but from there.
     Event,
+    /// The same, if the event is a message of another thread.
+    Message,
 }
 
 impl Tasks {

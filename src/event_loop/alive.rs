@@ -9,8 +9,9 @@
 //! adds itself again, and counts until its task is polled the next time.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
-use super::EventLoop;
+use super::{EventLoop, LoopShared};
 use crate::clock::NEVER;
 use crate::phase::candidates::Liveness;
 use crate::phase::poll::UncertainWaiter;
@@ -45,6 +46,28 @@ pub(super) struct LivenessProbes {
 /// A task that needs several polls for each wake never gives a clear result. After so many probes
 /// its waiter counts: one that has stopped waiting would not have added itself again.
 const INCONCLUSIVE_MAX: u32 = 3;
+
+/// Keeps a loop alive while this exists, on any thread.
+pub(crate) struct AliveGuard {
+    shared: Arc<LoopShared>,
+}
+
+impl AliveGuard {
+    pub(crate) fn new(shared: Arc<LoopShared>) -> Self {
+        shared.inbox.add_keep_alive();
+        AliveGuard { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<LoopShared> {
+        &self.shared
+    }
+}
+
+impl Drop for AliveGuard {
+    fn drop(&mut self) {
+        self.shared.inbox.remove_keep_alive();
+    }
+}
 
 impl EventLoop {
     /// Returns whether a queue has an entry, so that poll must not wait.

@@ -6,15 +6,16 @@
 //! The budget bounds how many tasks a phase polls. Tasks that it does not reach are deferred to the
 //! pending phase of the next tick, so no phase starves the others.
 
+mod observed;
+
 use std::io;
-use std::time::Instant;
 
 use super::EventLoop;
 use super::alive::LoopLiveness;
 use super::idle_report::IdleWatch;
 use super::root::Root;
 use super::starvation::PoolSleep;
-use crate::clock::{self, NEVER};
+use crate::clock::NEVER;
 use crate::coop;
 use crate::panics::{self, Payload};
 use crate::phase::poll::PollWait;
@@ -286,22 +287,10 @@ impl<'a> Turn<'a> {
 
     /// Polls a task.
     fn run(&mut self, key: Key, cause: PollCause) {
-        if self.event_loop.is_measuring {
-            self.run_measured(key, cause);
+        if self.event_loop.is_observed {
+            self.run_observed(key, cause);
         } else {
             self.poll(key, cause);
-        }
-    }
-
-    /// Polls a task, and measures how long it takes.
-    #[cold]
-    fn run_measured(&mut self, key: Key, cause: PollCause) {
-        let started = Instant::now();
-        if self.poll(key, cause) {
-            let l = self.event_loop;
-            let ended = Instant::now();
-            let busy = clock::nanos(ended.duration_since(started));
-            l.tasks.add_busy(key, busy, l.clock.time_at(ended));
         }
     }
 
@@ -355,7 +344,7 @@ impl<'a> Turn<'a> {
         match callback {
             Callback::Wake(waiter) => self.end_wait(waiter),
             Callback::Deferred(key) => self.run(key, PollCause::Queued),
-            Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Event),
+            Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Message),
             Callback::Message(Message::Call(call)) => {
                 if let Err(payload) = panics::contain(call) {
                     panics::discard(payload);

@@ -1,5 +1,6 @@
 //! The builder of a runtime.
 
+mod blocked;
 mod jobs;
 mod ported;
 mod threads;
@@ -51,6 +52,8 @@ pub struct Builder {
     /// Its number of workers is set when the runtime is built.
     pool: pool::Config,
     settings: Settings,
+    /// How long a poll may take, if that is set.
+    blocked_after: Option<Option<Duration>>,
     grace: Duration,
     hooks: ThreadHooks,
 }
@@ -93,6 +96,7 @@ impl Builder {
                 start_paused: false,
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
+                blocked_after: None,
                 cached_reads: true,
                 events_max: EVENTS_MAX_DEFAULT,
                 on_park: None,
@@ -101,6 +105,7 @@ impl Builder {
                 resolver: None,
                 reporter: Reporter::default(),
             },
+            blocked_after: None,
             grace: GRACE_DEFAULT,
             hooks: ThreadHooks::default(),
         }
@@ -332,7 +337,8 @@ impl Builder {
     ///
     /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if `QUINTET_WORKERS` is not a number between
     ///   1 and 1024 and [`worker_threads`](Builder::worker_threads) is not set, or if the [name of
-    ///   the threads](Builder::thread_name) contains a NUL byte.
+    ///   the threads](Builder::thread_name) contains a NUL byte. Also if `QUINTET_BLOCKED` is not a
+    ///   duration and [`blocked_after`](Builder::blocked_after) is not set.
     /// - The error of the system call if the OS cannot create a poller, for example because the
     ///   process has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
@@ -342,6 +348,7 @@ impl Builder {
             None => workers_from_env(pool.workers)?,
         };
         let mut settings = self.settings.clone();
+        settings.blocked_after = self.blocked_limit()?;
         // Under a seed nothing depends on elapsed time.
         pool.is_measuring = settings.is_measuring && settings.seed.is_none();
         self.hooks.apply(&mut pool, &mut settings);

@@ -186,10 +186,14 @@ impl Tasks {
         self.slots.borrow().get(key).map(|task| task.id)
     }
 
+    /// The identity of a task, if it exists.
+    pub(crate) fn identity_of(&self, key: Key) -> Option<Identity> {
+        self.slots.borrow().get(key).map(Task::identity)
+    }
+
     /// The identity of the task that is being polled.
     pub(crate) fn polled_identity(&self) -> Option<Identity> {
-        let key = ready::polled_task(self.home)?;
-        self.slots.borrow().get(key).map(Task::identity)
+        self.identity_of(ready::polled_task(self.home)?)
     }
 
     /// All unfinished tasks, in the order in which they were spawned. `polled` is the task that is

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocked;
 mod dump;
 mod exit;
 mod leaks;

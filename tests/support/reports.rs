@@ -25,8 +25,10 @@ impl Reports {
         reports
     }
 
-    /// Collects what the runtimes of `builder` report, too.
+    /// Collects what the runtimes of `builder` report, too. A test that waits for another thread in
+    /// a poll blocks its loop, which is not reported.
     pub(crate) fn collect(&self, builder: &mut Builder) {
+        builder.blocked_after(None);
         let reports = Arc::clone(&self.0);
         builder.on_report(move |report| {
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
