@@ -11,6 +11,7 @@ mod alive;
 mod blocked;
 mod drive;
 mod embedded;
+mod guest;
 mod idle_report;
 mod root;
 mod starvation;
@@ -46,12 +47,14 @@ use crate::tasks::{
 };
 use alive::LivenessProbes;
 use blocked::BlockedWatch;
+use embedded::Embedding;
 use starvation::Starvation;
 use turn::{Turn, WaitLimit};
 
 pub(crate) use alive::{AliveGuard, LoopLiveness};
 pub(crate) use blocked::default_limit;
 pub(crate) use drive::{IdleReport, StopReason};
+pub(crate) use guest::{GuestRun, GuestState};
 
 /// How many rounds of the close phase a shutdown runs at most. Destructors may close more sources.
 const CLOSE_ROUNDS_MAX: usize = 100;
@@ -211,9 +214,7 @@ pub(crate) struct EventLoop {
     /// Set when the process is to end.
     exit_code: Cell<Option<i32>>,
     probes: LivenessProbes,
-    /// Whether a host may wait for the loop's descriptor, which then has to show that there is
-    /// work.
-    is_embedded: Cell<bool>,
+    embedding: Embedding,
     starvation: Starvation,
     on_park: Option<ThreadHook>,
     on_unpark: Option<ThreadHook>,
@@ -270,7 +271,7 @@ impl EventLoop {
             ticks: Cell::new(0),
             exit_code: Cell::new(None),
             probes: LivenessProbes::default(),
-            is_embedded: Cell::new(false),
+            embedding: Embedding::default(),
             starvation: Starvation::default(),
             on_park: settings.on_park,
             on_unpark: settings.on_unpark,

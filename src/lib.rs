@@ -62,7 +62,8 @@
 //! - [`testing`]: checks for what a test leaves behind.
 //! - `hyper` (with the feature of that name): an HTTP server, and hyper's runtime traits. `systemd`
 //!   (likewise): sockets that a service manager passes on. The feature `tokio-io` implements
-//!   [tokio's I/O traits](io#tokios-traits).
+//!   [tokio's I/O traits](io#tokios-traits), and `tokio` adds `compat`: tasks of tokio on the same
+//!   thread, for crates that need its context.
 //!
 //! # Features
 //!
@@ -81,6 +82,7 @@
 //! | `hyper` | the module `hyper`: a server for HTTP/1, and hyper's runtime traits | 10 |
 //! | `hyper-http2` | HTTP/2 in that server | 19, those of `hyper` among them |
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
+//! | `tokio` | the module `compat`: a runtime as the guest of tokio's, on one thread | 1: tokio, with its runtime, sockets and timers |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!
 //! Not there yet: standard streams, adapters for axum, tower and rustls, metrics,
@@ -121,6 +123,8 @@ pub mod testing;
 
 pub mod blocking;
 pub mod cluster;
+#[cfg(feature = "tokio")]
+pub mod compat;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;

@@ -6,6 +6,7 @@ mod dump;
 mod dump_error;
 mod enter_guard;
 mod exit;
+mod guest;
 mod handle;
 mod keep_alive;
 pub(crate) mod leaks;
@@ -33,6 +34,11 @@ pub use builder::{Builder, UnhandledPanic};
 pub use dump_error::DumpError;
 pub use enter_guard::EnterGuard;
 pub use exit::{before_exit, exit, on_exit};
+#[cfg_attr(
+    not(feature = "tokio"),
+    expect(unused_imports, reason = "there is no host")
+)]
+pub(crate) use guest::{Host, NextTurn};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 pub use ported::{Id, LocalOptions, LocalRuntime, RuntimeFlavor, is_rt_shutdown_err, worker_index};
@@ -74,6 +80,8 @@ pub struct Runtime {
     handle: Handle,
     /// The time for which shutdown waits for running jobs.
     grace: Duration,
+    /// The runtime within whose loop it runs.
+    host: Option<Box<dyn Host>>,
 }
 
 impl Runtime {
@@ -91,7 +99,11 @@ impl Runtime {
         Builder::new()
     }
 
-    fn from_event_loop(event_loop: EventLoop, grace: Duration) -> Self {
+    fn from_event_loop(
+        event_loop: EventLoop,
+        grace: Duration,
+        host: Option<Box<dyn Host>>,
+    ) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
         let event_loop = Rc::new(event_loop);
         context::add_to_thread(&event_loop);
@@ -99,6 +111,7 @@ impl Runtime {
             event_loop,
             handle,
             grace,
+            host,
         }
     }
 
@@ -133,14 +146,19 @@ impl Runtime {
     pub(crate) fn block_on_root<F: Future>(&self, future: F, origin: Origin) -> F::Output {
         let mut output = None;
         let mut stuck = None;
-        let result = self.drive("block_on", || {
+        let result = {
             let root = pin!(async { output = Some(future.await) });
-            self.event_loop
-                .run_root(root, origin, |reason| match reason {
-                    IdleReport::Idle => self.report_stalled(),
-                    IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
-                })
-        });
+            match &self.host {
+                Some(host) => self.run_root_as_guest(&**host, root, origin),
+                None => self.drive("block_on", || {
+                    self.event_loop
+                        .run_root(root, origin, |reason| match reason {
+                            IdleReport::Idle => self.report_stalled(),
+                            IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
+                        })
+                }),
+            }
+        };
         match result {
             Ok(stop) => self.handle_stop(stop),
             Err(payload) => panic::resume_unwind(payload),
@@ -273,7 +291,10 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.shut_down(0);
+        match self.host.take() {
+            Some(host) => host.enter(&mut || self.shut_down(0)),
+            None => self.shut_down(0),
+        }
         context::remove_from_thread(&self.event_loop);
     }
 }

@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("runtimes", &["runtime"]),
-    ("services", &["cluster", "hyper", "serve"]),
+    ("services", &["cluster", "compat", "hyper", "serve"]),
     ("for tests", &["testing"]),
     ("what macros expand to", &["__private"]),
     ("pages to read", &["guide", "order"]),

@@ -22,6 +22,7 @@ const ARGUMENTS: &[Argument] = &[
         Purpose::Build("start_paused"),
         BOTH,
     ),
+    Argument::new("tokio", Value::FLAG, Purpose::Build("tokio"), BOTH),
     Argument::new(
         "keep_alive",
         Value::FLAG,

@@ -38,6 +38,7 @@ use crate::expand::Entry;
 /// |---|---|---|
 /// | `workers = 4` | a positive integer | sets the maximum number of worker threads; overrides `QUINTET_WORKERS` |
 /// | `name = "server"` | a string | sets the name of the runtime, which reports and dumps contain |
+/// | `tokio` | none, `true` or `false` | runs within the loop of a runtime of tokio, see the module `compat`; needs the feature `tokio` |
 /// | `keep_alive` | none | continues after the function has returned, until nothing keeps the loop alive, as Node does |
 /// | `start_paused` | none, `true` or `false` | starts with time paused |
 /// | `seed = 7` | an integer | sets the seed that decides what the order of events leaves open, so that a run can be repeated |
@@ -138,6 +139,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `workers = 4` | a positive integer | sets the maximum number of worker threads; overrides `QUINTET_WORKERS` |
 /// | `name = "server"` | a string | sets the name of the runtime, which reports and dumps contain |
+/// | `tokio` | none, `true` or `false` | runs within the loop of a runtime of tokio, see the module `compat`; needs the feature `tokio` |
 /// | `start_paused` | none, `true` or `false` | starts with time paused; the clock advances by itself to the next deadline, or by `time::advance` |
 /// | `seed = 7` | an integer | sets the seed that decides what the order of events leaves open, and runs blocking jobs on the test's thread, so that a run can be repeated |
 /// | `seeds = 500` | a positive integer | runs the test with this number of seeds, starting from `seed` or zero, and prints the one that fails |

@@ -86,6 +86,12 @@ impl EventLoop {
         self.clock.is_paused() || self.rng.is_some()
     }
 
+    /// Returns whether the next tick has something to do, as far as this is known without asking
+    /// the OS.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.has_work() || self.poll.may_have_more_events()
+    }
+
     /// Returns whether anything referenced is alive: a ready task, an immediate, a close, a job
     /// that is not delivered, an armed timer or a source for which a task waits, or a keep-alive.
     /// `Runtime::run` runs while this is so.

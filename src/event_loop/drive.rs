@@ -51,20 +51,7 @@ impl EventLoop {
         origin: Origin,
         mut report: impl FnMut(IdleReport),
     ) -> Result<StopReason, Payload> {
-        let identity = self.tasks.identify(origin);
-        let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
-        if let Some(key) = spawned.header.enqueue() {
-            ready::push_front(key);
-        }
-        let root = Root {
-            key: spawned.header.key(),
-            spawned,
-            waker,
-            future: root,
-            result: None,
-            vars: Vars::inherit(),
-        };
-        let mut turn = Turn::new(self, Some(root), WaitLimit::ENDLESS);
+        let mut turn = Turn::new(self, Some(self.root(root, origin)), WaitLimit::ENDLESS);
         turn.begin();
         while !turn.has_stopped() && !turn.is_stuck {
             tick(&mut turn);
@@ -81,6 +68,27 @@ impl EventLoop {
             Some(Err(payload)) => Err(payload),
             None if is_stuck => Ok(StopReason::Stuck),
             _ => Ok(self.take_stop()),
+        }
+    }
+
+    /// Makes a root of a future, and puts it to the front of the ready queue.
+    pub(super) fn root<'a>(
+        &self,
+        future: Pin<&'a mut dyn Future<Output = ()>>,
+        origin: Origin,
+    ) -> Root<'a> {
+        let identity = self.tasks.identify(origin);
+        let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
+        if let Some(key) = spawned.header.enqueue() {
+            ready::push_front(key);
+        }
+        Root {
+            key: spawned.header.key(),
+            spawned,
+            waker,
+            future,
+            result: None,
+            vars: Vars::inherit(),
         }
     }
 
@@ -137,13 +145,13 @@ impl EventLoop {
     }
 
     /// Clears the request to stop, and returns why the run has ended.
-    fn end_run(&self) -> StopReason {
+    pub(super) fn end_run(&self) -> StopReason {
         self.shared.stopping.store(false, Ordering::Relaxed);
         self.take_stop()
     }
 
     /// Returns why the run has ended.
-    fn take_stop(&self) -> StopReason {
+    pub(super) fn take_stop(&self) -> StopReason {
         if let Some(code) = self.exit_code.get() {
             return StopReason::Exit(code);
         }
@@ -155,7 +163,7 @@ impl EventLoop {
 }
 
 /// Runs one tick.
-fn tick(turn: &mut Turn<'_>) {
+pub(super) fn tick(turn: &mut Turn<'_>) {
     if let Err(error) = turn.tick() {
         panic!("quintet: waiting for events failed: {error}");
     }

@@ -5,15 +5,25 @@
 //! the alarm expires at the next deadline, and work that is there already unparks it at once. This
 //! is set up whenever the loop stops running, and whenever it is changed while it does not run.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::EventLoop;
 use crate::ready;
 
+/// What a host has been told.
+#[derive(Debug, Default)]
+pub(super) struct Embedding {
+    /// Whether a host may wait for the descriptor, which then has to show that there is work.
+    is_embedded: Cell<bool>,
+    /// The next deadline, if the descriptor will not tell of it.
+    untold_deadline: Cell<Option<u64>>,
+}
+
 impl EventLoop {
     /// Returns the descriptor. From the first call on, it shows that there is work.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.is_embedded.set(true);
+        self.embedding.is_embedded.set(true);
         self.notify_host();
         self.shared.registry.as_fd()
     }
@@ -21,7 +31,7 @@ impl EventLoop {
     /// Updates the descriptor after a change that may have been made while the loop does not run.
     #[inline]
     pub(crate) fn notify_host(&self) {
-        if self.is_embedded.get() && !ready::is_running(self.id()) {
+        if self.embedding.is_embedded.get() && !ready::is_running(self.id()) {
             self.update_descriptor();
         }
     }
@@ -33,10 +43,21 @@ impl EventLoop {
             Some(at) if at <= now => self.shared.inbox.unpark(),
             // Paused time does not reach a deadline by itself, and a turn that may not wait does
             // not advance it.
-            at => self
-                .poll
-                .watch_until(at.filter(|_| !self.clock.is_paused()), now),
+            at => {
+                let deadline = at.filter(|_| !self.clock.is_paused());
+                let is_told = self.poll.watch_until(deadline, now);
+                let untold = deadline.filter(|_| !is_told);
+                // The host may be waiting already: in the next turn it learns how long it may.
+                if self.embedding.untold_deadline.replace(untold) != untold && untold.is_some() {
+                    self.shared.inbox.unpark();
+                }
+            }
         }
+    }
+
+    /// Returns the next deadline if the descriptor will not tell of it, as the OS gives no timer.
+    pub(crate) fn untold_deadline(&self) -> Option<u64> {
+        self.embedding.untold_deadline.get()
     }
 
     /// Returns when the next turn has something to do, while the loop does not run: `now`, if there

@@ -45,6 +45,7 @@
 //! | `JoinSet`, `task_local!`, `task::{id, Id, AbortHandle, coop, unconstrained}` | the same names, in [`task`](crate::task) |
 //! | `tokio_util`'s `CancellationToken`, `TaskTracker`, `AbortOnDropHandle` | in [`task`](crate::task) |
 //! | `AsyncReadExt`, `AsyncWriteExt` | inherent methods of sockets and files; for generic code the traits of `futures`, in [`io`](crate::io); the feature `tokio-io` adds [tokio's traits](crate::io#tokios-traits) |
+//! | a crate that calls `tokio::spawn`, or awaits tokio's sleeps and sockets | `#[quintet::main(tokio)]` with the feature `tokio`: tokio's runtime on the same thread, see the module `compat` |
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}`, `net::unix::pipe` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
 //! | `process` | the same names, and [`send_signal`](crate::process::Child::send_signal); `pre_exec` is called on [`as_std_mut`](crate::process::Command::as_std_mut), because it is `unsafe` |

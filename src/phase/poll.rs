@@ -233,19 +233,23 @@ impl Poll {
     }
 
     /// While the loop does not run: makes the poller's descriptor readable when a message comes,
-    /// and at `deadline`.
-    pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) {
+    /// and at `deadline`. Returns false if it will not be, because the OS gives no timer.
+    pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) -> bool {
         if !self.inbox.fall_asleep() {
             self.inbox.unpark();
-            return;
+            return true;
         }
-        if let Some(deadline) = deadline {
-            // Without a timer the host has to use `Runtime::next_deadline`.
-            let _is_set = self
-                .alarm
-                .borrow_mut()
-                .set_precisely(deadline, now, &self.registry);
-        }
+        deadline.is_none_or(|deadline| {
+            let mut alarm = self.alarm.borrow_mut();
+            alarm.set_precisely(deadline, now, &self.registry)
+        })
+    }
+
+    /// Whether the OS may have more events than fitted into the last fetch. For those that are left
+    /// it does not make the poller's descriptor readable anew.
+    pub(crate) fn may_have_more_events(&self) -> bool {
+        let events = self.events.borrow();
+        events.iter().count() >= events.capacity()
     }
 
     /// Called when the loop's clock has been moved, paused or resumed: the alarm is set by its old

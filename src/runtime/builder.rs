@@ -10,6 +10,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Runtime;
+use super::guest::NewHost;
 use crate::event_loop::{EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
@@ -56,6 +57,7 @@ pub struct Builder {
     blocked_after: Option<Option<Duration>>,
     grace: Duration,
     hooks: ThreadHooks,
+    host: Option<NewHost>,
 }
 
 /// What the runtime does when a task panics and its join handle has been dropped.
@@ -108,7 +110,15 @@ impl Builder {
             blocked_after: None,
             grace: GRACE_DEFAULT,
             hooks: ThreadHooks::default(),
+            host: None,
         }
+    }
+
+    /// Sets the runtime within whose loop the new one runs.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "there is no host"))]
+    pub(crate) fn set_host(&mut self, host: Option<NewHost>) -> &mut Self {
+        self.host = host;
+        self
     }
 
     /// Sets the name of the runtime, which reports, dumps and panic messages contain.
@@ -361,7 +371,8 @@ impl Builder {
         let event_loop = EventLoop::new(settings, pool).map_err(|error| {
             with_context(&error, "failed to create the poller of a quintet runtime")
         })?;
-        Ok(Runtime::from_event_loop(event_loop, self.grace))
+        let host = self.host.map(|new| new()).transpose()?;
+        Ok(Runtime::from_event_loop(event_loop, self.grace, host))
     }
 }
 

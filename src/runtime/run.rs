@@ -65,6 +65,13 @@ impl Runtime {
     /// ```
     #[track_caller]
     pub fn run(&self) -> Result<(), Stalled> {
+        if let Some(host) = &self.host {
+            match self.run_while_alive_as_guest(&**host) {
+                Ok(stop) => self.handle_stop(stop),
+                Err(payload) => panic::resume_unwind(payload),
+            }
+            return Ok(());
+        }
         let stop = self.drive("run", || {
             let stop = self.event_loop.run_while_alive(|| self.call_before_exit());
             match stop {
@@ -184,7 +191,7 @@ impl Runtime {
         }
     }
 
-    fn call_before_exit(&self) {
+    pub(super) fn call_before_exit(&self) {
         let mut hooks = std::mem::take(&mut self.event_loop.hooks.borrow_mut().before_exit);
         let mut panicked = None;
         for hook in &mut hooks {
