@@ -50,6 +50,7 @@ pub(crate) mod read_buffer;
 mod readiness;
 pub(crate) mod source;
 mod split;
+mod stdio;
 mod trivial;
 pub mod unix;
 
@@ -63,4 +64,5 @@ pub use join::{Join, join};
 pub use readiness::{Interest, Ready};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
+pub use stdio::{Lines, Stdin, stdin};
 pub use trivial::{Empty, Repeat, Sink, empty, repeat, sink};

@@ -85,7 +85,7 @@
 //! | `tokio` | the module `compat`: a runtime as the guest of tokio's, on one thread | 1: tokio, with its runtime, sockets and timers |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!
-//! Not there yet: standard streams, adapters for axum, tower and rustls, metrics,
+//! Not there yet: standard output, adapters for axum, tower and rustls, metrics,
 //! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
 //! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
 //!

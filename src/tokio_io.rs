@@ -12,7 +12,7 @@ use futures::io as futures_io;
 
 use crate::fs::File;
 use crate::io::{
-    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
+    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, Stdin, WriteHalf, read_buffer,
 };
 use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -159,3 +159,5 @@ impl_read_write!(Empty);
 impl_buf_read!(Empty);
 impl_read!(Repeat);
 impl_write!(Sink);
+impl_read!(Stdin);
+impl_buf_read!(Stdin);

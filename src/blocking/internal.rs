@@ -2,6 +2,8 @@
 
 use std::io;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use super::call_site::call_site;
 use super::spawn::{Admission, JobOrder, spawn_with};
@@ -65,19 +67,52 @@ where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    struct AbortOnDrop<T>(JoinHandle<T>, Purpose);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-            if self.1 == Purpose::Lookup {
-                self.0.count_in(false);
-            }
+    IoJob::spawn(purpose, f)?.await
+}
+
+/// The future of [`run_io`], once its job has been queued.
+#[derive(Debug)]
+#[must_use = "a job is aborted when its future is dropped"]
+pub(crate) struct IoJob<T> {
+    job: JoinHandle<io::Result<T>>,
+    purpose: Purpose,
+}
+
+impl<T: Send + 'static> IoJob<T> {
+    /// # Errors
+    ///
+    /// Returns an error if no loop is current.
+    pub(crate) fn spawn<F>(purpose: Purpose, f: F) -> io::Result<Self>
+    where
+        F: FnOnce() -> io::Result<T> + Send + 'static,
+    {
+        if context::with(|_| ()).is_none() {
+            return Err(io::Error::other(context::no_loop()));
+        }
+        let job = spawn_internal(f, purpose, call_site(Location::caller()));
+        Ok(IoJob { job, purpose })
+    }
+
+    /// Allows the loop to end before the job.
+    pub(crate) fn unref(&self) {
+        self.job.count_in(false);
+    }
+}
+
+impl<T: 'static> Future for IoJob<T> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let result = ready!(Pin::new(&mut self.job).poll(cx));
+        Poll::Ready(result.map_err(io::Error::from).and_then(|result| result))
+    }
+}
+
+impl<T> Drop for IoJob<T> {
+    fn drop(&mut self) {
+        self.job.abort();
+        if self.purpose == Purpose::Lookup {
+            self.job.count_in(false);
         }
     }
-    if context::with(|_| ()).is_none() {
-        return Err(io::Error::other(context::no_loop()));
-    }
-    let job = spawn_internal(f, purpose, call_site(Location::caller()));
-    let mut job = AbortOnDrop(job, purpose);
-    (&mut job.0).await?
 }

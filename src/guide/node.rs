@@ -39,12 +39,13 @@
 //! | `Promise.all` | `futures::future::join_all`, [`JoinSet`](crate::task::JoinSet), [`scope`](crate::task::scope) |
 //! | `AbortController` | [`CancellationToken`](crate::task::CancellationToken), or drop the future |
 //! | `AsyncLocalStorage` | [`ContextVar`](crate::task::ContextVar) |
-//! | `timer.unref()`, `socket.unref()` | `unref` on sleeps, intervals, sockets, children, signals and join handles |
+//! | `timer.unref()`, `socket.unref()` | `unref` on sleeps, intervals, sockets, children, signals, standard input and join handles |
 //! | `process.on('beforeExit')`, `process.on('exit')`, `process.exit` | [`before_exit`](crate::runtime::before_exit), [`on_exit`](crate::runtime::on_exit), [`exit`](crate::runtime::exit) |
 //! | `process.on('SIGINT')` | [`ctrl_c`](crate::signal::ctrl_c), [`signal::unix`](crate::signal::unix) |
 //! | `child_process.spawn`, `exec` | [`process::Command`](crate::process::Command): [`spawn`](crate::process::Command::spawn), [`output`](crate::process::Command::output) |
 //! | the events `exit` and `close` of a child | [`wait`](crate::process::Child::wait), [`wait_with_output`](crate::process::Child::wait_with_output) |
 //! | `subprocess.kill`, `subprocess.unref` | [`send_signal`](crate::process::Child::send_signal), [`unref`](crate::process::Child::unref) |
+//! | `process.stdin`, `readline` | [`io::stdin`](crate::io::stdin), [`lines`](crate::io::Stdin::lines); it keeps the loop alive only while a task waits for it |
 //! | `unhandledRejection` | [`UnhandledPanic`](crate::runtime::UnhandledPanic) |
 //! | `UV_THREADPOOL_SIZE` | `QUINTET_WORKERS`, [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads) |
 //! | `worker_threads` for one computation | [`spawn_cpu`](crate::spawn_cpu) |

@@ -49,7 +49,8 @@
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}`, `net::unix::pipe` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
 //! | `process` | the same names, and [`send_signal`](crate::process::Child::send_signal); `pre_exec` is called on [`as_std_mut`](crate::process::Command::as_std_mut), because it is `unsafe` |
-//! | `io::{stdin, stdout, stderr}` | not there yet |
+//! | `io::stdin` | [`io::stdin`](crate::io::stdin); its [`lines`](crate::io::Stdin::lines) need no `BufReader`, whose buffer is lost when it is dropped |
+//! | `io::{stdout, stderr}` | not there yet |
 //!
 //! # Differences at run time
 //!
@@ -96,6 +97,10 @@
 //! runtime, a child may be awaited on one loop after another, and an error of `spawn` names the
 //! program. A child that is dropped is reaped when it ends, also where there is no SIGCHLD handler.
 //!
+//! **Standard input does not hold up the end.** A read of tokio's that waits blocks a thread: the
+//! program does not end before the next line, and that line is lost. Here a task that waits takes
+//! nothing, and a runtime ends without it. See [`Stdin`](crate::io::Stdin).
+//!
 //! **A runtime drops its futures in the order of spawning**, on its own thread.
 //!
 //! **The root future has a task id**, and [`task::id`](crate::task::id) also works in blocking
@@ -119,7 +124,7 @@
 //! |---|---|
 //! | `Builder::new_multi_thread`, `Runtime: Send` | a runtime stays on its thread; other threads use its [`Handle`](crate::runtime::Handle) |
 //! | `OwnedMutexGuard::map`, `OwnedRwLockWriteGuard::map`, `MappedMutexGuard::map`, `RwLockMappedWriteGuard::map` | a part, and what it borrows from, cannot be stored together without `unsafe`: keep the guard, and borrow the part where you use it |
-//! | `io::ReadBuf`, `AsyncReadExt::{read_u8, read_buf, …}`, `AsyncWriteExt::{write_u8, write_all_buf, …}`, `Lines::next_line` | they belong to tokio's I/O traits: with the feature `tokio-io`, import `tokio::io` |
+//! | `io::ReadBuf`, `AsyncReadExt::{read_u8, read_buf, …}`, `AsyncWriteExt::{write_u8, write_all_buf, …}`, `Lines::next_line` of other readers than standard input | they belong to tokio's I/O traits: with the feature `tokio-io`, import `tokio::io` |
 //! | `LocalSet::spawn_local` before there is a runtime | a task is in the queues of a loop from the start; enter the runtime first |
 //! | `fs::File::set_max_buf_size` | writes are not buffered, and a read ahead has a fixed size |
 //! | `Runtime::metrics`, `Builder::{on_task_spawn, on_before_task_poll, …}` | not there yet; [`Runtime::dump`](crate::Runtime::dump) shows all tasks |

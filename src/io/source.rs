@@ -26,7 +26,7 @@ use crate::context;
 use crate::event_loop::EventLoop;
 use crate::io::Interest;
 use crate::phase::close::Closing;
-use crate::phase::poll::{ReadinessParts, SourceKind};
+use crate::phase::poll::{Direction, ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
 use crate::tasks::Caller;
@@ -182,6 +182,11 @@ impl<T: AsFd> Source<T> {
         self.binding.is_ref()
     }
 
+    /// Returns a reference to the source for other threads, if it is registered.
+    pub(crate) fn remote(&self) -> Option<RemoteSource> {
+        self.binding.registration().cloned().map(RemoteSource)
+    }
+
     /// Leaves the loop, and returns the descriptor.
     pub(crate) fn into_inner(mut self) -> T {
         let io = self
@@ -228,6 +233,22 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Source<T> {
     }
 }
 
+/// A reference to a source that does not own it.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteSource(Registration);
+
+impl RemoteSource {
+    /// Does what an event would do, from any thread: all that wait for `direction` try their
+    /// operation again. For a source whose operations also depend on something else than the OS.
+    /// If the source has been closed, it does nothing.
+    pub(crate) fn set_ready(&self, direction: Direction) {
+        self.0.call_on_loop(move |event_loop, source| {
+            event_loop.poll.sources.set_ready(source, direction);
+            LoopBinding::wake_ready(event_loop, source);
+        });
+    }
+}
+
 impl LoopBinding {
     /// Wakes all waiters of the source; then they find it closed. Operations borrow the source, so
     /// where it is dropped, only trait callers are left.
@@ -238,6 +259,16 @@ impl LoopBinding {
             .sources
             .take_all_waiters(source, &mut waiters);
         for waiter in waiters {
+            event_loop.tasks.wake(waiter);
+        }
+    }
+
+    /// Wakes those that wait for a direction that is ready.
+    fn wake_ready(event_loop: &EventLoop, source: Key) {
+        let mut waiters = Vec::new();
+        let sources = &event_loop.poll.sources;
+        let single = sources.take_ready_waiters(source, &mut waiters);
+        for waiter in single.into_iter().chain(waiters) {
             event_loop.tasks.wake(waiter);
         }
     }

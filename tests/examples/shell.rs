@@ -1,20 +1,15 @@
 //! The example of a shell: scripts, and a session in a terminal.
 
 use std::env;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::program::command;
 use crate::support::patience::in_time;
+use crate::support::terminal::open_terminal;
 
 /// A shell that reads from a pipe.
 fn scripted() -> Child {
@@ -97,56 +92,10 @@ fn leader_of_a_session() {
     panic!("{error}");
 }
 
-/// Opens a pseudo-terminal: the end of the user, and that of the programs.
-fn open_terminal() -> (File, OwnedFd) {
-    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
-    grantpt(&user).expect("it is ours");
-    unlockpt(&user).expect("it is ours");
-    let name = ptsname(&user, Vec::new())
-        .expect("it has a name")
-        .into_bytes();
-    let terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-        .open(std::ffi::OsString::from_vec(name));
-    (user.into(), terminal.expect("it is there").into())
-}
-
-/// A user at a terminal.
-struct User {
-    terminal: File,
-    /// What has been printed and not been expected yet.
-    printed: String,
-}
-
-impl User {
-    fn types(&mut self, text: &str) {
-        self.terminal
-            .write_all(text.as_bytes())
-            .expect("it is open");
-    }
-
-    /// Reads until `text` has been printed.
-    fn sees(&mut self, text: &str) {
-        let mut buf = [0; 256];
-        loop {
-            if let Some(at) = self.printed.find(text) {
-                self.printed.drain(..at + text.len());
-                return;
-            }
-            let n = self.terminal.read(&mut buf).unwrap_or_else(|error| {
-                panic!("{error}; {text:?} is not in {:?}", self.printed);
-            });
-            self.printed += std::str::from_utf8(&buf[..n]).expect("text");
-        }
-    }
-}
-
 #[test]
 fn the_example_shell_survives_ctrl_c_in_a_terminal() {
     in_time(|| {
-        let (user, terminal) = open_terminal();
+        let (mut user, terminal) = open_terminal();
         let stream = || terminal.try_clone().expect("descriptors");
         let mut shell = Command::new(env::current_exe().expect("a test has a path"))
             .args(["--exact", "shell::leader_of_a_session", "--nocapture"])
@@ -157,10 +106,6 @@ fn the_example_shell_survives_ctrl_c_in_a_terminal() {
             .spawn()
             .expect("the test is there");
         drop(terminal);
-        let mut user = User {
-            terminal: user,
-            printed: String::new(),
-        };
         user.sees("$ ");
         user.types("echo one | tr a-z A-Z\n");
         user.sees("\r\nONE\r\n$ ");

@@ -21,5 +21,6 @@ pub(crate) mod skipped;
 pub(crate) mod strace;
 pub(crate) mod strict;
 pub(crate) mod tcp;
+pub(crate) mod terminal;
 pub(crate) mod turns;
 pub(crate) mod wakers;

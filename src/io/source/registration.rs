@@ -1,6 +1,7 @@
 //! The binding of a source to its loop, and its registration there at the first operation that
 //! waits.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -30,6 +31,7 @@ pub(super) struct LoopBinding {
 }
 
 /// The slot of a source in its loop.
+#[derive(Clone)]
 pub(super) struct Registration {
     shared: Arc<LoopShared>,
     key: Key,
@@ -51,6 +53,10 @@ impl LoopBinding {
     #[inline]
     pub(super) fn key(&self) -> Option<Key> {
         self.registration.get().map(Registration::key)
+    }
+
+    pub(super) fn registration(&self) -> Option<&Registration> {
+        self.registration.get()
     }
 
     /// Calls `f` with the loop and the slot, if the source is registered and its loop is current.
@@ -202,6 +208,14 @@ impl Registration {
         context::call_on_loop(self.shared.id, &self.shared.inbox, move |event_loop| {
             f(event_loop, key);
         });
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 

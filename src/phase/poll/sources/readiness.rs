@@ -153,6 +153,14 @@ impl Sources {
         Some(source.kind)
     }
 
+    /// Records that the next operation may succeed, as an event would.
+    pub(crate) fn set_ready(&self, key: Key, direction: Direction) {
+        if let Some(source) = self.slots.borrow_mut().get_mut(key) {
+            source.events = source.events.wrapping_add(1);
+            source.side_mut(direction).readiness = Readiness::Ready;
+        }
+    }
+
     #[inline]
     pub(crate) fn readiness(&self, key: Key, direction: Direction) -> Readiness {
         let slots = self.slots.borrow();
