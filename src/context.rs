@@ -259,6 +259,14 @@ fn polled_task() -> Option<TaskMeta> {
         .map(TaskMeta::new)
 }
 
+/// Returns the id of the task that is being polled, or whose future or output is being dropped, or
+/// of the blocking job that runs on this thread.
+pub(crate) fn acting_id() -> Option<u64> {
+    ready::acting()
+        .or_else(|| with(|event_loop| event_loop.tasks.polled_id()).flatten())
+        .or_else(|| with_job(|job| job.id))
+}
+
 /// Returns whether the task that is being polled is unreferenced.
 pub(crate) fn is_polled_unref() -> bool {
     let is_unref = with(|event_loop| {

@@ -45,6 +45,7 @@ use crate::tasks::{
     AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks,
     Waiter, wake_contained,
 };
+use crate::waits::WaitRegistry;
 use alive::LivenessProbes;
 use blocked::BlockedWatch;
 use embedded::Embedding;
@@ -190,6 +191,8 @@ pub(crate) struct EventLoop {
     cached_shared: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
+    /// The primitives that tasks have waited for.
+    pub(crate) waits: WaitRegistry,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
     pub(crate) poll: poll::Poll,
@@ -252,6 +255,7 @@ impl EventLoop {
                 settings.unhandled_panic,
                 settings.reporter,
             ),
+            waits: WaitRegistry::default(),
             timers: Timers::new(),
             pending: Pending::new(),
             poll: poll::Poll::new(poller, settings.events_max, rng.clone()),

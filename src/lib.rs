@@ -163,6 +163,7 @@ mod rng;
 mod scope_guard;
 mod slots;
 mod vars;
+mod waits;
 
 pub use blocking::{spawn_blocking, spawn_cpu};
 pub use quintet_macros::{main, test};

@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::identity::{Id, Identity};
 use crate::pool::Class;
 
-pub use dump::{Dump, TaskDump, WaitReason};
+pub(crate) use dump::CycleLink;
+pub use dump::{Cycle, Dump, Holder, PermitWait, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
 
 /// An event of a runtime that no call returns, such as a panic that no join handle receives.

@@ -29,7 +29,9 @@ use crate::panics;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 
-pub use crate::report::{Dump, JobMeta, Report, TaskDump, TaskMeta, WaitReason};
+pub use crate::report::{
+    Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta, WaitReason,
+};
 pub use builder::{Builder, UnhandledPanic};
 pub use dump_error::DumpError;
 pub use enter_guard::EnterGuard;

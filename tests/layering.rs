@@ -31,6 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "resolver",
             "slots",
             "vars",
+            "waits",
         ],
     ),
     ("tasks", &["tasks"]),

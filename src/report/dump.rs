@@ -1,5 +1,6 @@
 //! Dumps: the live tasks of a runtime and what they wait for.
 
+mod cycle;
 mod json;
 mod wait;
 
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use crate::identity::{Id, Name};
 
-pub use wait::WaitReason;
+pub use cycle::Cycle;
+pub(crate) use cycle::CycleLink;
+pub use wait::{Holder, PermitWait, WaitReason};
 
 /// The maximum number of tasks of a chain that the text of a dump names.
 const CHAIN_MAX: usize = 8;
@@ -39,6 +42,7 @@ pub struct Dump {
     /// The name of the runtime, or a description of its loop.
     pub(crate) title: String,
     pub(crate) tasks: Vec<TaskDump>,
+    pub(crate) cycles: Vec<Cycle>,
 }
 
 /// A live task in a [`Dump`].
@@ -60,6 +64,39 @@ impl Dump {
     /// Returns the tasks, in the order in which they were spawned.
     pub fn tasks(&self) -> &[TaskDump] {
         &self.tasks
+    }
+
+    /// Returns the cycles of tasks that wait for each other.
+    ///
+    /// Cycles of joins are always found. Those that include locks or semaphores are found if the
+    /// runtime [tracks waits](crate::runtime::Builder::track_waits). If tasks are in several cycles
+    /// at once, not all of them are listed, but each of these tasks is in one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use quintet::runtime::Builder;
+    /// use quintet::sync::Mutex;
+    ///
+    /// let runtime = Builder::new().track_waits(true).build()?;
+    /// let task = runtime.spawn(async {
+    ///     let lock = Mutex::new(1);
+    ///     let _guard = lock.lock().await;
+    ///     // The task waits for itself.
+    ///     let _second = lock.lock().await;
+    /// });
+    /// runtime.run_until_stalled();
+    ///
+    /// let dump = runtime.dump();
+    /// let [cycle] = dump.cycles() else { panic!("{dump}") };
+    /// assert!(cycle.tasks().eq([task.id()]));
+    /// assert!(dump.to_string().contains("deadlock of a task with itself"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cycles(&self) -> &[Cycle] {
+        &self.cycles
     }
 
     /// Returns the chain of tasks that delays a task: the task that it waits for, the task that
@@ -103,7 +140,11 @@ impl Dump {
         self.tasks.iter().find(|task| task.id == id)
     }
 
+    /// Writes the cycles, and then the tasks.
     pub(crate) fn fmt_tasks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for cycle in &self.cycles {
+            write!(f, "\n  {cycle}")?;
+        }
         for task in &self.tasks {
             write!(f, "\n  {task}")?;
             self.fmt_chain(f, task)?;
@@ -203,7 +244,7 @@ impl TaskDump {
 
     /// Returns the tasks that it waits for.
     fn blockers(&self) -> impl Iterator<Item = Id> {
-        self.waits.iter().filter_map(WaitReason::blocker)
+        self.waits.iter().flat_map(WaitReason::blockers)
     }
 
     fn label(&self) -> TaskLabel<'_> {

@@ -1,5 +1,8 @@
 //! The live tasks of a loop, and what they wait for.
 
+mod permits;
+mod stuck;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use crate::slots::Key;
 use crate::task::Id;
 use crate::tasks::{TaskInfo, Waiter};
 use crate::time::Instant;
+use crate::waits::PermitKind;
 
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
@@ -60,14 +64,24 @@ impl Dump {
                 waits: wait_graph.waits_of(task_info),
             })
             .collect();
-        let title = title(&event_loop.shared);
-        Dump { title, tasks }
+        let tasks: Vec<TaskDump> = tasks;
+        let mut cycles = stuck::cycles(wait_graph);
+        cycles.retain(|cycle| {
+            let is_of = |task: &TaskDump| cycle.tasks().any(|id| id == task.id());
+            tasks.iter().any(is_of)
+        });
+        Dump {
+            title: title(&event_loop.shared),
+            tasks,
+            cycles,
+        }
     }
 
     pub(super) fn empty() -> Self {
         Dump {
             title: "a runtime that has ended".to_owned(),
             tasks: Vec::new(),
+            cycles: Vec::new(),
         }
     }
 }
@@ -110,6 +124,8 @@ pub(super) fn title(shared: &LoopShared) -> String {
 struct WaitGraph {
     tasks: Vec<TaskInfo>,
     waits: HashMap<Key, Vec<WaitReason>>,
+    /// How many wakers of each task are in the queues of locks.
+    registered: HashMap<Key, usize>,
 }
 
 impl WaitGraph {
@@ -119,9 +135,11 @@ impl WaitGraph {
         let mut wait_graph = WaitGraph {
             tasks,
             waits: HashMap::new(),
+            registered: HashMap::new(),
         };
         wait_graph.add_tasks();
         wait_graph.add_resources(event_loop, describe);
+        wait_graph.add_permits(event_loop);
         wait_graph
     }
 
@@ -201,6 +219,44 @@ impl WaitGraph {
         Some(Id(joiner.identity.id))
     }
 
+    /// The key of each task by its id.
+    fn keys(&self) -> HashMap<u64, Key> {
+        let tasks = self.tasks.iter();
+        tasks.map(|task| (task.identity.id, task.key)).collect()
+    }
+
+    /// Adds what the primitives have recorded.
+    fn add_permits(&mut self, event_loop: &EventLoop) {
+        let tracked = event_loop.waits.all();
+        if tracked.is_empty() {
+            return;
+        }
+        let keys = self.keys();
+        let now = event_loop.clock.now();
+        for tracked in tracked {
+            let state = tracked.now();
+            for waiting in state.waiting.iter().filter(|waiting| waiting.missing > 0) {
+                if let Some(key) = keys.get(&waiting.task) {
+                    // Room comes by any receiver, so a task that waits for it is in no cycle.
+                    let is_known = waiting.is_own && tracked.kind != PermitKind::Room;
+                    *self.registered.entry(*key).or_default() += usize::from(is_known);
+                    self.add_primitive(*key, permits::wait(&tracked, &state, waiting, now, &keys));
+                }
+            }
+        }
+    }
+
+    /// Adds a wait for a primitive, in place of the note of the task about it.
+    fn add_primitive(&mut self, key: Key, wait: WaitReason) {
+        let waits = self.waits.entry(key).or_default();
+        if let WaitReason::Permits(permits) = &wait {
+            waits.retain(|other| *other != WaitReason::Other(permits.what));
+        }
+        if !waits.contains(&wait) {
+            waits.push(wait);
+        }
+    }
+
     fn waits_of(&self, task_info: &TaskInfo) -> Vec<WaitReason> {
         let waits = self.waits.get(&task_info.key).cloned();
         waits.unwrap_or_else(|| vec![WaitReason::Unknown])
@@ -210,7 +266,10 @@ impl WaitGraph {
     fn stalled(&self, does_time_move: bool) -> HashMap<Key, Option<Key>> {
         let can_end = |wait: &WaitReason| match wait {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
-            WaitReason::Join(_) | WaitReason::Other(_) | WaitReason::Unknown => false,
+            WaitReason::Join(_)
+            | WaitReason::Permits(_)
+            | WaitReason::Other(_)
+            | WaitReason::Unknown => false,
             _ => true,
         };
         let can_progress = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(can_end);

@@ -7,7 +7,8 @@ use super::Dump;
 
 /// The error of [`Runtime::run`](super::Runtime::run) if it leaves tasks that nothing can wake.
 ///
-/// Its message lists the tasks, where they were spawned, and what they wait for.
+/// Its message names the [cycles](super::Cycle) first, and lists the tasks, where they were
+/// spawned, and what they wait for.
 pub struct Stalled {
     dump: Dump,
 }
@@ -20,6 +21,12 @@ impl Stalled {
     /// Returns the tasks that nothing can wake.
     pub fn tasks(&self) -> &[super::TaskDump] {
         self.dump.tasks()
+    }
+
+    /// Returns the cycles of tasks that wait for each other; see
+    /// [`Dump::cycles`](super::Dump::cycles).
+    pub fn cycles(&self) -> &[super::Cycle] {
+        self.dump.cycles()
     }
 }
 

@@ -14,6 +14,7 @@ use futures::lock;
 use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
+use crate::waits::{HoldKind, PermitKind};
 
 /// A mutex that may be held across an await.
 ///
@@ -68,14 +69,16 @@ pub struct Mutex<T> {
 
 impl<T> Mutex<T> {
     /// Creates an unlocked mutex.
+    #[track_caller]
     pub fn new(value: T) -> Self {
         Mutex::const_new(value)
     }
 
     /// Creates an unlocked mutex, for a `static`.
+    #[track_caller]
     pub const fn const_new(value: T) -> Self {
         Mutex {
-            semaphore: RawSemaphore::new(1, &"a lock (Mutex)"),
+            semaphore: RawSemaphore::new(1, PermitKind::Lock, &"a lock (Mutex)"),
             value: lock::Mutex::new(Some(value)),
         }
     }
@@ -87,6 +90,7 @@ impl<T> Mutex<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
         self.wait().await;
+        self.semaphore.acquired(1, HoldKind::Borrowed);
         self.guard()
     }
 
@@ -107,9 +111,7 @@ impl<T> Mutex<T> {
     ///
     /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        self.semaphore
-            .try_acquire(1)
-            .map_err(|_| TryLockError(()))?;
+        self.try_wait(HoldKind::Borrowed)?;
         Ok(self.guard())
     }
 
@@ -120,6 +122,7 @@ impl<T> Mutex<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         self.wait().await;
+        self.semaphore.acquired(1, HoldKind::Owned);
         self.owned_guard()
     }
 
@@ -141,9 +144,7 @@ impl<T> Mutex<T> {
     ///
     /// Returns [`TryLockError`] if the mutex is locked.
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        self.semaphore
-            .try_acquire(1)
-            .map_err(|_| TryLockError(()))?;
+        self.try_wait(HoldKind::Owned)?;
         Ok(self.owned_guard())
     }
 
@@ -161,6 +162,13 @@ impl<T> Mutex<T> {
     async fn wait(&self) {
         let taken = self.semaphore.acquire(1).await;
         taken.expect("the semaphore of a lock is never closed");
+    }
+
+    fn try_wait(&self, kind: HoldKind) -> Result<(), TryLockError> {
+        let taken = self.semaphore.try_acquire(1);
+        taken.map_err(|_| TryLockError(()))?;
+        self.semaphore.acquired(1, kind);
+        Ok(())
     }
 
     /// Locks the value. The caller has the permit.
@@ -194,12 +202,14 @@ fn expect_value<V>(value: Option<V>) -> V {
 }
 
 impl<T> From<T> for Mutex<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         Mutex::new(value)
     }
 }
 
 impl<T: Default> Default for Mutex<T> {
+    #[track_caller]
     fn default() -> Self {
         Mutex::new(T::default())
     }
@@ -367,7 +377,7 @@ const OWNED: &str = "a guard has its value until it is dropped";
 impl<T> Drop for OwnedMutexGuard<T> {
     fn drop(&mut self) {
         *self.mutex.lock_value() = self.value.take();
-        self.mutex.semaphore.release(1);
+        self.mutex.semaphore.release(1, Some(HoldKind::Owned));
     }
 }
 

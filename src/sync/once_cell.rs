@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::semaphore::TryAcquireError;
 use crate::coop;
+use crate::waits::{HoldKind, PermitKind};
 
 /// A cell that is initialized once, possibly by a future.
 ///
@@ -44,10 +45,11 @@ impl<T> OnceCell<T> {
     }
 
     /// Creates an empty cell, for a `static`.
+    #[track_caller]
     pub const fn const_new() -> Self {
         OnceCell {
             value: CellValue::Made(OnceLock::new()),
-            semaphore: RawSemaphore::new(1, &"a value (OnceCell)"),
+            semaphore: RawSemaphore::new(1, PermitKind::Lock, &"a value (OnceCell)"),
         }
     }
 
@@ -62,6 +64,7 @@ impl<T> OnceCell<T> {
     ///
     /// assert_eq!(LIMIT.get(), Some(&7));
     /// ```
+    #[track_caller]
     pub const fn const_new_with(value: T) -> Self {
         OnceCell {
             value: CellValue::Given(value),
@@ -104,6 +107,7 @@ impl<T> OnceCell<T> {
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         match self.semaphore.try_acquire(1) {
             Ok(()) => {
+                self.semaphore.acquired(1, HoldKind::Borrowed);
                 self.fill(value, self.held());
                 Ok(())
             }
@@ -155,6 +159,7 @@ impl<T> OnceCell<T> {
         }
         match self.semaphore.acquire(1).await {
             Ok(()) => {
+                self.semaphore.acquired(1, HoldKind::Borrowed);
                 let held = self.held();
                 let value = make().await?;
                 Ok(self.fill(value, held))

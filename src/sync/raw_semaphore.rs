@@ -6,7 +6,13 @@
 //!
 //! Without contention an operation is one atomic instruction on the state. To lock and unlock a
 //! `Mutex` so takes 226 instructions and not 325.
+//!
+//! While [waits](crate::waits) are tracked, the queue has a record of the tasks that hold permits,
+//! and of those that wait; `record` keeps it.
 
+mod record;
+
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +20,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::lock;
 use super::semaphore::{AcquireError, TryAcquireError};
-use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
+use super::wait_list::{Cancelled, LeafPoll, PollWaker, WaitKey, WakeList, poll_leaf};
 use crate::tasks::Note;
+use crate::waits::{HoldKind, PermitKind};
+use record::Queue;
 
 /// The maximum number of permits. It is tokio's.
 pub(super) const PERMITS_MAX: usize = usize::MAX >> 3;
@@ -25,39 +33,51 @@ const CLOSED: usize = 1;
 /// Set in the state, under the lock of the queue, while the queue is not empty. Then no permit is
 /// free, and released permits go to the queue.
 const QUEUED: usize = 2;
+/// Set in the state, under the lock of the queue, once the holders of permits are recorded.
+const RECORDED: usize = 4;
 /// The number of free permits in the state.
-const FREE_SHIFT: u32 = 2;
+const FREE_SHIFT: u32 = 3;
 
 /// See the [module](self).
 pub(super) struct RawSemaphore {
-    /// `CLOSED`, `QUEUED`, and the number of free permits.
+    /// `CLOSED`, `QUEUED`, `RECORDED`, and the number of free permits.
     state: AtomicUsize,
-    /// Their notes are the numbers of permits that they still wait for.
-    waiters: Mutex<WaitList<usize>>,
+    /// How many permits there are, free or not.
+    total: AtomicUsize,
+    queue: Mutex<Queue>,
     what: Note,
+    kind: PermitKind,
+    made_at: &'static Location<'static>,
 }
 
 impl RawSemaphore {
     /// Returns a semaphore whose waiters wait for `what`.
     #[track_caller]
-    pub(super) const fn new(permits: usize, what: Note) -> Self {
+    pub(super) const fn new(permits: usize, kind: PermitKind, what: Note) -> Self {
         assert!(
             permits <= PERMITS_MAX,
             "a semaphore has at most `Semaphore::MAX_PERMITS` permits"
         );
         RawSemaphore {
             state: AtomicUsize::new(permits << FREE_SHIFT),
-            waiters: Mutex::new(WaitList::new()),
+            total: AtomicUsize::new(permits),
+            queue: Mutex::new(Queue::new()),
             what,
+            kind,
+            made_at: Location::caller(),
         }
     }
 
     /// Returns a semaphore that is closed from the start, for which no task waits.
+    #[track_caller]
     pub(super) const fn new_closed() -> Self {
         RawSemaphore {
             state: AtomicUsize::new(CLOSED),
-            waiters: Mutex::new(WaitList::new()),
+            total: AtomicUsize::new(0),
+            queue: Mutex::new(Queue::new()),
             what: &"a closed semaphore",
+            kind: PermitKind::Lock,
+            made_at: Location::caller(),
         }
     }
 
@@ -103,7 +123,7 @@ impl RawSemaphore {
             .state
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
                 free = state >> FREE_SHIFT;
-                (free < count && state & CLOSED == 0).then_some(QUEUED)
+                (free < count && state & CLOSED == 0).then_some(QUEUED | state & RECORDED)
             });
         taken.map(|_| free).map_err(|_| ())
     }
@@ -130,28 +150,32 @@ impl RawSemaphore {
         key: &mut Option<WaitKey>,
         waker: &mut PollWaker<'_>,
     ) -> LeafPoll<Result<(), AcquireError>> {
-        let mut waiters = lock(&self.waiters);
+        let mut queue = lock(&self.queue);
         if self.is_closed() {
             return LeafPoll::Ready(Err(AcquireError::new()));
         }
-        if let Some(queued) = key.take_if(|queued| waiters.is_notified(queued)) {
-            waiters.remove_notified(queued);
+        if let Some(queued) = key.take_if(|queued| queue.waiters.is_notified(queued)) {
+            queue.end_wait(&queued);
+            queue.waiters.remove_notified(queued);
             return LeafPoll::Ready(Ok(()));
         }
         if let Some(queued) = key {
-            return LeafPoll::waiting(waiters.update_waker(queued, waker));
+            queue.poll_wait(queued, waker);
+            return LeafPoll::waiting(queue.waiters.update_waker(queued, waker));
         }
         let Some(clone) = waker.take_clone() else {
             return LeafPoll::NeedsWaker;
         };
         match self.take_rest(count) {
             Ok(taken) => {
-                *key = Some(waiters.push(count - taken, Some(clone)));
+                let queued = queue.waiters.push(count - taken, Some(clone));
+                self.begin_wait(&mut queue, &queued, Some(waker), (taken, count - taken));
+                *key = Some(queued);
                 LeafPoll::Pending
             }
             Err(()) => {
                 waker.put_back(clone);
-                drop(waiters);
+                drop(queue);
                 // Permits were released meanwhile.
                 let acquired = self.try_acquire(count);
                 match acquired {
@@ -170,15 +194,19 @@ impl RawSemaphore {
         if key.is_some() {
             return;
         }
-        let mut waiters = lock(&self.waiters);
+        let mut queue = lock(&self.queue);
         loop {
             if let Ok(taken) = self.take_rest(count) {
-                *key = Some(waiters.push(count - taken, None));
+                let queued = queue.waiters.push(count - taken, None);
+                self.begin_wait(&mut queue, &queued, None, (taken, count - taken));
+                *key = Some(queued);
                 return;
             }
             match self.try_acquire(count) {
                 Ok(()) => {
-                    *key = Some(waiters.push_notified(0));
+                    let queued = queue.waiters.push_notified(0);
+                    self.begin_wait(&mut queue, &queued, None, (count, 0));
+                    *key = Some(queued);
                     return;
                 }
                 Err(TryAcquireError::Closed) => return,
@@ -187,16 +215,16 @@ impl RawSemaphore {
         }
     }
 
-    /// Releases permits.
+    /// Releases permits; those of a guard of the kind `held`, if they are not new.
     ///
     /// # Panics
     ///
     /// If there would be more than [`PERMITS_MAX`].
     #[track_caller]
     #[inline]
-    pub(super) fn release(&self, count: usize) {
+    pub(super) fn release(&self, count: usize, held: Option<HoldKind>) {
         let mut state = self.state.load(Ordering::Relaxed);
-        while state & QUEUED == 0 {
+        while state & (QUEUED | RECORDED) == 0 {
             assert_room(state, count);
             // Release pairs with the acquire of the next owner of the permits.
             match self.state.compare_exchange_weak(
@@ -210,25 +238,44 @@ impl RawSemaphore {
             }
         }
         let mut wakes = WakeList::default();
-        self.distribute(&mut lock(&self.waiters), count, &mut wakes);
+        let mut queue = lock(&self.queue);
+        if let Some(kind) = held {
+            queue.forget_held(count, kind);
+        }
+        self.distribute(&mut queue, count, &mut wakes);
+        drop(queue);
         wakes.wake();
+    }
+
+    /// Adds permits.
+    ///
+    /// # Panics
+    ///
+    /// If there would be more than [`PERMITS_MAX`].
+    #[track_caller]
+    pub(super) fn add(&self, count: usize) {
+        // Before they are there: until then, they count as held by something unknown.
+        self.total.fetch_add(count, Ordering::Relaxed);
+        self.release(count, None);
     }
 
     /// Gives permits to the queue, and frees the rest.
     #[track_caller]
-    fn distribute(&self, waiters: &mut WaitList<usize>, mut count: usize, wakes: &mut WakeList) {
+    fn distribute(&self, queue: &mut Queue, mut count: usize, wakes: &mut WakeList) {
         assert_room(self.state.load(Ordering::Relaxed), count);
         while count > 0
-            && let Some(missing) = waiters.first()
+            && let Some(missing) = queue.waiters.first()
         {
             let given = count.min(*missing);
             *missing -= given;
             count -= given;
-            if *missing == 0 {
-                waiters.notify_first(wakes);
+            let is_served = *missing == 0;
+            queue.grant(given);
+            if is_served {
+                queue.waiters.notify_first(wakes);
             }
         }
-        if waiters.is_empty() {
+        if queue.waiters.is_empty() {
             let freed = |state| Some((state & !QUEUED) + (count << FREE_SHIFT));
             let _always = self
                 .state
@@ -239,9 +286,10 @@ impl RawSemaphore {
     /// Removes a waiter that wanted `count`. Its permits go to the next. The waker is to be dropped
     /// after the lock is released.
     fn cancel(&self, key: WaitKey, count: usize, wakes: &mut WakeList) -> Option<Waker> {
-        let mut waiters = lock(&self.waiters);
-        let Cancelled { note, waker } = waiters.remove(key);
-        self.distribute(&mut waiters, count - note, wakes);
+        let mut queue = lock(&self.queue);
+        queue.end_wait(&key);
+        let Cancelled { note, waker } = queue.waiters.remove(key);
+        self.distribute(&mut queue, count - note, wakes);
         waker
     }
 
@@ -254,15 +302,17 @@ impl RawSemaphore {
                 forgotten = count.min(state >> FREE_SHIFT);
                 Some(state - (forgotten << FREE_SHIFT))
             });
+        self.total.fetch_sub(forgotten, Ordering::Relaxed);
         forgotten
     }
 
     /// Closes the semaphore, and notifies all waiters, which the caller wakes.
     pub(super) fn close(&self) -> WakeList {
         let mut wakes = WakeList::default();
-        let mut waiters = lock(&self.waiters);
+        let mut queue = lock(&self.queue);
         self.state.fetch_or(CLOSED, Ordering::Release);
-        waiters.notify_all(&mut wakes);
+        queue.waiters.notify_all(&mut wakes);
+        queue.close();
         self.state.fetch_and(!QUEUED, Ordering::Release);
         wakes
     }
@@ -300,7 +350,7 @@ pub(super) trait PermitSource {
     #[track_caller]
     #[inline]
     fn release(&self, count: usize) {
-        self.semaphore().release(count);
+        self.semaphore().release(count, None);
         self.after_release();
     }
 }
@@ -362,7 +412,7 @@ impl Drop for HeldPermits<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.count > 0 {
-            self.semaphore.release(self.count);
+            self.semaphore.release(self.count, Some(HoldKind::Borrowed));
         }
     }
 }

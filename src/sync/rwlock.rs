@@ -23,6 +23,7 @@ use super::lock;
 use super::mutex::TryLockError;
 use super::raw_semaphore::{HeldPermits, PermitSource, RawSemaphore};
 use super::reentry::{HeldHere, assert_not_held_here};
+use crate::waits::{HoldKind, PermitKind};
 
 /// The maximum number of readers. It is tokio's.
 const READERS_MAX: u32 = u32::MAX >> 3;
@@ -111,11 +112,13 @@ const LEAKED: &str =
 
 impl<T> RwLock<T> {
     /// Creates an unlocked lock.
+    #[track_caller]
     pub fn new(value: T) -> Self {
         RwLock::const_new(value)
     }
 
     /// Creates an unlocked lock, for a `static`.
+    #[track_caller]
     pub const fn const_new(value: T) -> Self {
         RwLock::const_with_max_readers(value, READERS_MAX)
     }
@@ -142,7 +145,11 @@ impl<T> RwLock<T> {
             "a `RwLock` allows at least one and at most `u32::MAX >> 3` concurrent readers"
         );
         RwLock {
-            semaphore: RawSemaphore::new(readers_max as usize, &"a lock (RwLock)"),
+            semaphore: RawSemaphore::new(
+                readers_max as usize,
+                PermitKind::Lock,
+                &"a lock (RwLock)",
+            ),
             readers_max,
             value: Mutex::new(ValueSlot::Fresh(value)),
             mapped: OnceLock::new(),
@@ -156,6 +163,7 @@ impl<T> RwLock<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
         self.wait(1).await;
+        self.acquired(1, HoldKind::Borrowed);
         self.read_guard(self.share())
     }
 
@@ -176,7 +184,7 @@ impl<T> RwLock<T> {
     ///
     /// Returns [`TryLockError`] otherwise.
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
-        self.try_take(1)?;
+        self.try_take(1, HoldKind::Borrowed)?;
         Ok(self.read_guard(self.share()))
     }
 
@@ -188,6 +196,7 @@ impl<T> RwLock<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
         self.wait(1).await;
+        self.acquired(1, HoldKind::Owned);
         let value = self.share();
         OwnedRwLockReadGuard::new(value, self)
     }
@@ -199,7 +208,7 @@ impl<T> RwLock<T> {
     ///
     /// Returns [`TryLockError`] otherwise.
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
-        self.try_take(1)?;
+        self.try_take(1, HoldKind::Owned)?;
         let value = self.share();
         Ok(OwnedRwLockReadGuard::new(value, self))
     }
@@ -211,6 +220,7 @@ impl<T> RwLock<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.wait(self.readers_max).await;
+        self.acquired(self.readers_max, HoldKind::Borrowed);
         self.write_guard()
     }
 
@@ -231,7 +241,7 @@ impl<T> RwLock<T> {
     ///
     /// Returns [`TryLockError`] otherwise.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
-        self.try_take(self.readers_max)?;
+        self.try_take(self.readers_max, HoldKind::Borrowed)?;
         Ok(self.write_guard())
     }
 
@@ -243,6 +253,7 @@ impl<T> RwLock<T> {
     /// This method is cancel safe: a dropped future loses its place in the queue.
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
         self.wait(self.readers_max).await;
+        self.acquired(self.readers_max, HoldKind::Owned);
         self.owned_write_guard()
     }
 
@@ -253,7 +264,7 @@ impl<T> RwLock<T> {
     ///
     /// Returns [`TryLockError`] otherwise.
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
-        self.try_take(self.readers_max)?;
+        self.try_take(self.readers_max, HoldKind::Owned)?;
         Ok(self.owned_write_guard())
     }
 
@@ -292,9 +303,16 @@ impl<T> RwLock<T> {
         taken.expect("the semaphore of a lock is never closed");
     }
 
-    fn try_take(&self, permits: u32) -> Result<(), TryLockError> {
+    #[inline]
+    fn acquired(&self, permits: u32, kind: HoldKind) {
+        self.semaphore.acquired(permits as usize, kind);
+    }
+
+    fn try_take(&self, permits: u32, kind: HoldKind) -> Result<(), TryLockError> {
         let taken = self.semaphore.try_acquire(permits as usize);
-        taken.map_err(|_| TryLockError::new())
+        taken.map_err(|_| TryLockError::new())?;
+        self.acquired(permits, kind);
+        Ok(())
     }
 
     fn held(&self, permits: u32) -> HeldPermits<'_> {
@@ -302,6 +320,12 @@ impl<T> RwLock<T> {
             semaphore: &self.semaphore,
             count: permits as usize,
         }
+    }
+
+    /// Releases permits of a guard that owns a reference to the lock.
+    fn release_owned(&self, permits: u32) {
+        let kind = Some(HoldKind::Owned);
+        self.semaphore.release(permits as usize, kind);
     }
 
     /// Shares the value. The caller has a permit.
@@ -358,12 +382,14 @@ impl<T> UnwindSafe for RwLock<T> {}
 impl<T> RefUnwindSafe for RwLock<T> {}
 
 impl<T> From<T> for RwLock<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         RwLock::new(value)
     }
 }
 
 impl<T: Default> Default for RwLock<T> {
+    #[track_caller]
     fn default() -> Self {
         RwLock::new(T::default())
     }

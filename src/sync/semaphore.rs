@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::blocking::block_on;
 use super::raw_semaphore::{HeldPermits, PERMITS_MAX, PermitSource, RawSemaphore};
+use crate::waits::{HoldKind, PermitKind};
 
 /// A counting semaphore.
 ///
@@ -62,7 +63,7 @@ impl Semaphore {
     #[track_caller]
     pub const fn const_new(permits: usize) -> Self {
         Semaphore {
-            raw: RawSemaphore::new(permits, &"a permit (Semaphore)"),
+            raw: RawSemaphore::new(permits, PermitKind::Semaphore, &"a permit (Semaphore)"),
         }
     }
 
@@ -78,7 +79,7 @@ impl Semaphore {
     /// Panics if the semaphore would have more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     #[track_caller]
     pub fn add_permits(&self, count: usize) {
-        self.raw.release(count);
+        self.raw.add(count);
     }
 
     /// Removes up to `count` available permits from the semaphore, and returns their number.
@@ -122,6 +123,7 @@ impl Semaphore {
     /// that it has go to the next waiter.
     pub async fn acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.raw.acquire(count as usize).await?;
+        self.raw.acquired(count as usize, HoldKind::Borrowed);
         Ok(self.permit(count))
     }
 
@@ -143,6 +145,7 @@ impl Semaphore {
     /// [`TryAcquireError::Closed`] if the semaphore is closed.
     pub fn try_acquire_many(&self, count: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.raw.try_acquire(count as usize)?;
+        self.raw.acquired(count as usize, HoldKind::Borrowed);
         Ok(self.permit(count))
     }
 
@@ -202,6 +205,7 @@ impl Semaphore {
         count: u32,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.raw.acquire(count as usize).await?;
+        self.raw.acquired(count as usize, HoldKind::Owned);
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
@@ -260,6 +264,7 @@ impl Semaphore {
         count: u32,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.raw.try_acquire(count as usize)?;
+        self.raw.acquired(count as usize, HoldKind::Owned);
         Ok(OwnedSemaphorePermit::new(self, count))
     }
 
@@ -293,7 +298,8 @@ pub struct SemaphorePermit<'a> {
 impl<'a> SemaphorePermit<'a> {
     /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
-        self.held.count = 0;
+        let count = std::mem::take(&mut self.held.count);
+        self.semaphore.raw.forget_held(count, HoldKind::Borrowed);
     }
 
     /// Merges the permits of `other` into these.
@@ -355,7 +361,8 @@ impl OwnedSemaphorePermit {
 
     /// Forgets the permits: they are not released, and the semaphore has fewer from now on.
     pub fn forget(mut self) {
-        self.num_permits = 0;
+        let count = std::mem::take(&mut self.num_permits);
+        self.semaphore.raw.forget_held(count, HoldKind::Owned);
     }
 
     /// Merges the permits of `other` into these.
@@ -392,7 +399,8 @@ impl OwnedSemaphorePermit {
 impl Drop for OwnedSemaphorePermit {
     fn drop(&mut self) {
         if self.num_permits > 0 {
-            self.semaphore.raw.release(self.num_permits);
+            let kind = Some(HoldKind::Owned);
+            self.semaphore.raw.release(self.num_permits, kind);
         }
     }
 }

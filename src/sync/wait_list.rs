@@ -24,6 +24,13 @@ use crate::tasks::{Note, wake_contained};
 #[derive(Debug)]
 pub(super) struct WaitKey(u32);
 
+impl WaitKey {
+    /// Returns the index of the node, which no other waiter of the list has at the same time.
+    pub(super) fn index(&self) -> u32 {
+        self.0
+    }
+}
+
 /// See the [module](self).
 pub(super) struct WaitList<N> {
     nodes: Vec<WaitNode<N>>,
@@ -82,6 +89,11 @@ impl<N: Copy> WaitList<N> {
     pub(super) fn first(&mut self) -> Option<&mut N> {
         let node = self.nodes.get_mut(self.head as usize)?;
         Some(&mut node.note)
+    }
+
+    /// Returns the index of the first waiter in the queue.
+    pub(super) fn first_index(&self) -> u32 {
+        self.head
     }
 
     /// Returns the note of the last waiter in the queue.
@@ -352,6 +364,11 @@ impl PollWaker<'_> {
     #[cold]
     fn clone_now(&mut self) {
         self.spare = Some(self.waker.clone());
+    }
+
+    /// Returns whether it is the own waker of the task that is being polled.
+    pub(super) fn is_own(&self) -> bool {
+        is_polled_with(self.waker)
     }
 
     /// Takes back a clone that was not registered.

@@ -1,7 +1,6 @@
 //! The id of the current task.
 
 use crate::context;
-use crate::ready;
 
 pub use crate::identity::Id;
 
@@ -40,8 +39,5 @@ pub fn id() -> Id {
 /// assert!(quintet::block_on(async { quintet::task::try_id() }).is_some());
 /// ```
 pub fn try_id() -> Option<Id> {
-    ready::acting()
-        .or_else(|| context::with(|event_loop| event_loop.tasks.polled_id()).flatten())
-        .or_else(|| context::with_job(|job| job.id))
-        .map(Id)
+    context::acting_id().map(Id)
 }

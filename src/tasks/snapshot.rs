@@ -23,6 +23,9 @@ pub(crate) struct TaskInfo {
     pub(crate) polls: u32,
     pub(crate) is_job: bool,
     pub(crate) is_ref: bool,
+    /// How many references to its header there are besides those of the slot and of the handle.
+    /// These are wakers, abort handles and wakes in the inbox.
+    pub(crate) wakers: usize,
     /// Whether it is in a queue.
     pub(crate) is_ready: bool,
     /// Whether it is being polled.
@@ -234,6 +237,7 @@ impl Tasks {
             polls: task.polls,
             is_job: task.is_job,
             is_ref: task.header.is_ref(),
+            wakers: task.count_wakers(),
             is_ready: task.header.is_queued(),
             is_running,
             note: note.copied(),

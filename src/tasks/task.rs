@@ -152,6 +152,19 @@ impl Task {
         self.extras = None;
     }
 
+    /// How many references to its header are not its own.
+    ///
+    /// Three are: those of the slot, of the waker that it is polled with, and of the join handle,
+    /// which comes back to the slot. A task from another thread has one more, in what it shares
+    /// with its handle.
+    pub(super) fn count_wakers(&self) -> usize {
+        let has_sink = self
+            .extras
+            .as_ref()
+            .is_some_and(|extras| extras.sink.is_some());
+        Arc::strong_count(&self.header).saturating_sub(3 + usize::from(has_sink))
+    }
+
     #[inline]
     pub(super) fn begin_poll(&mut self) {
         self.polls = self.polls.wrapping_add(1);

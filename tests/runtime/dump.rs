@@ -1,6 +1,9 @@
 //! Dumps: which tasks are alive, and what they wait for.
 
+mod cycles;
+mod holders;
 mod json;
+mod programs;
 
 use std::future::pending;
 use std::os::unix::net::UnixStream as StdStream;

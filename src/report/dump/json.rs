@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{Dump, TaskDump, WaitReason};
+use super::{Cycle, Dump, Holder, TaskDump, WaitReason};
+use crate::identity::Id;
 
 impl Dump {
     /// Returns the dump as JSON (RFC 8259), on one line.
@@ -15,6 +16,7 @@ impl Dump {
     /// |---|---|
     /// | `runtime` | the name of the runtime, or a description of its loop |
     /// | `tasks` | a list of [tasks](Dump::tasks) |
+    /// | `cycles` | a list of [cycles](Dump::cycles), each an object with `tasks`, a list of ids, and [`certain`](Cycle::is_certain) |
     ///
     /// Each task is an object:
     ///
@@ -30,9 +32,12 @@ impl Dump {
     /// | `waits` | a list of [waits](TaskDump::waits) |
     ///
     /// Each wait is an object with `text`, the text for humans, and `kind`: `running`, `ready`,
-    /// `check`, `close`, `timer`, `source`, `worker`, `join`, `other` or `unknown`. A `timer` also
-    /// has `left_ns`, or `null` if it never fires; a `source` has `fd`, `direction` (`read` or
-    /// `write`) and `description`; a `join` has `task`, an id.
+    /// `check`, `close`, `timer`, `source`, `worker`, `join`, `permits`, `other` or `unknown`. A
+    /// `timer` also has `left_ns`, or `null` if it never fires; a `source` has `fd`, `direction`
+    /// (`read` or `write`) and `description`; a `join` has `task`, an id. Those of `permits` are
+    /// named as the methods of [`PermitWait`](crate::runtime::PermitWait): `file`, `line` and
+    /// `column` of the location, `waited_ns`, `missing`, `unknown_holders`, and `holders`, a list
+    /// of objects with `task`, `permits` and `certain`.
     ///
     /// The keys and kinds stay, and others may be added; `text` may change. Durations are rounded
     /// down to `u64::MAX` nanoseconds, 584 years.
@@ -43,7 +48,7 @@ impl Dump {
     /// # fn main() -> std::io::Result<()> {
     /// let runtime = quintet::runtime::Builder::new().name("web").build()?;
     /// let json = runtime.dump().to_json();
-    /// assert_eq!(json, r#"{"runtime":"runtime `web`","tasks":[]}"#);
+    /// assert_eq!(json, r#"{"runtime":"runtime `web`","tasks":[],"cycles":[]}"#);
     /// # Ok(())
     /// # }
     /// ```
@@ -53,6 +58,8 @@ impl Dump {
         push_string(&mut json, &self.title);
         json.push_str(",\"tasks\":");
         push_list(&mut json, &self.tasks, push_task);
+        json.push_str(",\"cycles\":");
+        push_list(&mut json, &self.cycles, push_cycle);
         json.push('}');
         json
     }
@@ -81,6 +88,15 @@ fn push_task(json: &mut String, task: &TaskDump) {
     json.push('}');
 }
 
+fn push_cycle(json: &mut String, cycle: &Cycle) {
+    push_key(json, '{', "tasks");
+    let ids: Vec<Id> = cycle.tasks().collect();
+    push_list(json, &ids, |json, id| push_display(json, id));
+    push_key(json, ',', "certain");
+    push_display(json, cycle.is_certain);
+    json.push('}');
+}
+
 fn push_wait(json: &mut String, wait: &WaitReason) {
     push_key(json, '{', "kind");
     push_string(json, wait.kind());
@@ -105,10 +121,31 @@ fn push_wait(json: &mut String, wait: &WaitReason) {
             push_key(json, ',', "task");
             push_display(json, id);
         }
+        WaitReason::Permits(wait) => {
+            push_location(json, wait.location);
+            push_key(json, ',', "waited_ns");
+            push_duration(json, wait.waited);
+            push_key(json, ',', "missing");
+            push_display(json, wait.missing);
+            push_key(json, ',', "unknown_holders");
+            push_display(json, wait.unknown);
+            push_key(json, ',', "holders");
+            push_list(json, &wait.holders, push_holder);
+        }
         _ => {}
     }
     push_key(json, ',', "text");
     push_string(json, &wait.to_string());
+    json.push('}');
+}
+
+fn push_holder(json: &mut String, holder: &Holder) {
+    push_key(json, '{', "task");
+    push_display(json, holder.id);
+    push_key(json, ',', "permits");
+    push_display(json, holder.permits);
+    push_key(json, ',', "certain");
+    push_display(json, holder.is_certain);
     json.push('}');
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::fd::RawFd;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::clock::instant::Instant;
@@ -39,18 +40,125 @@ pub enum WaitReason {
     Worker,
     /// The end of another task.
     Join(Id),
+    /// A lock or a semaphore, if the runtime
+    /// [tracks waits](crate::runtime::Builder::track_waits).
+    Permits(PermitWait),
     /// A primitive of this crate, such as a lock or a channel.
     Other(&'static str),
     /// Something that the runtime does not know, for example a channel of another crate.
     Unknown,
 }
 
+/// What is known of a lock or semaphore that a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitWait {
+    pub(crate) what: &'static str,
+    pub(crate) location: &'static Location<'static>,
+    /// Whether the numbers of permits are of interest.
+    pub(crate) is_counted: bool,
+    pub(crate) waited: Duration,
+    pub(crate) missing: usize,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) unknown: usize,
+}
+
+/// A task that holds a lock, or permits of a semaphore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub(crate) id: Id,
+    pub(crate) permits: usize,
+    pub(crate) is_certain: bool,
+}
+
+impl PermitWait {
+    /// Returns where the lock or semaphore was made.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// Returns for how long the task has waited, by the runtime's clock.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns how many permits the task still waits for.
+    ///
+    /// A lock has permits too: a [`Mutex`](crate::sync::Mutex) has one. A reader of an
+    /// [`RwLock`](crate::sync::RwLock) takes one, and a writer takes all.
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Returns the tasks that hold permits. A task that waits in the queue may already have some of
+    /// the permits that it waits for.
+    pub fn holders(&self) -> &[Holder] {
+        &self.holders
+    }
+
+    /// Returns how many permits are held by something unknown: by code outside of tasks, or by
+    /// tasks that have acquired them before waits were tracked.
+    pub fn unknown_holders(&self) -> usize {
+        self.unknown
+    }
+}
+
+impl Holder {
+    /// Returns the id of the task.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Returns how many permits it has.
+    pub fn permits(&self) -> usize {
+        self.permits
+    }
+
+    /// Returns whether the task has the permits at present. Otherwise it has acquired them, and
+    /// they may be elsewhere: it has ended or belongs to another runtime, or its guard owns a
+    /// reference to the lock, so it can be given to another task.
+    ///
+    /// A guard that borrows a lock stays in its task, unless the lock is in a `static` or was
+    /// leaked. Such a guard can be given away as well, which this does not consider.
+    pub fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+}
+
+impl fmt::Display for PermitWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waits for {}", self.what)?;
+        if self.is_counted && self.missing > 1 {
+            write!(f, ", {} of them", self.missing)?;
+        }
+        write!(f, ", made at {}, for {:.1?}", self.location, self.waited)?;
+        for (index, holder) in self.holders.iter().enumerate() {
+            let verb = match (index, holder.is_certain) {
+                (0, true) => "held by ",
+                (0, false) => "last acquired by ",
+                (_, true) => "",
+                (_, false) => "maybe ",
+            };
+            let separator = if index == 0 { "; " } else { ", " };
+            write!(f, "{separator}{verb}task {}", holder.id)?;
+            if self.is_counted && holder.permits > 1 {
+                write!(f, " ({} permits)", holder.permits)?;
+            }
+        }
+        match (self.unknown, self.is_counted) {
+            (0, _) => Ok(()),
+            (_, false) => f.write_str("; held by something unknown"),
+            (count, true) => write!(f, "; {count} permits are held by something unknown"),
+        }
+    }
+}
+
 impl WaitReason {
-    /// Returns the task that must act before the wait ends.
-    pub(super) fn blocker(&self) -> Option<Id> {
+    /// Returns the tasks that must act before the wait ends.
+    pub(super) fn blockers(&self) -> Vec<Id> {
         match self {
-            WaitReason::Join(id) => Some(*id),
-            _ => None,
+            WaitReason::Join(id) => vec![*id],
+            WaitReason::Permits(wait) => wait.holders.iter().map(Holder::id).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -65,6 +173,7 @@ impl WaitReason {
             WaitReason::Source { .. } => "source",
             WaitReason::Worker => "worker",
             WaitReason::Join(_) => "join",
+            WaitReason::Permits(_) => "permits",
             WaitReason::Other(_) => "other",
             WaitReason::Unknown => "unknown",
         }
@@ -94,6 +203,7 @@ impl fmt::Display for WaitReason {
             }
             WaitReason::Worker => f.write_str("waits for a worker thread"),
             WaitReason::Join(id) => write!(f, "waits for the end of task {id}"),
+            WaitReason::Permits(wait) => wait.fmt(f),
             WaitReason::Other(what) => write!(f, "waits for {what}"),
             WaitReason::Unknown => {
                 f.write_str("waits for something that the runtime does not know")

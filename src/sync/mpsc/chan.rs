@@ -13,6 +13,7 @@ use crate::sync::raw_semaphore::{PERMITS_MAX, PermitSource, RawSemaphore};
 use crate::sync::semaphore::TryAcquireError;
 use crate::sync::wait_list::{LeafPoll, poll_leaf, wake};
 use crate::sync::watchers::Watchers;
+use crate::waits::PermitKind;
 
 /// See the [module](self).
 pub(super) struct Chan<T> {
@@ -37,10 +38,15 @@ struct ChanState<T> {
 
 impl<T> Chan<T> {
     /// Creates a channel with one sender.
+    #[track_caller]
     pub(super) fn new(limit: Option<usize>) -> Self {
         Chan {
             limit,
-            semaphore: RawSemaphore::new(limit.unwrap_or(PERMITS_MAX), &"room in a channel (mpsc)"),
+            semaphore: RawSemaphore::new(
+                limit.unwrap_or(PERMITS_MAX),
+                PermitKind::Room,
+                &"room in a channel (mpsc)",
+            ),
             state: Mutex::new(ChanState {
                 queue: VecDeque::new(),
                 receiver: None,
@@ -131,7 +137,7 @@ impl<T> Chan<T> {
     #[inline]
     fn release_received(&self, count: usize) {
         if self.limit.is_some() {
-            self.semaphore.release(count);
+            self.semaphore.release(count, None);
         }
     }
 

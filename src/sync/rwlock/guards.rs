@@ -192,7 +192,7 @@ impl<T, U: ?Sized> Drop for OwnedRwLockReadGuard<T, U> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             drop(value);
-            self.lock.semaphore.release(1);
+            self.lock.release_owned(1);
         }
     }
 }
@@ -370,7 +370,7 @@ impl<T> OwnedRwLockWriteGuard<T> {
     pub fn downgrade(mut self) -> OwnedRwLockReadGuard<T> {
         let value = guarded(self.value.take());
         self.lock.restore(Arc::clone(&value));
-        drop(self.lock.held(self.lock.readers_max - 1));
+        self.lock.release_owned(self.lock.readers_max - 1);
         OwnedRwLockReadGuard::new(value, Arc::clone(&self.lock))
     }
 
@@ -444,7 +444,7 @@ impl<T> Drop for OwnedRwLockWriteGuard<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             self.lock.restore(value);
-            drop(self.lock.held(self.lock.readers_max));
+            self.lock.release_owned(self.lock.readers_max);
         }
     }
 }

@@ -1,0 +1,265 @@
+//! Which task waits for which primitive, and which task holds it.
+//!
+//! The primitives of `sync` work with any executor and are not known to any loop. While waits are
+//! *tracked*, a primitive has a [`Tracked`]: the tasks that hold its permits and the tasks that
+//! wait for it. A loop keeps weak references to those that its tasks have waited for, in a
+//! [`WaitRegistry`], which dumps read. Tasks are named by their ids, which are unique in the
+//! process; zero stands for anything that is not a task.
+//!
+//! Tracking is on for the whole process once a runtime asks for it: a lock may be shared with code
+//! outside of that runtime. While it is off, locks pay for the check of a flag.
+
+use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use crate::primitive;
+
+static ARE_TRACKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether waits are tracked. If so, this stays so.
+#[inline]
+pub(crate) fn are_tracked() -> bool {
+    ARE_TRACKED.load(Ordering::Relaxed)
+}
+
+/// Tracks waits from now on.
+pub(crate) fn track() {
+    ARE_TRACKED.store(true, Ordering::Relaxed);
+}
+
+/// What the permits of a primitive are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PermitKind {
+    /// A lock: how many permits a guard has is of no interest.
+    Lock,
+    Semaphore,
+    /// The room in a channel, which messages hold and not tasks.
+    Room,
+}
+
+/// What a guard says about where it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldKind {
+    /// It borrows its primitive. If that is not in a `static`, the guard cannot leave the task that
+    /// has acquired it.
+    Borrowed,
+    /// It owns a reference to its primitive, and may be in the hands of another task.
+    Owned,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    /// What a task waits for.
+    pub(crate) what: &'static str,
+    /// Where the primitive was made.
+    pub(crate) made_at: &'static Location<'static>,
+    pub(crate) kind: PermitKind,
+    state: Mutex<TrackedState>,
+}
+
+#[derive(Debug, Default)]
+struct TrackedState {
+    held: Vec<Held>,
+    /// How many permits are held by something unknown.
+    unknown: usize,
+    waiting: Vec<WaitPlace>,
+    /// The loops that know it.
+    loops: Vec<u32>,
+}
+
+/// The permits that a task has acquired by guards of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) task: u64,
+    pub(crate) count: usize,
+    pub(crate) kind: HoldKind,
+}
+
+/// A place in the queue of a primitive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitPlace {
+    /// Its index in the list of waiters.
+    pub(crate) node: u32,
+    pub(crate) task: u64,
+    /// Whether the registered waker is that of the task, and not that of a combinator.
+    pub(crate) is_own: bool,
+    /// How many permits it has in its place.
+    pub(crate) granted: usize,
+    /// How many permits it still waits for; zero once it is notified.
+    pub(crate) missing: usize,
+    /// Since when it waits, by the clock of the task's loop.
+    pub(crate) since: u64,
+}
+
+/// The state of a primitive at one time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrackedNow {
+    pub(crate) held: Vec<Held>,
+    pub(crate) unknown: usize,
+    pub(crate) waiting: Vec<WaitPlace>,
+}
+
+impl Tracked {
+    pub(crate) fn new(
+        what: &'static str,
+        made_at: &'static Location<'static>,
+        kind: PermitKind,
+    ) -> Arc<Self> {
+        Arc::new(Tracked {
+            what,
+            made_at,
+            kind,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Locks the state. Nothing else is locked under this lock, and no users' code runs.
+    fn lock(&self) -> MutexGuard<'_, TrackedState> {
+        primitive::lock(&self.state)
+    }
+
+    /// Adds permits that are held by something unknown.
+    pub(crate) fn find_unknown(&self, count: usize) {
+        self.lock().unknown += count;
+    }
+
+    /// Adds permits that `task` has acquired.
+    pub(crate) fn acquire(&self, task: u64, count: usize, kind: HoldKind) {
+        let mut state = self.lock();
+        if task == 0 {
+            state.unknown += count;
+        } else if let Some(held) = state.find(|held| held.task == task && held.kind == kind) {
+            held.count += count;
+        } else {
+            state.held.push(Held { task, count, kind });
+        }
+    }
+
+    /// Removes permits that `task` has released or forgotten.
+    ///
+    /// Guards do not know which task has acquired them. If this task has none, its guard was moved
+    /// to it, and if it is not clear whose it was, none of the holders are known from now on.
+    pub(crate) fn release(&self, task: u64, count: usize, kind: HoldKind) {
+        let mut state = self.lock();
+        let own = state.find(|held| held.task == task && held.kind == kind);
+        if let Some(held) = own.filter(|held| held.count >= count) {
+            held.count -= count;
+        } else {
+            state.release_moved(count, kind);
+        }
+        state.held.retain(|held| held.count > 0);
+    }
+
+    /// Adds a place in the queue.
+    pub(crate) fn begin_wait(&self, waiting: WaitPlace) {
+        self.lock().waiting.push(waiting);
+    }
+
+    /// Sets which task polls the future that is in a place.
+    pub(crate) fn poll_wait(&self, node: u32, task: u64, is_own: bool) {
+        if let Some(waiting) = self.lock().place(node) {
+            (waiting.task, waiting.is_own) = (task, is_own);
+        }
+    }
+
+    /// Adds permits to a place in the queue.
+    pub(crate) fn grant(&self, node: u32, count: usize) {
+        if let Some(waiting) = self.lock().place(node) {
+            waiting.granted += count;
+            waiting.missing -= count;
+        }
+    }
+
+    /// Removes a place.
+    pub(crate) fn end_wait(&self, node: u32) {
+        self.lock().waiting.retain(|waiting| waiting.node != node);
+    }
+
+    /// Notifies all places, without permits.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state
+            .waiting
+            .iter_mut()
+            .for_each(|waiting| waiting.missing = 0);
+    }
+
+    /// Returns the present state.
+    pub(crate) fn now(&self) -> TrackedNow {
+        let state = self.lock();
+        TrackedNow {
+            held: state.held.clone(),
+            unknown: state.unknown,
+            waiting: state.waiting.clone(),
+        }
+    }
+}
+
+impl TrackedState {
+    fn find(&mut self, mut is_it: impl FnMut(&Held) -> bool) -> Option<&mut Held> {
+        self.held.iter_mut().find(|held| is_it(held))
+    }
+
+    fn place(&mut self, node: u32) -> Option<&mut WaitPlace> {
+        let mut waiting = self.waiting.iter_mut();
+        waiting.find(|waiting| waiting.node == node)
+    }
+
+    /// Removes permits of a guard of which it is not known which task has acquired it.
+    fn release_moved(&mut self, count: usize, kind: HoldKind) {
+        let of_kind = |held: &&Held| held.kind == kind;
+        let candidates = self.held.iter().filter(of_kind).count();
+        let is_clear = candidates == 1 && self.unknown == 0;
+        if is_clear && let Some(held) = self.find(|held| held.kind == kind && held.count >= count) {
+            held.count -= count;
+            return;
+        }
+        let moved: usize = self
+            .held
+            .iter()
+            .filter(of_kind)
+            .map(|held| held.count)
+            .sum();
+        self.held.retain(|held| held.kind != kind);
+        self.unknown = (self.unknown + moved).saturating_sub(count);
+    }
+}
+
+/// The primitives that tasks of one loop have waited for.
+#[derive(Debug, Default)]
+pub(crate) struct WaitRegistry {
+    tracked: RefCell<Vec<Weak<Tracked>>>,
+}
+
+/// A registry with fewer entries is not searched for those that are gone.
+const REGISTRY_SWEEP_MIN: usize = 64;
+
+impl WaitRegistry {
+    /// Adds a primitive, unless the loop with this id knows it already.
+    pub(crate) fn add(&self, loop_id: u32, tracked: &Arc<Tracked>) {
+        let mut state = tracked.lock();
+        if state.loops.contains(&loop_id) {
+            return;
+        }
+        state.loops.push(loop_id);
+        drop(state);
+        let mut list = self.tracked.borrow_mut();
+        // The capacity doubles when most entries are alive.
+        if list.len() >= REGISTRY_SWEEP_MIN && list.len() == list.capacity() {
+            list.retain(|weak| weak.strong_count() > 0);
+        }
+        list.push(Arc::downgrade(tracked));
+    }
+
+    /// Returns the primitives that still exist.
+    pub(crate) fn all(&self) -> Vec<Arc<Tracked>> {
+        self.tracked
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+}
