@@ -4,8 +4,8 @@
 //! request.
 //!
 //! Below it are the parts for other uses of hyper. [`TcpStream`], [`UnixStream`] and their owned
-//! halves implement hyper's `Read` and `Write`. [`Executor`] and [`Timer`] are for the connection
-//! builders of hyper.
+//! halves implement hyper's `Read` and `Write`, and [`Io`] is for other streams. [`Executor`] and
+//! [`Timer`] are for the connection builders of hyper.
 //!
 //! # Examples
 //!
@@ -32,6 +32,9 @@
 //! }
 //! ```
 
+mod adapter;
+#[cfg(feature = "tokio-io")]
+mod adapter_tokio;
 mod serve;
 
 use std::io::{self, IoSlice};
@@ -47,6 +50,7 @@ use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::task;
 use crate::time;
 
+pub use adapter::Io;
 #[cfg(feature = "hyper-http2")]
 pub use serve::StreamExecutor;
 pub use serve::{HttpServer, downcast, serve, serve_each};

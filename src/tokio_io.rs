@@ -18,7 +18,7 @@ use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
 /// Reads through a reader of `futures`.
-fn poll_read(
+pub(crate) fn poll_read(
     reader: Pin<&mut impl futures_io::AsyncRead>,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
@@ -128,6 +128,9 @@ macro_rules! impl_read_write {
         impl_write!($type);
     };
 }
+
+#[cfg(feature = "hyper")]
+pub(crate) use {impl_read, impl_write};
 
 // One line for a type, also for each of its halves.
 impl_read_write!(TcpStream);

@@ -12,4 +12,5 @@ mod faults;
 mod requests;
 mod restart;
 mod serving;
+mod upgrades;
 mod wire;
