@@ -85,7 +85,11 @@
 //! | `tokio` | the module `compat`: a runtime as the guest of tokio's, on one thread | 1: tokio, with its runtime, sockets and timers |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
 //!
-//! Not there yet: standard output, adapters for axum, tower and rustls, metrics,
+//! Crates beside this one serve routers of axum (`quintet-axum`), have the layers of tower that
+//! need timers (`quintet-tower`), serve directories by tower-http (`quintet-tower-http`), speak
+//! QUIC by quinn (`quintet-quinn`), and have a pooled HTTP client (`quintet-hyper-util`).
+//!
+//! Not there yet: standard output, metrics,
 //! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
 //! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
 //!

@@ -44,6 +44,7 @@ const SEARCHED: &[&str] = &[
     "Cargo.toml",
     "README.md",
     "benches",
+    "adapters",
     "examples",
     "macros",
     "src",

@@ -1,0 +1,89 @@
+//! QUIC by [quinn] on [quintet](quintet).
+//!
+//! Pass [`QuintetRuntime`] to quinn's [`Endpoint`](quinn::Endpoint); everything else is quinn's.
+//!
+//! ```no_run
+//! use std::net::UdpSocket;
+//! use std::sync::Arc;
+//!
+//! use quinn::{Endpoint, EndpointConfig};
+//! use quintet_quinn::QuintetRuntime;
+//!
+//! # fn endpoint(server: quinn::ServerConfig) -> std::io::Result<Endpoint> {
+//! let socket = UdpSocket::bind("127.0.0.1:4433")?;
+//! let config = EndpointConfig::default();
+//! let runtime = Arc::new(QuintetRuntime);
+//! let endpoint = Endpoint::new(config, Some(server), socket, runtime)?;
+//! # Ok(endpoint)
+//! # }
+//! ```
+//!
+//! In place of quinn's `Endpoint::server` and `Endpoint::client`, which look for a runtime that
+//! quinn knows, use [`server`] and [`client`].
+
+mod socket;
+mod timer;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig};
+
+use socket::Socket;
+use timer::Timer;
+
+/// The current runtime of the thread, for quinn.
+///
+/// quinn's tasks run on the runtime that is current when an endpoint is made or a connection
+/// begins, and its clock is that runtime's, so paused time works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuintetRuntime;
+
+impl Runtime for QuintetRuntime {
+    fn new_timer(&self, deadline: Instant) -> Pin<Box<dyn AsyncTimer>> {
+        Box::pin(Timer::new(deadline))
+    }
+
+    #[track_caller]
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        drop(quintet::spawn(future));
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        Ok(Arc::new(Socket::new(socket)?))
+    }
+
+    fn now(&self) -> Instant {
+        quintet::time::Instant::now().into()
+    }
+}
+
+/// Makes an endpoint that accepts connections at `addr`, as quinn's `Endpoint::server` does.
+///
+/// # Errors
+///
+/// Returns the error of the socket that cannot be bound.
+pub fn server(config: ServerConfig, addr: SocketAddr) -> io::Result<Endpoint> {
+    let socket = UdpSocket::bind(addr)?;
+    let runtime = Arc::new(QuintetRuntime);
+    Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime)
+}
+
+/// Makes an endpoint for connections to other endpoints, as quinn's `Endpoint::client` does. Bind
+/// it to port 0 of the unspecified address for any.
+///
+/// # Errors
+///
+/// Returns the error of the socket that cannot be bound.
+pub fn client(addr: SocketAddr) -> io::Result<Endpoint> {
+    let socket = UdpSocket::bind(addr)?;
+    let runtime = Arc::new(QuintetRuntime);
+    Endpoint::new(EndpointConfig::default(), None, socket, runtime)
+}
+
+#[cfg(test)]
+mod tests;
