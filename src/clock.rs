@@ -15,7 +15,7 @@ mod thread_timer;
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
     path = "clock/thread_times/portable.rs"
 )]
-mod thread_times;
+pub(crate) mod thread_times;
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -47,13 +47,13 @@ use crate::tasks::{
 };
 use crate::waits::WaitRegistry;
 use alive::LivenessProbes;
-use blocked::BlockedWatch;
+use blocked::Observation;
 use embedded::Embedding;
 use starvation::Starvation;
 use turn::{Turn, WaitLimit};
 
 pub(crate) use alive::{AliveGuard, LoopLiveness};
-pub(crate) use blocked::default_limit;
+pub(crate) use blocked::BlockedCheck;
 pub(crate) use drive::{IdleReport, StopReason};
 pub(crate) use guest::{GuestRun, GuestState};
 
@@ -167,8 +167,8 @@ pub(crate) struct Settings {
     pub(crate) auto_advance: bool,
     /// Whether the duration of each poll is measured.
     pub(crate) is_measuring: bool,
-    /// How long a poll may take before it is reported.
-    pub(crate) blocked_after: Option<Duration>,
+    /// How a blocked loop is noticed.
+    pub(crate) blocked: BlockedCheck,
     /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
     /// How many events the OS reports at once.
@@ -203,10 +203,7 @@ pub(crate) struct EventLoop {
     /// The ready queue, while the loop does not run.
     stored_queue: RefCell<VecDeque<Key>>,
     phase_budget: u32,
-    is_measuring: bool,
-    blocked: BlockedWatch,
-    /// Whether polls are measured or watched.
-    is_observed: bool,
+    observation: Observation,
     rng: Option<Rc<Rng>>,
     /// Chooses where a poll of `select!` begins, without a seed.
     branches: Rng,
@@ -244,6 +241,7 @@ impl EventLoop {
             clock.pause();
         }
         let shared = LoopShared::new(id, &settings, &poller, &clock, pool);
+        let observation = Observation::new(&settings);
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
@@ -266,9 +264,7 @@ impl EventLoop {
             resolver: settings.resolver,
             stored_queue: RefCell::new(VecDeque::with_capacity(ready::ROOM)),
             phase_budget: settings.phase_budget,
-            is_measuring: settings.is_measuring,
-            blocked: BlockedWatch::new(settings.blocked_after),
-            is_observed: settings.is_measuring || settings.blocked_after.is_some(),
+            observation,
             rng,
             branches: Rng::new(0),
             auto_advance: Cell::new(settings.auto_advance),
@@ -399,7 +395,7 @@ impl EventLoop {
     }
 
     pub(crate) fn is_measuring(&self) -> bool {
-        self.is_measuring
+        self.observation.is_measuring
     }
 
     /// Ends the process after the present poll.
@@ -427,6 +423,9 @@ impl EventLoop {
     pub(crate) fn shut_down(&self, grace: Duration) {
         if self.shared.closed.swap(true, Ordering::Relaxed) {
             return;
+        }
+        if let Some(watch) = &self.observation.watch {
+            watch.end();
         }
         // First: the end of a task may free a worker, which must not begin another job.
         self.shared.pool.close();

@@ -25,7 +25,7 @@ impl fmt::Display for Id {
 
 /// The name of a task. It is a thin pointer because every task has room for it and few have a name.
 /// It is shared, because reports and dumps may outlive the task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Name(Arc<Box<str>>);
 
 impl Name {
@@ -49,7 +49,7 @@ impl fmt::Display for Name {
 }
 
 /// The name of a task, and where it was spawned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     pub(crate) name: Option<Name>,
     pub(crate) location: &'static Location<'static>,

@@ -151,6 +151,7 @@ mod event_loop;
 mod phase;
 mod tasks;
 
+mod blocked;
 mod clock;
 mod coop;
 mod identity;

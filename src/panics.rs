@@ -7,6 +7,7 @@ use std::any::Any;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 
+use crate::blocked;
 use crate::report::{self, Report, TaskMeta};
 
 /// The payload of a panic.
@@ -23,7 +24,7 @@ pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 /// Drops `value`, and reports a panic of its destructor.
 pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     if mem::needs_drop::<T>()
-        && let Err(payload) = contain(|| drop(value))
+        && let Err(payload) = contain(|| blocked::doing(what, || drop(value)))
     {
         report_destructor(what, None, payload);
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::identity::{Id, Identity};
 use crate::pool::Class;
 
+pub use blocked::ThreadActivity;
 pub(crate) use dump::CycleLink;
 pub use dump::{Cycle, Dump, Holder, PermitWait, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
@@ -107,24 +108,28 @@ pub enum Report {
         /// The number of queued jobs.
         queued: usize,
     },
-    /// User code has kept the loop's thread for long, so that nothing else could run: no other
+    /// User code keeps the loop's thread for long, so that nothing else could run: no other
     /// task, no timer and no socket.
     ///
     /// See [`Builder::blocked_after`](crate::runtime::Builder::blocked_after). It is sent at most
     /// once a second for each task.
     #[non_exhaustive]
     Blocked {
-        /// What has run, for example "a poll".
+        /// What runs, for example "a poll" or "the destructor of a task's output".
         what: &'static str,
-        /// The task for which it has run, if there is one.
+        /// The task for which it runs, if there is one.
         task: Option<TaskMeta>,
         /// The phase of the tick, such as "timers", or `None` before the first tick.
         phase: Option<&'static str>,
         /// What has woken the task, for example "a timer", if that is known.
         woken_by: Option<&'static str>,
-        /// For how long it has run, in real time, without the time in which the thread waited for a
+        /// For how long it runs, in real time, without the time in which the thread waited for a
         /// processor.
         duration: Duration,
+        /// What the thread does, if the OS says so and it has not ended.
+        activity: Option<ThreadActivity>,
+        /// Whether it has ended. If not, there will be another report when it has.
+        is_over: bool,
     },
     /// A [server](mod@crate::serve) could not accept a connection, or the task of a connection has
     /// panicked. The server continues.

@@ -30,7 +30,8 @@ use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 
 pub use crate::report::{
-    Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta, WaitReason,
+    Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta, ThreadActivity,
+    WaitReason,
 };
 pub use builder::{Builder, UnhandledPanic};
 pub use dump_error::DumpError;

@@ -56,6 +56,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
+pub(crate) use crate::blocked::PollCause;
+use crate::blocked::PollObserver;
 pub(crate) use crate::identity::{Identity, Name, Origin};
 use crate::inbox::Inbox;
 use crate::panics::Payload;
@@ -125,17 +127,6 @@ pub(crate) trait OutcomeSink {
     /// Called when the task has ended and its future was dropped. `take` moves the outcome to an
     /// `Option<Outcome<T>>`.
     fn fill(&self, take: &mut dyn FnMut(&mut dyn Any));
-}
-
-/// Why a task is polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PollCause {
-    /// It was in the ready queue or in pending.
-    Queued,
-    /// An event of a phase names it. A task that is in a queue is not polled now but from there.
-    Event,
-    /// The same, if the event is a message of another thread.
-    Message,
 }
 
 impl Tasks {
@@ -249,7 +240,7 @@ impl Tasks {
     /// Polls the task, or drops its future if it was aborted. Returns false if the task was not to
     /// be run: it has ended, or it is in a queue and `cause` is an event.
     #[inline]
-    pub(crate) fn run(&self, key: Key, cause: PollCause) -> bool {
+    pub(crate) fn run(&self, key: Key, cause: PollCause, observer: impl PollObserver) -> bool {
         let mut slots = self.slots.borrow_mut();
         let Some(task) = slots.get_mut(key) else {
             return false;
@@ -260,7 +251,7 @@ impl Tasks {
         let Some(mut body) = task.body.take() else {
             return false;
         };
-        task.begin_poll();
+        task.begin_poll(observer);
         let aborted = task.header.is_aborted();
         drop(slots);
         if aborted || vars::are_used() {

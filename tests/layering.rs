@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "the leaves",
         &[
+            "blocked",
             "clock",
             "coop",
             "rng",
@@ -56,6 +57,17 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Modules of one layer of which the first may name the second, and why.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     (
+        "blocked",
+        "clock",
+        "what the kernel says about the time of a thread",
+    ),
+    (
+        "blocked",
+        "identity",
+        "a watcher knows the names and spawn sites of tasks",
+    ),
+    ("blocked", "report", "a blocked loop is reported"),
+    (
         "coop",
         "ready",
         "a task without budget is woken into the deferred list",
@@ -65,8 +77,18 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "panics",
         "users' closures are called and dropped on workers",
     ),
+    (
+        "panics",
+        "blocked",
+        "a watcher sees which destructor the loop calls",
+    ),
     ("panics", "report", "the panic of a destructor is reported"),
     ("ready", "slots", "the queue is of keys"),
+    (
+        "report",
+        "blocked",
+        "a watcher sees which destructor the loop calls",
+    ),
     ("report", "clock", "a dump says when timers are due"),
     ("report", "identity", "a report says which task it is about"),
     ("report", "pool", "a report says which jobs wait"),

@@ -6,17 +6,18 @@ use std::fs;
 /// was started. `None` if the kernel does not count them, or if there is no `/proc`.
 pub(super) fn waited_for_cpu() -> Option<u64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    parse(&text)
+    parse(&text).map(|(_, waited)| waited)
 }
 
-/// The second of the three numbers of `schedstat`. A kernel that does not count writes zeros, but
-/// no thread that reads them has run for no time.
-fn parse(text: &str) -> Option<u64> {
+/// The first two of the three numbers of a `schedstat`: for how many nanoseconds a thread has run,
+/// and has waited for a processor. A kernel that does not count writes zeros, but every thread has
+/// run.
+pub(crate) fn parse(text: &str) -> Option<(u64, u64)> {
     let mut numbers = text.split_ascii_whitespace().map(str::parse);
     let (Some(Ok(ran)), Some(Ok(waited))) = (numbers.next(), numbers.next()) else {
         return None;
     };
-    (ran > 0_u64).then_some(waited)
+    (ran > 0).then_some((ran, waited))
 }
 
 /// Whether a debugger, or another tracer, is attached to this process, and may have stopped it.
@@ -33,9 +34,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_number_counts_if_the_first_shows_that_the_kernel_does() {
-        assert_eq!(parse("102864 69254 2\n"), Some(69254));
-        assert_eq!(parse("102864 0 2\n"), Some(0));
+    fn the_numbers_count_if_the_first_shows_that_the_kernel_does() {
+        assert_eq!(parse("102864 69254 2\n"), Some((102_864, 69254)));
+        assert_eq!(parse("102864 0 2\n"), Some((102_864, 0)));
         for text in ["0 0 0\n", "", "1", "1 x 2"] {
             assert_eq!(parse(text), None, "{text:?}");
         }

@@ -1,38 +1,105 @@
-//! What a loop remembers in order to report polls that block it.
+//! How the polls of a loop are observed: they are measured, or a watcher looks at the loop.
+//!
+//! In debug builds without a watcher, the loop notices a poll that blocks it at its end.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::{EventLoop, Settings};
+use crate::blocked::{RecentReports, Watch, WatchedDrive};
 use crate::clock::ThreadTimer;
+use crate::report::Reporter;
 
 /// After what time a poll counts as blocking in debug builds.
 const DEBUG_LIMIT: Duration = Duration::from_millis(200);
 
-/// The same task is reported once in this time.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// How a loop that is blocked is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockedCheck {
+    Off,
+    /// The loop measures each poll.
+    AtEnd(Duration),
+    /// A watcher looks at the loop.
+    Watched(Duration),
+}
+
+/// The default in debug builds is to measure each poll, because that needs no thread.
+impl Default for BlockedCheck {
+    fn default() -> Self {
+        if cfg!(debug_assertions) {
+            BlockedCheck::AtEnd(DEBUG_LIMIT)
+        } else {
+            BlockedCheck::Off
+        }
+    }
+}
+
+impl BlockedCheck {
+    /// Makes the watch of a loop that is watched.
+    fn watch(self, reporter: &Reporter) -> Option<Box<Watch>> {
+        match self {
+            BlockedCheck::Watched(limit) => Some(Box::new(Watch::new(limit, reporter.clone()))),
+            BlockedCheck::Off | BlockedCheck::AtEnd(_) => None,
+        }
+    }
+}
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct BlockedWatch {
-    /// How long a poll may take, if that is watched.
-    limit: Option<Duration>,
-    pub(super) timer: ThreadTimer,
-    /// The tasks that were reported in the last second, and when. Each of them took at least as
-    /// long as the limit, so they are few.
-    reported: RefCell<Vec<(u64, Instant)>>,
+pub(super) struct Observation {
+    /// Whether there is any of the following: the flag that each poll looks at.
+    pub(super) is_on: bool,
+    /// Whether the duration of each poll is added up for its task.
+    pub(super) is_measuring: bool,
+    pub(super) poll_check: PollCheck,
+    /// What a watcher looks at, if there is one.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
-impl BlockedWatch {
-    pub(super) fn new(limit: Option<Duration>) -> Self {
-        BlockedWatch {
-            limit,
-            timer: ThreadTimer::new(limit.unwrap_or(DEBUG_LIMIT)),
-            reported: RefCell::default(),
+impl Observation {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let Settings {
+            is_measuring,
+            blocked,
+            ..
+        } = *settings;
+        Observation {
+            is_on: is_measuring || blocked != BlockedCheck::Off,
+            is_measuring,
+            poll_check: PollCheck::new(blocked),
+            watch: blocked.watch(&settings.reporter),
         }
     }
 
-    /// Whether long polls are reported.
-    pub(super) fn is_watching(&self) -> bool {
+    /// Whether the loop measures each poll.
+    pub(super) fn is_timed(&self) -> bool {
+        self.is_measuring || self.poll_check.is_on()
+    }
+}
+
+/// Finds polls that have taken long.
+#[derive(Debug)]
+pub(super) struct PollCheck {
+    /// How long a poll may take, if that is checked.
+    limit: Option<Duration>,
+    pub(super) timer: ThreadTimer,
+    recent: RefCell<RecentReports>,
+}
+
+impl PollCheck {
+    pub(super) fn new(check: BlockedCheck) -> Self {
+        let limit = match check {
+            BlockedCheck::AtEnd(limit) => Some(limit),
+            BlockedCheck::Off | BlockedCheck::Watched(_) => None,
+        };
+        PollCheck {
+            limit,
+            timer: ThreadTimer::new(limit.unwrap_or(DEBUG_LIMIT)),
+            recent: RefCell::default(),
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
         self.limit.is_some()
     }
 
@@ -43,41 +110,18 @@ impl BlockedWatch {
 
     /// Notes a report of this task, and returns false if there was one in the last second.
     pub(super) fn may_report(&self, task: u64) -> bool {
-        self.may_report_at(task, Instant::now())
-    }
-
-    fn may_report_at(&self, task: u64, now: Instant) -> bool {
-        let mut reported = self.reported.borrow_mut();
-        reported.retain(|(_, at)| now.saturating_duration_since(*at) < REPORT_INTERVAL);
-        if reported.iter().any(|(reported, _)| *reported == task) {
-            return false;
-        }
-        reported.push((task, now));
-        true
+        self.recent.borrow_mut().may_report(task, Instant::now())
     }
 }
 
-/// What limits the duration of a poll, unless the user sets it.
-pub(crate) fn default_limit() -> Option<Duration> {
-    cfg!(debug_assertions).then_some(DEBUG_LIMIT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_task_is_reported_once_a_second() {
-        let watch = BlockedWatch::new(Some(DEBUG_LIMIT));
-        let start = Instant::now();
-        let at = |task, millis| watch.may_report_at(task, start + Duration::from_millis(millis));
-
-        assert!(at(1, 0));
-        assert!(!at(1, 999));
-        assert!(at(2, 999));
-        assert!(at(1, 1000));
-        assert!(!at(2, 1998));
-        assert!(!at(1, 1999));
-        assert_eq!(watch.reported.borrow().len(), 1, "old ones are dropped");
+impl EventLoop {
+    /// The loop begins to run. If it is watched, the watcher sees this until the guard is dropped.
+    pub(super) fn begin_drive(&self) -> Option<WatchedDrive> {
+        let watch = self
+            .observation
+            .watch
+            .as_ref()
+            .filter(|_| !self.is_closed());
+        watch.map(|watch| watch.begin_drive())
     }
 }

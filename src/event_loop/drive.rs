@@ -11,6 +11,7 @@ use super::EventLoop;
 use super::alive::LoopLiveness;
 use super::root::Root;
 use super::turn::{Turn, WaitLimit};
+use crate::blocked::UserCode;
 use crate::clock;
 use crate::panics::Payload;
 use crate::ready;
@@ -99,6 +100,7 @@ impl EventLoop {
         turn.begin();
         while !self.is_stopping() && !turn.is_stuck {
             if self.liveness() == LoopLiveness::Dead {
+                turn.begins(UserCode::BEFORE_EXIT);
                 revive();
                 turn.begin();
                 if self.is_stopping() || self.liveness() == LoopLiveness::Dead {

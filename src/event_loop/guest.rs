@@ -63,6 +63,14 @@ impl<'a> GuestRun<'a> {
     /// Runs ticks while there is something to do. If nothing referenced is alive, it calls
     /// `is_over`, which may change that.
     pub(crate) fn run(&mut self, mut is_over: impl FnMut() -> bool) -> GuestState {
+        self.turn.end_sleep();
+        let state = self.run_ticks(&mut is_over);
+        // What the host does is not the loop's.
+        self.turn.note_sleep();
+        state
+    }
+
+    fn run_ticks(&mut self, is_over: &mut impl FnMut() -> bool) -> GuestState {
         self.turn.begin();
         for _ in 0..TICKS_MAX {
             if self.has_stopped() {

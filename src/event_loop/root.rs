@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::blocked::PollObserver;
 use crate::panics::{self, Payload};
 use crate::ready;
 use crate::slots::Key;
@@ -22,13 +23,18 @@ pub(super) struct Root<'a> {
 impl Root<'_> {
     /// Polls the root like `Tasks::run`. Returns false if it is not due, or has completed.
     #[inline]
-    pub(super) fn run(&mut self, tasks: &Tasks, cause: PollCause) -> bool {
+    pub(super) fn run(
+        &mut self,
+        tasks: &Tasks,
+        cause: PollCause,
+        observer: impl PollObserver,
+    ) -> bool {
         let header = &self.spawned.header;
         if self.result.is_some() || !header.begin_poll(cause == PollCause::Queued) {
             return false;
         }
         let key = self.key;
-        tasks.count_poll(key);
+        tasks.count_poll(key, observer);
         let mut cx = Context::from_waker(&self.waker);
         let (polled, note) = self.vars.with(|| {
             ready::polling(key, &self.waker, || {

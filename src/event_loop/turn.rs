@@ -15,6 +15,7 @@ use super::alive::LoopLiveness;
 use super::idle_report::IdleWatch;
 use super::root::Root;
 use super::starvation::PoolSleep;
+use crate::blocked::{PollObserver, UserCode, WatchedDrive};
 use crate::clock::NEVER;
 use crate::coop;
 use crate::panics::{self, Payload};
@@ -24,6 +25,7 @@ use crate::ready;
 use crate::rng;
 use crate::slots::Key;
 use crate::tasks::{Message, PollCause, Waiter};
+use observed::AfterWait;
 
 /// After so many callbacks poll looks for due timers. To read the clock costs about as much as one
 /// callback.
@@ -79,10 +81,11 @@ pub(super) struct Turn<'a> {
     callbacks: u32,
     /// What the present callback and its checkpoint have charged.
     charged: u32,
-    /// Whether `on_park` was called and `on_unpark` was not called since.
-    has_parked: bool,
+    /// What is to be done after the wait.
+    after_wait: AfterWait,
     /// A buffer for the waiters of one event.
     waiters: Vec<Waiter>,
+    _drive: Option<WatchedDrive>,
 }
 
 impl<'a> Turn<'a> {
@@ -103,7 +106,8 @@ impl<'a> Turn<'a> {
             budget: 0,
             callbacks: 0,
             charged: 0,
-            has_parked: false,
+            after_wait: AfterWait::default(),
+            _drive: event_loop.begin_drive(),
             waiters: Vec::new(),
         }
     }
@@ -116,6 +120,7 @@ impl<'a> Turn<'a> {
         l.timers.run(self.begin_phase(), now);
         l.pending.run(self.begin_phase());
         if let Some(rng) = &l.rng {
+            self.begins(UserCode::JOB);
             l.run_inline_jobs(rng);
         }
         let mut wait = self.begin_phase().wait();
@@ -182,9 +187,11 @@ impl<'a> Turn<'a> {
             // The report function has run, and may have woken tasks.
             PoolSleep::No => return PollWait::Not,
         }
-        if wait == PollWait::ForEver && !l.expects_events() {
-            return self.limit_idle_sleep();
-        }
+        let wait = match wait {
+            PollWait::ForEver if !l.expects_events() => self.limit_idle_sleep(),
+            wait => wait,
+        };
+        self.note_sleep();
         wait
     }
 
@@ -194,8 +201,9 @@ impl<'a> Turn<'a> {
         if wait == PollWait::Probe || self.has_stopped() {
             return wait;
         }
-        self.has_parked = true;
+        self.after_wait.has_parked = true;
         if let Some(on_park) = &self.event_loop.on_park {
+            self.begins(UserCode::ON_PARK);
             on_park.call();
         }
         // The function may have woken tasks.
@@ -287,21 +295,21 @@ impl<'a> Turn<'a> {
 
     /// Polls a task.
     fn run(&mut self, key: Key, cause: PollCause) {
-        if self.event_loop.is_observed {
+        if self.event_loop.observation.is_on {
             self.run_observed(key, cause);
         } else {
-            self.poll(key, cause);
+            self.poll(key, cause, ());
         }
     }
 
     /// Polls a task. Returns false if it was not there to be polled.
     #[inline]
-    fn poll(&mut self, key: Key, cause: PollCause) -> bool {
+    fn poll(&mut self, key: Key, cause: PollCause, observer: impl PollObserver) -> bool {
         let l = self.event_loop;
         coop::begin_poll();
         let was_run = match &mut self.root {
-            Some(root) if root.key == key => root.run(&l.tasks, cause),
-            _ => l.tasks.run(key, cause),
+            Some(root) if root.key == key => root.run(&l.tasks, cause, observer),
+            _ => l.tasks.run(key, cause, observer),
         };
         self.charged += coop::end_poll();
         if was_run {
@@ -346,6 +354,7 @@ impl<'a> Turn<'a> {
             Callback::Deferred(key) => self.run(key, PollCause::Queued),
             Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Message),
             Callback::Message(Message::Call(call)) => {
+                self.begins(UserCode::MESSAGE);
                 if let Err(payload) = panics::contain(call) {
                     panics::discard(payload);
                 }
@@ -363,7 +372,10 @@ impl<'a> Turn<'a> {
     fn end_wait(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => self.run(key, PollCause::Event),
-            waker @ Waiter::Foreign(_) => self.event_loop.tasks.wake(waker),
+            waker @ Waiter::Foreign(_) => {
+                self.begins(UserCode::WAKER);
+                self.event_loop.tasks.wake(waker);
+            }
         }
     }
 
@@ -381,6 +393,7 @@ impl<'a> Turn<'a> {
     fn wake_all(&mut self, single: Option<Waiter>) {
         debug_assert!(single.is_none() || self.waiters.is_empty());
         let tasks = &self.event_loop.tasks;
+        self.begins(UserCode::WAKER);
         let waiters = single.into_iter().chain(self.waiters.drain(..));
         waiters.for_each(|waiter| tasks.wake(waiter));
     }
@@ -449,10 +462,8 @@ impl Deliver for Turn<'_> {
 
     #[inline]
     fn has_fetched(&mut self) {
-        if std::mem::take(&mut self.has_parked)
-            && let Some(on_unpark) = &self.event_loop.on_unpark
-        {
-            on_unpark.call();
+        if self.after_wait != AfterWait::default() {
+            self.end_wait_for_events();
         }
     }
 

@@ -11,6 +11,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::{Report, TaskMeta};
+use crate::blocked;
 use crate::identity::Identity;
 use crate::panics;
 
@@ -88,7 +89,7 @@ impl Reporter {
 
     /// Drops `value`, which belongs to the task `owner`, and reports a panic of its destructor.
     pub(crate) fn drop_contained<T>(&self, value: T, what: &'static str, owner: &Identity) {
-        if let Err(payload) = panics::contain(|| drop(value)) {
+        if let Err(payload) = panics::contain(|| blocked::doing(what, || drop(value))) {
             self.report(&Report::DestructorPanicked {
                 what,
                 task: Some(TaskMeta::new(owner.clone())),

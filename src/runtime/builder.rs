@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::guest::NewHost;
-use crate::event_loop::{EventLoop, Settings};
+use crate::event_loop::{BlockedCheck, EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
 use crate::resolver::{Resolver, SharedResolver};
@@ -100,7 +100,7 @@ impl Builder {
                 start_paused: false,
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
-                blocked_after: None,
+                blocked: BlockedCheck::default(),
                 cached_reads: true,
                 events_max: EVENTS_MAX_DEFAULT,
                 on_park: None,
@@ -329,7 +329,8 @@ impl Builder {
     /// to standard error.
     ///
     /// The function runs on the thread that causes the report. Usually this is the loop's thread,
-    /// but it may be a worker thread or any thread that drops a handle. No lock is held during the
+    /// but it may be a worker thread, any thread that drops a handle, or, for
+    /// [`Report::Blocked`], the thread that watches the loop. No lock is held during the
     /// call. The function may spawn tasks and use the [`Handle`](super::Handle), but it must not
     /// wait for the runtime. If it panics, the panic and the report are written to standard error.
     /// So are reports that the function itself causes.
@@ -400,7 +401,7 @@ impl Builder {
             None => workers_from_env(pool.workers)?,
         };
         let mut settings = self.settings.clone();
-        settings.blocked_after = self.blocked_limit()?;
+        settings.blocked = self.blocked_check()?;
         // Under a seed nothing depends on elapsed time.
         pool.is_measuring = settings.is_measuring && settings.seed.is_none();
         self.hooks.apply(&mut pool, &mut settings);

@@ -5,6 +5,7 @@
 //! slots at the time of the dump, so a program without dumps pays for two counters only.
 
 use super::{Header, Identity, Jobs, Joiner, Owner, Task, Tasks, Waiter};
+use crate::blocked::PollObserver;
 use crate::ready;
 use crate::slots::{self, Key};
 
@@ -177,9 +178,9 @@ impl Tasks {
     }
 
     /// Counts a poll of the root, which its owner polls.
-    pub(crate) fn count_poll(&self, key: Key) {
+    pub(crate) fn count_poll(&self, key: Key, observer: impl PollObserver) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
-            task.begin_poll();
+            task.begin_poll(observer);
         }
     }
 

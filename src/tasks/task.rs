@@ -8,6 +8,7 @@ use std::task::{Context, Waker};
 
 use super::work::{AnyWork, Erased};
 use super::{Header, Identity, Name, Note, Origin, OutcomeSink, Spawned, Waiter, wake};
+use crate::blocked::PollObserver;
 use crate::ready;
 use crate::slots::Key;
 use crate::vars::Vars;
@@ -33,6 +34,8 @@ pub(super) struct Task {
     pub(super) note: Option<Note>,
     pub(super) extras: Option<Box<Extras>>,
     pub(super) polls: u32,
+    /// The number of its name and spawn site, if a watcher of the loop needs it, or zero.
+    pub(super) origin: u16,
     /// Whether it is a job of the pool.
     pub(super) is_job: bool,
     /// Whether it is counted in `Jobs::referenced`.
@@ -115,6 +118,7 @@ impl Task {
             note: None,
             extras: None,
             polls: 0,
+            origin: 0,
             is_job: false,
             is_counted: false,
         }
@@ -140,6 +144,7 @@ impl Task {
         self.spawned_at = now;
         self.note = None;
         self.polls = 0;
+        self.origin = 0;
         self.is_counted = true;
         Spawned { header: handle, id }
     }
@@ -166,8 +171,9 @@ impl Task {
     }
 
     #[inline]
-    pub(super) fn begin_poll(&mut self) {
+    pub(super) fn begin_poll(&mut self, observer: impl PollObserver) {
         self.polls = self.polls.wrapping_add(1);
+        self.origin = observer.begins(self.id, self.origin, || self.identity().origin);
     }
 
     pub(super) fn identity(&self) -> Identity {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{Failure, Outcome};
+use crate::blocked;
 use crate::panics::{self, Payload};
 use crate::report;
 
@@ -164,9 +165,11 @@ impl<W: Work> WorkState<W> {
             self.set(WorkState::Done { outcome });
             return;
         }
-        let dropped = panics::contain(|| self.set(WorkState::Done { outcome }));
+        let what = "the destructor of a task's future";
+        let dropped = panics::contain(|| {
+            blocked::doing(what, || self.set(WorkState::Done { outcome }));
+        });
         if let Err(payload) = dropped {
-            let what = "the destructor of a task's future";
             panics::report_destructor(what, report::polled_task(), payload);
         }
     }

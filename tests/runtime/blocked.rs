@@ -1,97 +1,446 @@
-//! The report of a loop that is blocked by what a task does.
+//! The report of a loop that is blocked.
+//!
+//! What blocks a loop here waits until the report has come, so no test depends on how fast the
+//! machine is.
 
-use std::future::poll_fn;
-use std::io;
-use std::process::Stdio;
+mod at_end;
+
+use std::cell::RefCell;
+use std::future::{pending, poll_fn};
+use std::hint;
+use std::io::{self, Read, Write};
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quintet::runtime::{Builder, Handle, Report, Runtime};
+use quintet::runtime::{Builder, Handle, Report, ThreadActivity, before_exit};
 use quintet::task::{self, yield_now};
 use quintet::{spawn, time};
 
-use crate::support::child::{child, in_a_child};
+use crate::support::drops::OnDrop;
 use crate::support::patience::in_time;
-use crate::support::reports::{Reports, reports};
+use crate::support::turns::settle;
+use crate::support::wakers::{hooked_waker, poll_with};
 
-/// A limit, and a time that is far above it.
-const LIMIT: Duration = Duration::from_millis(5);
-const LONG: Duration = Duration::from_millis(40);
+/// How long what blocks may take.
+const LIMIT: Duration = Duration::from_millis(20);
 
-/// Runs `test` on a runtime on which polls may take [`LIMIT`], and returns what is reported.
-fn reported(test: impl AsyncFnOnce()) -> Vec<Report> {
-    reported_on(&mut Builder::new(), Some(LIMIT), test)
+/// Whether the present block was reported. A clone is the same.
+#[derive(Clone, Default)]
+struct Seen(Arc<(Mutex<bool>, Condvar)>);
+
+impl Seen {
+    fn set(&self, is_seen: bool) {
+        *self.0.0.lock().expect("nothing panics under it") = is_seen;
+        self.0.1.notify_all();
+    }
+
+    fn is_set(&self) -> bool {
+        *self.0.0.lock().expect("nothing panics under it")
+    }
+
+    /// Waits for the report.
+    fn wait(&self) {
+        let seen = self.0.0.lock().expect("nothing panics under it");
+        drop(
+            self.0
+                .1
+                .wait_while(seen, |is_seen| !*is_seen)
+                .expect("likewise"),
+        );
+    }
 }
 
-fn reported_on(
-    builder: &mut Builder,
-    limit: Option<Duration>,
-    test: impl AsyncFnOnce(),
-) -> Vec<Report> {
+/// The parts of a report.
+#[derive(Clone, Debug)]
+struct Blocked {
+    what: &'static str,
+    task: Option<quintet::runtime::TaskMeta>,
+    phase: Option<&'static str>,
+    woken_by: Option<&'static str>,
+    duration: Duration,
+    activity: Option<ThreadActivity>,
+    is_over: bool,
+}
+
+/// Blocks until this is reported.
+fn wait_for_report(seen: &Seen) {
+    seen.wait();
+}
+
+/// Sets [`LIMIT`], and returns what is reported.
+fn watched(builder: &mut Builder) -> (Seen, mpsc::Receiver<Blocked>) {
+    builder.blocked_after(LIMIT);
+    reports_of(builder)
+}
+
+/// Returns what is reported.
+fn reports_of(builder: &mut Builder) -> (Seen, mpsc::Receiver<Blocked>) {
+    let seen = Seen::default();
+    let (sender, reports) = mpsc::channel();
+    let setter = seen.clone();
+    builder.on_report(move |report| {
+        let Report::Blocked {
+            what,
+            task,
+            phase,
+            woken_by,
+            duration,
+            activity,
+            is_over,
+            ..
+        } = report
+        else {
+            panic!("another report: {report}");
+        };
+        let blocked = Blocked {
+            what,
+            task: task.clone(),
+            phase: *phase,
+            woken_by: *woken_by,
+            duration: *duration,
+            activity: activity.clone(),
+            is_over: *is_over,
+        };
+        let _test_is_over = sender.send(blocked);
+        setter.set(!is_over);
+    });
+    (seen, reports)
+}
+
+/// Runs `test`, which blocks its loop once, until that is reported.
+#[track_caller]
+fn sighted(test: impl AsyncFnOnce(Seen)) -> Blocked {
+    sighted_on(&mut Builder::new(), test)
+}
+
+#[track_caller]
+fn sighted_on(builder: &mut Builder, test: impl AsyncFnOnce(Seen)) -> Blocked {
     in_time(|| {
-        let reports = Reports::of(builder);
-        let runtime = builder
-            .blocked_after(limit)
-            .build()
-            .expect("descriptors for a runtime");
-        runtime.block_on(test());
+        let (seen, reports) = watched(builder);
+        let runtime = builder.build().expect("descriptors for a runtime");
+        // The watcher and the runtime have the only senders.
+        builder.on_report(|_| ());
+        runtime.block_on(test(seen));
+        let next = || reports.recv().expect("the watcher reports");
+        let (first, over) = (next(), next());
         drop(runtime);
-        reports.take()
+        assert!(!first.is_over && over.is_over, "{first:?} {over:?}");
+        assert!(first.duration > LIMIT && over.duration >= first.duration);
+        assert_eq!((first.what, &first.task), (over.what, &over.task));
+        assert_eq!(over.activity, None);
+        assert!(reports.recv().is_err(), "it is reported once");
+        first
     })
 }
 
-#[test]
-fn a_long_poll_is_reported_with_its_task() {
+/// Like [`sighted`] in a task that is called "the blocker", which calls `block`.
+#[track_caller]
+fn sighted_in_a_task(block: impl FnOnce(Seen) + 'static) -> Blocked {
     let line = line!() + 5;
     let mut id = None;
-    let reports = reported(async || {
-        let named = task::Builder::new().name("the blocker");
+    let blocked = sighted(async |seen| {
+        let task = task::Builder::new().name("the blocker");
         time::sleep(Duration::ZERO).await;
-        let blocker = named.spawn(async {
+        let task = task.spawn(async move {
             time::sleep(Duration::ZERO).await;
-            thread::sleep(LONG);
+            block(seen);
         });
-        id = Some(blocker.id());
-        blocker.await.unwrap();
+        id = Some(task.id());
+        task.await.expect("it ends");
     });
-    let [report] = &reports[..] else {
-        panic!("it is reported once: {reports:?}");
+    let task = blocked.task.as_ref().expect("a task blocks");
+    assert_eq!((Some(task.id()), task.name()), (id, Some("the blocker")));
+    assert_eq!(task.location().file(), file!());
+    assert!((line - 1..=line + 3).contains(&task.location().line()));
+    assert_eq!(blocked.phase, Some("timers"));
+    assert_eq!(blocked.woken_by, Some("a timer"));
+    blocked
+}
+
+/// Asserts that the thread is seen in this system call, where the kernel says so.
+#[track_caller]
+fn assert_in_call(blocked: &Blocked, names: &[&str], file_prefix: Option<&str>) {
+    if cfg!(quintet_portable) || !cfg!(target_os = "linux") {
+        return assert_eq!(blocked.activity, None);
+    }
+    let Some(ThreadActivity::SystemCall { name, file, .. }) = &blocked.activity else {
+        panic!("a system call: {blocked:?}");
     };
-    let Report::Blocked {
-        what,
-        task: Some(task),
-        phase,
-        woken_by,
-        duration,
-        ..
-    } = report
-    else {
-        panic!("a task blocks: {report:?}");
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        assert!(
+            name.is_some_and(|name| names.contains(&name)),
+            "{blocked:?}"
+        );
+        let prefix = file_prefix.unwrap_or("");
+        assert!(
+            file.as_deref().unwrap_or("").starts_with(prefix),
+            "{blocked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_computation() {
+    let blocked = sighted_in_a_task(|seen| {
+        while !seen.is_set() {
+            hint::spin_loop();
+        }
+    });
+    assert_eq!(blocked.what, "a poll");
+    // It takes the lock of `Seen`, which is a system call only if the reporter has it.
+    if cfg!(target_os = "linux") && !cfg!(quintet_portable) {
+        assert_eq!(blocked.activity, Some(ThreadActivity::Computes));
+    }
+}
+
+#[test]
+fn a_sleep_of_the_thread() {
+    in_time(|| {
+        // The thread may just be awake when it is looked at: then it is tried again.
+        loop {
+            let blocked = sighted_in_a_task(|seen| {
+                while !seen.is_set() {
+                    thread::sleep(LIMIT * 5);
+                }
+            });
+            if cfg!(quintet_portable) || blocked.activity != Some(ThreadActivity::Computes) {
+                return assert_in_call(&blocked, &["nanosleep", "clock_nanosleep"], None);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_lock() {
+    let blocked = sighted_in_a_task(|seen| {
+        let lock = Arc::new(Mutex::new(()));
+        let (locked, is_locked) = mpsc::channel();
+        let holder = thread::spawn({
+            let lock = Arc::clone(&lock);
+            move || {
+                let _guard = lock.lock().unwrap();
+                locked.send(()).unwrap();
+                seen.wait();
+            }
+        });
+        is_locked.recv().unwrap();
+        drop(lock.lock().unwrap());
+        holder.join().unwrap();
+    });
+    assert_in_call(&blocked, &["futex", "futex_wait"], None);
+}
+
+#[test]
+fn a_read_of_a_pipe() {
+    let blocked = sighted_in_a_task(|seen| {
+        let (mut reader, mut writer) = io::pipe().unwrap();
+        let other = thread::spawn(move || {
+            seen.wait();
+            writer.write_all(b"x").unwrap();
+        });
+        reader.read_exact(&mut [0]).unwrap();
+        other.join().unwrap();
+    });
+    assert_in_call(&blocked, &["read"], Some("pipe:["));
+}
+
+/// As a look-up by the standard library waits for a name server.
+#[test]
+fn a_datagram_that_does_not_come() {
+    let blocked = sighted_in_a_task(|seen| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let other = thread::spawn({
+            let (from, to) = (socket.try_clone().unwrap(), socket.local_addr().unwrap());
+            move || {
+                seen.wait();
+                from.send_to(b"x", to).unwrap();
+            }
+        });
+        socket.recv_from(&mut [0]).unwrap();
+        other.join().unwrap();
+    });
+    assert_in_call(&blocked, &["recvfrom"], Some("socket:["));
+}
+
+#[test]
+fn a_destructor_of_a_future() {
+    for aborts in [false, true] {
+        let blocked = sighted(async |seen| {
+            let guard = OnDrop::new(move || seen.wait());
+            let mut is_first = true;
+            let task = spawn(poll_fn(move |_| {
+                let _captured = &guard;
+                match (aborts, std::mem::take(&mut is_first)) {
+                    (true, true) => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            }));
+            settle().await;
+            task.abort();
+            let _ended = task.await;
+        });
+        assert_eq!(blocked.what, "the destructor of a task's future");
+        let task = blocked.task.expect("it is known");
+        assert_eq!(task.name(), None);
+    }
+}
+
+#[test]
+fn a_destructor_of_an_output() {
+    let blocked = sighted(async |seen| {
+        drop(spawn(async move { OnDrop::new(move || seen.wait()) }));
+        settle().await;
+    });
+    assert_eq!(blocked.what, "the destructor of a task's output");
+    assert!(blocked.task.is_some());
+}
+
+#[test]
+fn a_waker_of_another_executor() {
+    let blocked = sighted(async |seen| {
+        let waker = hooked_waker(move || seen.wait(), || ());
+        let mut sleep = Box::pin(time::sleep(Duration::from_millis(1)));
+        assert!(poll_with(&mut sleep, &waker).is_pending());
+        time::sleep(Duration::from_millis(2)).await;
+    });
+    assert_eq!(blocked.what, "a waker of another executor");
+    assert_eq!((blocked.task, blocked.woken_by), (None, None));
+    assert_eq!(blocked.phase, Some("timers"));
+}
+
+#[test]
+fn a_waker_of_another_executor_in_a_poll() {
+    let blocked = sighted(async |seen| {
+        let waker = hooked_waker(move || seen.wait(), || ());
+        let mut task = spawn(async {});
+        assert!(poll_with(&mut task, &waker).is_pending());
+        settle().await;
+    });
+    assert_eq!(blocked.what, "a waker of another executor");
+    assert!(blocked.task.is_some());
+}
+
+#[test]
+fn a_hundred_thousand_small_tasks_in_one_checkpoint() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let (seen, reports) = watched(&mut builder);
+        let runtime = builder.phase_budget(200_000).build().unwrap();
+        // To spawn so many on the loop would itself block it.
+        for _ in 0..100_000 {
+            let seen = seen.clone();
+            runtime.spawn(async move {
+                let started = Instant::now();
+                while started.elapsed() < LIMIT / 40 && !seen.is_set() {}
+            });
+        }
+        runtime.block_on(yield_now());
+        drop((runtime, builder));
+        let first = reports.recv().unwrap();
+        assert_eq!(first.what, "a row of several polls, the last one");
+        let task = first.task.as_ref().expect("it is known");
+        assert_eq!(task.location().file(), file!());
+        assert!(!first.is_over && first.duration > LIMIT, "{first:?}");
+        let over = reports.recv().unwrap();
+        assert!(over.is_over && over.duration >= first.duration, "{over:?}");
+    });
+}
+
+#[test]
+fn functions_of_the_runtime_s_user() {
+    fn only_once(seen: &Seen, seen_once: &Mutex<bool>) {
+        if !std::mem::replace(&mut *seen_once.lock().unwrap(), true) {
+            seen.wait();
+        }
+    }
+    type Set = fn(&mut Builder, Box<dyn Fn() + Send + Sync>);
+    let hooks: [(&str, Set); 2] = [
+        ("an `on_thread_park` function", |builder, hook| {
+            builder.on_thread_park(hook);
+        }),
+        ("an `on_thread_unpark` function", |builder, hook| {
+            builder.on_thread_unpark(hook);
+        }),
+    ];
+    for (name, set) in hooks {
+        let mut builder = Builder::new();
+        let (sender, receiver) = mpsc::channel::<Seen>();
+        let (receiver, once) = (Mutex::new(receiver), Mutex::new(false));
+        set(
+            &mut builder,
+            Box::new(move || {
+                let seen = receiver.lock().unwrap().try_recv();
+                if let Ok(seen) = seen {
+                    only_once(&seen, &once);
+                }
+            }),
+        );
+        let blocked = sighted_on(&mut builder, async |seen| {
+            sender.send(seen).unwrap();
+            time::sleep(Duration::from_millis(1)).await;
+        });
+        assert_eq!((blocked.what, blocked.task), (name, None));
+    }
+}
+
+#[test]
+fn a_hook_before_the_exit() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let (seen, reports) = watched(&mut builder);
+        let runtime = builder.build().unwrap();
+        let once = Rc::new(RefCell::new(Some(seen)));
+        let guard = runtime.enter();
+        before_exit(move || {
+            if let Some(seen) = once.take() {
+                seen.wait();
+            }
+        });
+        drop(guard);
+        runtime.run().unwrap();
+        drop((runtime, builder));
+        let whats: Vec<_> = reports.iter().map(|blocked| blocked.what).collect();
+        assert_eq!(whats, ["a `before_exit` hook"; 2]);
+    });
+}
+
+#[test]
+fn a_job_that_runs_on_the_loop_because_of_a_seed() {
+    let blocked = sighted_on(Builder::new().seed(3), async |seen| {
+        quintet::spawn_blocking(move || seen.wait()).await.unwrap();
+    });
+    let name = "a blocking job, which runs on the loop because of the seed";
+    assert_eq!((blocked.what, blocked.task), (name, None));
+}
+
+#[test]
+fn what_has_woken_the_task() {
+    let woken_by = |test: &dyn Fn(Seen) -> task::JoinHandle<()>| {
+        let blocked = sighted(async |seen| test(seen).await.unwrap());
+        (blocked.phase, blocked.woken_by)
     };
-    assert_eq!(Some(task.id()), id);
-    assert_eq!(task.name(), Some("the blocker"));
     assert_eq!(
-        (task.location().file(), task.location().line()),
-        (file!(), line)
+        woken_by(&|seen| spawn(async move { seen.wait() })),
+        (None, Some("running code"))
     );
-    assert_eq!(
-        (*what, *phase, *woken_by),
-        ("a poll", Some("timers"), Some("a timer"))
-    );
-    // The time in which the thread waited for a processor before it may be subtracted.
-    assert!(*duration >= LONG - LIMIT / 4, "{duration:?}");
-    let text = report.to_string();
-    let expected = format!(
-        "a poll of task `the blocker` (id {}, spawned at ",
-        task.id()
-    );
-    assert!(text.starts_with(&expected), "{text}");
-    assert!(text.contains(") has blocked the loop for "), "{text}");
-    assert!(
-        text.contains(" (phase: timers, woken by a timer); divide it"),
-        "{text}"
-    );
+    let check = woken_by(&|seen| {
+        spawn(async move {
+            yield_now().await;
+            seen.wait();
+        })
+    });
+    assert_eq!(check, (Some("check"), Some("its turn in the check phase")));
+    let message = woken_by(&|seen| {
+        spawn(async move {
+            woken_elsewhere().await;
+            seen.wait();
+        })
+    });
+    assert_eq!(message, (Some("poll"), Some("a message of another thread")));
 }
 
 /// Waits for a wake of another thread.
@@ -110,174 +459,123 @@ async fn woken_elsewhere() {
 }
 
 #[test]
-fn the_report_says_what_has_woken_the_task() {
-    let block = || thread::sleep(LONG);
-    let reports = reported(async || {
-        let cases = [
-            spawn(async move { block() }),
-            spawn(async move {
+fn a_task_that_blocks_again_and_again_is_reported_once_a_second() {
+    in_time(|| {
+        let started = Instant::now();
+        let mut builder = Builder::new();
+        let (seen, reports) = watched(&mut builder);
+        let runtime = builder.build().unwrap();
+        runtime.block_on(async {
+            seen.wait();
+            for _ in 0..10 {
                 yield_now().await;
-                block();
-            }),
-            spawn(async move {
-                woken_elsewhere().await;
-                block();
-            }),
-        ];
-        for case in cases {
-            case.await.unwrap();
-        }
+                thread::sleep(LIMIT * 2);
+            }
+        });
+        drop((runtime, builder));
+        let begun = reports.iter().filter(|blocked| !blocked.is_over).count();
+        let at_most = 1 + started.elapsed().as_secs() as usize;
+        assert!((1..=at_most).contains(&begun), "{begun}");
     });
-    let mut seen: Vec<_> = reports
-        .iter()
-        .map(|report| match report {
-            Report::Blocked {
-                phase, woken_by, ..
-            } => (*phase, *woken_by),
-            other => panic!("{other}"),
-        })
-        .collect();
-    // The message is sent at any time.
-    seen.sort();
-    assert_eq!(
-        seen,
-        [
-            (None, Some("running code")),
-            (Some("check"), Some("its turn in the check phase")),
-            (Some("poll"), Some("a message of another thread")),
-        ]
-    );
 }
 
 #[test]
-fn a_task_is_reported_once_a_second() {
-    let started = Instant::now();
-    let reports = reported(async || {
-        for _ in 0..10 {
-            thread::sleep(2 * LIMIT);
-            yield_now().await;
-        }
+fn a_loop_that_waits_is_not_blocked() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let (_, reports) = watched(&mut builder);
+        let runtime = builder.build().unwrap();
+        runtime.block_on(async {
+            time::sleep(LIMIT * 10).await;
+            let job = quintet::spawn_blocking(|| thread::sleep(LIMIT * 5));
+            job.await.unwrap();
+        });
+        // While it does not run.
+        thread::sleep(LIMIT * 5);
+        runtime.block_on(async {});
+        drop((runtime, builder));
+        let reports: Vec<_> = reports.iter().collect();
+        assert!(reports.is_empty(), "{reports:?}");
     });
-    let at_most = 1 + started.elapsed().as_secs() as usize;
-    assert!((1..=at_most).contains(&reports.len()), "{reports:?}");
 }
 
 #[test]
-fn short_polls_and_other_limits_are_not_reported() {
-    let block = async || thread::sleep(LONG);
-    assert!(reported_on(&mut Builder::new(), None, block).is_empty());
-    let minute = Some(Duration::from_secs(60));
-    assert!(reported_on(&mut Builder::new(), minute, block).is_empty());
-    let reports = reported_on(&mut Builder::new(), minute, async || {
-        // Waiting is no blocking.
-        time::sleep(LONG).await;
-    });
-    assert!(reports.is_empty());
-}
-
-#[test]
-fn it_is_measured_in_real_time_while_time_is_paused() {
-    let mut builder = Builder::new();
-    builder.start_paused(true).measure_tasks(false);
-    let reports = reported_on(&mut builder, Some(LIMIT), async || {
-        thread::sleep(LONG);
+fn it_is_real_time_while_time_is_paused() {
+    let blocked = sighted_on(Builder::new().start_paused(true), async |seen| {
+        seen.wait();
         time::sleep(Duration::from_secs(3600)).await;
     });
-    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert_eq!(blocked.task.unwrap().name(), Some("root"));
 }
 
 #[test]
 fn it_does_not_change_the_order_under_a_seed() {
-    let hash = |limit: Option<Duration>| {
-        let mut hash = None;
-        let reports = reported_on(
-            Builder::new().seed(7).start_paused(true),
-            limit,
-            async || {
-                let tasks = [3, 1, 2].map(|millis| {
-                    spawn(async move {
-                        time::sleep(Duration::from_millis(millis)).await;
-                        thread::sleep(2 * LIMIT);
-                        quintet::spawn_blocking(|| ()).await.unwrap();
-                    })
+    let hash = |limit: Option<Duration>, measures: bool| {
+        let mut builder = Builder::new();
+        builder.seed(7).start_paused(true).measure_tasks(measures);
+        let (_, reports) = watched(&mut builder);
+        let runtime = builder.blocked_after(limit).build().unwrap();
+        runtime.block_on(async {
+            let tasks = [3, 1, 2].map(|millis| {
+                spawn(async move {
+                    time::sleep(Duration::from_millis(millis)).await;
+                    thread::sleep(LIMIT * 3);
+                    quintet::spawn_blocking(|| ()).await.unwrap();
+                })
+            });
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        let hash = runtime.handle().order_hash().unwrap();
+        drop((runtime, builder));
+        (hash, reports.iter().count())
+    };
+    in_time(|| {
+        let (off, no_reports) = hash(None, false);
+        assert_eq!(no_reports, 0);
+        let (minute, limit) = (Some(Duration::from_secs(60)), Some(LIMIT));
+        for (limit, measures) in [(None, true), (minute, false), (limit, false), (limit, true)] {
+            assert_eq!(hash(limit, measures).0, off, "{limit:?} {measures}");
+        }
+    });
+}
+
+#[test]
+fn several_loops_are_watched_each_for_itself() {
+    in_time(|| {
+        let threads = [1, 2, 3].map(|number| {
+            thread::spawn(move || {
+                let name = format!("blocker {number}");
+                let expected = name.clone();
+                let blocked = sighted(async |seen| {
+                    let task = task::Builder::new().name(name);
+                    task.spawn(async move { seen.wait() }).await.unwrap();
                 });
-                for task in tasks {
-                    task.await.unwrap();
-                }
-                hash = Handle::current().order_hash();
-            },
-        );
-        assert_eq!(reports.len(), if limit.is_some() { 3 } else { 0 });
-        hash.expect("there is a seed")
-    };
-    assert_eq!(hash(Some(LIMIT)), hash(None));
-}
-
-/// What a program writes that blocks its loop for 300 ms, with `QUINTET_BLOCKED` set to `variable`.
-fn written(test: &str, variable: Option<&str>) -> Option<Vec<String>> {
-    let mut child = child(test);
-    child.env_remove("QUINTET_REPORTS").stderr(Stdio::piped());
-    match variable {
-        Some(value) => child.env("QUINTET_BLOCKED", value),
-        None => child.env_remove("QUINTET_BLOCKED"),
-    };
-    in_a_child(child, || {
-        let runtime = Runtime::new().expect("descriptors for a runtime");
-        runtime.block_on(async { thread::sleep(Duration::from_millis(300)) });
-    })
-    .map(|output| reports(&output))
+                assert_eq!(blocked.task.unwrap().name(), Some(&*expected));
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
 }
 
 #[test]
-fn debug_builds_report_200_milliseconds_by_default() {
-    let test = "blocked::debug_builds_report_200_milliseconds_by_default";
-    let Some(lines) = written(test, None) else {
-        return;
-    };
-    if cfg!(debug_assertions) {
-        let [line] = &lines[..] else {
-            panic!("one line: {lines:?}");
-        };
-        assert!(
-            line.starts_with("quintet: a poll of task `root` (id 1, "),
-            "{line}"
-        );
-    } else {
-        assert!(lines.is_empty(), "{lines:?}");
-    }
-}
-
-#[test]
-fn the_environment_can_switch_it_off() {
-    let test = "blocked::the_environment_can_switch_it_off";
-    let Some(lines) = written(test, Some("off")) else {
-        return;
-    };
-    assert!(lines.is_empty(), "{lines:?}");
-}
-
-#[test]
-fn the_environment_sets_the_limit() {
-    let test = "blocked::the_environment_sets_the_limit";
-    let Some(lines) = written(test, Some("10ms")) else {
-        return;
-    };
-    assert_eq!(lines.len(), 1, "{lines:?}");
-}
-
-#[test]
-fn a_wrong_value_of_the_environment_is_an_error_unless_the_builder_sets_a_limit() {
-    let test =
-        "blocked::a_wrong_value_of_the_environment_is_an_error_unless_the_builder_sets_a_limit";
-    let mut child = child(test);
-    child.env("QUINTET_BLOCKED", "soon");
-    let _output = in_a_child(child, || {
-        let error = Runtime::new().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        assert!(
-            error.to_string().contains("QUINTET_BLOCKED is \"soon\""),
-            "{error}"
-        );
-        assert!(Builder::new().blocked_after(None).build().is_ok());
+fn a_loop_that_ends_in_a_long_destructor_is_not_reported() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let (_, reports) = watched(&mut builder);
+        let runtime = builder.build().unwrap();
+        runtime.spawn(async {
+            let _guard = OnDrop::new(|| thread::sleep(LIMIT * 5));
+            pending::<()>().await;
+        });
+        runtime.block_on(async {
+            yield_now().await;
+            assert!(Handle::current().order_hash().is_none());
+        });
+        drop((runtime, builder));
+        assert_eq!(reports.iter().count(), 0);
     });
 }

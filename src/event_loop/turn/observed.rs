@@ -1,78 +1,132 @@
-//! Polls that are measured: how long the polls of a task take, and which of them block the loop.
+//! Turns of a loop that is observed: its polls are measured, or a watcher looks at it.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Turn;
+use crate::blocked::{Place, PollCause, UserCode};
 use crate::clock;
 use crate::report::{Report, TaskMeta};
 use crate::slots::Key;
-use crate::tasks::{Identity, PollCause};
+use crate::tasks::Identity;
 
-/// The names of the phases, by the number of a phase in its tick. Before the first tick there is
-/// none.
-const PHASES: [Option<&str>; 6] = [
-    None,
-    Some("timers"),
-    Some("pending"),
-    Some("poll"),
-    Some("check"),
-    Some("close"),
-];
+/// What a turn has to do after its wait for events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AfterWait {
+    /// Whether `on_park` was called and `on_unpark` was not called since.
+    pub(super) has_parked: bool,
+    /// Whether the watcher was told that the loop sleeps.
+    is_asleep: bool,
+}
 
 impl Turn<'_> {
+    /// Polls a task of a loop that is observed.
+    #[inline(never)]
+    pub(super) fn run_observed(&mut self, key: Key, cause: PollCause) {
+        if self.event_loop.observation.is_timed() {
+            self.run_timed(key, cause);
+        } else {
+            self.poll_observed(key, cause);
+        }
+    }
+
     /// Polls a task, and measures how long it takes.
     #[cold]
-    pub(super) fn run_observed(&mut self, key: Key, cause: PollCause) {
+    fn run_timed(&mut self, key: Key, cause: PollCause) {
         let l = self.event_loop;
-        let (identity, started) = if l.blocked.is_watching() {
+        let (identity, started) = if l.observation.poll_check.is_on() {
             // The task may have ended after the poll.
-            (l.tasks.identity_of(key), l.blocked.timer.start())
+            (
+                l.tasks.identity_of(key),
+                l.observation.poll_check.timer.start(),
+            )
         } else {
             (None, Instant::now())
         };
-        if !self.poll(key, cause) {
+        if !self.poll_observed(key, cause) {
             return;
         }
         let ended = Instant::now();
         let elapsed = ended.duration_since(started);
-        if l.is_measuring {
+        if l.observation.is_measuring {
             let busy = clock::nanos(elapsed);
             l.tasks.add_busy(key, busy, l.clock.time_at(ended));
         }
         if let Some(identity) = identity
-            && l.blocked.is_long(elapsed)
+            && l.observation.poll_check.is_long(elapsed)
         {
             self.report_blocked(identity, cause, elapsed);
         }
+    }
+
+    /// Polls a task of a loop that may be watched.
+    // `never`: so that `poll` has one caller for each type of observer, and is inlined there.
+    #[inline(never)]
+    fn poll_observed(&mut self, key: Key, cause: PollCause) -> bool {
+        let watch = self.event_loop.observation.watch.as_ref();
+        let mark = watch.map(|watch| watch.mark(self.events, self.place(cause)));
+        self.poll(key, cause, mark)
     }
 
     /// Reports a poll that has taken `elapsed`, unless the thread has waited for a processor.
     #[cold]
     fn report_blocked(&self, identity: Identity, cause: PollCause, elapsed: Duration) {
         let l = self.event_loop;
-        let kept = l.blocked.timer.kept(elapsed);
-        if l.blocked.is_long(kept) && l.blocked.may_report(identity.id) {
+        let kept = l.observation.poll_check.timer.kept(elapsed);
+        if l.observation.poll_check.is_long(kept)
+            && l.observation.poll_check.may_report(identity.id)
+        {
+            let place = self.place(cause);
             l.shared.reporter.report(&Report::Blocked {
                 what: "a poll",
                 task: Some(TaskMeta::new(identity)),
-                phase: PHASES[self.phase as usize],
-                woken_by: self.woken_by(cause),
+                phase: place.phase(),
+                woken_by: place.woken_by(),
                 duration: kept,
+                activity: None,
+                is_over: true,
             });
         }
     }
 
-    /// What has woken the task that was polled in this phase.
-    fn woken_by(&self, cause: PollCause) -> Option<&'static str> {
-        match (PHASES[self.phase as usize], cause) {
-            (Some("pending"), _) => Some("an earlier tick, which had no budget left"),
-            (_, PollCause::Queued) => Some("running code"),
-            (_, PollCause::Message) => Some("a message of another thread"),
-            (Some("timers"), PollCause::Event) => Some("a timer"),
-            (Some("poll"), PollCause::Event) => Some("the readiness of a source"),
-            (Some("check"), PollCause::Event) => Some("its turn in the check phase"),
-            (Some("close"), PollCause::Event) => Some("the end of a close"),
-            (_, PollCause::Event) => None,
+    #[inline]
+    fn place(&self, cause: PollCause) -> Place {
+        Place::new(self.event_loop.ticks.get(), self.phase, cause)
+    }
+
+    /// The loop is about to call user code that is no poll.
+    pub(in crate::event_loop) fn begins(&self, what: UserCode) {
+        if let Some(watch) = &self.event_loop.observation.watch {
+            watch.begin_outside(self.events, self.place(PollCause::Event), what);
+        }
+    }
+
+    /// The loop is about to wait for events.
+    pub(in crate::event_loop) fn note_sleep(&mut self) {
+        if let Some(watch) = &self.event_loop.observation.watch {
+            watch.sleeps();
+            self.after_wait.is_asleep = true;
+        }
+    }
+
+    /// The loop runs again.
+    pub(in crate::event_loop) fn end_sleep(&mut self) {
+        if mem::take(&mut self.after_wait.is_asleep)
+            && let Some(watch) = &self.event_loop.observation.watch
+        {
+            watch.wakes();
+        }
+    }
+
+    /// The loop has waited for events.
+    #[cold]
+    pub(super) fn end_wait_for_events(&mut self) {
+        self.end_sleep();
+        if mem::take(&mut self.after_wait.has_parked)
+            && let Some(on_unpark) = &self.event_loop.on_unpark
+        {
+            self.begins(UserCode::ON_UNPARK);
+            on_unpark.call();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Builder;
-use crate::event_loop::default_limit;
+use crate::event_loop::BlockedCheck;
 
 /// The environment variable that sets after what time a loop counts as blocked.
 const BLOCKED_VARIABLE: &str = "QUINTET_BLOCKED";
@@ -15,23 +15,31 @@ const BLOCKED_VARIABLE: &str = "QUINTET_BLOCKED";
 const LIMIT_MIN: Duration = Duration::from_millis(1);
 
 impl Builder {
-    /// Sets how long one poll of a task may take before [`Report::Blocked`] is sent, or `None` to
-    /// switch this off.
+    /// Sets after what time a loop counts as blocked, or `None` to switch this off. A thread then
+    /// watches the loop, and [`Report::Blocked`] is sent while it is blocked, and again when this
+    /// is over.
     ///
     /// The default is the value of the environment variable `QUINTET_BLOCKED`, such as `50ms`, `2s`
-    /// or `off`. If it is not set, the default is 200 ms in debug builds and `None` otherwise.
+    /// or `off`. If it is not set, there is no such thread. In debug builds the loop itself then
+    /// measures each poll, and reports at its end that it has taken more than 200 ms.
     ///
     /// A task runs until it returns from its poll, and meanwhile the loop can run nothing else. A
     /// poll that computes for long, takes a contended lock or makes a system call that waits delays
-    /// all other tasks, timers and sockets. The report is sent at the end of such a poll, and names
-    /// the task. To find polls that never end, use [`Handle::dump`](crate::runtime::Handle::dump).
+    /// all other tasks, timers and sockets. So do destructors, wakers of other executors and hooks,
+    /// and many short polls if the loop asks the OS for events only after them. The report names
+    /// what runs and for which task, and on Linux it says whether the thread computes or in which
+    /// system call it is.
+    ///
+    /// The watcher looks four times within the limit, so a report may come a quarter later, and its
+    /// duration may be too short by as much. Each task is reported at most once a second. While the
+    /// loop sleeps, the watcher sleeps. While the loop runs, it writes a few words to memory before
+    /// each poll.
     ///
     /// The time is real time, even while the loop's clock is [paused](crate::time::pause). Time in
     /// which the thread is ready to run but waits for a processor does not count, so a busy machine
-    /// causes no reports; this is known on Linux only. Time in which the process is stopped counts,
-    /// unless a debugger is attached at the end of the poll.
-    ///
-    /// With this, the loop reads the clock twice for each poll, which takes about 50 ns.
+    /// causes no reports. Nor does time in which the process is stopped by a signal or a debugger.
+    /// Both are known on Linux only. (Without a watcher, a stop counts unless a debugger is
+    /// attached when the poll ends.)
     ///
     /// # Panics
     ///
@@ -54,13 +62,18 @@ impl Builder {
     ///     })
     ///     .build()?;
     /// // Wrong: this stops the whole loop. `quintet::time::sleep` stops only the task.
-    /// runtime.block_on(async { thread::sleep(Duration::from_millis(20)) });
-    ///
-    /// let report = received.recv().unwrap();
-    /// let Report::Blocked { task: Some(task), .. } = report else {
-    ///     panic!("another report: {report}");
-    /// };
-    /// assert_eq!(task.name(), Some("root"));
+    /// runtime.block_on(async move {
+    ///     let report = loop {
+    ///         thread::sleep(Duration::from_millis(20));
+    ///         if let Ok(report) = received.try_recv() {
+    ///             break report;
+    ///         }
+    ///     };
+    ///     let Report::Blocked { task: Some(task), .. } = report else {
+    ///         panic!("another report: {report}");
+    ///     };
+    ///     assert_eq!(task.name(), Some("root"));
+    /// });
     /// # Ok(())
     /// # }
     /// ```
@@ -78,20 +91,19 @@ impl Builder {
         self
     }
 
-    /// Returns how long a poll may take.
+    /// Returns how a blocked loop is noticed.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is set by the environment to something
     /// that is no duration.
-    pub(super) fn blocked_limit(&self) -> io::Result<Option<Duration>> {
-        if let Some(limit) = self.blocked_after {
-            return Ok(limit);
-        }
-        match env::var_os(BLOCKED_VARIABLE) {
-            Some(value) => limit_from(&value),
-            None => Ok(default_limit()),
-        }
+    pub(super) fn blocked_check(&self) -> io::Result<BlockedCheck> {
+        let limit = match (self.blocked_after, env::var_os(BLOCKED_VARIABLE)) {
+            (Some(limit), _) => limit,
+            (None, Some(value)) => limit_from(&value)?,
+            (None, None) => return Ok(BlockedCheck::default()),
+        };
+        Ok(limit.map_or(BlockedCheck::Off, BlockedCheck::Watched))
     }
 }
 
