@@ -131,16 +131,22 @@ impl<T: AsFd> Source<T> {
         }
         let sources = &event_loop.poll.sources;
         let key = self.binding.key();
-        let is_worth_trying = |key| sources.readiness(key, direction) != Readiness::NotReady;
-        if key.is_none_or(is_worth_trying) || coop::is_insisting() {
+        let is_worth_trying = match key {
+            Some(key) => sources.readiness(key, direction) != Readiness::NotReady,
+            None => !self.binding.was_drained(direction),
+        };
+        if is_worth_trying || coop::is_insisting() {
             let result = retry(|| operation(self.get()));
             if !would_block(&result) {
                 event_loop.note_moved(bytes_of(&result));
-                if let Some(key) = key {
-                    note(event_loop, key, direction, &result);
-                    if waiter.is_numbered() {
-                        sources.forget_task(key, direction, waiter);
+                match key {
+                    Some(key) => {
+                        note(event_loop, key, direction, &result);
+                        if waiter.is_numbered() {
+                            sources.forget_task(key, direction, waiter);
+                        }
                     }
+                    None => self.binding.set_drained(direction, has_drained(&result)),
                 }
                 return OpState::Complete(result);
             }
@@ -190,6 +196,13 @@ pub(super) fn wait_by_waker(
 /// Returns how many bytes an operation has moved.
 fn bytes_of<R>(result: &io::Result<OpOutput<R>>) -> usize {
     result.as_ref().map_or(0, |output| output.bytes)
+}
+
+/// Returns whether an operation has drained its source. A read of nothing has found the end, which
+/// stays.
+fn has_drained<R>(result: &io::Result<OpOutput<R>>) -> bool {
+    let output = result.as_ref();
+    output.is_ok_and(|output| output.is_drained && output.bytes > 0)
 }
 
 pub(super) fn would_block<R>(result: &io::Result<R>) -> bool {

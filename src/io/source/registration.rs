@@ -13,7 +13,7 @@ use super::reference::Reference;
 use crate::context;
 use crate::event_loop::{EventLoop, LoopShared};
 use crate::io_error::RuntimeEnded;
-use crate::phase::poll::{ReadinessParts, SourceKind};
+use crate::phase::poll::{Direction, ReadinessParts, SourceKind};
 use crate::ready::LoopId;
 use crate::slots::Key;
 
@@ -24,6 +24,10 @@ pub(super) struct LoopBinding {
     registration: OnceLock<Registration>,
     /// Set by `end_operations`, while operations may still wait.
     closed: AtomicBool,
+    /// Whether the last operation that was awaited has drained the source, for the time before its
+    /// registration. Only the loop that it is bound to uses these.
+    drained_read: AtomicBool,
+    drained_write: AtomicBool,
     kind: SourceKind,
     /// What the descriptor is registered for.
     parts: ReadinessParts,
@@ -43,6 +47,8 @@ impl LoopBinding {
             loop_id: AtomicU32::new(0),
             registration: OnceLock::new(),
             closed: AtomicBool::new(false),
+            drained_read: AtomicBool::new(false),
+            drained_write: AtomicBool::new(false),
             kind,
             parts,
             reference: Reference::new(),
@@ -57,6 +63,27 @@ impl LoopBinding {
 
     pub(super) fn registration(&self) -> Option<&Registration> {
         self.registration.get()
+    }
+
+    /// Whether an operation would block, as far as is known before the registration. That reports
+    /// what has happened since.
+    #[inline]
+    pub(super) fn was_drained(&self, direction: Direction) -> bool {
+        self.drained(direction).load(Ordering::Relaxed)
+    }
+
+    /// Notes whether an operation has drained a source that is not registered.
+    #[inline]
+    pub(super) fn set_drained(&self, direction: Direction, is_drained: bool) {
+        self.drained(direction).store(is_drained, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn drained(&self, direction: Direction) -> &AtomicBool {
+        match direction {
+            Direction::Read => &self.drained_read,
+            Direction::Write => &self.drained_write,
+        }
     }
 
     /// Calls `f` with the loop and the slot, if the source is registered and its loop is current.
