@@ -210,7 +210,10 @@ impl TcpListener {
     /// Returns the error of the system call that makes the socket non-blocking.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(TcpListener::from_listening(listener, true))
+        // Connections inherit it. Asked once, so that not each of them has to be asked at its end.
+        let linger = SockRef::from(&listener).linger();
+        let may_linger = linger.map_or(true, |time| time.is_some());
+        Ok(TcpListener::from_listening(listener, may_linger))
     }
 
     /// Converts the listener into one of the standard library, which no longer belongs to a loop.

@@ -293,6 +293,14 @@ fn a_linger_time_is_noticed_however_it_was_set() {
         (listener.accept().await.unwrap().0, peer)
     });
     is_noticed(async || {
+        let listener = std::net::TcpListener::bind(any_port()).unwrap();
+        let socket = socket2::SockRef::from(&listener);
+        socket.set_linger(Some(FOR_EVER)).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener.accept().await.unwrap().0, peer)
+    });
+    is_noticed(async || {
         let listener = TcpListener::bind(any_port()).await.unwrap();
         listener.sock_ref().set_linger(Some(FOR_EVER)).unwrap();
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
