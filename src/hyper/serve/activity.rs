@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use ::hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -31,6 +31,8 @@ pub(super) struct Activity {
     has_body: AtomicBool,
     /// Whether hyper has passed on the stream.
     is_upgraded: AtomicBool,
+    /// The number of the current poll of the connection's task; 0 if that does not poll it.
+    poll_number: AtomicU32,
 }
 
 impl Activity {
@@ -42,6 +44,7 @@ impl Activity {
             has_read: AtomicBool::new(false),
             has_body: AtomicBool::new(false),
             is_upgraded: AtomicBool::new(false),
+            poll_number: AtomicU32::new(0),
         }
     }
 
@@ -77,8 +80,20 @@ impl Activity {
         self.is_upgraded.load(Ordering::Relaxed)
     }
 
+    /// Notes that the connection's task polls it.
+    pub(super) fn note_poll(&self) {
+        let number = self.poll_number.load(Ordering::Relaxed).wrapping_add(1);
+        self.poll_number.store(number.max(1), Ordering::Relaxed);
+    }
+
+    /// Returns the number of the current poll, or 0 if other tasks poll the stream.
+    pub(super) fn poll_number(&self) -> u32 {
+        self.poll_number.load(Ordering::Relaxed)
+    }
+
     /// Notes that the connection has ended. If there still is a stream, hyper has passed it on.
     pub(super) fn note_end(&self) {
+        self.poll_number.store(0, Ordering::Relaxed);
         self.is_upgraded.store(true, Ordering::Relaxed);
     }
 
@@ -133,10 +148,12 @@ where
     type Future = CountedFuture<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> CountedFuture<S::Future> {
-        self.activity.begin(!request.body().is_end_stream());
-        let running = RequestCount(Arc::clone(&self.activity));
         // Of HTTP/2, a whole connection is told to end by a frame.
         let is_closed_by_header = request.version() <= Version::HTTP_11;
+        // Other streams of HTTP/2 may have one, and it costs to ask this one.
+        let has_body = !is_closed_by_header || !request.body().is_end_stream();
+        self.activity.begin(has_body);
+        let running = RequestCount(Arc::clone(&self.activity));
         CountedFuture {
             future: self.service.call(request),
             running: Some(running),

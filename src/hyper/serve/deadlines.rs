@@ -96,6 +96,7 @@ impl Deadlines {
     ) -> io::Result<F::Output> {
         self.is_http2 = F::IS_HTTP2;
         poll_fn(|cx| {
+            self.activity.note_poll();
             loop {
                 if let Poll::Ready(output) = connection.as_mut().poll(cx) {
                     return Poll::Ready(Ok(output));

@@ -1,19 +1,17 @@
 //! Connections of HTTP/2, with the feature `hyper-http2`.
 
-use std::cell::RefCell;
+mod streams;
+
 use std::error::Error;
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
-use ::hyper::rt::{self, Read, Write};
+use ::hyper::rt::{Read, Write};
 use ::hyper::server::conn::http2::{Builder, Connection};
 use ::hyper::service::Service;
 use ::hyper::{Request, Response};
-use pin_project_lite::pin_project;
 
 use super::activity::CountedService;
 use super::deadlines::{Deadlines, Drive};
@@ -21,8 +19,9 @@ use super::failures::Failures;
 use super::stream::HttpStream;
 use super::{HEADER_SIZE_MAX, HttpServer};
 use crate::hyper::Timer;
-use crate::serve::{Listener, ServeError};
-use crate::task::JoinSet;
+use crate::serve::Listener;
+
+pub use streams::StreamExecutor;
 
 /// hyper's default. At least 100 is what RFC 9113 recommends (section 6.5.2).
 const STREAMS_MAX: u32 = 200;
@@ -154,47 +153,12 @@ where
     B: Body + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let executor = StreamExecutor {
-        tasks: Rc::default(),
-        failures: failures.clone(),
-    };
-    let builder = settings.builder(executor.clone());
-    let connection = Http2Connection {
-        connection: builder.serve_connection(stream, service),
-        executor,
-    };
+    let builder = settings.builder(StreamExecutor::new(failures.clone()));
+    let connection = builder.serve_connection(stream, service);
     Ok(deadlines.run(pin!(connection)).await??)
 }
 
-pin_project! {
-    /// A connection, and the tasks of its requests.
-    struct Http2Connection<F> {
-        #[pin]
-        connection: F,
-        executor: StreamExecutor,
-    }
-
-    impl<F> PinnedDrop for Http2Connection<F> {
-        // A task may have a clone of the executor, and so its set.
-        fn drop(this: Pin<&mut Self>) {
-            this.executor.tasks.borrow_mut().abort_all();
-        }
-    }
-}
-
-impl<F: Future> Future for Http2Connection<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let poll = this.connection.poll(cx);
-        this.executor.reap(cx);
-        poll
-    }
-}
-
-impl<C, S, B> Drive
-    for Http2Connection<Connection<HttpStream<C>, CountedService<S>, StreamExecutor>>
+impl<C, S, B> Drive for Connection<HttpStream<C>, CountedService<S>, StreamExecutor>
 where
     C: Read + Write + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Future: 'static> + 'static,
@@ -205,45 +169,6 @@ where
     const IS_HTTP2: bool = true;
 
     fn graceful_shutdown(self: Pin<&mut Self>) {
-        self.project().connection.graceful_shutdown();
-    }
-}
-
-/// Spawns the tasks of one connection of HTTP/2: one for each request. They are cancelled when the
-/// connection ends.
-#[derive(Clone)]
-pub struct StreamExecutor {
-    tasks: Rc<RefCell<JoinSet<()>>>,
-    failures: Failures,
-}
-
-impl StreamExecutor {
-    /// Forgets the tasks that have ended, and passes on which of them have panicked.
-    fn reap(&self, cx: &mut Context<'_>) {
-        loop {
-            let ended = self.tasks.borrow_mut().poll_join_next(cx);
-            match ended {
-                Poll::Ready(Some(Err(error))) if error.is_panic() => {
-                    self.failures.note(ServeError::Panicked(error));
-                }
-                Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) | Poll::Pending => return,
-            }
-        }
-    }
-}
-
-impl<F> rt::Executor<F> for StreamExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, future: F) {
-        self.tasks.borrow_mut().spawn(future);
-    }
-}
-
-impl fmt::Debug for StreamExecutor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamExecutor").finish_non_exhaustive()
+        Connection::graceful_shutdown(self);
     }
 }

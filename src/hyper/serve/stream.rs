@@ -5,6 +5,7 @@
 mod ahead;
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,6 +29,14 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many bytes are read at most while a request is handled.
 const LOOK_AHEAD: usize = 512;
 
+/// How many bytes are read at most as the beginning of a request. hyper begins with as many.
+const FIRST_READ: usize = 8192;
+
+/// A buffer that costs nothing: bytes that are read into it are initialized by that.
+fn uninit<const SIZE: usize>() -> [MaybeUninit<u8>; SIZE] {
+    [const { MaybeUninit::uninit() }; SIZE]
+}
+
 /// See the [module](self).
 pub(super) struct HttpStream<C> {
     io: C,
@@ -35,10 +44,13 @@ pub(super) struct HttpStream<C> {
     /// What has been read before hyper has asked for it, and where hyper continues in it.
     prefix: Vec<u8>,
     prefix_start: usize,
-    /// Whether the end of the stream has been read before hyper has asked for it.
+    /// Whether the end of the stream has been read, other than in the middle of a request.
     is_at_end: bool,
     /// Whether a reset is noticed even while hyper does not read.
     watches_peer: bool,
+    /// The poll of the connection's task in which a read was pending. In the rest of it, reads are:
+    /// nothing can arrive while the task is polled. hyper reads again after each request of HTTP/2.
+    pending_in: u32,
     write_timeout: Option<Duration>,
     /// The timeout of a write that is pending.
     stalled: Option<Sleep>,
@@ -56,6 +68,7 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
             prefix_start: 0,
             is_at_end: false,
             watches_peer: false,
+            pending_in: 0,
             write_timeout,
             stalled: None,
             lingering: None,
@@ -79,8 +92,8 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
         if !self.prefix.is_empty() || self.is_at_end {
             return Ok(());
         }
-        let mut buffer = [0; LOOK_AHEAD];
-        let mut buffer = ReadBuf::new(&mut buffer);
+        let mut buffer = uninit::<LOOK_AHEAD>();
+        let mut buffer = ReadBuf::uninit(&mut buffer);
         if let Poll::Ready(result) = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {
             result?;
             self.is_at_end = buffer.filled().is_empty();
@@ -116,9 +129,9 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
     /// Waits until the client closes the connection. If a socket is closed while it has unread
     /// data, the OS resets the connection, and the client may lose the end of the response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut buffer = [0; 4096];
+        let mut buffer = uninit::<4096>();
         while self.lingered_bytes < LINGER_BYTES_MAX {
-            let mut buffer = ReadBuf::new(&mut buffer);
+            let mut buffer = ReadBuf::uninit(&mut buffer);
             match Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.lingered_bytes += buffer.filled().len();
@@ -131,6 +144,28 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
             }
         }
         Poll::Ready(())
+    }
+}
+
+impl<C: Read + Unpin> HttpStream<C> {
+    /// Reads the beginning of a request, or the end of the stream. A cursor does not say how much
+    /// has been read into it, so this copies.
+    fn poll_read_first(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = uninit::<FIRST_READ>();
+        let room = cursor.remaining().min(FIRST_READ);
+        let mut buffer = ReadBuf::uninit(&mut buffer[..room]);
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
+        if buffer.filled().is_empty() && room > 0 {
+            self.is_at_end = true;
+        } else {
+            self.activity.note_read();
+            cursor.put_slice(buffer.filled());
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -155,9 +190,23 @@ impl<C: Read + Unpin> Read for HttpStream<C> {
         if self.is_at_end {
             return Poll::Ready(Ok(()));
         }
-        let result = ready!(Pin::new(&mut self.io).poll_read(cx, cursor));
-        self.activity.note_read();
-        Poll::Ready(result)
+        let poll_number = self.activity.poll_number();
+        if poll_number != 0 && poll_number == self.pending_in {
+            return Poll::Pending;
+        }
+        let poll = if self.activity.has_read() || self.activity.is_busy() {
+            let poll = Pin::new(&mut self.io).poll_read(cx, cursor);
+            if poll.is_ready() {
+                self.activity.note_read();
+            }
+            poll
+        } else {
+            self.poll_read_first(cx, cursor)
+        };
+        if poll.is_pending() {
+            self.pending_in = poll_number;
+        }
+        poll
     }
 }
 

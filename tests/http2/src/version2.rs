@@ -3,11 +3,13 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::join_all;
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use futures::stream;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
@@ -303,6 +305,50 @@ async fn requests_that_are_left_at_the_deadline_are_cancelled() {
         ended.push(task.await.unwrap().is_ok());
     }
     assert_eq!(ended, [true, false, false]);
+}
+
+#[quintet::test(start_paused)]
+async fn responses_without_an_end_are_dropped_with_their_connection() {
+    for is_stopped in [false, true] {
+        let (network, stop) = (Network::default(), CancellationToken::new());
+        let guard = Rc::new(());
+        let held = Rc::clone(&guard);
+        let service = service_fn(move |_: Request<Incoming>| {
+            let held = Rc::clone(&held);
+            let body = StreamBody::new(stream::poll_fn(move |_| {
+                let _held = &held;
+                Poll::<Option<Result<Frame<Bytes>, Infallible>>>::Pending
+            }));
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let server = serve(network.listener(), service)
+            .until(stop.clone().cancelled_owned())
+            .drain_timeout(SECOND);
+        let server = quintet::spawn(server.into_future());
+        let mut client = network.connect();
+        client.send(PREFACE).await;
+        let settings = frames::frame(frames::SETTINGS, 0, 0, &[]);
+        client.send(settings).await;
+        for stream in [1, 3, 5] {
+            let flags = frames::END_STREAM_AND_HEADERS;
+            let get = frames::frame(frames::HEADERS, flags, stream, GET_0);
+            client.send(get).await;
+        }
+        settle().await;
+        // That of the service, and those of the bodies.
+        assert_eq!(Rc::strong_count(&guard), 2 + 3);
+        if is_stopped {
+            stop.cancel();
+            assert_eq!(server.await.unwrap().unwrap().unfinished(), 1);
+        } else {
+            drop(client);
+            settle().await;
+            assert_eq!(Rc::strong_count(&guard), 2);
+            stop.cancel();
+            assert!(server.await.unwrap().unwrap().is_complete());
+        }
+        assert_eq!(Rc::strong_count(&guard), 1);
+    }
 }
 
 #[quintet::test(start_paused)]

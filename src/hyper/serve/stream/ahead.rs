@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use ::hyper::rt::{Read, ReadBuf};
 
-use super::HttpStream;
+use super::{HttpStream, uninit};
 
 /// How much is read at a time. The head of most requests is not longer, so hyper need not read
 /// again.
@@ -23,8 +23,8 @@ impl<C: Read + Unpin> HttpStream<C> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = [0; READ_AHEAD];
-        let mut buffer = ReadBuf::new(&mut buffer);
+        let mut buffer = uninit::<READ_AHEAD>();
+        let mut buffer = ReadBuf::uninit(&mut buffer);
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
         self.activity.note_read();
         self.prefix.extend_from_slice(buffer.filled());
