@@ -22,14 +22,18 @@ pub(crate) fn poll_read(
     room: usize,
     put: impl FnOnce(&[u8]),
 ) -> Poll<io::Result<()>> {
-    // Taken for the read, because a waker may call this function again.
-    let mut buffer = BUFFER.take();
-    buffer.resize(CHUNK, 0);
-    let result = reader.poll_read(cx, &mut buffer[..room.min(CHUNK)]);
-    if let Poll::Ready(Ok(n)) = result {
-        put(&buffer[..n]);
-    }
-    BUFFER.set(buffer);
-    ready!(result)?;
-    Poll::Ready(Ok(()))
+    BUFFER.with(|kept| {
+        // Taken for the read, because a waker may call this function again.
+        let mut buffer = kept.take();
+        if buffer.is_empty() {
+            buffer = vec![0; CHUNK];
+        }
+        let result = reader.poll_read(cx, &mut buffer[..room.min(CHUNK)]);
+        if let Poll::Ready(Ok(n)) = result {
+            put(&buffer[..n]);
+        }
+        kept.replace(buffer);
+        ready!(result)?;
+        Poll::Ready(Ok(()))
+    })
 }
