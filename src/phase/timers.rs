@@ -89,13 +89,18 @@ impl Timers {
     #[inline]
     pub(crate) fn check(&self, key: TimerKey, caller: Caller<'_>) -> Checked {
         let mut wheel = self.wheel.borrow_mut();
-        if let Some(waiter) = wheel.remove_fired(key) {
-            debug_assert!(waiter.is_none(), "firing took the waiter");
-            return Checked::Fired;
+        // First what is so most often. Firing takes the waiter, so it has not fired.
+        if let Some(Some(waiter)) = wheel.get_mut(key)
+            && caller.is(waiter)
+        {
+            return Checked::Waits;
         }
-        match wheel.get_mut(key) {
-            Some(Some(waiter)) if caller.is(waiter) => Checked::Waits,
-            _ => Checked::WaitsForOther,
+        match wheel.remove_fired(key) {
+            Some(waiter) => {
+                debug_assert!(waiter.is_none(), "firing took the waiter");
+                Checked::Fired
+            }
+            None => Checked::WaitsForOther,
         }
     }
 

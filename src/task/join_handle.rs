@@ -348,6 +348,13 @@ fn set_ref(header: &Arc<Header>, is_ref: bool) {
 /// Informs the task's loop that the outcome will not be taken.
 fn detach(header: Arc<Header>) {
     let id = header.home();
+    let mut header = Some(header);
+    context::with_loop(id, |event_loop| {
+        header = header
+            .take()
+            .and_then(|header| event_loop.tasks.detach_plainly(header));
+    });
+    let Some(header) = header else { return };
     if let Some(event_loop) = context::current_if(id) {
         event_loop.tasks.detach(header);
         return;

@@ -126,6 +126,25 @@ impl Tasks {
         self.spare_boxes.keep(work);
     }
 
+    /// Detaches the handle of a task that has not ended and that no foreign waker awaits. Runs no
+    /// user code, so the caller may hold a borrow of the current loop.
+    ///
+    /// Otherwise returns the handle, for [`detach`](Tasks::detach).
+    #[inline]
+    pub(crate) fn detach_plainly(&self, handle: Arc<Header>) -> Option<Arc<Header>> {
+        let mut slots = self.slots.borrow_mut();
+        let joiner = slots.get_mut(handle.key()).map(|task| &mut task.joiner);
+        match joiner {
+            Some(joiner @ (Joiner::Held | Joiner::Awaited(Waiter::Task(_))))
+                if !handle.is_finished() =>
+            {
+                *joiner = Joiner::Returned(handle);
+                None
+            }
+            _ => Some(handle),
+        }
+    }
+
     /// Detaches the handle: the task continues, and its slot is freed when it ends.
     pub(crate) fn detach(&self, handle: Arc<Header>) {
         let key = handle.key();
