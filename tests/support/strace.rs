@@ -1,5 +1,6 @@
 //! Tests that are run under `strace`, which shows their system calls and makes some of them fail.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -32,4 +33,34 @@ pub(crate) fn traced_child(test: &str, log: &Path, options: &[&str]) -> Option<C
         return None;
     }
     Some(traced(&child, log, options))
+}
+
+/// Files that do not exist: system calls that the log shows.
+const BEGINS: &str = "/no such file: idle from here";
+const ENDS: &str = "/no such file: idle until here";
+
+/// Calls `during`, and marks the log before and after.
+pub(crate) fn between_marks(during: impl FnOnce()) {
+    assert!(!Path::new(BEGINS).exists());
+    during();
+    assert!(!Path::new(ENDS).exists());
+}
+
+/// Returns the lines of the log that [`between_marks`] has enclosed, without those of the thread
+/// that called it.
+pub(crate) fn calls_of_other_threads(log: &Path) -> Vec<String> {
+    let log = fs::read_to_string(log).expect("strace has written it");
+    let lines: Vec<&str> = log.lines().collect();
+    let line_with = |path: &str| {
+        let found = lines.iter().position(|line| line.contains(path));
+        found.expect("the log is marked")
+    };
+    let (begins, ends) = (line_with(BEGINS), line_with(ENDS));
+    // Each line begins with the number of its thread.
+    let thread_of = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let watcher = thread_of(lines[begins]);
+    let others = lines[begins..ends]
+        .iter()
+        .filter(|line| thread_of(line) != watcher);
+    others.map(|line| (*line).to_owned()).collect()
 }

@@ -8,6 +8,8 @@ mod support;
 
 mod cancelled;
 mod classes;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod idle;
 mod jobs;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod memory;
