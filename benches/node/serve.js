@@ -24,8 +24,9 @@ function hello() {
   });
 }
 
-// More than one thread would be more than one process.
-if (process.argv[2] === 'http' && Number(process.argv[3]) > 1) {
+// More than one thread would be more than one process, and limits are those of hyper.
+const threads = Number(process.argv[3]);
+if (process.argv[2] === 'http-server' || (process.argv[2] === 'http' && threads > 1)) {
   console.log('unsupported');
   process.exit(0);
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
+use crate::http2_frames::Http2Frames;
 use crate::measure::nanos;
 
 /// How the end of a reply is found.
@@ -128,24 +129,88 @@ impl Client {
     }
 }
 
-/// Connects, sends a message, reads it back and closes, `count` times in sequence. Returns the
+/// Connects, sends a message, receives the reply and closes, `count` times in sequence. Returns the
 /// latency of each, in nanoseconds.
-pub(crate) fn churn(addr: SocketAddr, message: &[u8], count: u64) -> io::Result<Vec<u64>> {
+pub(crate) fn churn(
+    addr: SocketAddr,
+    message: &[u8],
+    reply: Reply,
+    count: u64,
+) -> io::Result<Vec<u64>> {
     let mut latencies = Vec::new();
-    let mut reply = vec![0; message.len()];
+    let mut buffer = vec![0; message.len()];
     for _ in 0..count {
         let start = Instant::now();
         let mut stream = TcpStream::connect(addr)?;
         stream.write_all(message)?;
-        stream.read_exact(&mut reply)?;
+        match reply {
+            Reply::Bytes(count) => stream.read_exact(&mut buffer[..count])?,
+            Reply::Http => drop(read_http(&mut stream)?),
+        }
         drop(stream);
         latencies.push(nanos(start.elapsed()));
     }
     Ok(latencies)
 }
 
+/// A connection of HTTP/2, on which so many requests are in flight.
+pub(crate) struct Streams {
+    stream: TcpStream,
+    frames: Http2Frames,
+    streams: u64,
+    buffer: Vec<u8>,
+}
+
+impl Streams {
+    /// Connects, and exchanges one request and response.
+    pub(crate) fn connect(addr: SocketAddr, streams: u64) -> io::Result<Self> {
+        let stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        let mut streams = Streams {
+            stream,
+            frames: Http2Frames::new(),
+            streams,
+            buffer: vec![0; 64 * 1024],
+        };
+        streams.exchange(1, &mut Vec::new())?;
+        Ok(streams)
+    }
+
+    /// Sends so many requests, and returns the latency of each, in nanoseconds. The next ones are
+    /// sent once all responses have arrived.
+    pub(crate) fn drive(&mut self, requests: u64) -> io::Result<Vec<u64>> {
+        let mut latencies = Vec::new();
+        while (latencies.len() as u64) < requests {
+            let left = requests - latencies.len() as u64;
+            self.exchange(left.min(self.streams), &mut latencies)?;
+        }
+        Ok(latencies)
+    }
+
+    fn exchange(&mut self, count: u64, latencies: &mut Vec<u64>) -> io::Result<()> {
+        let start = Instant::now();
+        self.stream.write_all(&self.frames.requests(count))?;
+        let mut left = count;
+        while left > 0 {
+            let received = self.stream.read(&mut self.buffer)?;
+            if received == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let completed = self.frames.receive(&self.buffer[..received])?;
+            left -= completed;
+            let latency = nanos(start.elapsed());
+            latencies.extend((0..completed).map(|_| latency));
+        }
+        Ok(())
+    }
+}
+
 /// Reads one HTTP reply and returns its length. All replies have the same length.
-fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
+///
+/// # Errors
+///
+/// Returns the error of a read, and `UnexpectedEof` if the server closes the connection.
+pub(crate) fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
     let mut reply = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -209,7 +274,7 @@ mod tests {
         assert_eq!(load.drive(10).unwrap().len(), 10);
         // Fewer requests than connections.
         assert_eq!(load.drive(2).unwrap().len(), 2);
-        assert_eq!(churn(addr, &[7; 64], 4).unwrap().len(), 4);
+        assert_eq!(churn(addr, &[7; 64], Reply::Bytes(64), 4).unwrap().len(), 4);
     }
 
     #[test]

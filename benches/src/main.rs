@@ -7,6 +7,7 @@ mod child;
 mod compare;
 mod counts;
 mod growth;
+mod http2_frames;
 mod libraries;
 mod load;
 mod machine;

@@ -20,7 +20,7 @@ mod two_cores;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -35,8 +35,9 @@ use hyper::{Request, Response};
 use crate::libraries::SmolLibraries;
 use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
-use crate::server::Service;
+use crate::server::{Service, listen};
 use crate::workloads::files::{self, FileWork};
+use crate::workloads::http_loop::{self, HttpLoop};
 use crate::workloads::primitives::{self, Primitive};
 use crate::workloads::sockets::{self, Transport};
 use crate::workloads::{
@@ -101,6 +102,12 @@ pub(crate) trait Runtime: 'static {
     fn spawn_blocking<T: Send + 'static>(
         f: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + 'static;
+    /// The same for a closure that computes. Only some runtimes have threads of their own for it.
+    fn spawn_cpu<T: Send + 'static>(
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        Self::spawn_blocking(f)
+    }
     /// Sleeps for `duration`.
     fn sleep(duration: Duration) -> impl Future<Output = ()>;
     /// Yields to other tasks.
@@ -125,6 +132,40 @@ pub(crate) trait SharedSocket {
     fn readable(socket: &Self::Socket) -> impl Future<Output = io::Result<()>>;
     /// Reads, or returns `WouldBlock`.
     fn try_read(socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// A service of HTTP that any server takes.
+pub(crate) trait HttpService:
+    hyper::service::Service<
+        Request<Incoming>,
+        Response = Response<Full<Bytes>>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: hyper::service::Service<
+            Request<Incoming>,
+            Response = Response<Full<Bytes>>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
+/// A runtime with a server for HTTP/1 and HTTP/2 by hyper, which has limits.
+pub(crate) trait HttpServer: Runtime {
+    /// Serves forever.
+    fn serve_http(
+        listener: TcpListener,
+        service: impl HttpService,
+    ) -> impl Future<Output = io::Result<()>> + 'static;
 }
 
 /// A runtime with UDP sockets and Unix streams.
@@ -202,6 +243,7 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
         InProcess::ManyWaiters { tasks } => return run_many_waiters(name, tasks, amount),
         InProcess::Echo { over } => return run_echo(name, over, amount),
         InProcess::Files(work) => return run_files(name, work, amount),
+        InProcess::Http(work) => return run_http(name, work, amount),
         _ => {}
     }
     match name {
@@ -264,6 +306,16 @@ fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
     })
 }
 
+/// Runs a server of HTTP and its clients on one loop.
+fn run_http(name: &str, work: HttpLoop, amount: Amount) -> Option<Sample> {
+    Some(match name {
+        QUINTET => http_loop::run::<Quintet>(work, amount),
+        #[cfg(feature = "peers")]
+        TOKIO => http_loop::run::<tokio::Tokio>(work, amount),
+        _ => return None,
+    })
+}
+
 /// Runs a workload of files.
 fn run_files(name: &str, work: FileWork, amount: Amount) -> Option<Sample> {
     Some(match name {
@@ -278,8 +330,14 @@ fn run_files(name: &str, work: FileWork, amount: Amount) -> Option<Sample> {
 
 /// Serves forever. Returns `None` if the runtime does not support the service.
 pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
-    if let Service::Http { threads: 2.. } = service {
+    if let Service::Http { threads: 2.., .. } = service {
         return two_cores::serve(name);
+    }
+    if let Service::Http {
+        has_limits: true, ..
+    } = service
+    {
+        return serve_http_with_limits(name);
     }
     Some(match name {
         QUINTET => serve_on::<Quintet>(service),
@@ -296,6 +354,19 @@ pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
         "compio" => serve_on::<compio::Compio>(service),
         #[cfg(feature = "glommio")]
         "glommio" => serve_on::<glommio::Glommio>(service),
+        _ => return None,
+    })
+}
+
+/// Serves HTTP forever by a server with limits. Returns `None` if the runtime has none.
+fn serve_http_with_limits(name: &str) -> Option<io::Result<()>> {
+    fn on<R: HttpServer>() -> io::Result<()> {
+        R::block_on(R::serve_http(listen()?, service_fn(hello)))
+    }
+    Some(match name {
+        QUINTET => on::<Quintet>(),
+        #[cfg(feature = "peers")]
+        TOKIO => on::<tokio::Tokio>(),
         _ => return None,
     })
 }

@@ -17,8 +17,9 @@ use crate::{child, runtimes};
 pub(crate) enum Service {
     /// Echoes, with a buffer of `size` bytes for each connection.
     Echo { size: usize },
-    /// Responds to each request with a greeting, on so many threads. By hyper, Node excepted.
-    Http { threads: usize },
+    /// Responds to each request with a greeting, on so many threads. By hyper, Node excepted. With
+    /// limits by the server of the runtime, or by what its users write.
+    Http { threads: usize, has_limits: bool },
 }
 
 impl Service {
@@ -26,7 +27,13 @@ impl Service {
     pub(crate) fn arguments(self) -> [String; 2] {
         match self {
             Service::Echo { size } => ["echo".to_owned(), size.to_string()],
-            Service::Http { threads } => ["http".to_owned(), threads.to_string()],
+            Service::Http {
+                threads,
+                has_limits,
+            } => {
+                let name = if has_limits { "http-server" } else { "http" };
+                [name.to_owned(), threads.to_string()]
+            }
         }
     }
 
@@ -34,7 +41,10 @@ impl Service {
         let number = number.parse().ok()?;
         match name {
             "echo" => Some(Service::Echo { size: number }),
-            "http" => Some(Service::Http { threads: number }),
+            "http" | "http-server" => Some(Service::Http {
+                threads: number,
+                has_limits: name == "http-server",
+            }),
             _ => None,
         }
     }
@@ -163,7 +173,17 @@ mod tests {
 
     #[test]
     fn formatting_and_parsing_preserve_a_service() {
-        for service in [Service::Echo { size: 64 }, Service::Http { threads: 2 }] {
+        for service in [
+            Service::Echo { size: 64 },
+            Service::Http {
+                threads: 2,
+                has_limits: false,
+            },
+            Service::Http {
+                threads: 1,
+                has_limits: true,
+            },
+        ] {
             let [name, number] = service.arguments();
 
             assert_eq!(Service::parse(&name, &number), Some(service));

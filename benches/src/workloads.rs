@@ -1,12 +1,13 @@
 //! The workloads. `list` contains all that `compare` measures.
 //!
 //! Most run in one process, with the same generic code for each runtime (`tasks`, `primitives`,
-//! `waiting`, `many_waiters`, `sockets`, `files`, `children`). Those of `traffic` start a server in
-//! another process and generate its load in this one. Those of `one_loop` run on quintet alone and
-//! are only counted.
+//! `waiting`, `many_waiters`, `sockets`, `files`, `children`, `http_loop`). Those of `traffic`
+//! start a server in another process and generate its load in this one. Those of `one_loop` run on
+//! quintet alone and are only counted.
 
 mod children;
 pub(crate) mod files;
+pub(crate) mod http_loop;
 mod list;
 mod local_channel;
 pub(crate) mod many_waiters;
@@ -23,6 +24,7 @@ use crate::measure::Sample;
 use crate::runtimes::{Feature, Runtime};
 
 use files::FileWork;
+use http_loop::HttpLoop;
 use primitives::Primitive;
 use sockets::Transport;
 
@@ -137,6 +139,8 @@ pub(crate) enum InProcess {
     BlockingOne,
     BlockingMany,
     BlockingQueued,
+    CpuOne,
+    CpuMany,
     ThreadWake,
     ReadSmall {
         tasks: u64,
@@ -158,6 +162,8 @@ pub(crate) enum InProcess {
     Echo {
         over: Transport,
     },
+    /// HTTP with server and clients on one loop. Only counted.
+    Http(HttpLoop),
     /// An echo with server and client on one loop. Only counted.
     EchoLoop,
     /// Connections with server and client on one loop. Only counted.
@@ -211,6 +217,8 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
         InProcess::BlockingOne => waiting::blocking_one::<R>(amount),
         InProcess::BlockingMany => waiting::blocking_many::<R>(amount),
         InProcess::BlockingQueued => waiting::blocking_queued::<R>(amount),
+        InProcess::CpuOne => waiting::cpu_one::<R>(amount),
+        InProcess::CpuMany => waiting::cpu_many::<R>(amount),
         InProcess::ThreadWake => waiting::thread_wake::<R>(amount),
         InProcess::ReadSmall { tasks } => files::read_small::<R>(tasks, amount),
         InProcess::ReadLarge => files::read_large::<R>(amount),
@@ -219,6 +227,7 @@ pub(crate) fn run_in_process<R: Runtime>(workload: InProcess, amount: Amount) ->
         | InProcess::Files(_)
         | InProcess::ManyWaiters { .. }
         | InProcess::Echo { .. }
+        | InProcess::Http(_)
         | InProcess::EchoLoop
         | InProcess::UnreferencedTimers { .. }
         | InProcess::ChurnLoop

@@ -8,10 +8,11 @@ use super::tools::Tool;
 const HEAD: &str = "\
 # Instructions (callgrind) and system calls (strace) per operation of quintet, release profile:
 # (count of 3 n operations - count of n operations) / 2 n. Rows that end in `-tokio-sync` are
-# tokio's `sync` on quintet's loop. Made by
+# tokio's `sync` on quintet's loop, and rows that end in `-tokio` are tokio's runtime. Made by
+#     cargo run --release -p quintet-benches -- counts --write
 #     cargo run --release -p quintet-benches --no-default-features -- counts --write
-# which keeps the rows that end in `-tokio`. Those are tokio's runtime, and made by
-#     cargo run --release -p quintet-benches -- counts --write --only echo-u
+# of which the second keeps the rows of tokio's runtime, which it cannot count, and makes ours again
+# without the peers in the same program.
 # `counts --check` fails if a count of quintet is more than 10 % higher. The counts depend on the
 # compiler.
 ";

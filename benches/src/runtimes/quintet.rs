@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use quintet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{Files, Runtime, SharedSocket, Sockets, serve_http};
+use super::{Files, HttpServer, HttpService, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
 /// The adapter of quintet.
@@ -31,6 +31,13 @@ impl Runtime for Quintet {
         f: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + 'static {
         let job = quintet::spawn_blocking(f);
+        async { job.await.expect("the job does not panic") }
+    }
+
+    fn spawn_cpu<T: Send + 'static>(
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + 'static {
+        let job = quintet::spawn_cpu(f);
         async { job.await.expect("the job does not panic") }
     }
 
@@ -73,6 +80,13 @@ impl Runtime for Quintet {
                 Service::Http { .. } => drop(quintet::spawn(serve_http(stream))),
             }
         }
+    }
+}
+
+impl HttpServer for Quintet {
+    async fn serve_http(listener: net::TcpListener, service: impl HttpService) -> io::Result<()> {
+        let listener = TcpListener::from_std(listener)?;
+        quintet::hyper::serve(listener, service).await.map(drop)
     }
 }
 

@@ -4,13 +4,17 @@ use std::io;
 use std::net::{self, SocketAddr};
 use std::os::unix;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 
-use super::{BLOCKING_THREADS, Files, Runtime, SharedSocket, Sockets, serve_http};
+use super::{
+    BLOCKING_THREADS, Files, HttpServer, HttpService, Runtime, SharedSocket, Sockets, serve_http,
+};
 use crate::server::{Service, listen};
 
 /// The adapter of tokio.
@@ -82,6 +86,45 @@ impl Runtime for Tokio {
                     drop(tokio::task::spawn_local(serve_http(TokioIo::new(stream))));
                 }
             }
+        }
+    }
+}
+
+/// The limits of `quintet::hyper::serve`, as far as hyper has them. Its timeout for the head of a
+/// request is also that of an idle connection.
+fn http_builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30))
+        .max_buf_size(64 * 1024)
+        .half_close(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(60)))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .max_header_list_size(64 * 1024);
+    builder
+}
+
+impl HttpServer for Tokio {
+    async fn serve_http(listener: net::TcpListener, service: impl HttpService) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        // Connections inherit it, so that none of them makes a call.
+        rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let builder = Rc::new(http_builder());
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let (builder, service) = (Rc::clone(&builder), service.clone());
+            tokio::task::spawn_local(async move {
+                // A client that disconnects is not an error.
+                let _ = builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
         }
     }
 }

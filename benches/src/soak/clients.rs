@@ -82,7 +82,7 @@ impl Client {
             }
             Client::Churn => {
                 while keep_going(1) {
-                    churn(addrs.echo, &[7; 64], 1)?;
+                    churn(addrs.echo, &[7; 64], Reply::Bytes(64), 1)?;
                     thread::sleep(PAUSE);
                 }
                 Ok(())

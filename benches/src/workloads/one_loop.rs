@@ -1,5 +1,5 @@
 //! Workloads that are only counted. Server and client share one loop, so that each run takes the
-//! same path.
+//! same path. They run on quintet alone, except those of `http_loop`.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use quintet::net::{TcpListener, TcpStream};
 use quintet::runtime::Runtime;
 
+use super::http_loop::HttpLoop;
 use super::list::{CPU, in_process};
 use super::{Amount, InProcess, Workload};
 use crate::measure::{Sample, Stopwatch};
@@ -37,6 +38,11 @@ pub(crate) const ALL: &[Workload] = &[
         (2_000, 500),
         CPU,
     ),
+    http("http-1-loop", HttpLoop::Requests { connections: 1 }),
+    http("http-64-loop", HttpLoop::Requests { connections: 64 }),
+    http("http-1000-loop", HttpLoop::Requests { connections: 1000 }),
+    http("http-churn-loop", HttpLoop::Churn),
+    http("http2-100-loop", HttpLoop::Streams),
     in_process("idle", "idle loop, per ms", InProcess::Idle, (100, 50), CPU),
 ];
 
@@ -46,6 +52,17 @@ const fn unreferenced(id: &'static str, timers: u64) -> Workload {
         id,
         "echo on one loop beside unreferenced timers",
         InProcess::UnreferencedTimers { timers },
+        (10_000, 2_000),
+        CPU,
+    )
+}
+
+/// Makes an entry of the list above.
+const fn http(id: &'static str, work: HttpLoop) -> Workload {
+    in_process(
+        id,
+        "HTTP with limits, on one loop",
+        InProcess::Http(work),
         (10_000, 2_000),
         CPU,
     )

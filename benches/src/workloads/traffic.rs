@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Amount;
-use crate::load::{Load, Reply, churn};
+use crate::load::{Load, Reply, Streams, churn};
 use crate::measure::{Percentiles, Sample, nanos};
 use crate::server::{ServerProcess, Service};
 
@@ -24,6 +24,14 @@ pub(crate) enum Traffic {
         connections: u64,
         threads: usize,
     },
+    /// Requests to a server with limits.
+    HttpServer {
+        connections: u64,
+    },
+    /// A connection to it for each request.
+    HttpChurn,
+    /// Requests to it on a hundred streams of one connection of HTTP/2.
+    Http2,
     /// As many idle connections as there are operations.
     IdleMemory,
     /// A thousand connections that are idle for as many milliseconds as there are operations.
@@ -35,7 +43,10 @@ const MESSAGE: usize = 64;
 /// The number of connections of the idle server.
 const IDLE: u64 = 1000;
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// The number of requests in flight on a connection of HTTP/2.
+pub(super) const STREAMS: u64 = 100;
+
+pub(super) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Starts a server of `runtime`, puts load on it, and measures its CPU time and memory.
 pub(crate) fn run(
@@ -49,13 +60,20 @@ pub(crate) fn run(
         _ => MESSAGE,
     };
     let service = match traffic {
-        Traffic::Http { threads, .. } => Service::Http { threads },
+        Traffic::Http { threads, .. } => Service::Http {
+            threads,
+            has_limits: false,
+        },
+        Traffic::HttpServer { .. } | Traffic::HttpChurn | Traffic::Http2 => Service::Http {
+            threads: 1,
+            has_limits: true,
+        },
         // The buffer is larger than a message: a read that does not fill it shows that the socket
         // is empty, without a second read.
         _ => Service::Echo { size: 2 * size },
     };
     // A server with several threads needs several CPUs.
-    let pin = pin && !matches!(service, Service::Http { threads: 2.. });
+    let pin = pin && !matches!(service, Service::Http { threads: 2.., .. });
     let Some(mut server) = ServerProcess::start(runtime, service, pin)? else {
         return Ok(None);
     };
@@ -73,11 +91,20 @@ pub(crate) fn run(
             let mut load = Load::connect(addr, 1, message(), reply)?;
             under_load(&mut server, amount, |count| load.drive(count))?
         }
-        Traffic::Http { connections, .. } => {
+        Traffic::Http { connections, .. } | Traffic::HttpServer { connections } => {
             let mut load = Load::connect(addr, connections, REQUEST.to_vec(), Reply::Http)?;
             under_load(&mut server, amount, |count| load.drive(count))?
         }
-        Traffic::Churn => under_load(&mut server, amount, |count| churn(addr, &message(), count))?,
+        Traffic::Churn => under_load(&mut server, amount, |count| {
+            churn(addr, &message(), reply, count)
+        })?,
+        Traffic::HttpChurn => under_load(&mut server, amount, |count| {
+            churn(addr, REQUEST, Reply::Http, count)
+        })?,
+        Traffic::Http2 => {
+            let mut streams = Streams::connect(addr, STREAMS)?;
+            under_load(&mut server, amount, |count| streams.drive(count))?
+        }
         Traffic::IdleMemory => idle_memory(&mut server, amount.operations, message, reply)?,
         Traffic::IdleCpu => idle_cpu(&mut server, amount.operations, message, reply)?,
     };

@@ -121,26 +121,44 @@ pub(super) fn sleep_zero<R: Runtime>(amount: Amount) -> Sample {
 
 /// Runs an empty job on a worker thread and waits for it, repeatedly.
 pub(super) fn blocking_one<R: Runtime>(amount: Amount) -> Sample {
-    timed::<R, _>(amount, async |count| {
-        for _ in 0..count {
-            R::spawn_blocking(|| ()).await;
-        }
+    timed::<R, _>(amount, |count| {
+        one_by_one(count, || R::spawn_blocking(|| ()))
     })
+}
+
+/// The same with a job that computes.
+pub(super) fn cpu_one<R: Runtime>(amount: Amount) -> Sample {
+    timed::<R, _>(amount, |count| one_by_one(count, || R::spawn_cpu(|| ())))
+}
+
+async fn one_by_one<J: Future<Output = ()>>(count: u64, spawn: impl Fn() -> J) {
+    for _ in 0..count {
+        spawn().await;
+    }
 }
 
 /// Starts a thousand empty jobs, then waits for them in the same order.
 pub(super) fn blocking_many<R: Runtime>(amount: Amount) -> Sample {
-    timed::<R, _>(amount, async |count| {
-        let mut left = count;
-        while left > 0 {
-            let batch = left.min(IN_FLIGHT);
-            left -= batch;
-            let jobs: Vec<_> = (0..batch).map(|_| R::spawn_blocking(|| ())).collect();
-            for job in jobs {
-                job.await;
-            }
-        }
+    timed::<R, _>(amount, |count| {
+        in_batches(count, || R::spawn_blocking(|| ()))
     })
+}
+
+/// The same with jobs that compute.
+pub(super) fn cpu_many<R: Runtime>(amount: Amount) -> Sample {
+    timed::<R, _>(amount, |count| in_batches(count, || R::spawn_cpu(|| ())))
+}
+
+async fn in_batches<J: Future<Output = ()>>(count: u64, spawn: impl Fn() -> J) {
+    let mut left = count;
+    while left > 0 {
+        let batch = left.min(IN_FLIGHT);
+        left -= batch;
+        let jobs: Vec<_> = (0..batch).map(|_| spawn()).collect();
+        for job in jobs {
+            job.await;
+        }
+    }
 }
 
 /// Starts all jobs, then waits for them.
