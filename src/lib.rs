@@ -55,7 +55,7 @@
 //! - [`sync`]: channels, locks, semaphores, notifications.
 //! - [`time`]: sleeps, timeouts, intervals, and paused time for tests.
 //! - [`net`]: TCP, UDP and Unix sockets. [`fs`]: files. [`process`]: child processes. [`signal`]:
-//!   signals such as Ctrl-C. [`io`]: the traits that they share.
+//!   signals such as Ctrl-C. [`io`]: the traits that they share, and the standard streams.
 //! - [`blocking`]: [`spawn_blocking`] and [`spawn_cpu`], for work that blocks a thread.
 //! - [`serve`](mod@serve): an accept loop with limits and a graceful end.
 //! - [`cluster`]: one loop on each of several cores.
@@ -89,7 +89,7 @@
 //! need timers (`quintet-tower`), serve directories by tower-http (`quintet-tower-http`), speak
 //! QUIC by quinn (`quintet-quinn`), and have a pooled HTTP client (`quintet-hyper-util`).
 //!
-//! Not there yet: standard output, metrics,
+//! Not there yet: metrics and
 //! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
 //! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
 //!

@@ -12,7 +12,8 @@ use futures::io as futures_io;
 
 use crate::fs::File;
 use crate::io::{
-    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, Stdin, WriteHalf, read_buffer,
+    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, Stderr, Stdin, Stdout,
+    WriteHalf, read_buffer,
 };
 use crate::net::{TcpStream, UnixStream, tcp, unix};
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -164,3 +165,5 @@ impl_read!(Repeat);
 impl_write!(Sink);
 impl_read!(Stdin);
 impl_buf_read!(Stdin);
+impl_write!(Stdout);
+impl_write!(Stderr);

@@ -127,7 +127,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("net", "io", "a socket is a source"),
     ("net", "task", "a look-up that need not be `Send` is a task"),
     ("net", "time", "attempts to connect begin one after another"),
-    ("io", "blocking", "plain files are read by jobs"),
+    ("io", "blocking", "plain files are read and written by jobs"),
     (
         "io",
         "sync",

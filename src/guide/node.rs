@@ -46,6 +46,7 @@
 //! | the events `exit` and `close` of a child | [`wait`](crate::process::Child::wait), [`wait_with_output`](crate::process::Child::wait_with_output) |
 //! | `subprocess.kill`, `subprocess.unref` | [`send_signal`](crate::process::Child::send_signal), [`unref`](crate::process::Child::unref) |
 //! | `process.stdin`, `readline` | [`io::stdin`](crate::io::stdin), [`lines`](crate::io::Stdin::lines); it keeps the loop alive only while a task waits for it |
+//! | `process.stdout.write` | [`io::stdout`](crate::io::stdout); awaiting a write is the back-pressure |
 //! | `unhandledRejection` | [`UnhandledPanic`](crate::runtime::UnhandledPanic) |
 //! | `UV_THREADPOOL_SIZE` | `QUINTET_WORKERS`, [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads) |
 //! | `worker_threads` for one computation | [`spawn_cpu`](crate::spawn_cpu) |

@@ -49,8 +49,7 @@
 //! | `select!`, `join!`, `try_join!`, `pin!` | the same names |
 //! | `io::unix::AsyncFd`, its guards, `io::{Interest, Ready}`, `net::unix::pipe` | the same names; `AsyncFd` asks for [`AsFd`](std::os::fd::AsFd) instead of `AsRawFd` |
 //! | `process` | the same names, and [`send_signal`](crate::process::Child::send_signal); `pre_exec` is called on [`as_std_mut`](crate::process::Command::as_std_mut), because it is `unsafe` |
-//! | `io::stdin` | [`io::stdin`](crate::io::stdin); its [`lines`](crate::io::Stdin::lines) need no `BufReader`, whose buffer is lost when it is dropped |
-//! | `io::{stdout, stderr}` | not there yet |
+//! | `io::{stdin, stdout, stderr}` | the same names; [`lines`](crate::io::Stdin::lines) needs no `BufReader`, whose buffer is lost when it is dropped, and a write that has completed needs no `flush` |
 //!
 //! # Differences at run time
 //!

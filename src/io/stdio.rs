@@ -6,8 +6,8 @@
 //!
 //! - `descriptor.rs` reads and writes a stream without blocking the thread, where the OS can do
 //!   that. The poller says when it is ready.
-//! - Where the OS cannot, a thread of this module does it (`reader_thread.rs`), because it
-//!   may block for as long as the other end likes, and a worker is needed by others.
+//! - Where the OS cannot, a thread does it (`reader_thread.rs`, `output.rs`). It may block for any
+//!   time, so it is no worker of the pool.
 //! - Plain files are read and written by jobs.
 //!
 //! `channel.rs` keeps a source for each loop that uses a stream, so that its tasks wait in one
@@ -17,9 +17,12 @@ mod channel;
 mod descriptor;
 mod input;
 mod lines;
+mod output;
 mod read_ahead;
 mod reader_thread;
 mod stdin;
+mod stdout;
 
 pub use lines::Lines;
 pub use stdin::{Stdin, stdin};
+pub use stdout::{Stderr, Stdout, stderr, stdout};

@@ -9,6 +9,7 @@ mod files;
 mod memory;
 mod net;
 mod processes;
+mod standard_streams;
 mod sync;
 mod tasks;
 

@@ -9,6 +9,7 @@ mod support;
 mod input;
 mod kept_alive;
 mod order;
+mod output;
 mod shared;
 mod streams;
 mod terminal;

@@ -23,6 +23,13 @@ pub(crate) enum Live {
 
 pub(crate) const LIVE: [Live; 4] = [Live::Pipe, Live::Fifo, Live::Socket, Live::Terminal];
 
+/// The kinds of outputs that the loop writes: all on Linux.
+pub(crate) fn written_by_the_loop() -> impl Iterator<Item = Live> {
+    let is_linux = cfg!(all(target_os = "linux", not(quintet_portable)));
+    let kinds = LIVE.into_iter();
+    kinds.filter(move |kind| is_linux || *kind == Live::Socket)
+}
+
 /// The test's end of a standard input.
 #[derive(Debug)]
 pub(crate) struct Feed {
@@ -33,6 +40,10 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn write(&mut self, data: &str) {
         self.end.write_all(data.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.end.into()
     }
 
     /// Ends the input. A terminal has another one after that.

@@ -11,12 +11,15 @@ use crate::io::source::{RemoteSource, Source};
 use crate::phase::poll::Direction;
 use crate::primitive::lock;
 use crate::ready::LoopId;
+use crate::sync::{Mutex as AsyncMutex, MutexGuard};
 
 /// A standard stream as one loop uses it. All handles of the loop share it.
 #[derive(Debug)]
 pub(super) struct LoopChannel {
     loop_id: LoopId,
     pub(super) access: ChannelAccess,
+    /// Held by the task that writes.
+    turn: AsyncMutex<()>,
 }
 
 /// How a stream is used.
@@ -46,7 +49,19 @@ impl LoopChannel {
             Err(error) if is_closed(&error) => ChannelAccess::Closed,
             Err(error) => return Err(error),
         };
-        Ok(LoopChannel { loop_id, access })
+        Ok(LoopChannel {
+            loop_id,
+            access,
+            turn: AsyncMutex::new(()),
+        })
+    }
+
+    /// Waits until no other task of the loop is writing.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        match self.turn.try_lock() {
+            Ok(guard) => guard,
+            Err(_) => self.turn.lock().await,
+        }
     }
 
     fn is_current(&self) -> bool {

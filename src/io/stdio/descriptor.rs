@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, recv, send};
 
 /// A duplicate of the descriptor of a standard stream.
 #[derive(Debug)]
@@ -94,10 +94,26 @@ impl StandardFd {
         Ok(self.duplicate.try_read(self.kind, buf)?)
     }
 
+    /// Writes as much as there is room for, or returns `None` if that might block the thread.
+    pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
+        if self.kind == StreamKind::Socket {
+            let len = send(&self.duplicate.fd, buf, os::SEND_FLAGS)?;
+            return Ok(Some(len));
+        }
+        Ok(self.duplicate.try_write(self.kind, buf)?)
+    }
+
     /// Reads, and blocks the thread.
     pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         Ok(retry_on_intr(|| {
             rustix::io::read(&self.duplicate.fd, &mut *buf)
+        })?)
+    }
+
+    /// Writes, and blocks the thread.
+    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        Ok(retry_on_intr(|| {
+            rustix::io::write(&self.duplicate.fd, buf)
         })?)
     }
 }

@@ -1,14 +1,17 @@
 //! Linux reads and writes pipes without blocking and without a change of their description, and
 //! opens terminals and FIFOs again by their descriptors.
 
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags, Stat, fstat, makedev, open};
-use rustix::io::{Errno, ReadWriteFlags, preadv2, read};
+use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, read, write};
+use rustix::net::SendFlags;
 
 use super::StreamKind;
+
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// The offset that means "no offset".
 const AT_CURSOR: u64 = u64::MAX;
@@ -58,6 +61,18 @@ impl Duplicate {
         }
         let reopened = self.reopened(kind, OFlags::RDONLY);
         reopened.map(|fd| read(fd, buf)).transpose()
+    }
+
+    pub(super) fn try_write(&self, kind: StreamKind, buf: &[u8]) -> Result<Option<usize>, Errno> {
+        let nowait = self.nowait(kind, |fd| {
+            let bufs = &[IoSlice::new(buf)];
+            pwritev2(fd, bufs, AT_CURSOR, ReadWriteFlags::NOWAIT)
+        });
+        if let Some(result) = nowait {
+            return result.map(Some);
+        }
+        let reopened = self.reopened(kind, OFlags::WRONLY);
+        reopened.map(|fd| write(fd, buf)).transpose()
     }
 
     /// Makes a call with `NOWAIT` on the shared description. Returns `None` if the file, the kernel

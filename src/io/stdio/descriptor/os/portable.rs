@@ -5,8 +5,12 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::Stat;
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 
 use super::StreamKind;
+
+/// Not each system has `NOSIGNAL`.
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
 
 /// It makes no difference here.
 pub(super) fn is_master(_: &Stat) -> bool {
@@ -36,6 +40,10 @@ impl Duplicate {
     }
 
     pub(super) fn try_read(&self, _: StreamKind, _: &mut [u8]) -> Result<Option<usize>, Errno> {
+        Ok(None)
+    }
+
+    pub(super) fn try_write(&self, _: StreamKind, _: &[u8]) -> Result<Option<usize>, Errno> {
         Ok(None)
     }
 }
