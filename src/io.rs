@@ -64,5 +64,8 @@ pub use join::{Join, join};
 pub use readiness::{Interest, Ready};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
-pub use stdio::{Lines, Stderr, Stdin, Stdout, stderr, stdin, stdout};
+pub use stdio::{
+    Lines, Stderr, Stdin, Stdout, WindowChanges, WindowSize, stderr, stdin, stdout, window_changes,
+    window_size,
+};
 pub use trivial::{Empty, Repeat, Sink, empty, repeat, sink};

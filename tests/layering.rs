@@ -130,6 +130,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("io", "blocking", "plain files are read and written by jobs"),
     (
         "io",
+        "signal",
+        "a signal says that a window has another size",
+    ),
+    (
+        "io",
         "sync",
         "streams in memory wait and wake as channels do",
     ),

@@ -47,6 +47,7 @@
 //! | `subprocess.kill`, `subprocess.unref` | [`send_signal`](crate::process::Child::send_signal), [`unref`](crate::process::Child::unref) |
 //! | `process.stdin`, `readline` | [`io::stdin`](crate::io::stdin), [`lines`](crate::io::Stdin::lines); it keeps the loop alive only while a task waits for it |
 //! | `process.stdout.write` | [`io::stdout`](crate::io::stdout); awaiting a write is the back-pressure |
+//! | `process.stdout.columns`, the event `resize` | [`io::window_size`](crate::io::window_size()), [`io::window_changes`](crate::io::window_changes) |
 //! | `unhandledRejection` | [`UnhandledPanic`](crate::runtime::UnhandledPanic) |
 //! | `UV_THREADPOOL_SIZE` | `QUINTET_WORKERS`, [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads) |
 //! | `worker_threads` for one computation | [`spawn_cpu`](crate::spawn_cpu) |

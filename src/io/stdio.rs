@@ -22,7 +22,9 @@ mod read_ahead;
 mod reader_thread;
 mod stdin;
 mod stdout;
+mod window;
 
 pub use lines::Lines;
 pub use stdin::{Stdin, stdin};
 pub use stdout::{Stderr, Stdout, stderr, stdout};
+pub use window::{WindowChanges, WindowSize, window_changes, window_size};

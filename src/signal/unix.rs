@@ -244,7 +244,7 @@ impl Signal {
         Poll::Ready(Some(()))
     }
 
-    pub(super) fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let received = ready!(self.receiver.poll_operate(cx, Direction::Read, drain));
         Poll::Ready(received.map(|_| ()))
     }

@@ -11,6 +11,8 @@ mod file_server;
 mod hash_tree;
 mod program;
 mod proxy;
+mod repl;
+mod session;
 mod shell;
 mod sockets;
 mod two_cores;

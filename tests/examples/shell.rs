@@ -1,15 +1,13 @@
 //! The example of a shell: scripts, and a session in a terminal.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::command;
+use crate::session::in_a_terminal;
 use crate::support::patience::in_time;
-use crate::support::terminal::open_terminal;
 
 /// A shell that reads from a pipe.
 fn scripted() -> Child {
@@ -76,36 +74,10 @@ fn the_example_shell_kills_a_pipeline_when_it_is_interrupted() {
     });
 }
 
-/// Set for the process that becomes the shell.
-const SESSION: &str = "QUINTET_TEST_SESSION";
-
-/// The leader of a new session, whose terminal is its standard input, becomes the shell. This is
-/// for the process that the test of the session starts: elsewhere it does nothing.
-#[test]
-fn leader_of_a_session() {
-    if env::var_os(SESSION).is_none() {
-        return;
-    }
-    setsid().expect("a child leads no group");
-    ioctl_tiocsctty(std::io::stdin()).expect("a session without a terminal");
-    let error = command("shell").env_remove(SESSION).exec();
-    panic!("{error}");
-}
-
 #[test]
 fn the_example_shell_survives_ctrl_c_in_a_terminal() {
     in_time(|| {
-        let (mut user, terminal) = open_terminal();
-        let stream = || terminal.try_clone().expect("descriptors");
-        let mut shell = Command::new(env::current_exe().expect("a test has a path"))
-            .args(["--exact", "shell::leader_of_a_session", "--nocapture"])
-            .env(SESSION, "1")
-            .stdin(stream())
-            .stdout(stream())
-            .stderr(stream())
-            .spawn()
-            .expect("the test is there");
-        drop(terminal);
+        let (mut shell, mut user) = in_a_terminal("shell");
         user.sees("$ ");
         user.types("echo one | tr a-z A-Z\n");
         user.sees("\r\nONE\r\n$ ");

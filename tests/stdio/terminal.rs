@@ -2,15 +2,16 @@
 
 use std::process::Stdio;
 
-use quintet::io::stdin;
+use futures::{FutureExt, StreamExt};
+use quintet::io::{stdin, window_changes, window_size};
 use rustix::process::{Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, setsid, waitpid};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::streams::{Process, in_two_processes, say};
 use crate::support::child::{child, is_child};
 use crate::support::patience::in_time;
 use crate::support::strict;
-use crate::support::terminal::open_terminal;
+use crate::support::terminal::{User, open_terminal};
 
 #[test]
 fn a_terminal_is_read_on_after_its_end() {
@@ -144,4 +145,66 @@ fn a_read_in_the_background_stops_the_process_until_it_is_in_the_foreground() {
             process.ends_with(&["typed"]);
         }
     });
+}
+
+/// Sets the size of a window, as its emulator does.
+fn resize(user: &User, columns: u16, rows: u16) {
+    let size = Winsize {
+        ws_col: columns,
+        ws_row: rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&user.terminal, size).unwrap();
+}
+
+#[test]
+fn changes_of_the_window_are_received() {
+    let body = || {
+        setsid().unwrap();
+        ioctl_tiocsctty(std::io::stdin()).unwrap();
+        strict::block_on(async {
+            let mut changes = window_changes(stdin()).unwrap();
+            assert!(changes.has_ref());
+            assert_eq!(window_size(stdin()).unwrap(), changes.size());
+            let size = changes.size();
+            say(format_args!("{} x {}", size.columns, size.rows));
+            for _ in 0..2 {
+                let size = changes.changed().await.unwrap();
+                assert_eq!(
+                    (size, size),
+                    (changes.size(), window_size(stdin()).unwrap())
+                );
+                say(format_args!("{} x {}", size.columns, size.rows));
+            }
+            // One that does not keep the runtime alive, and one that is cancelled.
+            changes.unref();
+            assert!(changes.next().now_or_never().is_none());
+        });
+    };
+    in_two_processes(body, || {
+        let (user, terminal) = open_terminal();
+        resize(&user, 80, 24);
+        let name = "terminal::changes_of_the_window_are_received";
+        let mut process = Process::start(name, terminal);
+        process.says("80 x 24");
+        resize(&user, 100, 24);
+        process.says("100 x 24");
+        // What does not change is not reported.
+        resize(&user, 100, 24);
+        resize(&user, 100, 50);
+        process.ends_with(&["100 x 50"]);
+    });
+}
+
+#[test]
+fn what_is_no_terminal_has_no_window() {
+    let (pipe, _other) = std::io::pipe().unwrap();
+    let error = window_size(&pipe).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot get the size of the terminal: ")
+    );
+    assert!(window_changes(&pipe).is_err());
 }
