@@ -236,7 +236,10 @@ fn poll_demand<D: Demand>(
         match read(cx) {
             Poll::Ready(Ok(InputEvent::Data)) => {}
             Poll::Ready(Ok(InputEvent::End)) => {
-                let (output, len) = demand.end(&mut lock(&INPUT.state).data);
+                // Another loop may have read something before the end.
+                let data = &mut lock(&INPUT.state).data;
+                let taken = demand.take(data);
+                let (output, len) = taken.unwrap_or_else(|| demand.end(data));
                 coop::charge_unless_charged(left, len);
                 break Poll::Ready(Ok(output));
             }
