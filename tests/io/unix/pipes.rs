@@ -116,6 +116,44 @@ fn what_does_not_wait_says_that_it_would_block() {
 }
 
 #[test]
+fn a_read_of_a_fifo_waits_for_the_first_sender_and_not_for_the_next() {
+    watched(|| {
+        quintet::block_on(async {
+            let (_directory, path) = fifo();
+            let receiver = OpenOptions::new().open_receiver(&path).unwrap();
+            let error = receiver.try_read(&mut [0; 8]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            assert!(poll!(receiver.readable()).is_pending());
+            let receiver = Rc::new(receiver);
+            let own = Rc::clone(&receiver);
+            let read = spawn(async move {
+                let mut buf = [0; 8];
+                let len = own.read(&mut buf).await.unwrap();
+                buf[..len].to_vec()
+            });
+            in_poll().await;
+            assert!(!read.is_finished());
+            let sender = OpenOptions::new().open_sender(&path).unwrap();
+            sender.write_all(b"first").await.unwrap();
+            assert_eq!(read.await.unwrap(), b"first");
+            drop(sender);
+            // That is the end, until another one opens it.
+            for _ in 0..2 {
+                assert_eq!(receiver.read(&mut [0; 8]).await.unwrap(), 0);
+                assert_eq!(receiver.try_read(&mut [0; 8]).unwrap(), 0);
+            }
+
+            // A sender that writes nothing ends it as well.
+            let receiver = OpenOptions::new().open_receiver(&path).unwrap();
+            let read = spawn(async move { receiver.read(&mut [0; 8]).await });
+            in_poll().await;
+            drop(OpenOptions::new().open_sender(&path).unwrap());
+            assert_eq!(read.await.unwrap().unwrap(), 0);
+        });
+    });
+}
+
+#[test]
 fn many_readers_are_woken_in_order_and_an_end_wakes_all() {
     // The last one waits for the end first.
     in_order("a b c end-c end-a end-b", || async {

@@ -48,7 +48,8 @@ impl OpenOptions {
 
     /// Opens a FIFO for reading.
     ///
-    /// Until a sender opens it, and after the last one has closed it, a read returns 0.
+    /// A read waits for the first sender, as in tokio. After the last one has closed the FIFO, a
+    /// read returns 0.
     ///
     /// # Errors
     ///

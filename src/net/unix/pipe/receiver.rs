@@ -5,10 +5,13 @@ use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures::io::AsyncRead;
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use super::{PipeEnd, convert, impl_pipe_end, leave, set_nonblocking};
 use crate::io::by_reference::impl_read_by_reference;
@@ -26,10 +29,10 @@ const READ_MIN: usize = 4096;
 ///
 /// The methods take `&self`. It also implements [`AsyncRead`], and so does `&Receiver`.
 ///
-/// A read returns 0 when the last sender is gone. For a FIFO this is not for good, because another
-/// process may open it. Until one does, each read returns 0 at once, so do not wait for it in a
-/// loop: open the FIFO [for writing, too](super::OpenOptions#method.read_write), or close the
-/// receiver and open it again.
+/// A read returns 0 when the last sender is gone; before there is a first one, it waits. For a FIFO
+/// the end is not for good, because another process may open it. Until one does, each read returns
+/// 0 at once, so do not wait for it in a loop: open the FIFO [for writing,
+/// too](super::OpenOptions#method.read_write), or close the receiver and open it again.
 ///
 /// It belongs to the loop on which one of its operations is first polled. Dropping it closes it.
 pub struct Receiver {
@@ -37,6 +40,8 @@ pub struct Receiver {
     /// Whether this process has made the pipe. A read of another one may be short because of a
     /// packet (`O_DIRECT`), although there is more.
     is_anonymous: bool,
+    /// Whether there is, or was, a sender: then nothing to read means the end.
+    had_sender: AtomicBool,
 }
 
 impl Receiver {
@@ -44,12 +49,14 @@ impl Receiver {
         Receiver {
             source: Source::with_interest(fd, Interest::READABLE),
             is_anonymous: false,
+            had_sender: AtomicBool::new(false),
         }
     }
 
     pub(super) fn new_anonymous(fd: OwnedFd) -> Self {
         Receiver {
             is_anonymous: true,
+            had_sender: AtomicBool::new(true),
             ..Receiver::new(fd)
         }
     }
@@ -70,7 +77,7 @@ impl Receiver {
             let read = self.source.operate(Direction::Read, |fd| {
                 let room = data.capacity() - data.len();
                 let n = rustix::io::read(fd, spare_capacity(data))?;
-                Ok(self.moved(n, room))
+                self.moved(fd, n, room)
             });
             if read.await? == 0 {
                 return Ok(());
@@ -80,7 +87,7 @@ impl Receiver {
 
     fn read_now(&self, fd: &OwnedFd, buf: &mut [u8]) -> io::Result<OpOutput<usize>> {
         let given = buf.len();
-        Ok(self.moved(rustix::io::read(fd, buf)?, given))
+        self.moved(fd, rustix::io::read(fd, buf)?, given)
     }
 
     fn read_vectored_now(
@@ -91,19 +98,29 @@ impl Receiver {
         let batch = socket::io_batch(bufs);
         let bufs = &mut bufs[batch];
         let given = socket::total_len(bufs);
-        Ok(self.moved(rustix::io::readv(fd, bufs)?, given))
+        self.moved(fd, rustix::io::readv(fd, bufs)?, given)
     }
 
-    fn moved(&self, bytes: usize, given: usize) -> OpOutput<usize> {
+    /// # Errors
+    ///
+    /// Returns an error of kind `WouldBlock` if nothing was read because there was no sender yet.
+    fn moved(&self, fd: &OwnedFd, bytes: usize, given: usize) -> io::Result<OpOutput<usize>> {
+        if !self.had_sender.load(Ordering::Relaxed) {
+            // A read returns 0 before the first sender, too, but that is no event.
+            if bytes == 0 && !is_ready(fd) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.had_sender.store(true, Ordering::Relaxed);
+        }
         let mut output = OpOutput::moved(bytes, given);
         output.is_drained &= self.is_anonymous;
-        output
+        Ok(output)
     }
 
     /// Reads some bytes into `buf` and returns how many.
     ///
-    /// The future waits until there is at least one byte. It resolves to 0 if there is no sender,
-    /// or if `buf` is empty.
+    /// The future waits until there is at least one byte. It resolves to 0 if the last sender is
+    /// gone, or if `buf` is empty.
     ///
     /// # Errors
     ///
@@ -207,7 +224,7 @@ impl Receiver {
         self.source.ready(interest)
     }
 
-    /// Waits until a read may succeed: there is data, or no sender. Use it with
+    /// Waits until a read may succeed: there is data, or the last sender is gone. Use it with
     /// [`try_read`](Receiver::try_read). Spurious wake-ups are possible.
     ///
     /// # Errors
@@ -220,6 +237,16 @@ impl Receiver {
     pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
         self.source.readable()
     }
+}
+
+/// Returns whether the OS would report the descriptor as readable, or as closed by the other end.
+fn is_ready(fd: &OwnedFd) -> bool {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    retry_on_intr(|| poll(&mut fds, Some(&now))) != Ok(0)
 }
 
 impl_poll_ready!(Receiver, poll_read_ready, READABLE, "read");
