@@ -1,9 +1,14 @@
 //! Terminals: the end of the input that is none, raw mode, and the background.
 
+use std::fs::File;
+use std::io::Write;
 use std::process::Stdio;
 
 use futures::{FutureExt, StreamExt};
 use quintet::io::{stdin, window_changes, window_size};
+use quintet::runtime::Runtime;
+use quintet::spawn;
+use quintet::task::yield_now;
 use rustix::process::{Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, setsid, waitpid};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
@@ -207,4 +212,44 @@ fn what_is_no_terminal_has_no_window() {
             .starts_with("cannot get the size of the terminal: ")
     );
     assert!(window_changes(&pipe).is_err());
+}
+
+/// The end of a terminal's emulator can be neither told not to block nor opened again: a thread
+/// reads it, on Linux, too.
+#[test]
+fn what_can_only_block_is_read_by_a_thread() {
+    let body = || {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut lines = stdin().lines();
+            for _ in 0..2 {
+                say(lines.next_line().await.unwrap().unwrap());
+            }
+            // One that is left, and one that is cancelled.
+            drop(spawn(async { stdin().lines().next_line().await }));
+            yield_now().await;
+            assert!(lines.next_line().now_or_never().is_none());
+            yield_now().await;
+        });
+        say("returned");
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).unwrap();
+        say(line.trim());
+        drop(runtime);
+        say("shut down");
+    };
+    in_two_processes(body, || {
+        let (user, terminal) = open_terminal();
+        let mut terminal = File::from(terminal);
+        let name = "terminal::what_can_only_block_is_read_by_a_thread";
+        let mut process = Process::start(name, user.terminal);
+        for line in ["one", "two"] {
+            writeln!(terminal, "{line}").unwrap();
+            process.says(line);
+        }
+        process.says("returned");
+        writeln!(terminal, "three").unwrap();
+        process.says("three");
+        process.ends_with(&["shut down"]);
+    });
 }
