@@ -89,9 +89,9 @@
 //! need timers (`quintet-tower`), serve directories by tower-http (`quintet-tower-http`), speak
 //! QUIC by quinn (`quintet-quinn`), and have a pooled HTTP client (`quintet-hyper-util`).
 //!
-//! Not there yet: metrics and
-//! `tracing`. [`guide::tokio`] lists what differs from tokio, [`guide::node`] from Node,
-//! [`guide::smol`] from smol, and [`guide::stability`] says what versions promise.
+//! Not there yet: metrics and `tracing`. [`guide::tokio`] lists what differs from tokio,
+//! [`guide::node`] from Node, [`guide::smol`] from smol, and [`guide::stability`] says what versions
+//! promise.
 //!
 //! # Threads
 //!

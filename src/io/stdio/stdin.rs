@@ -81,7 +81,7 @@ pub fn stdin() -> Stdin {
 /// |---|---|---|
 /// | a socket | calls with the flag `DONTWAIT`; the poller says when it is readable | likewise |
 /// | a pipe | calls with the flag `NOWAIT`, and the poller | a thread, which waits by `poll` |
-/// | a FIFO, or a pipe on a kernel before 6.4 | it is opened again, non-blocking | a thread |
+/// | a FIFO, or a pipe of an older kernel | it is opened again, non-blocking | a thread |
 /// | a terminal | it is opened again, non-blocking | a thread |
 /// | a file, a directory, `/dev/null` | jobs | jobs |
 ///
