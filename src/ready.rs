@@ -55,6 +55,8 @@ struct Home {
     deferred: ManuallyDrop<RefCell<Vec<Key>>>,
     /// The task that is being polled.
     polled: Cell<Polled>,
+    /// The halves of the waker of the scope's member that is being polled, if waits are tracked.
+    member: Cell<Option<(*const (), *const RawWakerVTable)>>,
     /// What that task waits for, in words.
     note: Cell<Option<&'static &'static str>>,
     /// The id of the task whose future or output is being dropped, or zero.
@@ -125,6 +127,7 @@ thread_local! {
             queue: ManuallyDrop::new(RefCell::new(VecDeque::new())),
             deferred: ManuallyDrop::new(RefCell::new(Vec::new())),
             polled: Cell::new(Polled::NONE),
+            member: Cell::new(None),
             note: Cell::new(None),
             acting: Cell::new(0),
             is_absent: Cell::new(false),
@@ -369,6 +372,20 @@ pub(crate) fn polled_by(id: LoopId, waker: &Waker) -> (Key, bool) {
 #[inline]
 pub(crate) fn is_polled_with(waker: &Waker) -> bool {
     HOME.with(|home| home.polled.get().is_waker(waker))
+}
+
+/// Notes that a member of a scope is polled with its own `waker`, until the result is dropped.
+pub(crate) fn polling_member(waker: &Waker) -> impl Drop {
+    let halves = Some((waker.data(), ptr::from_ref(waker.vtable())));
+    let outer = HOME.with(|home| home.member.replace(halves));
+    on_drop(move || HOME.with(|home| home.member.set(outer)))
+}
+
+/// Returns whether `waker` is the own waker of the member of a scope that this thread polls. Says
+/// no unless the scope polls it by [`polling_member`].
+pub(crate) fn is_member_waker(waker: &Waker) -> bool {
+    let halves = HOME.with(|home| home.member.get());
+    halves.is_some_and(|(data, vtable)| data == waker.data() && ptr::eq(vtable, waker.vtable()))
 }
 
 /// Returns whether `waker` is the waker of a task of any loop. Says no while no task is polled.

@@ -61,7 +61,7 @@ pub mod watch;
 pub(crate) mod watchers;
 
 pub(crate) use blocking::{wait, wait_timeout};
-pub(crate) use wait_list::{LeafPoll, PollWaker, WakeList, poll_leaf, wake};
+pub(crate) use wait_list::{LeafPoll, PollWaker, WakeList, poll_leaf, wake, waker_kind};
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard, TryLockError};

@@ -49,6 +49,18 @@ pub(crate) enum HoldKind {
     Owned,
 }
 
+/// What a waker wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WakerKind {
+    /// The task that is polled, by its own waker.
+    Task,
+    /// The member of a scope that is polled, by its own waker.
+    Member,
+    /// Something else, for example a combinator that knows which of its futures was woken. Or no
+    /// waker is registered.
+    Other,
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Tracked {
@@ -84,8 +96,8 @@ pub(crate) struct WaitPlace {
     /// Its index in the list of waiters.
     pub(crate) node: u32,
     pub(crate) task: u64,
-    /// Whether the registered waker is that of the task, and not that of a combinator.
-    pub(crate) is_own: bool,
+    /// The registered waker.
+    pub(crate) waker: WakerKind,
     /// How many permits it has in its place.
     pub(crate) granted: usize,
     /// How many permits it still waits for; zero once it is notified.
@@ -159,9 +171,9 @@ impl Tracked {
     }
 
     /// Sets which task polls the future that is in a place.
-    pub(crate) fn poll_wait(&self, node: u32, task: u64, is_own: bool) {
+    pub(crate) fn poll_wait(&self, node: u32, task: u64, waker: WakerKind) {
         if let Some(waiting) = self.lock().place(node) {
-            (waiting.task, waiting.is_own) = (task, is_own);
+            (waiting.task, waiting.waker) = (task, waker);
         }
     }
 
@@ -228,10 +240,40 @@ impl TrackedState {
     }
 }
 
-/// The primitives that tasks of one loop have waited for.
+/// What is known of the wakers of a scope whose members all wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScopeNow {
+    /// The task that polls the scope.
+    pub(crate) task: u64,
+    /// The waker with which it polls.
+    pub(crate) waker: WakerKind,
+    /// How many clones of its members' wakers exist that do not wait for another member.
+    pub(crate) clones: usize,
+}
+
+/// A scope, while waits are tracked.
+#[derive(Debug)]
+pub(crate) struct ScopeRecord(Mutex<ScopeNow>);
+
+impl ScopeRecord {
+    pub(crate) fn new(now: ScopeNow) -> Arc<Self> {
+        Arc::new(ScopeRecord(Mutex::new(now)))
+    }
+
+    pub(crate) fn set(&self, now: ScopeNow) {
+        *primitive::lock(&self.0) = now;
+    }
+
+    pub(crate) fn get(&self) -> ScopeNow {
+        *primitive::lock(&self.0)
+    }
+}
+
+/// The primitives that tasks of one loop have waited for, and their scopes.
 #[derive(Debug, Default)]
 pub(crate) struct WaitRegistry {
     tracked: RefCell<Vec<Weak<Tracked>>>,
+    scopes: RefCell<Vec<Weak<ScopeRecord>>>,
 }
 
 /// A registry with fewer entries is not searched for those that are gone.
@@ -246,12 +288,19 @@ impl WaitRegistry {
         }
         state.loops.push(loop_id);
         drop(state);
-        let mut list = self.tracked.borrow_mut();
-        // The capacity doubles when most entries are alive.
-        if list.len() >= REGISTRY_SWEEP_MIN && list.len() == list.capacity() {
-            list.retain(|weak| weak.strong_count() > 0);
-        }
-        list.push(Arc::downgrade(tracked));
+        push(&mut self.tracked.borrow_mut(), tracked);
+    }
+
+    /// Adds a scope.
+    pub(crate) fn add_scope(&self, scope: &Arc<ScopeRecord>) {
+        push(&mut self.scopes.borrow_mut(), scope);
+    }
+
+    /// Returns the scopes that still exist.
+    pub(crate) fn scopes(&self) -> Vec<ScopeNow> {
+        let scopes = self.scopes.borrow();
+        let scopes = scopes.iter().filter_map(Weak::upgrade);
+        scopes.map(|scope| scope.get()).collect()
     }
 
     /// Returns the primitives that still exist.
@@ -262,4 +311,13 @@ impl WaitRegistry {
             .filter_map(Weak::upgrade)
             .collect()
     }
+}
+
+/// Adds a reference, and removes those to what is gone when there is no room.
+fn push<T>(list: &mut Vec<Weak<T>>, entry: &Arc<T>) {
+    // The capacity doubles when most entries are alive.
+    if list.len() >= REGISTRY_SWEEP_MIN && list.len() == list.capacity() {
+        list.retain(|weak| weak.strong_count() > 0);
+    }
+    list.push(Arc::downgrade(entry));
 }

@@ -16,7 +16,7 @@ use crate::slots::Key;
 use crate::task::Id;
 use crate::tasks::{TaskInfo, Waiter};
 use crate::time::Instant;
-use crate::waits::PermitKind;
+use crate::waits::{PermitKind, WakerKind};
 
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
@@ -120,12 +120,36 @@ pub(super) fn title(shared: &LoopShared) -> String {
     }
 }
 
+/// The wakers of a task that are in the queues of locks, or with which it polls scopes.
+#[derive(Clone, Copy, Debug, Default)]
+struct KnownWakers {
+    of_task: usize,
+    of_members: usize,
+    /// How many clones of the wakers of its scopes' members there are in all.
+    clones: usize,
+}
+
+impl KnownWakers {
+    fn add(&mut self, waker: WakerKind) {
+        match waker {
+            WakerKind::Task => self.of_task += 1,
+            WakerKind::Member => self.of_members += 1,
+            WakerKind::Other => {}
+        }
+    }
+
+    /// Whether these are all, for a task of which there are `wakers`.
+    fn are_all(self, wakers: usize) -> bool {
+        self.of_task == wakers && self.of_members == self.clones
+    }
+}
+
 /// All live tasks, and what each waits for.
 struct WaitGraph {
     tasks: Vec<TaskInfo>,
     waits: HashMap<Key, Vec<WaitReason>>,
-    /// How many wakers of each task are in the queues of locks.
-    registered: HashMap<Key, usize>,
+    /// The wakers of each task whose places are known.
+    known: HashMap<Key, KnownWakers>,
 }
 
 impl WaitGraph {
@@ -135,7 +159,7 @@ impl WaitGraph {
         let mut wait_graph = WaitGraph {
             tasks,
             waits: HashMap::new(),
-            registered: HashMap::new(),
+            known: HashMap::new(),
         };
         wait_graph.add_tasks();
         wait_graph.add_resources(event_loop, describe);
@@ -167,6 +191,9 @@ impl WaitGraph {
                 waits.push((key, WaitReason::Worker));
             }
             if let Some(joiner) = task_info.joiner {
+                if task_info.is_joined_by_member {
+                    self.known.entry(joiner).or_default().of_members += 1;
+                }
                 waits.push((joiner, WaitReason::Join(Id(task_info.identity.id))));
             }
             if let Some(note) = task_info.note {
@@ -227,19 +254,27 @@ impl WaitGraph {
 
     /// Adds what the primitives have recorded.
     fn add_permits(&mut self, event_loop: &EventLoop) {
-        let tracked = event_loop.waits.all();
-        if tracked.is_empty() {
+        let (tracked, scopes) = (event_loop.waits.all(), event_loop.waits.scopes());
+        if tracked.is_empty() && scopes.is_empty() {
             return;
         }
         let keys = self.keys();
         let now = event_loop.clock.now();
+        for scope in scopes {
+            if let Some(key) = keys.get(&scope.task) {
+                let known = self.known.entry(*key).or_default();
+                known.add(scope.waker);
+                known.clones += scope.clones;
+            }
+        }
         for tracked in tracked {
             let state = tracked.now();
             for waiting in state.waiting.iter().filter(|waiting| waiting.missing > 0) {
                 if let Some(key) = keys.get(&waiting.task) {
                     // Room comes by any receiver, so a task that waits for it is in no cycle.
-                    let is_known = waiting.is_own && tracked.kind != PermitKind::Room;
-                    *self.registered.entry(*key).or_default() += usize::from(is_known);
+                    if tracked.kind != PermitKind::Room {
+                        self.known.entry(*key).or_default().add(waiting.waker);
+                    }
                     self.add_primitive(*key, permits::wait(&tracked, &state, waiting, now, &keys));
                 }
             }

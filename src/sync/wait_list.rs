@@ -17,8 +17,9 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::context;
 use crate::coop;
-use crate::ready::{is_polled_with, is_task_waker};
+use crate::ready::{is_member_waker, is_polled_with, is_task_waker};
 use crate::tasks::{Note, wake_contained};
+use crate::waits::WakerKind;
 
 /// Names a waiter of one list. It is consumed when the waiter is removed, so it is never stale.
 #[derive(Debug)]
@@ -366,14 +367,25 @@ impl PollWaker<'_> {
         self.spare = Some(self.waker.clone());
     }
 
-    /// Returns whether it is the own waker of the task that is being polled.
-    pub(super) fn is_own(&self) -> bool {
-        is_polled_with(self.waker)
+    /// Returns what it wakes.
+    pub(super) fn kind(&self) -> WakerKind {
+        waker_kind(self.waker)
     }
 
     /// Takes back a clone that was not registered.
     pub(super) fn put_back(&mut self, clone: Waker) {
         self.spare = Some(clone);
+    }
+}
+
+/// Returns what a waker wakes.
+pub(crate) fn waker_kind(waker: &Waker) -> WakerKind {
+    if is_polled_with(waker) {
+        WakerKind::Task
+    } else if is_member_waker(waker) {
+        WakerKind::Member
+    } else {
+        WakerKind::Other
     }
 }
 

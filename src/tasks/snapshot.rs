@@ -35,6 +35,8 @@ pub(crate) struct TaskInfo {
     pub(crate) note: Option<&'static str>,
     /// The task of this loop that joins it.
     pub(crate) joiner: Option<Key>,
+    /// Whether the waker of that is the own one of a member of a scope.
+    pub(crate) is_joined_by_member: bool,
 }
 
 /// Which tasks were referenced again.
@@ -218,7 +220,7 @@ impl Tasks {
 
     fn task_info(&self, key: Key, task: &Task, is_running: bool) -> TaskInfo {
         let joiner = match &task.joiner {
-            Joiner::Awaited(waiter) => waiter.owner(),
+            Joiner::Awaited(waiter) => Some(waiter),
             Joiner::Held | Joiner::Returned(_) => None,
         };
         let note = if is_running {
@@ -242,7 +244,8 @@ impl Tasks {
             is_ready: task.header.is_queued(),
             is_running,
             note: note.copied(),
-            joiner,
+            joiner: joiner.and_then(Waiter::owner),
+            is_joined_by_member: joiner.is_some_and(Waiter::is_of_member),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct ForeignWaker {
     pub(crate) waker: Waker,
     /// The task that was being polled when it was registered, or [`Key::DANGLING`].
     owner: Key,
+    /// Whether it is the own waker of a member of a scope, if waits are tracked.
+    is_of_member: bool,
 }
 
 impl Waiter {
@@ -48,6 +50,11 @@ impl Waiter {
             Waiter::Foreign(foreign) => foreign.owner,
         };
         (owner != Key::DANGLING).then_some(owner)
+    }
+
+    /// Whether it is the own waker of a member of a scope, if waits are tracked.
+    pub(crate) fn is_of_member(&self) -> bool {
+        matches!(self, Waiter::Foreign(foreign) if foreign.is_of_member)
     }
 
     /// Whether it is a foreign waker.
@@ -140,6 +147,7 @@ impl<'a> Caller<'a> {
         Waiter::Foreign(Box::new(ForeignWaker {
             waker: self.waker.clone(),
             owner: self.polled,
+            is_of_member: ready::is_member_waker(self.waker),
         }))
     }
 }

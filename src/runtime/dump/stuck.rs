@@ -6,6 +6,9 @@
 //! the queues of phases do not refer to the header, but to the key, and are in the graph. So it is
 //! not guessed whether a future of another crate can wake the task. An abort handle is a reference
 //! too; while one exists, the task is not considered stuck.
+//!
+//! The members of a scope have wakers of their own, and are part of the task that polls the scope.
+//! The clones of these wakers are counted too.
 
 use std::collections::{HashMap, HashSet};
 
@@ -64,8 +67,8 @@ fn is_quiet(graph: &WaitGraph, task: &TaskInfo) -> bool {
         WaitReason::Timer { left, .. } => left.is_none(),
         _ => false,
     };
-    let registered = graph.registered.get(&task.key).copied().unwrap_or(0);
-    task.wakers == registered && graph.waits_of(task).iter().all(is_known)
+    let known = graph.known.get(&task.key).copied().unwrap_or_default();
+    known.are_all(task.wakers) && graph.waits_of(task).iter().all(is_known)
 }
 
 fn edges<'a>(graph: &'a WaitGraph, task: &TaskInfo, keys: &HashMap<u64, Key>) -> Vec<Edge<'a>> {

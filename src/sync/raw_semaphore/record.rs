@@ -10,7 +10,7 @@ use super::{FREE_SHIFT, RECORDED, RawSemaphore};
 use crate::context;
 use crate::sync::lock;
 use crate::sync::wait_list::{PollWaker, WaitKey, WaitList};
-use crate::waits::{self, HoldKind, PermitKind, Tracked, WaitPlace};
+use crate::waits::{self, HoldKind, PermitKind, Tracked, WaitPlace, WakerKind};
 
 /// The waiters of a semaphore.
 pub(super) struct Queue {
@@ -36,7 +36,7 @@ impl Queue {
     #[inline]
     pub(super) fn poll_wait(&self, key: &WaitKey, waker: &PollWaker<'_>) {
         if let Some(record) = &self.record {
-            record.poll_wait(key.index(), acting_task(), waker.is_own());
+            record.poll_wait(key.index(), acting_task(), waker.kind());
         }
     }
 
@@ -147,7 +147,7 @@ impl RawSemaphore {
         record.begin_wait(WaitPlace {
             node: key.index(),
             task: acting_task(),
-            is_own: waker.is_some_and(PollWaker::is_own),
+            waker: waker.map_or(WakerKind::Other, PollWaker::kind),
             granted,
             missing,
             since: since.unwrap_or(0),

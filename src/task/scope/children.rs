@@ -4,7 +4,7 @@
 //! even if a `Scope` is left. No borrow is held while a child is polled or dropped: the child is
 //! taken out of its slot first.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
@@ -12,17 +12,20 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
-use super::job::{ChildJob, Output};
+use super::job::{ChildJob, Output, ScopeJob};
 use super::queue::{ChildQueue, ChildWaker};
 use super::scoped_join_handle::ScopedJoinHandle;
 use crate::context;
 use crate::coop;
 use crate::panics::{self, Payload};
+use crate::ready;
 use crate::slots::{self, Key, Slots};
+use crate::sync::waker_kind;
 use crate::tasks::{Identity, Origin};
 use crate::vars::Vars;
+use crate::waits::{self, ScopeNow, ScopeRecord};
 
 /// All children of a scope.
 pub(super) struct Children<'env> {
@@ -31,6 +34,7 @@ pub(super) struct Children<'env> {
     state: Cell<ScopeState>,
     /// How many children have been spawned in all.
     spawned: Cell<u64>,
+    record: OnceCell<Arc<ScopeRecord>>,
 }
 
 /// The reference of the scope's future, which closes the scope when it is dropped. Other references
@@ -85,7 +89,7 @@ struct ScopedTask<'env> {
 /// The part of a child that is taken out of the slot while it is polled.
 struct ChildBody<'env> {
     /// `None` once it was dropped.
-    job: Option<Pin<Box<dyn Future<Output = ()> + 'env>>>,
+    job: Option<Pin<Box<dyn ScopeJob + 'env>>>,
     waker: Waker,
     /// Its values of context variables, initially those of the code that spawned it.
     vars: Vars,
@@ -98,7 +102,7 @@ impl ChildBody<'_> {
         let mut cx = Context::from_waker(waker);
         vars.with(|| {
             panics::contain(|| match job {
-                Some(job) => job.as_mut().poll(&mut cx).is_ready(),
+                Some(job) => poll_member(job.as_mut(), &mut cx).is_ready(),
                 None => true,
             })
         })
@@ -121,6 +125,7 @@ impl<'env> Children<'env> {
             queue: ChildQueue::new(),
             state: Cell::new(ScopeState::Open),
             spawned: Cell::new(0),
+            record: OnceCell::new(),
         })
     }
 
@@ -168,7 +173,7 @@ impl<'env> Children<'env> {
         ScopedJoinHandle::new(cell, Some(member), id)
     }
 
-    fn insert(&self, job: Pin<Box<dyn Future<Output = ()> + 'env>>) -> Arc<ChildWaker> {
+    fn insert(&self, job: Pin<Box<dyn ScopeJob + 'env>>) -> Arc<ChildWaker> {
         let sequence = self.spawned.get();
         self.spawned.set(sequence + 1);
         let mut slots = self.slots.borrow_mut();
@@ -268,12 +273,54 @@ impl<'env> Children<'env> {
         slots.get(key).map(|child| Arc::clone(&child.member))
     }
 
+    /// Records which wakers there are, after a poll of the scope by `cx` in which no member was
+    /// left to be polled. `body` is that of the scope's body.
+    pub(super) fn record_wakers(&self, cx: &Context<'_>, body: &Arc<ChildWaker>) {
+        if waits::are_tracked() {
+            self.record_wakers_now(cx, body);
+        }
+    }
+
+    #[cold]
+    fn record_wakers_now(&self, cx: &Context<'_>, body: &Arc<ChildWaker>) {
+        // Two references are in the slot, or in the scope's future: the member, and the waker that
+        // it is polled with.
+        let of_body = Arc::strong_count(body).saturating_sub(2);
+        let slots = self.slots.borrow();
+        let of_children = slots.iter().map(|(_, child)| {
+            let job = child.body.as_ref().and_then(|body| body.job.as_ref());
+            let of_handle = job.map_or(0, |job| job.count_of_handle());
+            (Arc::strong_count(&child.member), 2 + of_handle)
+        });
+        // Sums, since a waker that awaits a child is that of another member.
+        let (all, own) = of_children.fold((0, 0), |sum, child| (sum.0 + child.0, sum.1 + child.1));
+        let now = ScopeNow {
+            task: context::acting_id().unwrap_or(0),
+            waker: waker_kind(cx.waker()),
+            clones: (of_body + all).saturating_sub(own),
+        };
+        if let Some(record) = self.record.get() {
+            return record.set(now);
+        }
+        let record = self.record.get_or_init(|| ScopeRecord::new(now));
+        context::with(|event_loop| event_loop.waits.add_scope(record));
+    }
+
     /// Ends the scope: drops all children, and disables their wakers.
     pub(super) fn close(&self) {
         self.advance(ScopeState::Ended);
         self.queue.close();
         self.drop_all();
     }
+}
+
+/// Polls a member with its own waker, that of `cx`.
+pub(super) fn poll_member<F: Future + ?Sized>(
+    member: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let _polling = waits::are_tracked().then(|| ready::polling_member(cx.waker()));
+    member.poll(cx)
 }
 
 /// The identity of a child. Its id comes from the same numbers as those of tasks.

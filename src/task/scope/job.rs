@@ -3,6 +3,7 @@
 //! The output goes to a cell that the handle shares. Both stay on the scope's thread, and the
 //! output may borrow what the child may borrow.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -15,7 +16,26 @@ use crate::task::outcome_cell::OutcomeCell;
 use crate::tasks::{Identity, wake_contained};
 
 /// The output of a child; `None` if the child was cancelled.
-pub(super) type Output<T> = OutcomeCell<Option<T>>;
+pub(super) struct Output<T> {
+    pub(super) outcome: OutcomeCell<Option<T>>,
+    /// Whether a member of a scope awaits it, by its own waker.
+    pub(super) is_awaited_by_member: Cell<bool>,
+}
+
+impl<T> Output<T> {
+    pub(super) fn new() -> Self {
+        Output {
+            outcome: OutcomeCell::new(),
+            is_awaited_by_member: Cell::new(false),
+        }
+    }
+}
+
+/// The future of a child.
+pub(super) trait ScopeJob: Future<Output = ()> {
+    /// How many references to the child, and wakers of members that await it, belong to its handle.
+    fn count_of_handle(&self) -> usize;
+}
 
 pin_project! {
     /// A child's future, and the cell for its output.
@@ -48,7 +68,7 @@ pin_project! {
                 let task = TaskMeta::new(this.identity.clone());
                 panics::report_destructor(what, Some(task), payload);
             }
-            let (waker, unwanted) = this.cell.fill(this.output.take());
+            let (waker, unwanted) = this.cell.outcome.fill(this.output.take());
             if let Some(waker) = waker {
                 wake_contained(waker);
             }
@@ -70,6 +90,18 @@ where
             cell,
             identity,
         }
+    }
+}
+
+impl<F, T, S> ScopeJob for ChildJob<F, T, S>
+where
+    F: Future,
+    S: FnOnce(F::Output) -> Option<T>,
+{
+    fn count_of_handle(&self) -> usize {
+        let has_handle = Rc::strong_count(&self.cell) > 1;
+        let is_awaited = has_handle && self.cell.is_awaited_by_member.get();
+        usize::from(has_handle) + usize::from(is_awaited)
     }
 }
 

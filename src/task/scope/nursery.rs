@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project_lite::pin_project;
 
-use super::children::{Owned, ScopeState};
+use super::children::{Owned, ScopeState, poll_member};
 use super::queue::{BODY, ChildWaker};
 use crate::context;
 use crate::coop;
@@ -121,7 +121,7 @@ where
             return Ok(());
         };
         let cx = &mut Context::from_waker(this.waker);
-        let polled = coop::charge_turn(|| panics::contain(|| body.poll(cx)));
+        let polled = coop::charge_turn(|| panics::contain(|| poll_member(body, cx)));
         if let Poll::Ready(output) = polled? {
             this.member.retire();
             drop_body(&mut this.body);
@@ -170,6 +170,7 @@ where
         }
         let Poll::Ready(ran) = coop::with_budget(|| self.as_mut().run(cx)) else {
             context::waits_for(&"children (task::scope)");
+            self.children.record_wakers(cx, &self.member);
             return Poll::Pending;
         };
         let mut this = self.project();

@@ -10,6 +10,7 @@ use super::job::Output;
 use super::queue::ChildWaker;
 use crate::coop;
 use crate::panics;
+use crate::ready;
 use crate::task::{Id, JoinError};
 use crate::tasks::Failure;
 
@@ -75,7 +76,7 @@ impl<T> ScopedJoinHandle<T> {
 
     /// Returns whether the child has ended.
     pub fn is_finished(&self) -> bool {
-        self.cell.is_finished()
+        self.cell.outcome.is_finished()
     }
 
     /// Returns the child's id, which is unique among all tasks and children.
@@ -91,17 +92,21 @@ impl<T> Future for ScopedJoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.is_done, "`ScopedJoinHandle` polled after completion");
         ready!(coop::poll_proceed(cx));
-        ready!(self.cell.watch(cx));
+        let watched = self.cell.outcome.watch(cx);
+        self.cell
+            .is_awaited_by_member
+            .set(ready::is_member_waker(cx.waker()));
+        ready!(watched);
         coop::charge(0);
         self.is_done = true;
-        let output = self.cell.take().flatten();
+        let output = self.cell.outcome.take().flatten();
         Poll::Ready(output.ok_or_else(|| JoinError::new(self.id.0, Failure::Cancelled)))
     }
 }
 
 impl<T> Drop for ScopedJoinHandle<T> {
     fn drop(&mut self) {
-        let unwanted = self.cell.detach();
+        let unwanted = self.cell.outcome.detach();
         panics::drop_contained(unwanted, "the destructor of an output");
     }
 }

@@ -5,13 +5,16 @@
 use std::cell::RefCell;
 use std::future::pending;
 use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use futures::channel::oneshot;
+use futures::stream::FuturesUnordered;
 use quintet::runtime::{Builder, Cycle, Dump, Runtime};
 use quintet::sync::{Mutex, Notify, RwLock, Semaphore};
-use quintet::task::{JoinHandle, yield_now};
+use quintet::task::{JoinHandle, scope, yield_now};
 use quintet::time::{sleep, timeout};
 use quintet::{select, spawn};
 
@@ -98,6 +101,26 @@ fn spawn_semaphore() {
     }
 }
 
+/// Spawns a task that holds a lock while it waits for the children of a scope, and one of these
+/// joins a task that waits for the lock.
+fn spawn_scope() {
+    let lock = Arc::new(Mutex::new(()));
+    let waiter = Later::default();
+    let (held, joined) = (Arc::clone(&lock), Rc::clone(&waiter));
+    named("a").spawn(async move {
+        let _guard = held.lock().await;
+        scope(async |s| {
+            s.spawn(async {});
+            s.spawn(join(&joined)).await.unwrap();
+        })
+        .await;
+    });
+    *waiter.borrow_mut() = Some(named("b").spawn(async move {
+        yield_now().await;
+        drop(lock.lock().await);
+    }));
+}
+
 /// What spawns the tasks of a deadlock, and the names of these.
 type Kind = (&'static str, fn(), &'static [&'static str]);
 
@@ -106,6 +129,7 @@ const KINDS: &[Kind] = &[
     ("a join under a lock", spawn_join_under_lock, &["a", "b"]),
     ("two joins", spawn_joins, &["a", "b"]),
     ("a semaphore", spawn_semaphore, &["a", "b"]),
+    ("a scope", spawn_scope, &["a", "b"]),
 ];
 
 /// Spawns tasks beside a deadlock that have nothing to do with it.
@@ -481,4 +505,109 @@ fn only_the_cycles_of_listed_tasks_are_in_stalled() {
     });
     assert_eq!(stalled.tasks().len(), 1);
     assert_eq!(stalled.cycles().len(), 0);
+}
+
+/// The dump of a task that holds a lock over a scope, and what the scope does with the lock.
+fn dump_of_scope<F>(body: impl Fn(Arc<Mutex<()>>) -> F) -> Dump
+where
+    F: Future<Output = ()> + 'static,
+{
+    let (dump, _) = dump_of(|_| {
+        let lock = Arc::new(Mutex::new(()));
+        let body = body(Arc::clone(&lock));
+        named("a").spawn(async move {
+            let _guard = lock.lock().await;
+            body.await;
+        });
+    });
+    dump
+}
+
+type AnyFuture = Pin<Box<dyn Future<Output = ()>>>;
+type UseOfLock = fn(Arc<Mutex<()>>) -> AnyFuture;
+
+#[test]
+fn a_child_of_a_scope_that_waits_for_its_parent_is_named() {
+    let children: [UseOfLock; 4] = [
+        |lock| {
+            Box::pin(scope(async move |s| {
+                s.spawn(async move { drop(lock.lock().await) });
+            }))
+        },
+        // Two children, one of which awaits the other, and a handle that is dropped.
+        |lock| {
+            Box::pin(scope(async move |s| {
+                let other = Arc::clone(&lock);
+                let locking = s.spawn(async move { drop(lock.lock().await) });
+                s.spawn(async move { locking.await.unwrap() });
+                drop(s.spawn(async move { drop(other.lock().await) }));
+            }))
+        },
+        // The body itself, and a child that has ended.
+        |lock| {
+            Box::pin(scope(async move |s| {
+                s.spawn(async {}).await.unwrap();
+                drop(lock.lock().await);
+            }))
+        },
+        // A scope in a scope.
+        |lock| {
+            Box::pin(scope(async move |s| {
+                s.spawn(async move {
+                    scope(async move |s| {
+                        s.spawn(async move { drop(lock.lock().await) });
+                    })
+                    .await;
+                })
+                .await
+                .unwrap();
+            }))
+        },
+    ];
+    for (index, child) in children.into_iter().enumerate() {
+        let dump = dump_of_scope(child);
+        assert_eq!(cycle(&dump), ["a"], "{index}");
+    }
+}
+
+#[test]
+fn a_scope_with_a_member_that_something_else_can_wake_is_in_no_cycle() {
+    let notify = Arc::new(Notify::new());
+    let others: [fn(&Arc<Notify>) -> AnyFuture; 4] = [
+        |_| Box::pin(sleep(DAY)),
+        |notify| {
+            let notify = Arc::clone(notify);
+            Box::pin(async move { notify.notified().await })
+        },
+        |_| {
+            let (sender, receiver) = oneshot::channel::<()>();
+            std::mem::forget(sender);
+            Box::pin(async move { assert!(receiver.await.is_err()) })
+        },
+        // Two in one that registers its own waker.
+        |_| {
+            let (sender, receiver) = oneshot::channel::<()>();
+            std::mem::forget(sender);
+            let all: FuturesUnordered<_> = [receiver].into_iter().collect();
+            Box::pin(async move { drop(all.into_future().await) })
+        },
+    ];
+    for (index, other) in others.into_iter().enumerate() {
+        let dump = dump_of_scope(|lock| {
+            let other = other(&notify);
+            scope(async move |s| {
+                s.spawn(async move { drop(lock.lock().await) });
+                s.spawn(other);
+            })
+        });
+        assert_eq!(dump.cycles().len(), 0, "{index}: {dump}");
+        let dump = dump_of_scope(|lock| {
+            let other = other(&notify);
+            scope(async move |s| {
+                s.spawn(async move { drop(lock.lock().await) });
+                other.await;
+            })
+        });
+        assert_eq!(dump.cycles().len(), 0, "{index} in the body: {dump}");
+    }
 }

@@ -9,17 +9,19 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::env;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use quintet::runtime::{Builder, Handle};
 use quintet::sync::{Mutex, OwnedMutexGuard, RwLock, Semaphore, mpsc, oneshot};
-use quintet::task::{JoinHandle, yield_now};
+use quintet::task::{JoinHandle, scope, yield_now};
 use quintet::time::{Duration, sleep, timeout};
 use quintet::{join, select, spawn};
 
 use super::named;
+use crate::support::child::{child, in_a_child};
 use crate::support::patience::in_time;
 use crate::support::random::Random;
 
@@ -152,7 +154,16 @@ fn take<'a>(
 /// A task of a program.
 async fn run_task(world: Rc<World>, mut random: Random, number: usize) {
     for _ in 0..1 + random.below(3) {
-        take(&world, &mut random, 0).await;
+        if random.below(3) == 0 {
+            let mut of_child = Random(random.next());
+            scope(async |s| {
+                s.spawn(take(&world, &mut of_child, 0));
+                act(&world, &mut random).await;
+            })
+            .await;
+        } else {
+            take(&world, &mut random, 0).await;
+        }
         let joined = random.below(2 * number + 1);
         let handle = world
             .handles
@@ -335,4 +346,51 @@ fn a_program_without_channels_ends() {
         runtime.run().unwrap();
         assert!(runtime.dump().tasks().is_empty());
     });
+}
+
+/// Whether the process of a test tracks waits.
+const TRACK: &str = "QUINTET_TEST_TRACK";
+
+/// Runs random programs, and prints the hash of each, and how many of their tasks were waiting for
+/// locks with known holders at the end.
+fn print_hashes() {
+    let is_tracked = env::var(TRACK).is_ok_and(|track| track == "on");
+    let mut holders = 0;
+    for seed in 0..50 {
+        let mut builder = Builder::new();
+        builder
+            .seed(seed)
+            .start_paused(true)
+            .track_waits(is_tracked);
+        let runtime = builder.build().unwrap();
+        let entered = runtime.enter();
+        let mut random = Random(seed);
+        spawn_program(&mut random, true);
+        plant(&mut random);
+        drop(entered);
+        let _stalled = runtime.run();
+        println!("hash {:x}", runtime.handle().order_hash().unwrap());
+        holders += runtime.dump().to_string().matches("; held by task").count();
+    }
+    println!("holders {}", holders > 0);
+}
+
+#[test]
+fn tracking_does_not_change_the_order_of_events() {
+    let run = |track: &str| {
+        let mut process = child("dump::programs::tracking_does_not_change_the_order_of_events");
+        process.env(TRACK, track);
+        let output = in_a_child(process, print_hashes)?;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let hashes = text.lines().filter(|line| line.starts_with("hash "));
+        let hashes: Vec<String> = hashes.map(str::to_owned).collect();
+        assert_eq!(hashes.len(), 50);
+        let holders = format!("holders {}", track == "on");
+        assert!(text.contains(&holders), "{track}: {text}");
+        Some(hashes)
+    };
+    let Some(on) = run("on") else {
+        return;
+    };
+    assert_eq!(Some(on), run("off"));
 }
