@@ -82,6 +82,13 @@ pub enum Report {
         /// The live tasks and what they wait for.
         dump: Dump,
     },
+    /// The process has got a signal of
+    /// [`Builder::dump_on`](crate::runtime::Builder::dump_on).
+    #[non_exhaustive]
+    Dump {
+        /// The live tasks and what they wait for.
+        dump: Dump,
+    },
     /// The runtime has shut down, and a blocking job was still running at the end of the
     /// [grace period](crate::runtime::Builder::shutdown_grace).
     #[non_exhaustive]
@@ -149,6 +156,7 @@ impl Report {
             | Report::WakerPanicked { .. }
             | Report::HookPanicked { .. } => true,
             Report::Stalled { .. }
+            | Report::Dump { .. }
             | Report::JobLeftBehind { .. }
             | Report::PoolStarved { .. }
             | Report::Blocked { .. }
@@ -183,6 +191,7 @@ impl fmt::Display for Report {
                 "only another thread can wake this loop: no timer is armed, no task waits for a \
                  socket, no job is running; {dump}"
             ),
+            Report::Dump { dump } => dump.fmt(f),
             Report::JobLeftBehind { job, grace } => write!(
                 f,
                 "a blocking job is still running after the grace period of {grace:?}: {job}"

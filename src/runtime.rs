@@ -4,6 +4,7 @@ mod builder;
 mod collections;
 mod dump;
 mod dump_error;
+mod dump_signals;
 mod enter_guard;
 mod exit;
 mod guest;
@@ -28,6 +29,7 @@ use crate::event_loop::{EventLoop, IdleReport};
 use crate::panics;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
+use dump_signals::DumpSignals;
 
 pub use crate::report::{
     Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta, ThreadActivity,
@@ -85,6 +87,8 @@ pub struct Runtime {
     grace: Duration,
     /// The runtime within whose loop it runs.
     host: Option<Box<dyn Host>>,
+    /// The signals on which it sends its dump.
+    _dump_signals: DumpSignals,
 }
 
 impl Runtime {
@@ -106,6 +110,7 @@ impl Runtime {
         event_loop: EventLoop,
         grace: Duration,
         host: Option<Box<dyn Host>>,
+        dump_signals: DumpSignals,
     ) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
         let event_loop = Rc::new(event_loop);
@@ -115,6 +120,7 @@ impl Runtime {
             handle,
             grace,
             host,
+            _dump_signals: dump_signals,
         }
     }
 

@@ -17,6 +17,7 @@
     path = "poll/alarm/portable.rs"
 )]
 mod alarm;
+mod bell;
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
     path = "poll/descriptor/portable.rs"
@@ -48,6 +49,7 @@ use crate::rng::Rng;
 use crate::slots::{self, Key};
 use crate::tasks::TaskInbox;
 use alarm::Alarm;
+pub(crate) use bell::Bell;
 use events::Merged;
 
 pub(crate) use descriptor::{Descriptor, Descriptors};
@@ -67,6 +69,7 @@ const _: () = assert!(usize::BITS == 64, "quintet needs a 64-bit target");
 /// Tokens that are not keys: no key has this slot index.
 const UNPARK: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
+const BELL: Token = Token(usize::MAX - 2);
 
 /// How long poll may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,7 @@ pub(crate) struct Poll {
     registry: Arc<mio::Registry>,
     inbox: Arc<TaskInbox>,
     alarm: RefCell<Alarm>,
+    bell: RefCell<Option<Bell>>,
     pub(crate) sources: Sources,
     /// Callbacks that have been fetched and not yet delivered.
     fetched: RefCell<VecDeque<Callback>>,
@@ -144,6 +148,7 @@ impl Poll {
             registry: poller.registry,
             alarm: RefCell::new(Alarm::new(ALARM, Arc::clone(&poller.inbox))),
             inbox: poller.inbox,
+            bell: RefCell::new(None),
             sources: Sources::new(),
             fetched: RefCell::new(VecDeque::new()),
             skipped_ticks: Cell::new(0),
@@ -224,12 +229,27 @@ impl Poll {
     /// Returns whether the OS has to be asked even while there is other work. Without a source only
     /// the inbox can have news, and that is looked at without a system call.
     fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
-        if self.sources.is_empty() {
+        if !self.has_descriptors() {
             return false;
         }
         let skipped = self.skipped_ticks.get() + 1;
         self.skipped_ticks.set(skipped);
         skipped > SKIPPED_TICKS_MAX || now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
+    }
+
+    fn has_descriptors(&self) -> bool {
+        !self.sources.is_empty() || self.bell.borrow().is_some()
+    }
+
+    /// Watches `bell`, which nothing keeps alive and which keeps nothing alive.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the poller does not accept one of the descriptors.
+    pub(crate) fn watch_bell(&self, bell: Bell) -> io::Result<()> {
+        bell.register(&self.registry, BELL)?;
+        self.bell.replace(Some(bell));
+        Ok(())
     }
 
     /// While the loop does not run: makes the poller's descriptor readable when a message comes,
@@ -282,7 +302,7 @@ impl Poll {
         self.skipped_ticks.set(0);
         // After a wait the cached time is old, so the clock is read.
         let has_waited = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
-        if has_waited || !self.sources.is_empty() {
+        if has_waited || self.has_descriptors() {
             self.last_asked.set(now());
         }
         match result {
@@ -305,6 +325,12 @@ impl Poll {
                 UNPARK => continue,
                 ALARM => {
                     self.alarm.borrow_mut().reset();
+                    continue;
+                }
+                BELL => {
+                    // Once, if several signals have arrived.
+                    let bell = self.bell.borrow();
+                    signals.extend(bell.as_ref().and_then(Bell::ring));
                     continue;
                 }
                 _ => {}

@@ -1,6 +1,7 @@
 //! The builder of a runtime.
 
 mod blocked;
+mod dumps;
 mod jobs;
 mod ported;
 mod threads;
@@ -10,11 +11,13 @@ use std::io;
 use std::time::Duration;
 
 use super::Runtime;
+use super::dump_signals::DumpSignals;
 use super::guest::NewHost;
 use crate::event_loop::{BlockedCheck, EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
 use crate::resolver::{Resolver, SharedResolver};
+use crate::signal::unix::SignalKind;
 use crate::tasks;
 use crate::waits;
 use threads::ThreadHooks;
@@ -57,6 +60,7 @@ pub struct Builder {
     /// How long a poll may take, if that is set.
     blocked_after: Option<Option<Duration>>,
     tracks_waits: bool,
+    dump_signals: Vec<SignalKind>,
     grace: Duration,
     hooks: ThreadHooks,
     host: Option<NewHost>,
@@ -111,6 +115,7 @@ impl Builder {
             },
             blocked_after: None,
             tracks_waits: cfg!(debug_assertions),
+            dump_signals: Vec::new(),
             grace: GRACE_DEFAULT,
             hooks: ThreadHooks::default(),
             host: None,
@@ -229,45 +234,6 @@ impl Builder {
     /// measured.
     pub fn measure_tasks(&mut self, measure: bool) -> &mut Self {
         self.settings.is_measuring = measure;
-        self
-    }
-
-    /// Sets whether the runtime records which tasks wait for which locks and semaphores, and which
-    /// tasks hold them, for [dumps](super::Dump).
-    ///
-    /// The default is `true` in debug builds and `false` otherwise. Without it a dump says only
-    /// that a task waits for a lock, and does not find [cycles](super::Dump::cycles) that include
-    /// locks.
-    ///
-    /// Locks may be shared with other threads and executors. So from the time that one runtime of
-    /// a process is built with `true`, all code of the process records what it does with locks and
-    /// semaphores. Then to lock and unlock a [`Mutex`](crate::sync::Mutex) takes about 130 ns more.
-    /// What the program does, and in which order, is not changed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// use quintet::sync::Mutex;
-    /// use std::sync::Arc;
-    ///
-    /// let runtime = quintet::runtime::Builder::new().track_waits(true).build()?;
-    /// let lock = Arc::new(Mutex::new(()));
-    /// let held = Arc::clone(&lock);
-    /// let holder = runtime.spawn(async move {
-    ///     let _guard = held.lock().await;
-    ///     std::future::pending::<()>().await;
-    /// });
-    /// runtime.spawn(async move { drop(lock.lock().await) });
-    /// runtime.run_until_stalled();
-    ///
-    /// let text = runtime.dump().to_string();
-    /// assert!(text.contains(&format!("held by task {}", holder.id())), "{text}");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn track_waits(&mut self, track: bool) -> &mut Self {
-        self.tracks_waits = track;
         self
     }
 
@@ -392,6 +358,8 @@ impl Builder {
     ///   1 and 1024 and [`worker_threads`](Builder::worker_threads) is not set, or if the [name of
     ///   the threads](Builder::thread_name) contains a NUL byte. Also if `QUINTET_BLOCKED` is not a
     ///   duration and [`blocked_after`](Builder::blocked_after) is not set.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if a signal of [`dump_on`](Builder::dump_on)
+    ///   cannot be awaited.
     /// - The error of the system call if the OS cannot create a poller, for example because the
     ///   process has no descriptors left.
     pub fn build(&mut self) -> io::Result<Runtime> {
@@ -418,7 +386,10 @@ impl Builder {
             with_context(&error, "failed to create the poller of a quintet runtime")
         })?;
         let host = self.host.map(|new| new()).transpose()?;
-        Ok(Runtime::from_event_loop(event_loop, self.grace, host))
+        let signals = DumpSignals::new(&event_loop, &self.dump_signals)?;
+        Ok(Runtime::from_event_loop(
+            event_loop, self.grace, host, signals,
+        ))
     }
 }
 

@@ -145,6 +145,19 @@ impl From<SignalKind> for i32 {
 /// # }).unwrap();
 /// ```
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
+    let (receiver, subscription) = subscribe(kind)?;
+    Ok(Signal {
+        receiver: Source::new_signal(receiver),
+        subscription,
+    })
+}
+
+/// Takes over a signal. A byte arrives in the returned stream for each signal.
+///
+/// # Errors
+///
+/// Those of [`signal`].
+pub(crate) fn subscribe(kind: SignalKind) -> io::Result<(UnixStream, Subscription)> {
     // The standard library has a handler for SIGBUS that restores the default action when it is
     // called: the stream would receive one signal, and the next one would end the process.
     if consts::FORBIDDEN.contains(&kind.0) || kind.0 == consts::SIGBUS {
@@ -158,11 +171,19 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;
     let guard = DefaultActionGuard::new(kind.0)?;
-    Ok(Signal {
-        receiver: Source::new_signal(receiver),
+    let subscription = Subscription {
         registration: register(kind, sender)?,
         _guard: guard,
-    })
+    };
+    Ok((receiver, subscription))
+}
+
+/// A signal that was taken over, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    registration: HandlerRegistration,
+    // Dropped after the registration: the default action is restored when no stream is registered.
+    _guard: DefaultActionGuard,
 }
 
 /// A stream of one kind of signal, returned by [`signal`]. It never ends.
@@ -172,9 +193,7 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 pub struct Signal {
     /// Receives a byte for each signal.
     receiver: Source<UnixStream>,
-    registration: HandlerRegistration,
-    // Dropped after the registration: the default action is restored when no stream is registered.
-    _guard: DefaultActionGuard,
+    subscription: Subscription,
 }
 
 /// The registration of a handler, which ends when this is dropped.
@@ -268,7 +287,7 @@ impl Stream for Signal {
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signal")
-            .field("registration", &self.registration.0)
+            .field("registration", &self.subscription.registration.0)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ mod cycles;
 mod holders;
 mod json;
 mod programs;
+mod signals;
 
 use std::future::pending;
 use std::os::unix::net::UnixStream as StdStream;
