@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod deadlock;
 mod embedding;
 mod file_server;
 mod hash_tree;
