@@ -13,7 +13,7 @@ use crate::pool::Class;
 
 pub use blocked::ThreadActivity;
 pub(crate) use dump::CycleLink;
-pub use dump::{Cycle, Dump, Holder, PermitWait, TaskDump, WaitReason};
+pub use dump::{ChannelWait, Cycle, Dump, Holder, PermitWait, TaskDump, WaitReason};
 pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
 
 /// An event of a runtime that no call returns, such as a panic that no join handle receives.

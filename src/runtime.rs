@@ -32,8 +32,8 @@ use crate::tasks::{Name, Origin};
 use dump_signals::DumpSignals;
 
 pub use crate::report::{
-    Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta, ThreadActivity,
-    WaitReason,
+    ChannelWait, Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta,
+    ThreadActivity, WaitReason,
 };
 pub use builder::{Builder, UnhandledPanic};
 pub use dump_error::DumpError;

@@ -74,6 +74,7 @@ pub(crate) struct Tracked {
 
 #[derive(Debug, Default)]
 struct TrackedState {
+    peers: Peers,
     held: Vec<Held>,
     /// How many permits are held by something unknown.
     unknown: usize,
@@ -106,9 +107,31 @@ pub(crate) struct WaitPlace {
     pub(crate) since: u64,
 }
 
+/// The tasks that use a channel, as far as they were seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peers {
+    /// The task that has sent the last message.
+    pub(crate) sender: Option<u64>,
+    /// The task that has received the last message.
+    pub(crate) receiver: Option<u64>,
+    /// The task that has waited for a message since the last one.
+    pub(crate) waiting: Option<ReceiverPlace>,
+}
+
+/// The receiver of a channel that waits for a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiverPlace {
+    pub(crate) task: u64,
+    /// In which poll it was found that it must wait. If the task was polled since, it has given up,
+    /// or the future was not polled.
+    pub(crate) poll: u32,
+    pub(crate) since: u64,
+}
+
 /// The state of a primitive at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrackedNow {
+    pub(crate) peers: Peers,
     pub(crate) held: Vec<Held>,
     pub(crate) unknown: usize,
     pub(crate) waiting: Vec<WaitPlace>,
@@ -199,10 +222,34 @@ impl Tracked {
             .for_each(|waiting| waiting.missing = 0);
     }
 
+    /// Notes that a task has sent a message, if it is a task.
+    pub(crate) fn sent(&self, task: Option<u64>) {
+        self.lock().peers.sender = task;
+    }
+
+    /// Notes that a task has received a message, if it is a task.
+    pub(crate) fn received(&self, task: Option<u64>) {
+        let mut state = self.lock();
+        state.peers.receiver = task;
+        state.peers.waiting = None;
+    }
+
+    /// Notes that a task waits for a message.
+    pub(crate) fn wait_for_message(&self, mut place: ReceiverPlace) {
+        let mut state = self.lock();
+        if let Some(before) = state.peers.waiting
+            && before.task == place.task
+        {
+            place.since = before.since;
+        }
+        state.peers.waiting = Some(place);
+    }
+
     /// Returns the present state.
     pub(crate) fn now(&self) -> TrackedNow {
         let state = self.lock();
         TrackedNow {
+            peers: state.peers,
             held: state.held.clone(),
             unknown: state.unknown,
             waiting: state.waiting.clone(),

@@ -12,7 +12,7 @@ use crate::identity::{Id, Name};
 
 pub use cycle::Cycle;
 pub(crate) use cycle::CycleLink;
-pub use wait::{Holder, PermitWait, WaitReason};
+pub use wait::{ChannelWait, Holder, PermitWait, WaitReason};
 
 /// The maximum number of tasks of a chain that the text of a dump names.
 const CHAIN_MAX: usize = 8;

@@ -259,6 +259,7 @@ impl WaitGraph {
             return;
         }
         let keys = self.keys();
+        let polls = |id: u64| Some(event_loop.tasks.polls(*keys.get(&id)?));
         let now = event_loop.clock.now();
         for scope in scopes {
             if let Some(key) = keys.get(&scope.task) {
@@ -269,6 +270,9 @@ impl WaitGraph {
         }
         for tracked in tracked {
             let state = tracked.now();
+            if let Some((id, wait)) = permits::message(&tracked, &state, now, polls) {
+                self.add_primitive(keys[&id], wait);
+            }
             for waiting in state.waiting.iter().filter(|waiting| waiting.missing > 0) {
                 if let Some(key) = keys.get(&waiting.task) {
                     // Room comes by any receiver, so a task that waits for it is in no cycle.
@@ -284,9 +288,12 @@ impl WaitGraph {
     /// Adds a wait for a primitive, in place of the note of the task about it.
     fn add_primitive(&mut self, key: Key, wait: WaitReason) {
         let waits = self.waits.entry(key).or_default();
-        if let WaitReason::Permits(permits) = &wait {
-            waits.retain(|other| *other != WaitReason::Other(permits.what));
-        }
+        let what = match &wait {
+            WaitReason::Permits(permits) => permits.what,
+            WaitReason::Channel(channel) => channel.what,
+            _ => return,
+        };
+        waits.retain(|other| *other != WaitReason::Other(what));
         if !waits.contains(&wait) {
             waits.push(wait);
         }
@@ -303,6 +310,7 @@ impl WaitGraph {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
             WaitReason::Join(_)
             | WaitReason::Permits(_)
+            | WaitReason::Channel(_)
             | WaitReason::Other(_)
             | WaitReason::Unknown => false,
             _ => true,

@@ -1,5 +1,6 @@
 //! Dumps: which tasks are alive, and what they wait for.
 
+mod channels;
 mod cycles;
 mod holders;
 mod json;

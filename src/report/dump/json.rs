@@ -32,12 +32,14 @@ impl Dump {
     /// | `waits` | a list of [waits](TaskDump::waits) |
     ///
     /// Each wait is an object with `text`, the text for humans, and `kind`: `running`, `ready`,
-    /// `check`, `close`, `timer`, `source`, `worker`, `join`, `permits`, `other` or `unknown`. A
-    /// `timer` also has `left_ns`, or `null` if it never fires; a `source` has `fd`, `direction`
-    /// (`read` or `write`) and `description`; a `join` has `task`, an id. Those of `permits` are
-    /// named as the methods of [`PermitWait`](crate::runtime::PermitWait): `file`, `line` and
-    /// `column` of the location, `waited_ns`, `missing`, `unknown_holders`, and `holders`, a list
-    /// of objects with `task`, `permits` and `certain`.
+    /// `check`, `close`, `timer`, `source`, `worker`, `join`, `permits`, `channel`, `other` or
+    /// `unknown`. A `timer` also has `left_ns`, or `null` if it never fires; a `source` has `fd`,
+    /// `direction` (`read` or `write`) and `description`; a `join` has `task`, an id. Those of
+    /// `permits` are named as the methods of [`PermitWait`](crate::runtime::PermitWait): `file`,
+    /// `line` and `column` of the location, `waited_ns`, `missing`, `unknown_holders`, and
+    /// `holders`, a list of objects with `task`, `permits` and `certain`. So are those of
+    /// `channel`, by [`ChannelWait`](crate::runtime::ChannelWait): the location, `waited_ns`,
+    /// `last_sender` and `last_receiver`, an id or `null`.
     ///
     /// The keys and kinds stay, and others may be added; `text` may change. Durations are rounded
     /// down to `u64::MAX` nanoseconds, 584 years.
@@ -131,6 +133,15 @@ fn push_wait(json: &mut String, wait: &WaitReason) {
             push_display(json, wait.unknown);
             push_key(json, ',', "holders");
             push_list(json, &wait.holders, push_holder);
+        }
+        WaitReason::Channel(wait) => {
+            push_location(json, wait.location);
+            push_key(json, ',', "waited_ns");
+            push_duration(json, wait.waited);
+            push_key(json, ',', "last_sender");
+            push_option(json, wait.last_sender, push_display);
+            push_key(json, ',', "last_receiver");
+            push_option(json, wait.last_receiver, push_display);
         }
         _ => {}
     }

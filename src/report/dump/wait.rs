@@ -43,7 +43,11 @@ pub enum WaitReason {
     /// A lock or a semaphore, if the runtime
     /// [tracks waits](crate::runtime::Builder::track_waits).
     Permits(PermitWait),
-    /// A primitive of this crate, such as a lock or a channel.
+    /// A [`mpsc`](crate::sync::mpsc) channel, if the runtime
+    /// [tracks waits](crate::runtime::Builder::track_waits).
+    Channel(ChannelWait),
+    /// A primitive of this crate, such as a notification, or a lock or a channel of which no more
+    /// is known.
     Other(&'static str),
     /// Something that the runtime does not know, for example a channel of another crate.
     Unknown,
@@ -60,6 +64,65 @@ pub struct PermitWait {
     pub(crate) missing: usize,
     pub(crate) holders: Vec<Holder>,
     pub(crate) unknown: usize,
+}
+
+/// What is known of a channel that a task waits for.
+///
+/// Which tasks could send or receive is not known: handles of a channel may be anywhere. So the
+/// tasks are given that have done so last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelWait {
+    pub(crate) what: &'static str,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) waited: Duration,
+    pub(crate) last_sender: Option<Id>,
+    pub(crate) last_receiver: Option<Id>,
+}
+
+impl ChannelWait {
+    /// Returns where the channel was made.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// Returns for how long the task has waited, by the runtime's clock.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns the task that has sent the last message. `None` if no message was sent since waits
+    /// are tracked, or if the last one was sent from outside of tasks. The task may have ended.
+    pub fn last_sender(&self) -> Option<Id> {
+        self.last_sender
+    }
+
+    /// Returns the task that has received the last message, like
+    /// [`last_sender`](ChannelWait::last_sender).
+    pub fn last_receiver(&self) -> Option<Id> {
+        self.last_receiver
+    }
+}
+
+impl fmt::Display for ChannelWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "waits for {}, channel made at {}, for {:.1?}",
+            self.what, self.location, self.waited
+        )?;
+        let peers = [
+            ("sender", self.last_sender),
+            ("receiver", self.last_receiver),
+        ];
+        let mut separator = ';';
+        for (role, id) in peers {
+            if let Some(id) = id {
+                write!(f, "{separator} last {role} seen: task {id}")?;
+                separator = ',';
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A task that holds a lock, or permits of a semaphore.
@@ -174,6 +237,7 @@ impl WaitReason {
             WaitReason::Worker => "worker",
             WaitReason::Join(_) => "join",
             WaitReason::Permits(_) => "permits",
+            WaitReason::Channel(_) => "channel",
             WaitReason::Other(_) => "other",
             WaitReason::Unknown => "unknown",
         }
@@ -204,6 +268,7 @@ impl fmt::Display for WaitReason {
             WaitReason::Worker => f.write_str("waits for a worker thread"),
             WaitReason::Join(id) => write!(f, "waits for the end of task {id}"),
             WaitReason::Permits(wait) => wait.fmt(f),
+            WaitReason::Channel(wait) => wait.fmt(f),
             WaitReason::Other(what) => write!(f, "waits for {what}"),
             WaitReason::Unknown => {
                 f.write_str("waits for something that the runtime does not know")

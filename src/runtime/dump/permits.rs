@@ -1,9 +1,9 @@
-//! Which tasks hold what a task waits for.
+//! Which tasks hold what a task waits for, or have used it last.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::report::{Holder, PermitWait, WaitReason};
+use crate::report::{ChannelWait, Holder, PermitWait, WaitReason};
 use crate::slots::Key;
 use crate::task::Id;
 use crate::waits::{HoldKind, PermitKind, Tracked, TrackedNow, WaitPlace};
@@ -18,7 +18,7 @@ pub(super) fn wait(
     live: &HashMap<u64, Key>,
 ) -> WaitReason {
     if tracked.kind == PermitKind::Room {
-        return WaitReason::Other(tracked.what);
+        return channel(tracked, state, tracked.what, waiting.since, now);
     }
     let held = state.held.iter().map(|held| Holder {
         id: Id(held.task),
@@ -44,5 +44,35 @@ pub(super) fn wait(
         missing: waiting.missing,
         holders: held.chain(served).collect(),
         unknown: state.unknown + nameless.map(|other| other.granted).sum::<usize>(),
+    })
+}
+
+/// The wait of the receiver of a channel for a message. `polls` returns how often a task of this
+/// loop has been polled.
+pub(super) fn message(
+    tracked: &Tracked,
+    state: &TrackedNow,
+    now: u64,
+    polls: impl FnOnce(u64) -> Option<u32>,
+) -> Option<(u64, WaitReason)> {
+    let place = state.peers.waiting?;
+    let is_waiting = polls(place.task) == Some(place.poll);
+    let wait = || channel(tracked, state, "a message (mpsc)", place.since, now);
+    is_waiting.then(|| (place.task, wait()))
+}
+
+fn channel(
+    tracked: &Tracked,
+    state: &TrackedNow,
+    what: &'static str,
+    since: u64,
+    now: u64,
+) -> WaitReason {
+    WaitReason::Channel(ChannelWait {
+        what,
+        location: tracked.made_at,
+        waited: Duration::from_nanos(now.saturating_sub(since)),
+        last_sender: state.peers.sender.map(Id),
+        last_receiver: state.peers.receiver.map(Id),
     })
 }

@@ -111,6 +111,7 @@ impl<T> Chan<T> {
         state.queue.push_back(message);
         let receiver = state.receiver.take();
         drop(state);
+        self.semaphore.sent();
         if let Some(receiver) = receiver {
             wake(receiver);
         }
@@ -144,6 +145,7 @@ impl<T> Chan<T> {
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let popped = self.pop_with(&mut lock(&self.state), pop);
         let (message, count) = popped?;
+        self.semaphore.received();
         self.release_received(count);
         Ok(message)
     }
@@ -195,8 +197,12 @@ impl<T> Chan<T> {
                 }
             },
         );
+        if received.is_pending() {
+            self.semaphore.waits_for_message();
+        }
         received.map(|received| {
             received.map(|(taken, count)| {
+                self.semaphore.received();
                 self.release_received(count);
                 taken
             })

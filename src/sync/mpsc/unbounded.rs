@@ -18,6 +18,7 @@ use super::receiver::UnboundedReceiver;
 /// assert_eq!(receiver.recv().await, Some(1));
 /// # });
 /// ```
+#[track_caller]
 pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     let chan = Arc::new(Chan::new(None));
     let sender = UnboundedSender {

@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 
 use super::{FREE_SHIFT, RECORDED, RawSemaphore};
 use crate::context;
+use crate::ready;
 use crate::sync::lock;
 use crate::sync::wait_list::{PollWaker, WaitKey, WaitList};
-use crate::waits::{self, HoldKind, PermitKind, Tracked, WaitPlace, WakerKind};
+use crate::waits::{self, HoldKind, PermitKind, ReceiverPlace, Tracked, WaitPlace, WakerKind};
 
 /// The waiters of a semaphore.
 pub(super) struct Queue {
@@ -108,6 +109,53 @@ impl RawSemaphore {
             }
             record
         })
+    }
+
+    /// Records that the task has sent a message through the channel whose room this is, if waits
+    /// are tracked.
+    #[inline]
+    pub(in crate::sync) fn sent(&self) {
+        if waits::are_tracked() {
+            self.room_record().sent(context::acting_id());
+        }
+    }
+
+    /// Records that the task has received a message, if waits are tracked.
+    #[inline]
+    pub(in crate::sync) fn received(&self) {
+        if waits::are_tracked() {
+            self.room_record().received(context::acting_id());
+        }
+    }
+
+    /// Records that the task waits for a message, if waits are tracked.
+    #[inline]
+    pub(in crate::sync) fn waits_for_message(&self) {
+        if waits::are_tracked() {
+            self.record_receiver();
+        }
+    }
+
+    #[cold]
+    fn record_receiver(&self) {
+        let record = self.room_record();
+        let place = context::with(|event_loop| {
+            event_loop.waits.add(event_loop.id().to_bits(), &record);
+            let key = ready::polled_task(event_loop.id())?;
+            Some(ReceiverPlace {
+                task: event_loop.tasks.polled_id()?,
+                poll: event_loop.tasks.polls(key),
+                since: event_loop.clock.recent(),
+            })
+        });
+        if let Some(place) = place.flatten() {
+            record.wait_for_message(place);
+        }
+    }
+
+    #[cold]
+    fn room_record(&self) -> Arc<Tracked> {
+        Arc::clone(self.make_record(&mut lock(&self.queue), 0))
     }
 
     /// Records that permits of a guard are forgotten: there are fewer from now on.

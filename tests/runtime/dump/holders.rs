@@ -10,7 +10,7 @@ use std::thread;
 use futures::FutureExt;
 use quintet::runtime::{Builder, Dump, Handle, PermitWait, Runtime, WaitReason};
 use quintet::spawn;
-use quintet::sync::{Mutex, OnceCell, RwLock, Semaphore, mpsc, oneshot};
+use quintet::sync::{Mutex, OnceCell, RwLock, Semaphore, oneshot};
 use quintet::task::yield_now;
 use quintet::time::sleep;
 
@@ -358,20 +358,6 @@ fn a_blocking_job_holds_what_it_locks() {
     });
     assert_eq!(holders(&dump, "waiting"), [holder("job", 1, true)]);
     drop(release);
-}
-
-#[test]
-fn room_in_a_channel_has_no_holders() {
-    let (dump, _) = dump_of(|_| {
-        let (sender, receiver) = mpsc::channel(1);
-        named("sending").spawn(async move {
-            sender.send(1).await.unwrap();
-            sender.send(2).await.unwrap();
-        });
-        receiver
-    });
-    let room = WaitReason::Other("room in a channel (mpsc)");
-    assert_eq!(find(&dump, "sending").waits(), [room]);
 }
 
 /// Dumps read what threads of other executors change at the same time.
