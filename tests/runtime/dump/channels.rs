@@ -31,13 +31,15 @@ fn the_last_sender_and_receiver_of_a_channel_are_told() {
             pending::<()>().await;
         });
         named("late").spawn(async move {
+            sleep(DAY).await;
             late.send(2).await.unwrap();
             late.try_send(3).unwrap();
             pending::<()>().await;
         });
         named("receiver").spawn(async move { while receiver.recv().await.is_some() {} });
+        // It has waited for a day for the message of `late`, and then waits for another day.
         runtime.run_until_stalled();
-        runtime.block_on(sleep(DAY));
+        runtime.block_on(sleep(2 * DAY));
         sender
     });
     let wait = wait_of(&dump, "receiver");

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
-use quintet::runtime::{Builder, Cycle, Dump, Runtime};
-use quintet::sync::{Mutex, Notify, RwLock, Semaphore};
+use quintet::runtime::{Builder, Cycle, Dump, Runtime, WaitReason};
+use quintet::sync::{Mutex, Notify, RwLock, Semaphore, mpsc};
 use quintet::task::{JoinHandle, scope, yield_now};
 use quintet::time::{sleep, timeout};
 use quintet::{select, spawn};
 
 use super::json::Json;
 use super::{DAY, dump_of, named};
+use crate::support::child::{child, in_a_child};
 use crate::support::patience::in_time;
 
 /// The names of the tasks of a cycle.
@@ -376,6 +377,54 @@ fn what_can_still_be_woken_is_in_no_cycle() {
 }
 
 #[test]
+fn a_task_that_also_waits_for_room_in_a_channel_is_in_no_cycle() {
+    let (dump, _) = dump_of(|_| {
+        let (sender, receiver) = mpsc::channel(1);
+        sender.try_send(()).unwrap();
+        spawn_pair(move |lock: Arc<Mutex<()>>| {
+            let sender = sender.clone();
+            async move {
+                select! {
+                    _ = sender.send(()) => {}
+                    _ = lock.lock() => {}
+                }
+            }
+        });
+        receiver
+    });
+    assert_no_cycle(&dump);
+}
+
+/// In a process of its own, where nothing tracks waits before.
+#[test]
+fn what_was_done_before_waits_were_tracked_is_unknown() {
+    let name = "dump::cycles::what_was_done_before_waits_were_tracked_is_unknown";
+    in_a_child(child(name), || {
+        let semaphores = [(); 3].map(|()| Arc::new(Semaphore::new(2)));
+        let [held, forgotten, added] = &semaphores;
+        std::mem::forget(held.try_acquire());
+        forgotten.try_acquire().unwrap().forget();
+        added.add_permits(1);
+        std::mem::forget(added.try_acquire());
+        std::mem::forget(added.try_acquire());
+        let (dump, _) = dump_of(|_| {
+            for (name, semaphore) in ["held", "forgotten", "added"].into_iter().zip(semaphores) {
+                named(name).spawn(async move {
+                    let _permit = semaphore.acquire().await.unwrap();
+                    drop(semaphore.acquire().await);
+                });
+            }
+        });
+        let unknown = dump.tasks().iter().map(|task| match task.waits() {
+            [WaitReason::Permits(wait)] => wait.unknown_holders(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(unknown.collect::<Vec<_>>(), [1, 0, 2]);
+        assert_eq!(cycle(&dump), ["forgotten"]);
+    });
+}
+
+#[test]
 fn a_task_that_can_be_aborted_by_a_handle_is_in_no_cycle() {
     let (dump, _) = dump_of(|_| {
         let lock = Arc::new(Mutex::new(()));
@@ -437,6 +486,18 @@ fn permits_that_another_task_may_release_break_a_cycle() {
         });
     });
     assert_eq!(dump.cycles().len(), 1, "{dump}");
+    // Of one that was given it by a task that has ended.
+    let dump = semaphore(|semaphore| {
+        let semaphore = Arc::clone(semaphore);
+        spawn(async move {
+            let permit = semaphore.acquire_owned().await.unwrap();
+            spawn(async move {
+                sleep(DAY).await;
+                drop(permit);
+            });
+        });
+    });
+    assert_no_cycle(&dump);
     // The permit was forgotten, and there are only two.
     let dump = semaphore(|semaphore| semaphore.try_acquire().unwrap().forget());
     assert_eq!(dump.cycles().len(), 1, "{dump}");
