@@ -158,6 +158,8 @@ pub struct TestConfig {
     seeds: Option<u64>,
     timeout: Option<Duration>,
     denies_leaks: bool,
+    /// How much CPU time one poll may take.
+    poll_limit: Option<Duration>,
 }
 
 impl TestConfig {
@@ -195,6 +197,13 @@ impl TestConfig {
         self
     }
 
+    /// Sets how much CPU time one poll of a task may take.
+    #[must_use]
+    pub fn blocked(mut self, nanos: u64) -> Self {
+        self.poll_limit = Some(Duration::from_nanos(nanos));
+        self
+    }
+
     /// Runs a test once.
     ///
     /// # Panics
@@ -210,11 +219,12 @@ impl TestConfig {
         self.run_once(seed, build, body, |_| false)
     }
 
-    /// Runs a test once, and checks for leaks if it succeeds.
+    /// Runs a test once, and makes the other checks if it succeeds.
     ///
     /// # Panics
     ///
-    /// In the same cases as [`run`](TestConfig::run), and if something is left.
+    /// In the same cases as [`run`](TestConfig::run), if something is left that must not be, and if
+    /// a poll has taken too long.
     #[track_caller]
     pub fn run_checked<F: Future<Output: TestOutput>>(
         self,
@@ -222,11 +232,7 @@ impl TestConfig {
         body: impl FnOnce() -> F,
     ) -> F::Output {
         let seed = self.seed.map(|seed| seed_from_env().unwrap_or(seed));
-        self.run_once(seed, build, body, |output| self.should_check_leaks(output))
-    }
-
-    fn should_check_leaks(&self, output: &impl TestOutput) -> bool {
-        self.denies_leaks && output.is_success()
+        self.run_once(seed, build, body, TestOutput::is_success)
     }
 
     /// Runs a test with each seed, until one fails.
@@ -246,10 +252,7 @@ impl TestConfig {
             (None, seeds) => (first, first.saturating_add(seeds.unwrap_or(1) - 1)),
         };
         loop {
-            let run = || {
-                let should_check_leaks = |output: &F::Output| self.should_check_leaks(output);
-                self.run_once(Some(seed), &build, &body, should_check_leaks)
-            };
+            let run = || self.run_once(Some(seed), &build, &body, TestOutput::is_success);
             let result = panic::catch_unwind(AssertUnwindSafe(run));
             if !matches!(&result, Ok(output) if output.is_success()) {
                 report_seed(seed);
@@ -268,11 +271,14 @@ impl TestConfig {
         seed: Option<u64>,
         build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
         body: impl FnOnce() -> F,
-        should_check_leaks: impl FnOnce(&F::Output) -> bool,
+        should_check: impl FnOnce(&F::Output) -> bool,
     ) -> F::Output {
         let runtime = build_or_panic(|builder| {
             if let Some(seed) = seed {
                 builder.seed(seed);
+            }
+            if let Some(limit) = self.poll_limit {
+                builder.limit_polls(limit);
             }
             build(builder)
         });
@@ -280,10 +286,26 @@ impl TestConfig {
             Some(limit) => runtime.block_on(with_timeout(limit, Box::pin(body()))),
             None => runtime.block_on(body()),
         };
-        if should_check_leaks(&output) {
-            testing::assert_no_leaks(&runtime);
+        if should_check(&output) {
+            if self.denies_leaks {
+                testing::assert_no_leaks(&runtime);
+            }
+            self.assert_short_polls(&runtime);
         }
         output
+    }
+
+    /// # Panics
+    ///
+    /// If a poll has taken more CPU time than is allowed.
+    #[track_caller]
+    fn assert_short_polls(&self, runtime: &Runtime) {
+        if let (Some(limit), Some((task, took))) = (self.poll_limit, runtime.longest_poll()) {
+            panic!(
+                "a poll of {task} took {took:?} of CPU time, and this test allows {limit:?}; divide \
+                 it with `yield_now`, or move it to `spawn_blocking` or `spawn_cpu`"
+            );
+        }
     }
 }
 

@@ -9,6 +9,7 @@
     path = "clock/coarse/portable.rs"
 )]
 mod coarse;
+mod cpu_time;
 pub(crate) mod instant;
 mod thread_timer;
 #[cfg_attr(
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use crate::primitive;
 use coarse::Coarse;
 
+pub(crate) use cpu_time::thread_cpu_time;
 pub(crate) use thread_timer::ThreadTimer;
 
 /// A deadline that never comes.

@@ -169,6 +169,8 @@ pub(crate) struct Settings {
     pub(crate) is_measuring: bool,
     /// How a blocked loop is noticed.
     pub(crate) blocked: BlockedCheck,
+    /// How much CPU time a poll may take before it is noted.
+    pub(crate) poll_limit: Option<Duration>,
     /// Whether files are read on the loop if the kernel has them in its cache.
     pub(crate) cached_reads: bool,
     /// How many events the OS reports at once.

@@ -1,6 +1,7 @@
 //! Pages about single subjects, and for users of another runtime. They contain no items.
 //!
 //! - [`blocking`]: which function for work that blocks a thread, and jobs that do not end.
+//! - [`testing`]: paused time, seeds, leaks and blocked loops in tests.
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.
 //! - [`smol`]: executors, tasks and I/O, in terms of smol.
@@ -12,4 +13,5 @@ pub mod blocking;
 pub mod node;
 pub mod smol;
 pub mod stability;
+pub mod testing;
 pub mod tokio;

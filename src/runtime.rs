@@ -262,6 +262,12 @@ impl Runtime {
         &self.handle
     }
 
+    /// Returns the task and the CPU time of the longest poll, if it has taken more than
+    /// `Builder::limit_polls` allows.
+    pub(crate) fn longest_poll(&self) -> Option<(TaskMeta, Duration)> {
+        self.event_loop.longest_poll()
+    }
+
     /// Shuts the runtime down. `code` is the exit code of the process for the hooks.
     fn shut_down(&self, code: i32) {
         let running = context::run(&self.event_loop);

@@ -3,8 +3,9 @@
 //! If a task still waits at the end of a test, the test often did not test what it should: a server
 //! was never stopped, a connection was never closed, or a job hangs. With [`#[quintet::test(leaks =
 //! "deny")]`](macro@crate::test), such a test fails, and the message lists what is left and where
-//! it was spawned. [`assert_no_leaks`] does the same for a runtime that a test builds itself, and
-//! [`leaks`] returns the list.
+//! it was spawned. [`guide::testing`](crate::guide::testing) has an example, beside the other
+//! checks of the attribute. [`assert_no_leaks`] does the same for a runtime that a test builds
+//! itself, and [`leaks`] returns the list.
 //!
 //! # What counts as a leak
 //!

@@ -43,7 +43,18 @@ const ARGUMENTS: &[Argument] = &[
         Purpose::Test("timeout"),
         &[Entry::Test],
     ),
-    Argument::new("leaks", Value::LEVEL, Purpose::Leaks, &[Entry::Test]),
+    Argument::new(
+        "leaks",
+        Value::LEVEL,
+        Purpose::Check("leaks"),
+        &[Entry::Test],
+    ),
+    Argument::new(
+        "blocked",
+        Value::DURATION,
+        Purpose::Check("blocked"),
+        &[Entry::Test],
+    ),
     Argument::new("crate", Value::PATH, Purpose::Crate, BOTH),
     // tokio's arguments.
     Argument::new("flavor", Value::FLAVOR, Purpose::Ignore, BOTH),
@@ -75,8 +86,8 @@ enum Purpose {
     Test(&'static str),
     /// Runs the test with many seeds. Calls a method of the test's config too.
     Seeds,
-    /// Checks the test for leaks. Calls a method of the test's config too.
-    Leaks,
+    /// Checks a test that has succeeded. Calls a method of the test's config too.
+    Check(&'static str),
     /// Runs until nothing keeps the loop alive.
     KeepAlive,
     /// Sets the path of the runtime's crate.
@@ -95,7 +106,7 @@ pub(crate) struct Args {
     /// The calls on a test's config.
     pub(crate) config: Vec<(&'static str, TokenStream)>,
     pub(crate) has_seeds: bool,
-    pub(crate) has_leaks: bool,
+    pub(crate) has_checks: bool,
     pub(crate) keep_alive: bool,
     /// The path of the runtime's crate, if it is not the default one.
     pub(crate) krate: Option<TokenStream>,
@@ -136,9 +147,9 @@ impl Args {
                 self.has_seeds = true;
                 self.config.push(("seeds", value));
             }
-            Purpose::Leaks => {
-                self.has_leaks = true;
-                self.config.push(("leaks", value));
+            Purpose::Check(method) => {
+                self.has_checks = true;
+                self.config.push((method, value));
             }
             Purpose::KeepAlive => self.keep_alive = value.to_string() == "true",
             Purpose::Crate => self.krate = Some(value),

@@ -95,7 +95,7 @@ fn outer(entry: Entry, function: Function, args: Args) -> TokenStream {
             ("", render(run, &[]), render("$name()", &[("name", name)]))
         }
         Entry::Test => {
-            let run = match (args.has_seeds, args.has_leaks) {
+            let run = match (args.has_seeds, args.has_checks) {
                 (true, _) => "run_seeds",
                 (false, true) => "run_checked",
                 (false, false) => "run",

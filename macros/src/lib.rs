@@ -145,9 +145,12 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `seeds = 500` | a positive integer | runs the test with this number of seeds, starting from `seed` or zero, and prints the one that fails |
 /// | `timeout = "5s"` | a string: a number and `ms`, `s` or `m` | fails the test after this time by the loop's clock; it cannot stop code that blocks the thread |
 /// | `leaks = "deny"` | `"deny"` or `"allow"` | fails the test if it leaves a task, socket, timer or job behind; see the module `testing` |
+/// | `blocked = "50ms"` | a string: a number and `ms`, `s` or `m` | fails the test if one poll of a task takes more CPU time than this, and names the task |
 /// | `crate = my::quintet` | a path | sets the path of the crate, for a renamed dependency or for use in another macro; the default is `::quintet` |
 /// | `flavor = "current_thread"` | `"current_thread"` or `"local"` | nothing: it is always so; for code that is ported from tokio |
 /// | `unhandled_panic = "shutdown_runtime"` | `"ignore"`, `"report"` or `"shutdown_runtime"` | sets what happens after a panic of a task without a join handle, see `Builder::unhandled_panic` |
+///
+/// The page `guide::testing` has an example of each.
 ///
 /// # What it expands to
 ///
@@ -159,7 +162,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// The environment variable `QUINTET_SEED` overrides `seed` and `seeds`. Use it to repeat a run
 /// that failed.
 ///
-/// With `seeds` or `leaks`, the function must return `()` or a `Result`.
+/// With `seeds`, `leaks` or `blocked`, the function must return `()` or a `Result`.
 ///
 /// # Panics
 ///
@@ -169,6 +172,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - if `timeout` expires;
 /// - if time is paused and nothing can ever happen;
 /// - with `leaks = "deny"`, if the body succeeds and something is left;
+/// - with `blocked`, if the body succeeds and a poll has taken more CPU time;
 /// - if the runtime cannot be built, because the process has no descriptors left or because
 ///   `QUINTET_WORKERS` is not a number between 1 and 1024.
 ///

@@ -146,12 +146,7 @@ impl Observer {
         let both = since_call.into_iter().chain(since_stretch);
         let is_long = |(_, since): &(BlockedScope, Duration)| self.kept - *since > self.limit;
         let (scope, since) = both.clone().find(is_long)?;
-        // Zero, the task of what is no task, stands for stretches as well.
-        let task = match scope {
-            BlockedScope::Call => running.task,
-            BlockedScope::Stretch => 0,
-        };
-        if !self.recent.may_report(task, now) {
+        if !self.recent.may_report(subject(running, scope), now) {
             return None;
         }
         self.reported = Some(Reported {
@@ -168,10 +163,21 @@ impl Observer {
     }
 }
 
+/// A number for what is reported once a second: the id of the task, or, from the other end, one for
+/// stretches and one for each kind of user code that is no poll.
+fn subject(running: UserCall, scope: BlockedScope) -> u64 {
+    match (scope, running.task) {
+        (BlockedScope::Stretch, _) => u64::MAX,
+        (BlockedScope::Call, 0) => u64::MAX - 1 - u64::from(running.place.what().to_bits()),
+        (BlockedScope::Call, task) => task,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::now_running::{Place, PollCause};
     use super::super::thread_probe::{ThreadLook, ThreadState};
+    use super::super::user_code::UserCode;
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(50);
@@ -330,6 +336,24 @@ mod tests {
 
         let seen = looks.see(one, thread(ThreadState::Ready, 64, 2431));
         assert!(seen.is_some(), "49 ms and 10 ms of computing");
+    }
+
+    #[test]
+    fn what_is_no_task_is_reported_once_a_second_by_its_kind() {
+        let mut looks = Looks::new();
+        let mut reports = 0;
+        for (number, what) in [UserCode::WAKER, UserCode::MESSAGE, UserCode::WAKER]
+            .into_iter()
+            .enumerate()
+        {
+            let call = running(number as u64, 0, number as u64);
+            let place = call.place.with_what(what);
+            for _ in 0..8 {
+                let seen = looks.see(UserCall { place, ..call }, sleeping());
+                reports += u32::from(seen.is_some_and(|seen| !seen.is_over));
+            }
+        }
+        assert_eq!(reports, 2);
     }
 
     #[test]

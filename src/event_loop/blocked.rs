@@ -2,13 +2,14 @@
 //!
 //! In debug builds without a watcher, the loop notices a poll that blocks it at its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use super::{EventLoop, Settings};
 use crate::blocked::{RecentReports, Watch, WatchedDrive};
-use crate::clock::ThreadTimer;
-use crate::report::Reporter;
+use crate::clock::{self, ThreadTimer};
+use crate::report::{Reporter, TaskMeta};
+use crate::tasks::Identity;
 
 /// After what time a poll counts as blocking in debug builds.
 const DEBUG_LIMIT: Duration = Duration::from_millis(200);
@@ -52,6 +53,8 @@ pub(super) struct Observation {
     /// Whether the duration of each poll is added up for its task.
     pub(super) is_measuring: bool,
     pub(super) poll_check: PollCheck,
+    /// If the CPU time of a poll is limited.
+    pub(super) cpu_limit: Option<CpuLimit>,
     /// What a watcher looks at, if there is one.
     pub(super) watch: Option<Box<Watch>>,
 }
@@ -64,16 +67,62 @@ impl Observation {
             ..
         } = *settings;
         Observation {
-            is_on: is_measuring || blocked != BlockedCheck::Off,
+            is_on: is_measuring || blocked != BlockedCheck::Off || settings.poll_limit.is_some(),
             is_measuring,
             poll_check: PollCheck::new(blocked),
+            cpu_limit: settings.poll_limit.map(CpuLimit::new),
             watch: blocked.watch(&settings.reporter),
         }
     }
 
     /// Whether the loop measures each poll.
     pub(super) fn is_timed(&self) -> bool {
-        self.is_measuring || self.poll_check.is_on()
+        self.is_measuring || self.needs_identity()
+    }
+
+    /// Whether it may be said of a poll of which task it was.
+    pub(super) fn needs_identity(&self) -> bool {
+        self.poll_check.is_on() || self.cpu_limit.is_some()
+    }
+
+    /// A poll is about to begin. Returns the time.
+    pub(super) fn begin_timed(&self) -> Instant {
+        if let Some(cpu_limit) = &self.cpu_limit {
+            cpu_limit.begun.set(clock::thread_cpu_time());
+        }
+        if self.poll_check.is_on() {
+            self.poll_check.timer.start()
+        } else {
+            Instant::now()
+        }
+    }
+}
+
+/// Finds the poll that takes the most CPU time, if that is too much.
+#[derive(Debug)]
+pub(super) struct CpuLimit {
+    limit: Duration,
+    begun: Cell<Duration>,
+    longest: RefCell<Option<(Identity, Duration)>>,
+}
+
+impl CpuLimit {
+    fn new(limit: Duration) -> Self {
+        CpuLimit {
+            limit,
+            begun: Cell::default(),
+            longest: RefCell::default(),
+        }
+    }
+
+    /// A poll of this task has ended.
+    pub(super) fn end(&self, identity: &Identity) {
+        let took = clock::thread_cpu_time().saturating_sub(self.begun.get());
+        let mut longest = self.longest.borrow_mut();
+        let before = longest.as_ref().map_or(self.limit, |(_, took)| *took);
+        if took > before {
+            *longest = Some((identity.clone(), took));
+        }
     }
 }
 
@@ -115,6 +164,13 @@ impl PollCheck {
 }
 
 impl EventLoop {
+    /// The task of the poll that has taken the most CPU time, and that time, if it was too much.
+    pub(crate) fn longest_poll(&self) -> Option<(TaskMeta, Duration)> {
+        let longest = self.observation.cpu_limit.as_ref()?.longest.borrow();
+        let (identity, took) = longest.as_ref()?;
+        Some((TaskMeta::new(identity.clone()), *took))
+    }
+
     /// The loop begins to run. If it is watched, the watcher sees this until the guard is dropped.
     pub(super) fn begin_drive(&self) -> Option<WatchedDrive> {
         let watch = self

@@ -53,6 +53,7 @@
 //! | `worker_threads` for one computation | [`spawn_cpu`](crate::spawn_cpu) |
 //! | `worker.terminate()` | [`abort`](crate::JoinHandle::abort), which a job sees by [`blocking::is_cancelled`](crate::blocking::is_cancelled) |
 //! | `worker_threads`, `cluster` | one runtime on each thread |
+//! | `blocked-at`, `perf_hooks.monitorEventLoopDelay` | [`blocked_after`](crate::runtime::Builder::blocked_after) or `QUINTET_BLOCKED=50ms`: what blocks the loop is named |
 //! | mock timers | paused time: [`time::pause`](crate::time::pause), `#[quintet::test(start_paused)]` |
 //!
 //! # When a program ends

@@ -126,4 +126,5 @@
 //! | `io::ReadBuf`, `AsyncReadExt::{read_u8, read_buf, …}`, `AsyncWriteExt::{write_u8, write_all_buf, …}`, `Lines::next_line` of other readers than standard input | they belong to tokio's I/O traits: with the feature `tokio-io`, import `tokio::io` |
 //! | `LocalSet::spawn_local` before there is a runtime | a task is in the queues of a loop from the start; enter the runtime first |
 //! | `fs::File::set_max_buf_size` | writes are not buffered, and a read ahead has a fixed size |
+//! | tokio-console's warning about long polls | [`Report::Blocked`](crate::runtime::Report::Blocked): in debug builds, or while the loop is blocked with `QUINTET_BLOCKED=50ms` |
 //! | `Runtime::metrics`, `Builder::{on_task_spawn, on_before_task_poll, …}` | not there yet; [`Runtime::dump`](crate::Runtime::dump) shows all tasks |

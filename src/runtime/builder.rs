@@ -105,6 +105,7 @@ impl Builder {
                 auto_advance: true,
                 is_measuring: cfg!(debug_assertions),
                 blocked: BlockedCheck::default(),
+                poll_limit: None,
                 cached_reads: true,
                 events_max: EVENTS_MAX_DEFAULT,
                 on_park: None,

@@ -17,6 +17,7 @@ mod session;
 mod shell;
 mod sockets;
 mod two_cores;
+mod who_blocks;
 
 // The unit tests of an example, which `cargo test` would leave out. The example's own paths begin
 // at the root of its crate, so its files are modules of the root here.

@@ -4,6 +4,7 @@
 //! machine is.
 
 mod at_end;
+mod in_tests;
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};

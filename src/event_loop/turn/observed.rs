@@ -34,15 +34,10 @@ impl Turn<'_> {
     #[cold]
     fn run_timed(&mut self, key: Key, cause: PollCause) {
         let l = self.event_loop;
-        let (identity, started) = if l.observation.poll_check.is_on() {
-            // The task may have ended after the poll.
-            (
-                l.tasks.identity_of(key),
-                l.observation.poll_check.timer.start(),
-            )
-        } else {
-            (None, Instant::now())
-        };
+        let needs_identity = l.observation.needs_identity();
+        // The task may have ended after the poll.
+        let identity = needs_identity.then(|| l.tasks.identity_of(key)).flatten();
+        let started = l.observation.begin_timed();
         if !self.poll_observed(key, cause) {
             return;
         }
@@ -51,6 +46,9 @@ impl Turn<'_> {
         if l.observation.is_measuring {
             let busy = clock::nanos(elapsed);
             l.tasks.add_busy(key, busy, l.clock.time_at(ended));
+        }
+        if let (Some(cpu_limit), Some(identity)) = (&l.observation.cpu_limit, &identity) {
+            cpu_limit.end(identity);
         }
         if let Some(identity) = identity
             && l.observation.poll_check.is_long(elapsed)

@@ -91,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// Notes polls that take more CPU time than this, for [`Runtime::longest_poll`].
+    ///
+    /// [`Runtime::longest_poll`]: crate::runtime::Runtime::longest_poll
+    pub(crate) fn limit_polls(&mut self, limit: Duration) {
+        self.settings.poll_limit = Some(limit);
+    }
+
     /// Returns how a blocked loop is noticed.
     ///
     /// # Errors

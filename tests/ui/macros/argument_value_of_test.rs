@@ -18,6 +18,12 @@ async fn no_bool() {}
 #[quintet::test(leaks = "warn")]
 async fn no_level() {}
 
+#[quintet::test(blocked = 50)]
+async fn no_duration() {}
+
+#[quintet::test(blocked = "0ms")]
+async fn no_time() {}
+
 #[quintet::test(keep_alive)]
 async fn of_main() {}
 

@@ -1,0 +1,33 @@
+//! The CPU time of a thread.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Returns for how long the present thread has used a processor.
+pub(crate) fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // Neither part is negative.
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn it_grows_while_the_thread_computes_and_is_that_of_one_thread() {
+        let start = thread_cpu_time();
+        let other = thread::spawn(|| {
+            let start = thread_cpu_time();
+            while thread_cpu_time() - start < Duration::from_millis(20) {
+                hint::spin_loop();
+            }
+        });
+        other.join().unwrap();
+        assert!(thread_cpu_time() - start < Duration::from_millis(20));
+    }
+}
