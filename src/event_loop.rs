@@ -14,6 +14,7 @@ mod embedded;
 mod guest;
 mod idle_report;
 mod root;
+mod shutdown;
 mod starvation;
 mod turn;
 
@@ -25,11 +26,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
 use crate::clock::{Clock, RemoteClock};
+use crate::counts::LoopCounts;
 use crate::page_cache::PageCache;
-use crate::panics::{self, Payload};
+use crate::panics::Payload;
 use crate::phase::check::Check;
 use crate::phase::close::Close;
 use crate::phase::pending::Pending;
@@ -37,28 +38,23 @@ use crate::phase::poll::{self, Poller};
 use crate::phase::timers::Timers;
 use crate::pool::{Pool, ThreadHook};
 use crate::ready::{self, LoopId};
-use crate::report::{JobMeta, Report, Reporter};
+use crate::report::Reporter;
 use crate::resolver::SharedResolver;
 use crate::rng::{self, Rng};
 use crate::slots::Key;
 use crate::tasks::{
-    AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks,
-    Waiter, wake_contained,
+    AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks, Waiter,
 };
 use crate::waits::WaitRegistry;
 use alive::LivenessProbes;
 use blocked::Observation;
 use embedded::Embedding;
 use starvation::Starvation;
-use turn::{Turn, WaitLimit};
 
 pub(crate) use alive::{AliveGuard, LoopLiveness};
 pub(crate) use blocked::BlockedCheck;
 pub(crate) use drive::{IdleReport, StopReason};
 pub(crate) use guest::{GuestRun, GuestState};
-
-/// How many rounds of the close phase a shutdown runs at most. Destructors may close more sources.
-const CLOSE_ROUNDS_MAX: usize = 100;
 
 /// The part of a loop that other threads may hold.
 pub(crate) struct LoopShared {
@@ -79,6 +75,7 @@ pub(crate) struct LoopShared {
     stopping: AtomicBool,
     /// Under a seed: a hash of all events, in their order.
     order: AtomicU64,
+    pub(crate) counts: Arc<LoopCounts>,
     pub(crate) is_seeded: bool,
     pub(crate) unhandled_panic: PanicPolicy,
     pub(crate) reporter: Reporter,
@@ -98,6 +95,7 @@ impl LoopShared {
             is_running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             order: AtomicU64::new(0),
+            counts: Arc::default(),
             is_seeded: settings.seed.is_some(),
             unhandled_panic: settings.unhandled_panic,
             reporter: settings.reporter.clone(),
@@ -211,8 +209,6 @@ pub(crate) struct EventLoop {
     branches: Rng,
     /// Whether a paused clock advances to the next deadline when there is nothing else to do.
     pub(crate) auto_advance: Cell<bool>,
-    /// How many ticks have been run.
-    pub(crate) ticks: Cell<u64>,
     /// Set when the process is to end.
     exit_code: Cell<Option<i32>>,
     probes: LivenessProbes,
@@ -244,6 +240,7 @@ impl EventLoop {
         }
         let shared = LoopShared::new(id, &settings, &poller, &clock, pool);
         let observation = Observation::new(&settings);
+        let counts = Arc::clone(&shared.counts);
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
@@ -252,13 +249,14 @@ impl EventLoop {
             tasks: Tasks::new(
                 id,
                 Arc::clone(&poller.inbox),
+                Arc::clone(&counts),
                 settings.unhandled_panic,
                 settings.reporter,
             ),
             waits: WaitRegistry::default(),
             timers: Timers::new(),
             pending: Pending::new(),
-            poll: poll::Poll::new(poller, settings.events_max, rng.clone()),
+            poll: poll::Poll::new(poller, counts, settings.events_max, rng.clone()),
             check: Check::new(),
             close: Close::new(),
             // A seed cannot repeat what the kernel has in its cache.
@@ -270,7 +268,6 @@ impl EventLoop {
             rng,
             branches: Rng::new(0),
             auto_advance: Cell::new(settings.auto_advance),
-            ticks: Cell::new(0),
             exit_code: Cell::new(None),
             probes: LivenessProbes::default(),
             embedding: Embedding::default(),
@@ -400,6 +397,33 @@ impl EventLoop {
         self.observation.is_measuring
     }
 
+    /// How many ticks have been run.
+    #[inline]
+    pub(crate) fn ticks(&self) -> u64 {
+        self.shared.counts.ticks.get()
+    }
+
+    /// Updates those counts that are not made when something happens, because that would cost each
+    /// wake and each timer.
+    #[cold]
+    pub(crate) fn update_counts(&self) {
+        self.update_timer_counts();
+        let ready = if ready::is_running(self.id()) {
+            ready::len()
+        } else {
+            self.stored_queue.borrow().len()
+        };
+        self.shared.counts.ready.set(ready as u64);
+    }
+
+    #[inline]
+    fn update_timer_counts(&self) {
+        let (waiting, armed) = self.timers.counts();
+        let counts = &self.shared.counts;
+        counts.timers.set(waiting);
+        counts.armed.set(armed);
+    }
+
     /// Ends the process after the present poll.
     pub(crate) fn exit(&self, code: i32) {
         if self.exit_code.get().is_none() {
@@ -418,56 +442,6 @@ impl EventLoop {
 
     fn is_stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::Relaxed) || self.is_ending()
-    }
-
-    /// Ends all tasks, and releases what the loop holds. The loop must be the running one of this
-    /// thread.
-    pub(crate) fn shut_down(&self, grace: Duration) {
-        if self.shared.closed.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        if let Some(watch) = &self.observation.watch {
-            watch.end();
-        }
-        // First: the end of a task may free a worker, which must not begin another job.
-        self.shared.pool.close();
-        let wakers = self.shared.pool.close_room();
-        wakers.into_iter().for_each(wake_contained);
-        self.tasks.cancel_all();
-        let mut turn = Turn::new(self, None, WaitLimit::ENDLESS);
-        for _ in 0..CLOSE_ROUNDS_MAX {
-            if self.close.is_empty() {
-                break;
-            }
-            turn.begin_phase();
-            self.close
-                .run(&mut turn, |source| self.poll.release(source));
-        }
-        for message in self.shared.inbox.close() {
-            message.discard();
-        }
-        for callback in self.pending.take_all() {
-            panics::drop_contained(callback, "the destructor of an undelivered event");
-        }
-        self.tasks.release_all();
-        self.drop_waiters();
-        for job in self.shared.pool.shut_down(grace) {
-            let job = JobMeta::new(job.name, job.location);
-            let report = Report::JobLeftBehind { job, grace };
-            self.shared.reporter.report(&report);
-        }
-    }
-}
-
-impl EventLoop {
-    /// Drops the wakers of other executors, while these can still use the loop.
-    fn drop_waiters(&self) {
-        let mut waiters = self.timers.take_waiters();
-        self.poll.sources.take_waiters(&mut waiters);
-        self.check.take_waiters(&mut waiters);
-        for waiter in waiters {
-            panics::drop_contained(waiter, "the destructor of a waker");
-        }
     }
 }
 

@@ -113,6 +113,11 @@ impl<M> Inbox<M> {
         state.queue.is_empty() && state.keep_alives == 0
     }
 
+    /// Returns how many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Returns whether a fetch is likely to find a message.
     pub(crate) fn has_pending(&self) -> bool {
         self.pending.load(Ordering::Relaxed)

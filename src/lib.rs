@@ -48,8 +48,8 @@
 //!
 //! - [`order`]: the rules about the order of events.
 //! - [`runtime`]: the [`Runtime`] and the ways to run it, its
-//!   [`Builder`](runtime::Builder), the [`Handle`](runtime::Handle) for other threads, dumps and
-//!   reports.
+//!   [`Builder`](runtime::Builder), the [`Handle`](runtime::Handle) for other threads, dumps,
+//!   [metrics](runtime::metrics()) and reports.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
@@ -89,7 +89,7 @@
 //! need timers (`quintet-tower`), serve directories by tower-http (`quintet-tower-http`), speak
 //! QUIC by quinn (`quintet-quinn`), and have a pooled HTTP client (`quintet-hyper-util`).
 //!
-//! Not there yet: metrics and `tracing`. [`guide::tokio`] lists what differs from tokio,
+//! Not there yet: `tracing`. [`guide::tokio`] lists what differs from tokio,
 //! [`guide::node`] from Node, [`guide::smol`] from smol, and [`guide::stability`] says what versions
 //! promise.
 //!
@@ -154,6 +154,7 @@ mod tasks;
 mod blocked;
 mod clock;
 mod coop;
+mod counts;
 mod identity;
 mod inbox;
 mod io_error;

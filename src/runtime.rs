@@ -11,6 +11,7 @@ mod guest;
 mod handle;
 mod keep_alive;
 pub(crate) mod leaks;
+mod metrics;
 mod ported;
 mod run;
 mod stalled;
@@ -46,6 +47,10 @@ pub use exit::{before_exit, exit, on_exit};
 pub(crate) use guest::{Host, NextTurn};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
+pub use metrics::{
+    CachedReadMetrics, DeferredMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics, SourceMetrics,
+    TaskMetrics, TimerMetrics, WakeMetrics, metrics,
+};
 pub use ported::{Id, LocalOptions, LocalRuntime, RuntimeFlavor, is_rt_shutdown_err, worker_index};
 pub use stalled::Stalled;
 

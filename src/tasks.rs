@@ -58,6 +58,7 @@ use std::task::{Wake, Waker};
 
 pub(crate) use crate::blocked::PollCause;
 use crate::blocked::PollObserver;
+use crate::counts::{LoopCounts, TaskEnd};
 pub(crate) use crate::identity::{Identity, Name, Origin};
 use crate::inbox::Inbox;
 use crate::panics::Payload;
@@ -96,8 +97,7 @@ pub(crate) struct Tasks {
     is_releasing: Cell<bool>,
     /// The next task id, and the end of the block of ids that it is taken from.
     ids: Cell<(u64, u64)>,
-    /// How many tasks have been spawned in all.
-    spawned: Cell<u64>,
+    counts: Arc<LoopCounts>,
     jobs: Cell<Jobs>,
     /// The tasks that were referenced again since the last call of `take_referenced_again`.
     referenced_again: RefCell<ReferencedAgain>,
@@ -133,6 +133,7 @@ impl Tasks {
     pub(crate) fn new(
         home: LoopId,
         inbox: Arc<TaskInbox>,
+        counts: Arc<LoopCounts>,
         unhandled_panic: PanicPolicy,
         reporter: Reporter,
     ) -> Self {
@@ -143,7 +144,7 @@ impl Tasks {
             released: RefCell::new(VecDeque::new()),
             is_releasing: Cell::new(false),
             ids: Cell::new((0, 0)),
-            spawned: Cell::new(0),
+            counts,
             jobs: Cell::default(),
             referenced_again: RefCell::default(),
             spare_boxes: work::SpareBoxes::default(),
@@ -217,13 +218,14 @@ impl Tasks {
     }
 
     /// Removes the root's slot.
-    pub(crate) fn remove_root(&self, root: Spawned, waker: Waker) {
+    pub(crate) fn remove_root(&self, root: Spawned, waker: Waker, end: TaskEnd) {
         let mut slots = self.slots.borrow_mut();
         let key = root.header.key();
         if let Some(task) = slots.get_mut(key) {
             task.body = Some(TaskBody { work: None, waker });
             task.vacate(root.header);
             vacate(&mut slots, key);
+            self.counts.ended(end).add(1);
         }
     }
 
@@ -234,7 +236,7 @@ impl Tasks {
 
     #[inline]
     fn next_sequence(&self) -> u64 {
-        self.spawned.replace(self.spawned.get() + 1)
+        self.counts.spawned.next()
     }
 
     /// Polls the task, or drops its future if it was aborted. Returns false if the task was not to
@@ -258,11 +260,11 @@ impl Tasks {
             self.run_specially(key, body, aborted);
             return true;
         }
-        let (finished, note) = body.poll(key);
+        let (end, note) = body.poll(key);
         if vars::are_used() {
             self.keep_vars(key, Vars::take_current());
         }
-        self.end_poll(key, body, finished, note);
+        self.end_poll(key, body, end, note);
         true
     }
 
@@ -271,13 +273,13 @@ impl Tasks {
     fn run_specially(&self, key: Key, mut body: TaskBody, aborted: bool) {
         if aborted {
             self.end_body(key, &mut body);
-            self.end_poll(key, body, true, None);
+            self.end_poll(key, body, Some(TaskEnd::Cancelled), None);
             return;
         }
         let mut vars = self.take_vars(key);
-        let (finished, note) = vars.with(|| body.poll(key));
+        let (end, note) = vars.with(|| body.poll(key));
         self.keep_vars(key, vars);
-        self.end_poll(key, body, finished, note);
+        self.end_poll(key, body, end, note);
     }
 
     fn take_vars(&self, key: Key) -> Vars {

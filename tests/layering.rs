@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "blocked",
             "clock",
             "coop",
+            "counts",
             "rng",
             "identity",
             "inbox",

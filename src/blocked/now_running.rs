@@ -57,7 +57,7 @@ pub(super) enum LoopState {
 /// One call of user code. No other has the same number, task and tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UserCall {
-    /// The number of events of this drive before it.
+    /// The number of calls of this drive before it.
     pub(super) run: u64,
     /// The id of the task, or zero.
     pub(super) task: u64,

@@ -139,8 +139,8 @@ impl EventLoop {
         let mut turn = Turn::new(self, None, wait_limit);
         turn.begin();
         let mut events = None;
-        while !self.is_stopping() && (events != Some(turn.events) || self.has_work()) {
-            events = Some(turn.events);
+        while !self.is_stopping() && (events != Some(turn.events()) || self.has_work()) {
+            events = Some(turn.events());
             tick(&mut turn);
         }
         self.end_run()

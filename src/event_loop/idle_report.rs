@@ -30,12 +30,12 @@ impl Turn<'_> {
     pub(super) fn limit_idle_sleep(&mut self) -> PollWait {
         match self.idle_watch {
             IdleWatch::Reported => PollWait::ForEver,
-            IdleWatch::Sleeping { deadline, events } if events == self.events => {
+            IdleWatch::Sleeping { deadline, events } if events == self.events() => {
                 PollWait::Until(deadline)
             }
             IdleWatch::None | IdleWatch::Sleeping { .. } => {
                 let deadline = self.event_loop.clock.now() + REPORT_AFTER_NANOS;
-                let events = self.events;
+                let events = self.events();
                 self.idle_watch = IdleWatch::Sleeping { deadline, events };
                 PollWait::Until(deadline)
             }
@@ -54,7 +54,7 @@ impl Turn<'_> {
     #[cold]
     fn report_if_due(&mut self, deadline: u64, events: u64) -> Option<IdleReport> {
         let l = self.event_loop;
-        let is_due = events == self.events && deadline <= l.clock.recent();
+        let is_due = events == self.events() && deadline <= l.clock.recent();
         if !is_due || l.has_work() || l.expects_events() {
             return None;
         }

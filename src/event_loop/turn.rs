@@ -6,18 +6,20 @@
 //! The budget bounds how many tasks a phase polls. Tasks that it does not reach are deferred to the
 //! pending phase of the next tick, so no phase starves the others.
 
+mod deferral;
 mod observed;
+mod sleep;
 
+use std::cell::Cell;
 use std::io;
 
 use super::EventLoop;
-use super::alive::LoopLiveness;
 use super::idle_report::IdleWatch;
 use super::root::Root;
-use super::starvation::PoolSleep;
 use crate::blocked::{PollObserver, UserCode, WatchedDrive};
 use crate::clock::NEVER;
 use crate::coop;
+use crate::counts::{LoopCounts, TaskEnd, TickStage};
 use crate::panics::{self, Payload};
 use crate::phase::poll::PollWait;
 use crate::phase::{Callback, Deliver};
@@ -33,9 +35,6 @@ const CALLBACKS_PER_CLOCK_READ: u32 = 64;
 
 /// It also looks after a callback that did this much work, in units of the task budget.
 const UNITS_PER_CLOCK_READ: u32 = 32;
-
-/// How many phases a tick has.
-const PHASES: u64 = 5;
 
 /// The clock is read at least once in so many ticks, for what uses its cached time.
 const TICKS_PER_CLOCK_READ: u64 = 32;
@@ -69,10 +68,11 @@ pub(super) struct Turn<'a> {
     pub(super) idle_watch: IdleWatch,
     /// Set if time is paused and nothing can ever happen.
     pub(super) is_stuck: bool,
-    /// How many polls and callbacks there were.
-    pub(super) events: u64,
-    /// The number of the running phase in this tick, from 1.
-    phase: u64,
+    counts: &'a LoopCounts,
+    /// The running phase of this tick.
+    stage: TickStage,
+    /// How many calls of user code the watcher was told of.
+    user_calls: Cell<u64>,
     /// Whether there was an event in this tick.
     is_eventful: bool,
     /// How many polls the running phase has left.
@@ -100,8 +100,9 @@ impl<'a> Turn<'a> {
             wait_limit,
             idle_watch: IdleWatch::default(),
             is_stuck: false,
-            events: 0,
-            phase: 0,
+            counts: &event_loop.shared.counts,
+            stage: TickStage::Start,
+            user_calls: Cell::new(0),
             is_eventful: false,
             budget: 0,
             callbacks: 0,
@@ -112,18 +113,23 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// How many polls and callbacks there were, in this run and before.
+    pub(super) fn events(&self) -> u64 {
+        self.counts.events()
+    }
+
     /// Runs the five phases.
     pub(super) fn tick(&mut self) -> io::Result<()> {
         let l = self.event_loop;
         let now = || l.clock.now();
         self.begin_tick();
-        l.timers.run(self.begin_phase(), now);
-        l.pending.run(self.begin_phase());
+        l.timers.run(self.begin_phase(TickStage::Timers), now);
+        l.pending.run(self.begin_phase(TickStage::Pending));
         if let Some(rng) = &l.rng {
             self.begins(UserCode::JOB);
             l.run_inline_jobs(rng);
         }
-        let mut wait = self.begin_phase().wait();
+        let mut wait = self.begin_phase(TickStage::Poll).wait();
         if wait != PollWait::Not && l.has_park_hooks() {
             wait = self.park(wait);
         }
@@ -136,94 +142,17 @@ impl<'a> Turn<'a> {
         );
         self.restart_timer_check();
         l.poll.run(self, wait, l.must_repeat(), now)?;
-        l.check.run(self.begin_phase());
-        l.close
-            .run(self.begin_phase(), |source| l.poll.release(source));
+        l.check.run(self.begin_phase(TickStage::Check));
+        l.close.run(self.begin_phase(TickStage::Close), |source| {
+            l.poll.release(source);
+        });
         self.end_tick();
         Ok(())
     }
 
-    /// Returns how long poll may wait.
-    #[inline]
-    fn wait(&self) -> PollWait {
-        let l = self.event_loop;
-        if self.is_stopping() || l.has_work() {
-            return PollWait::Not;
-        }
-        match self.wait_limit.only_while_alive.then(|| l.liveness()) {
-            Some(LoopLiveness::Dead) => PollWait::Until(0),
-            Some(LoopLiveness::Probing) => PollWait::Not,
-            Some(LoopLiveness::Alive) | None => self.next_deadline().at_most(self.wait_limit.limit),
-        }
-    }
-
-    /// Returns until when nothing is due.
-    ///
-    /// A deadline is compared with the clock only when poll waits, so the time that tasks take is
-    /// not added to any sleep.
-    #[inline]
-    fn next_deadline(&self) -> PollWait {
-        let l = self.event_loop;
-        if l.clock.is_paused() {
-            return self.wait_in_paused_time();
-        }
-        let recent = l.clock.recent();
-        match l.timers.next_wake(recent) {
-            None => PollWait::ForEver,
-            // What is due already is work.
-            Some(wake) if wake <= recent && self.wait_limit.limit.is_none() => PollWait::Not,
-            Some(wake) => PollWait::Until(wake),
-        }
-    }
-
-    /// Frees memory before a sleep, and limits the sleep for reports that become due during it.
-    #[inline]
-    fn prepare_sleep(&mut self, wait: PollWait) -> PollWait {
-        let l = self.event_loop;
-        ready::trim();
-        match l.watch_pool() {
-            PoolSleep::Any => {}
-            PoolSleep::AtMost(limit) => l.poll.limit_next_wait(limit),
-            // The report function has run, and may have woken tasks.
-            PoolSleep::No => return PollWait::Not,
-        }
-        let wait = match wait {
-            PollWait::ForEver if !l.expects_events() => self.limit_idle_sleep(),
-            wait => wait,
-        };
-        self.note_sleep();
-        wait
-    }
-
-    /// Calls the user's function for a sleep, and returns how long poll may wait after that.
-    #[cold]
-    fn park(&mut self, wait: PollWait) -> PollWait {
-        if wait == PollWait::Probe || self.has_stopped() {
-            return wait;
-        }
-        self.after_wait.has_parked = true;
-        if let Some(on_park) = &self.event_loop.on_park {
-            self.begins(UserCode::ON_PARK);
-            on_park.call();
-        }
-        // The function may have woken tasks.
-        self.wait()
-    }
-
-    /// Returns how long poll may wait in paused time: for events, but not for time to pass.
-    fn wait_in_paused_time(&self) -> PollWait {
-        let l = self.event_loop;
-        let expects_messages = l.expects_messages();
-        if expects_messages || (!l.expects_timer() && l.poll.sources.has_waiters()) {
-            PollWait::ForEver
-        } else {
-            PollWait::Probe
-        }
-    }
-
     /// Defers the tasks that the last phase did not reach, and grants a new budget.
     #[inline]
-    pub(super) fn begin_phase(&mut self) -> &mut Self {
+    pub(super) fn begin_phase(&mut self, stage: TickStage) -> &mut Self {
         if !ready::is_empty() {
             self.defer_ready_tasks();
         }
@@ -231,39 +160,30 @@ impl<'a> Turn<'a> {
             ready::is_empty() || self.has_stopped(),
             "a phase begins with an empty ready queue"
         );
-        self.phase += 1;
+        self.stage = stage;
         self.grant_budget()
-    }
-
-    #[cold]
-    fn defer_ready_tasks(&mut self) {
-        if !self.has_stopped() {
-            while let Some(key) = ready::pop() {
-                self.event_loop.pending.push(Callback::Deferred(key));
-            }
-            ready::trim();
-        }
     }
 
     fn begin_tick(&mut self) {
         debug_assert!(!ready::has_deferred(), "drained after each poll");
-        self.phase = 0;
+        self.stage = TickStage::Start;
         self.is_eventful = false;
     }
 
     fn end_tick(&self) {
-        debug_assert_eq!(self.phase, PHASES, "each phase has begun once");
+        debug_assert_eq!(self.stage, TickStage::Close, "the last phase has begun");
         debug_assert!(!ready::has_deferred(), "drained after each poll");
-        let ticks = self.event_loop.ticks.get() + 1;
-        self.event_loop.ticks.set(ticks);
+        let ticks = self.counts.ticks.next() + 1;
         if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
             self.event_loop.clock.now();
+            self.event_loop.update_counts();
             self.event_loop.watch_pool();
         }
     }
 
     /// Drains the ready queue before the first tick.
     pub(super) fn begin(&mut self) {
+        self.stage = TickStage::Start;
         self.event_loop.clock.now();
         self.grant_budget().checkpoint();
     }
@@ -293,12 +213,20 @@ impl<'a> Turn<'a> {
         self.event_loop.is_ending() || matches!(&self.root, Some(root) if root.result.is_some())
     }
 
-    /// Polls a task.
-    fn run(&mut self, key: Key, cause: PollCause) {
+    /// Polls a task. Returns false if it was not there to be polled.
+    fn run(&mut self, key: Key, cause: PollCause) -> bool {
         if self.event_loop.observation.is_on {
-            self.run_observed(key, cause);
+            self.run_observed(key, cause)
         } else {
-            self.poll(key, cause, ());
+            self.poll(key, cause, ())
+        }
+    }
+
+    /// Polls the task that a callback names.
+    #[inline]
+    fn run_named(&mut self, key: Key, cause: PollCause) {
+        if !self.run(key, cause) {
+            self.count_indirect();
         }
     }
 
@@ -320,30 +248,40 @@ impl<'a> Turn<'a> {
             self.budget -= 1;
             self.record(key.to_bits());
             if ready::has_deferred() {
-                ready::drain_deferred(|key| l.pending.push(Callback::Deferred(key)));
+                ready::drain_deferred(|key| {
+                    self.move_to_pending(Callback::Deferred(key), &self.counts.over_task_budget);
+                });
             }
             debug_assert!(!ready::has_deferred(), "drained after each poll");
         }
         was_run
     }
 
-    /// Counts an event of this phase.
+    /// Under a seed: adds an event to the hash of the run.
     #[inline]
     fn record(&mut self, what: u64) {
-        self.events += 1;
         if self.event_loop.rng.is_some() {
             self.fold(what);
         }
     }
 
-    /// Adds an event to the hash of the run.
     #[cold]
     fn fold(&mut self, what: u64) {
         // Ticks without events are not counted, because of spurious wake-ups.
         let is_first = !std::mem::replace(&mut self.is_eventful, true);
-        let place = self.phase << 1 | u64::from(is_first);
+        let place = (self.stage as u64) << 1 | u64::from(is_first);
         let shared = &self.event_loop.shared;
         shared.fold_order(|hash| rng::fold(rng::fold(hash, place), what));
+    }
+
+    /// Runs a callback, without the checkpoint. As `dispatch`, for speed.
+    #[inline]
+    fn start(&mut self, callback: Callback) {
+        match callback {
+            Callback::Wake(waiter) => self.end_wait(waiter),
+            Callback::Source(source) => self.wake_source(source),
+            callback => self.dispatch(callback),
+        }
     }
 
     /// Runs a callback, without the checkpoint.
@@ -351,17 +289,29 @@ impl<'a> Turn<'a> {
         let l = self.event_loop;
         match callback {
             Callback::Wake(waiter) => self.end_wait(waiter),
-            Callback::Deferred(key) => self.run(key, PollCause::Queued),
-            Callback::Message(Message::Wake(header)) => self.run(header.key(), PollCause::Message),
+            Callback::Deferred(key) => {
+                let budget = self.budget;
+                self.run(key, PollCause::Queued);
+                self.count_indirect();
+                self.count_queued(budget);
+            }
+            Callback::Message(Message::Wake(header)) => {
+                self.run_named(header.key(), PollCause::Message);
+            }
             Callback::Message(Message::Call(call)) => {
+                self.count_indirect();
                 self.begins(UserCode::MESSAGE);
                 if let Err(payload) = panics::contain(call) {
                     panics::discard(payload);
                 }
             }
-            Callback::Message(Message::Panic(payload)) => l.tasks.end_by(payload),
+            Callback::Message(Message::Panic(payload)) => {
+                self.count_indirect();
+                l.tasks.end_by(payload);
+            }
             Callback::Source(source) => {
                 let single = l.poll.sources.take_ready_waiters(source, &mut self.waiters);
+                self.count_indirect();
                 self.wake_all(single);
             }
         }
@@ -371,8 +321,9 @@ impl<'a> Turn<'a> {
     #[inline]
     fn end_wait(&mut self, waiter: Waiter) {
         match waiter {
-            Waiter::Task(key) => self.run(key, PollCause::Event),
+            Waiter::Task(key) => self.run_named(key, PollCause::Event),
             waker @ Waiter::Foreign(_) => {
+                self.count_indirect();
                 self.begins(UserCode::WAKER);
                 self.event_loop.tasks.wake(waker);
             }
@@ -384,8 +335,11 @@ impl<'a> Turn<'a> {
     fn wake_source(&mut self, source: Key) {
         let sources = &self.event_loop.poll.sources;
         match sources.take_ready_waiters(source, &mut self.waiters) {
-            Some(Waiter::Task(key)) => self.run(key, PollCause::Event),
-            single => self.wake_all(single),
+            Some(Waiter::Task(key)) => self.run_named(key, PollCause::Event),
+            single => {
+                self.count_indirect();
+                self.wake_all(single);
+            }
         }
     }
 
@@ -398,10 +352,39 @@ impl<'a> Turn<'a> {
         waiters.for_each(|waiter| tasks.wake(waiter));
     }
 
+    /// Drains the ready queue, from which `first` was taken.
+    fn drain(&mut self, first: Key) {
+        let budget = self.budget;
+        self.run(first, PollCause::Queued);
+        while self.may_go_on()
+            && let Some(key) = ready::pop()
+        {
+            self.run(key, PollCause::Queued);
+        }
+        self.count_queued(budget);
+    }
+
+    /// Counts that a callback has polled no task itself.
+    fn count_indirect(&self) {
+        self.counts.indirect(self.stage).add(1);
+    }
+
+    /// Counts polls of tasks from a queue: those since the phase had this `budget`.
+    fn count_queued(&self, budget: u32) {
+        let polls = budget - self.budget;
+        self.counts.queued(self.stage).add(u64::from(polls));
+    }
+
     /// Removes the root from the tasks, and returns its result.
     pub(super) fn finish(self) -> Option<Result<(), Payload>> {
         let root = self.root?;
-        self.event_loop.tasks.remove_root(root.spawned, root.waker);
+        let end = match &root.result {
+            Some(Ok(())) => TaskEnd::Returned,
+            Some(Err(_)) => TaskEnd::Panicked,
+            None => TaskEnd::Cancelled,
+        };
+        let tasks = &self.event_loop.tasks;
+        tasks.remove_root(root.spawned, root.waker, end);
         root.result
     }
 }
@@ -415,13 +398,9 @@ impl Deliver for Turn<'_> {
     fn deliver(&mut self, callback: Callback) {
         debug_assert!(self.may_go_on(), "a phase asks before each callback");
         self.charged = 0;
+        self.counts.callbacks(self.stage).add(1);
         self.record(0);
-        match callback {
-            // As in `dispatch`; here for speed.
-            Callback::Wake(waiter) => self.end_wait(waiter),
-            Callback::Source(source) => self.wake_source(source),
-            callback => self.dispatch(callback),
-        }
+        self.start(callback);
         self.checkpoint();
         self.callbacks += 1;
     }
@@ -433,26 +412,21 @@ impl Deliver for Turn<'_> {
             Callback::Wake(Waiter::Foreign(_)) | Callback::Source(_)
         );
         let mark = ready::len();
+        self.counts.callbacks(self.stage).add(1);
         self.dispatch(callback);
-        if !wakes_others {
-            return;
+        if wakes_others {
+            self.run_woken(mark);
         }
-        let mut woken = ready::split_off(mark);
-        while self.may_go_on()
-            && let Some(key) = woken.pop_front()
-        {
-            self.run(key, PollCause::Queued);
-        }
-        for key in woken.into_iter().rev() {
-            self.event_loop.pending.push_front(Callback::Deferred(key));
-        }
+        let left = self.event_loop.pending.len();
+        self.counts.pending.set(left as u64);
     }
 
+    #[inline]
     fn checkpoint(&mut self) {
-        while self.may_go_on()
-            && let Some(key) = ready::pop()
+        if self.may_go_on()
+            && let Some(first) = ready::pop()
         {
-            self.run(key, PollCause::Queued);
+            self.drain(first);
         }
         debug_assert!(
             ready::is_empty() || !self.may_go_on(),
@@ -481,7 +455,7 @@ impl Deliver for Turn<'_> {
     }
 
     fn defer(&mut self, callback: Callback) {
-        self.event_loop.pending.push(callback);
+        self.move_to_pending(callback, &self.counts.deferred_events);
     }
 
     fn idle(&mut self) {

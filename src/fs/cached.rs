@@ -24,7 +24,9 @@ pub(super) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
 
 /// Reads a whole file, as far as it is cached. Must follow [`poll_proceed`].
 pub(super) fn read(path: &Path) -> Probe<File> {
-    let probe = with_cache(|cache| cache.read(&OsKernel, path)).unwrap_or(Probe::NotTried);
+    let is_hit = |probe: &Probe<File>| matches!(probe, Probe::Read(_) | Probe::NotFound);
+    let probe = with_cache(|cache| cache.read(&OsKernel, path), is_hit);
+    let probe = probe.unwrap_or(Probe::NotTried);
     match &probe {
         Probe::Read(contents) => coop::charge(contents.len()),
         Probe::NotFound => coop::charge(0),
@@ -36,7 +38,7 @@ pub(super) fn read(path: &Path) -> Probe<File> {
 
 /// Opens a file. Returns `None` if a worker must do it. Must follow [`poll_proceed`].
 pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
-    let opened = with_cache(|cache| cache.open(&OsKernel, path)).flatten();
+    let opened = with_cache(|cache| cache.open(&OsKernel, path), Option::is_some).flatten();
     charge_if(opened.is_some());
     opened.map(|result| result.map_err(io::Error::from))
 }
@@ -44,7 +46,7 @@ pub(super) fn open(path: &Path) -> Option<io::Result<(File, Suitability)>> {
 /// Returns whether the path exists, or `None` if a worker must find out. Must follow
 /// [`poll_proceed`].
 pub(super) fn exists(path: &Path) -> Option<bool> {
-    let exists = with_cache(|cache| cache.exists(&OsKernel, path)).flatten();
+    let exists = with_cache(|cache| cache.exists(&OsKernel, path), Option::is_some).flatten();
     charge_if(exists.is_some());
     exists
 }
@@ -53,7 +55,11 @@ pub(super) fn exists(path: &Path) -> Option<bool> {
 ///
 /// The caller charges the budget for what this, and the functions below, have read.
 pub(super) fn read_at(file: (&File, &Suitability), buf: &mut [u8], offset: u64) -> Option<Part> {
-    with_cache(|cache| cache.read_at(&OsKernel, file, buf, offset)).flatten()
+    with_cache(
+        |cache| cache.read_at(&OsKernel, file, buf, offset),
+        is_whole,
+    )
+    .flatten()
 }
 
 /// As [`read_at`] for up to `len` bytes, which replace the contents of `buf`.
@@ -63,19 +69,30 @@ pub(super) fn read_chunk(
     len: usize,
     offset: u64,
 ) -> Option<Part> {
-    with_cache(|cache| cache.read_chunk(&OsKernel, file, (buf, len), offset)).flatten()
+    let read = |cache: &mut PageCache| cache.read_chunk(&OsKernel, file, (buf, len), offset);
+    with_cache(read, is_whole).flatten()
 }
 
 /// Returns whether [`read_at_cursor`] would try to read `len` bytes. The caller then allocates the
 /// buffer.
 pub(super) fn may_read(file: (&File, &Suitability), len: usize) -> bool {
-    with_cache(|cache| cache.may_read(&OsKernel, file, len)) == Some(true)
+    let may_read = with_loop(|event_loop| {
+        let mut cache = event_loop.page_cache.borrow_mut();
+        let is_on = cache.is_on();
+        let may_read = (cache.at_tick(event_loop.ticks())).may_read(&OsKernel, file, len);
+        if is_on && !may_read {
+            event_loop.shared.counts.cache_misses.add(1);
+        }
+        may_read
+    });
+    may_read == Some(true)
 }
 
 /// Reads at the cursor of an open file. Returns 0 at the end of the file, and `None` if no byte is
 /// cached.
 pub(super) fn read_at_cursor(file: (&File, &Suitability), buf: &mut [u8]) -> Option<usize> {
-    with_cache(|cache| cache.read_at_cursor(&OsKernel, file, buf)).flatten()
+    let read = |cache: &mut PageCache| cache.read_at_cursor(&OsKernel, file, buf);
+    with_cache(read, Option::is_some).flatten()
 }
 
 fn charge_if(is_ready: bool) {
@@ -84,14 +101,34 @@ fn charge_if(is_ready: bool) {
     }
 }
 
-fn with_cache<R>(f: impl FnOnce(&mut PageCache) -> R) -> Option<R> {
+fn is_whole(part: &Option<Part>) -> bool {
+    part.as_ref().is_some_and(Part::is_whole)
+}
+
+/// Calls `f` with the cache of the current loop, and counts whether its result needs no job.
+fn with_cache<R>(
+    f: impl FnOnce(&mut PageCache) -> R,
+    is_hit: impl FnOnce(&R) -> bool,
+) -> Option<R> {
+    with_loop(|event_loop| {
+        let mut cache = event_loop.page_cache.borrow_mut();
+        let is_on = cache.is_on();
+        let result = f(cache.at_tick(event_loop.ticks()));
+        let counts = &event_loop.shared.counts;
+        match is_hit(&result) {
+            true => counts.cache_hits.add(1),
+            false if is_on => counts.cache_misses.add(1),
+            false => {}
+        }
+        result
+    })
+}
+
+/// Calls `f` with the current loop, unless that is shut down: then it starts no operation.
+fn with_loop<R>(f: impl FnOnce(&EventLoop) -> R) -> Option<R> {
     let run = |event_loop: &EventLoop| {
-        // A loop that is shut down starts no operation.
         let is_open = !event_loop.is_closed();
-        is_open.then(|| {
-            let mut cache = event_loop.page_cache.borrow_mut();
-            f(cache.at_tick(event_loop.ticks.get()))
-        })
+        is_open.then(|| f(event_loop))
     };
     context::with(run).flatten()
 }

@@ -75,6 +75,11 @@
 //! each. tokio has no [`connect_timeout`](crate::net::TcpStream::connect_timeout), and no
 //! [`Resolver`](crate::net::Resolver).
 //!
+//! **Metrics** need no flag of the compiler. [`Handle::metrics`](crate::runtime::Handle::metrics)
+//! returns the numbers of one moment, and not a handle that reads each number when asked. They are
+//! fields: `num_alive_tasks` is [`tasks.alive`](crate::runtime::TaskMetrics::alive), and the future
+//! of `block_on` and jobs count as tasks.
+//!
 //! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is that of
 //! tokio's `AsyncWriteExt`: it shuts down the write half. The function of `std`, which takes a
 //! [`Shutdown`](std::net::Shutdown), is [`shutdown_now`](crate::net::TcpStream::shutdown_now).
@@ -127,4 +132,4 @@
 //! | `LocalSet::spawn_local` before there is a runtime | a task is in the queues of a loop from the start; enter the runtime first |
 //! | `fs::File::set_max_buf_size` | writes are not buffered, and a read ahead has a fixed size |
 //! | tokio-console's warning about long polls | [`Report::Blocked`](crate::runtime::Report::Blocked): in debug builds, or while the loop is blocked with `QUINTET_BLOCKED=50ms` |
-//! | `Runtime::metrics`, `Builder::{on_task_spawn, on_before_task_poll, …}` | not there yet; [`Runtime::dump`](crate::Runtime::dump) shows all tasks |
+//! | `Builder::{on_task_spawn, on_before_task_poll, …}` | not there yet; [`Runtime::dump`](crate::Runtime::dump) shows all tasks |

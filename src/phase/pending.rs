@@ -26,6 +26,10 @@ impl Pending {
         self.queue.borrow().is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
     pub(crate) fn push(&self, callback: Callback) {
         self.queue.borrow_mut().push_back(callback);
     }

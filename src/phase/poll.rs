@@ -44,6 +44,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Token};
 
 use super::{Callback, Deliver};
+use crate::counts::LoopCounts;
 use crate::panics;
 use crate::rng::Rng;
 use crate::slots::{self, Key};
@@ -98,6 +99,7 @@ impl PollWait {
 
 /// See the [module](self).
 pub(crate) struct Poll {
+    counts: Arc<LoopCounts>,
     poller: RefCell<mio::Poll>,
     events: RefCell<Events>,
     registry: Arc<mio::Registry>,
@@ -141,8 +143,14 @@ impl Poller {
 
 impl Poll {
     /// Creates the phase, which fetches up to `events_max` events at once.
-    pub(crate) fn new(poller: Poller, events_max: usize, rng: Option<Rc<Rng>>) -> Self {
+    pub(crate) fn new(
+        poller: Poller,
+        counts: Arc<LoopCounts>,
+        events_max: usize,
+        rng: Option<Rc<Rng>>,
+    ) -> Self {
         Poll {
+            counts,
             poller: RefCell::new(poller.poller),
             events: RefCell::new(Events::with_capacity(events_max)),
             registry: poller.registry,
@@ -217,10 +225,13 @@ impl Poll {
         }
         let mut fetched = self.fetched.borrow_mut();
         if may_sleep || self.inbox.has_pending() {
+            let before = fetched.len();
             self.inbox
                 .fetch(|message| fetched.push_back(Callback::Message(message)));
+            self.counts.messages.add((fetched.len() - before) as u64);
         }
         if !signals.is_empty() {
+            self.counts.signals.add(signals.len() as u64);
             fetched.extend(signals);
         }
         Ok(may_sleep)
@@ -302,6 +313,7 @@ impl Poll {
         self.skipped_ticks.set(0);
         // After a wait the cached time is old, so the clock is read.
         let has_waited = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
+        self.counts.sleeps.add(u64::from(has_waited));
         if has_waited || self.has_descriptors() {
             self.last_asked.set(now());
         }
@@ -356,6 +368,7 @@ impl Poll {
             rng.shuffle(&mut shuffled);
             fetched.extend(shuffled.into_iter().map(Callback::Source));
         }
+        self.counts.source_events.add(fetched.len() as u64);
     }
 
     /// Registers `fd` for `parts` of its readiness, edge-triggered. The OS reports the present
@@ -379,12 +392,16 @@ impl Poll {
             self.sources.remove(key);
             return Err(error);
         }
+        self.counts.registered.add(1);
+        self.counts.sources.set(self.sources.len() as u64);
         Ok(key)
     }
 
     /// Frees the slot of a closed source.
     pub(crate) fn release(&self, source: Key) {
-        for waiter in self.sources.remove(source) {
+        let waiters = self.sources.remove(source);
+        self.counts.sources.set(self.sources.len() as u64);
+        for waiter in waiters {
             panics::drop_contained(waiter, "the destructor of a waker");
         }
     }

@@ -47,6 +47,13 @@ impl Timers {
         self.wheel.borrow().is_empty()
     }
 
+    /// How many timers wait, and how many have been armed in all.
+    #[inline]
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let wheel = self.wheel.borrow();
+        (wheel.len() as u64, wheel.next_sequence())
+    }
+
     /// The earliest deadline, or `None` if no timer waits.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.wheel.borrow().next_deadline()

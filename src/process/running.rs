@@ -226,7 +226,7 @@ impl Process {
 
 /// The current loop, and its tick.
 fn this_tick() -> Option<(LoopId, u64)> {
-    context::with(|event_loop| (event_loop.id(), event_loop.ticks.get()))
+    context::with(|event_loop| (event_loop.id(), event_loop.ticks()))
 }
 
 /// The error of a process whose status other code has asked for.

@@ -9,6 +9,7 @@ use std::task::{Context, Waker};
 use super::work::{AnyWork, Erased};
 use super::{Header, Identity, Name, Note, Origin, OutcomeSink, Spawned, Waiter, wake};
 use crate::blocked::PollObserver;
+use crate::counts::TaskEnd;
 use crate::ready;
 use crate::slots::Key;
 use crate::vars::Vars;
@@ -88,15 +89,15 @@ pub(super) struct TaskBody {
 }
 
 impl TaskBody {
-    /// Polls the task with this key. Returns whether it has ended, and what it waits for.
+    /// Polls the task with this key. Returns how it has ended, if it has, and what it waits for.
     #[inline]
-    pub(super) fn poll(&mut self, key: Key) -> (bool, Option<Note>) {
+    pub(super) fn poll(&mut self, key: Key) -> (Option<TaskEnd>, Option<Note>) {
         let TaskBody { work, waker } = self;
         let Some(work) = work else {
             unreachable!("only a vacant slot has no work");
         };
         let mut cx = Context::from_waker(waker);
-        ready::polling(key, waker, || work.as_mut().poll(&mut cx).is_ready())
+        ready::polling(key, waker, || work.as_mut().poll(&mut cx))
     }
 }
 

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{Failure, Outcome};
 use crate::blocked;
+use crate::counts::TaskEnd;
 use crate::panics::{self, Payload};
 use crate::report;
 
@@ -128,8 +129,9 @@ impl SpareBoxes {
 
 /// Boxed work without its types. No method unwinds.
 pub(super) trait Erased {
-    /// Polls the work. When it completes, drops it and stores its outcome.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Polls the work. When it completes, drops it, stores its outcome, and returns what kind of
+    /// outcome that is.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<TaskEnd>;
 
     /// Drops the work and stores "cancelled" as the outcome.
     fn end(self: Pin<&mut Self>);
@@ -174,6 +176,17 @@ impl<W: Work> WorkState<W> {
         }
     }
 
+    /// As [`finish`](WorkState::finish), for work that has no output.
+    #[cold]
+    fn fail(self: Pin<&mut Self>, failure: Failure) -> TaskEnd {
+        let end = match &failure {
+            Failure::Panicked(_) => TaskEnd::Panicked,
+            Failure::Cancelled | Failure::NoWorker(_) => TaskEnd::Cancelled,
+        };
+        self.finish(Err(failure));
+        end
+    }
+
     /// Takes the outcome and leaves "cancelled" in its place.
     fn take_outcome(self: Pin<&mut Self>) -> Option<Outcome<W::Output>> {
         match self.project() {
@@ -186,16 +199,17 @@ impl<W: Work> WorkState<W> {
 }
 
 impl<W: Work> Erased for WorkState<W> {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<TaskEnd> {
         let StageProjection::Working { work } = self.as_mut().project() else {
             unreachable!("a finished task is never polled");
         };
         match work.poll(cx) {
-            Poll::Ready(outcome) => {
-                self.finish(outcome);
-                Poll::Ready(())
+            Poll::Ready(Ok(output)) => {
+                self.finish(Ok(output));
+                Some(TaskEnd::Returned)
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(failure)) => Some(self.fail(failure)),
+            Poll::Pending => None,
         }
     }
 
@@ -257,7 +271,7 @@ mod tests {
     /// The outcome of `work`, which completes in its first poll. Afterwards the box can be kept.
     fn outcome<T: 'static>(work: &mut Pin<Box<dyn Erased>>) -> Option<T> {
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(work.as_mut().poll(&mut cx).is_ready());
+        assert_eq!(work.as_mut().poll(&mut cx), Some(TaskEnd::Returned));
         let mut out: Option<Outcome<T>> = None;
         work.as_mut().take(&mut out);
         out.and_then(Result::ok)

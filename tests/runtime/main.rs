@@ -7,6 +7,7 @@ mod blocked;
 mod dump;
 mod exit;
 mod leaks;
+mod metrics;
 mod panics;
 mod ported;
 mod report;

@@ -20,26 +20,26 @@ pub(super) struct AfterWait {
 }
 
 impl Turn<'_> {
-    /// Polls a task of a loop that is observed.
+    /// Polls a task of a loop that is observed. Returns false if it was not there to be polled.
     #[inline(never)]
-    pub(super) fn run_observed(&mut self, key: Key, cause: PollCause) {
+    pub(super) fn run_observed(&mut self, key: Key, cause: PollCause) -> bool {
         if self.event_loop.observation.is_timed() {
-            self.run_timed(key, cause);
+            self.run_timed(key, cause)
         } else {
-            self.poll_observed(key, cause);
+            self.poll_observed(key, cause)
         }
     }
 
-    /// Polls a task, and measures how long it takes.
+    /// Polls a task, and measures how long it takes. Returns false if it was not there to be polled.
     #[cold]
-    fn run_timed(&mut self, key: Key, cause: PollCause) {
+    fn run_timed(&mut self, key: Key, cause: PollCause) -> bool {
         let l = self.event_loop;
         let needs_identity = l.observation.needs_identity();
         // The task may have ended after the poll.
         let identity = needs_identity.then(|| l.tasks.identity_of(key)).flatten();
         let started = l.observation.begin_timed();
         if !self.poll_observed(key, cause) {
-            return;
+            return false;
         }
         let ended = Instant::now();
         let elapsed = ended.duration_since(started);
@@ -55,6 +55,7 @@ impl Turn<'_> {
         {
             self.report_blocked(identity, cause, elapsed);
         }
+        true
     }
 
     /// Polls a task of a loop that may be watched.
@@ -62,7 +63,7 @@ impl Turn<'_> {
     #[inline(never)]
     fn poll_observed(&mut self, key: Key, cause: PollCause) -> bool {
         let watch = self.event_loop.observation.watch.as_ref();
-        let mark = watch.map(|watch| watch.mark(self.events, self.place(cause)));
+        let mark = watch.map(|watch| watch.mark(self.next_call(), self.place(cause)));
         self.poll(key, cause, mark)
     }
 
@@ -87,15 +88,23 @@ impl Turn<'_> {
         }
     }
 
+    /// A number that no other call of this drive has.
+    #[inline]
+    fn next_call(&self) -> u64 {
+        let call = self.user_calls.get();
+        self.user_calls.set(call + 1);
+        call
+    }
+
     #[inline]
     fn place(&self, cause: PollCause) -> Place {
-        Place::new(self.event_loop.ticks.get(), self.phase, cause)
+        Place::new(self.event_loop.ticks(), self.stage as u64, cause)
     }
 
     /// The loop is about to call user code that is no poll.
     pub(in crate::event_loop) fn begins(&self, what: UserCode) {
         if let Some(watch) = &self.event_loop.observation.watch {
-            watch.begin_outside(self.events, self.place(PollCause::Event), what);
+            watch.begin_outside(self.next_call(), self.place(PollCause::Event), what);
         }
     }
 

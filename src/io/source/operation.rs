@@ -188,7 +188,7 @@ pub(super) fn wait_by_waker(
         return;
     };
     let caller = Caller::new(event_loop.id(), cx.waker());
-    let tick = event_loop.ticks.get();
+    let tick = event_loop.ticks();
     let sources = &event_loop.poll.sources;
     sources.wait_by_waker(key, direction, waiter, &caller, &event_loop.tasks, tick);
 }

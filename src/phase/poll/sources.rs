@@ -125,7 +125,12 @@ impl Sources {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.borrow().len() == 0
+        self.len() == 0
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.slots.borrow().len()
     }
 
     pub(super) fn insert(&self, kind: SourceKind, descriptor: Descriptor) -> Key {

@@ -224,7 +224,7 @@ impl<T> Wheel<T> {
     }
 
     /// How many timers wait, including those that never fire.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.waiting
     }

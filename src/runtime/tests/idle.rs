@@ -258,7 +258,7 @@ fn sample(shared: &LoopShared, polls: &Polls) -> (u64, u64) {
     let polls = polls.clone();
     context::call_on_loop(shared.id, &shared.inbox, move |event_loop| {
         let polls = polls.0.load(Ordering::Relaxed);
-        send.send((event_loop.ticks.get(), polls)).unwrap();
+        send.send((event_loop.ticks(), polls)).unwrap();
     });
     seen.recv_timeout(HANG_TIMEOUT)
         .expect("the loop handles its messages")
