@@ -11,6 +11,7 @@
 mod coarse;
 mod cpu_time;
 pub(crate) mod instant;
+mod stopwatch;
 mod thread_timer;
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::primitive;
 use coarse::Coarse;
+use stopwatch::Stopwatch;
 
 pub(crate) use cpu_time::thread_cpu_time;
 pub(crate) use thread_timer::ThreadTimer;
@@ -66,8 +68,11 @@ pub(crate) struct Clock {
 }
 
 /// The part of a clock that other threads read.
-#[derive(Debug, Default)]
-pub(crate) struct RemoteClock(Mutex<SharedTime>);
+#[derive(Debug)]
+pub(crate) struct RemoteClock {
+    shown: Mutex<SharedTime>,
+    active: Stopwatch,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 enum SharedTime {
@@ -94,12 +99,18 @@ impl RemoteClock {
         matches!(*self.lock(), SharedTime::Paused(_))
     }
 
+    /// For how long the loop was active: while it runs and does not wait.
+    #[inline]
+    pub(crate) fn active(&self) -> &Stopwatch {
+        &self.active
+    }
+
     fn set(&self, shown: SharedTime) {
         *self.lock() = shown;
     }
 
     fn lock(&self) -> MutexGuard<'_, SharedTime> {
-        primitive::lock(&self.0)
+        primitive::lock(&self.shown)
     }
 }
 
@@ -115,13 +126,22 @@ impl Clock {
             running_since: Cell::new((origin, 0)),
             paused_at: Cell::new(None),
             recent: Cell::new(0),
-            remote_clock: Arc::default(),
+            remote_clock: Arc::new(RemoteClock {
+                shown: Mutex::default(),
+                active: Stopwatch::new(),
+            }),
         }
     }
 
     /// The part of the clock that other threads read.
     pub(crate) fn remote_clock(&self) -> &Arc<RemoteClock> {
         &self.remote_clock
+    }
+
+    /// For how long the loop was active.
+    #[inline]
+    pub(crate) fn active(&self) -> &Stopwatch {
+        self.remote_clock.active()
     }
 
     /// Reads the clock: nanoseconds since the origin.

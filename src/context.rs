@@ -138,12 +138,16 @@ impl Drop for RunningLoop {
         if let Some(outer) = self.outer.take() {
             self.event_loop.store_queue(ready::stop(outer));
             self.event_loop.shared.set_running(self.was_running);
+            if !self.was_running {
+                self.event_loop.clock.active().stop();
+            }
         }
     }
 }
 
 pub(crate) fn run(event_loop: &Rc<EventLoop>) -> RunningLoop {
     let _entered = enter(event_loop);
+    event_loop.clock.active().start();
     RunningLoop {
         was_running: event_loop.shared.set_running(true),
         outer: Some(ready::start(event_loop.id(), event_loop.take_queue())),

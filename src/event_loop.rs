@@ -26,6 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use crate::clock::{Clock, RemoteClock};
 use crate::counts::LoopCounts;

@@ -49,7 +49,7 @@ pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 pub use metrics::{
     CachedReadMetrics, DeferredMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics, SourceMetrics,
-    TaskMetrics, TimerMetrics, WakeMetrics, metrics,
+    TaskMetrics, TimerMetrics, Utilization, WakeMetrics, metrics,
 };
 pub use ported::{Id, LocalOptions, LocalRuntime, RuntimeFlavor, is_rt_shutdown_err, worker_index};
 pub use stalled::Stalled;

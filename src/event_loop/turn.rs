@@ -141,7 +141,7 @@ impl<'a> Turn<'a> {
             "poll does not wait while there is work"
         );
         self.restart_timer_check();
-        l.poll.run(self, wait, l.must_repeat(), now)?;
+        l.poll.run(self, wait, l.must_repeat(), &l.clock)?;
         l.check.run(self.begin_phase(TickStage::Check));
         l.close.run(self.begin_phase(TickStage::Close), |source| {
             l.poll.release(source);

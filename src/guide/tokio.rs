@@ -77,8 +77,8 @@
 //!
 //! **Metrics** need no flag of the compiler. [`Handle::metrics`](crate::runtime::Handle::metrics)
 //! returns the numbers of one moment, and not a handle that reads each number when asked. They are
-//! fields: `num_alive_tasks` is [`tasks.alive`](crate::runtime::TaskMetrics::alive), and the future
-//! of `block_on` and jobs count as tasks.
+//! fields, with tokio's names as methods. The future of `block_on` and jobs count as tasks, and the
+//! loop as the only worker.
 //!
 //! **Shutdown of a socket.** [`TcpStream::shutdown`](crate::net::TcpStream::shutdown) is that of
 //! tokio's `AsyncWriteExt`: it shuts down the write half. The function of `std`, which takes a

@@ -44,6 +44,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Token};
 
 use super::{Callback, Deliver};
+use crate::clock::Clock;
 use crate::counts::LoopCounts;
 use crate::panics;
 use crate::rng::Rng;
@@ -177,7 +178,7 @@ impl Poll {
         turn: &mut impl Deliver,
         wait: PollWait,
         always: bool,
-        now: impl Fn() -> u64,
+        clock: &Clock,
     ) -> io::Result<()> {
         debug_assert!(
             self.fetched.borrow().is_empty(),
@@ -186,7 +187,7 @@ impl Poll {
         if !turn.may_go_on() {
             return Ok(());
         }
-        let was_asked = self.fetch(wait, always, now)?;
+        let was_asked = self.fetch(wait, always, clock)?;
         turn.has_fetched();
         if wait == PollWait::Probe && was_asked && self.fetched.borrow().is_empty() {
             turn.idle();
@@ -213,14 +214,14 @@ impl Poll {
 
     /// Queues what has happened in `fetched`. Returns whether the OS was asked as `wait` says: not
     /// if there was a message, or if the last keep-alive has been removed.
-    fn fetch(&self, wait: PollWait, always: bool, now: impl Fn() -> u64) -> io::Result<bool> {
+    fn fetch(&self, wait: PollWait, always: bool, clock: &Clock) -> io::Result<bool> {
         let mut signals = Vec::new();
         let may_sleep = wait != PollWait::Not && self.inbox.fall_asleep();
         if may_sleep {
-            self.ask(wait, &now)?;
+            self.ask(wait, clock)?;
             self.record(&mut signals);
-        } else if always || self.is_asking_due(&now) {
-            self.ask(PollWait::Not, &now)?;
+        } else if always || self.is_asking_due(clock) {
+            self.ask(PollWait::Not, clock)?;
             self.record(&mut signals);
         }
         let mut fetched = self.fetched.borrow_mut();
@@ -239,13 +240,13 @@ impl Poll {
 
     /// Returns whether the OS has to be asked even while there is other work. Without a source only
     /// the inbox can have news, and that is looked at without a system call.
-    fn is_asking_due(&self, now: &impl Fn() -> u64) -> bool {
+    fn is_asking_due(&self, clock: &Clock) -> bool {
         if !self.has_descriptors() {
             return false;
         }
         let skipped = self.skipped_ticks.get() + 1;
         self.skipped_ticks.set(skipped);
-        skipped > SKIPPED_TICKS_MAX || now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
+        skipped > SKIPPED_TICKS_MAX || clock.now() - self.last_asked.get() >= SKIPPED_NANOS_MAX
     }
 
     fn has_descriptors(&self) -> bool {
@@ -295,27 +296,35 @@ impl Poll {
     }
 
     /// Makes the system call. Afterwards `events` holds the events.
-    fn ask(&self, wait: PollWait, now: &impl Fn() -> u64) -> io::Result<()> {
+    fn ask(&self, wait: PollWait, clock: &Clock) -> io::Result<()> {
+        let may_wait = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
         let timeout = match wait {
             PollWait::Not | PollWait::Probe => Some(Duration::ZERO),
             PollWait::ForEver => None,
             PollWait::Until(deadline) => {
                 let mut alarm = self.alarm.borrow_mut();
-                alarm.set(deadline, now(), &self.registry)
+                alarm.set(deadline, clock.now(), &self.registry)
             }
         };
         let timeout = match self.wait_limit.take() {
             Some(limit) => Some(timeout.map_or(limit, |timeout| timeout.min(limit))),
             None => timeout,
         };
+        self.counts
+            .sleeps
+            .add(u64::from(timeout != Some(Duration::ZERO)));
         let mut events = self.events.borrow_mut();
+        if may_wait {
+            clock.active().stop();
+        }
         let result = self.poller.borrow_mut().poll(&mut events, timeout);
         self.skipped_ticks.set(0);
         // After a wait the cached time is old, so the clock is read.
-        let has_waited = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
-        self.counts.sleeps.add(u64::from(has_waited));
-        if has_waited || self.has_descriptors() {
-            self.last_asked.set(now());
+        if may_wait {
+            clock.active().start();
+        }
+        if may_wait || self.has_descriptors() {
+            self.last_asked.set(clock.now());
         }
         match result {
             // A signal handler ran. The next tick computes the timeout anew.

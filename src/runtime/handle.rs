@@ -42,7 +42,7 @@ const DUMP_WAIT: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<LoopShared>,
+    pub(super) shared: Arc<LoopShared>,
 }
 
 impl Handle {

@@ -1,12 +1,16 @@
 //! What a runtime has counted.
 
+mod ported;
 mod since;
+mod utilization;
 
-use super::Runtime;
+use super::{Handle, Runtime};
 use crate::blocking::PoolStats;
 use crate::context;
 use crate::counts::{LoopCounts, TaskEnd, TickStage};
 use crate::event_loop::LoopShared;
+
+pub use utilization::Utilization;
 
 /// The numbers of a runtime, at one moment; from [`metrics`] and
 /// [`Handle::metrics`](super::Handle::metrics).
@@ -52,8 +56,10 @@ pub struct Metrics {
     pub name: Option<String>,
     /// Ticks that have ended.
     pub ticks: u64,
-    /// How often the poll phase has waited for events.
+    /// How often the poll phase has waited for events: with a timeout other than zero.
     pub sleeps: u64,
+    /// How much of its time the runtime was active.
+    pub utilization: Utilization,
     /// What ran before the first tick of each run: the first poll of the future of `block_on`, and
     /// the tasks that were ready.
     pub start: PhaseMetrics,
@@ -236,6 +242,7 @@ impl Metrics {
             name: shared.name.clone(),
             ticks: counts.ticks.get(),
             sleeps: counts.sleeps.get(),
+            utilization: Utilization::new(&shared.remote_clock),
             start: PhaseMetrics::new(counts, TickStage::Start),
             phases: Phase::ALL.map(|phase| PhaseMetrics::new(counts, phase.stage())),
             tasks: TaskMetrics {

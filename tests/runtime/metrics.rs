@@ -6,6 +6,7 @@
 )]
 
 mod programs;
+mod utilization;
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -373,4 +374,52 @@ fn metrics_do_not_change_the_order_of_events() {
     assert_eq!(run(true, false), hash);
     assert_eq!(run(false, true), hash);
     assert_eq!(run(true, true), hash);
+}
+
+#[test]
+fn the_names_of_tokio_are_those_numbers() {
+    let runtime = Runtime::new().unwrap();
+    let _task = runtime.spawn(pending::<()>());
+    runtime.block_on(async {
+        sleep(Duration::from_millis(1)).await;
+        spawn_blocking(|| ()).await.unwrap();
+    });
+    let metrics = runtime.metrics();
+    assert_eq!(metrics.num_workers(), 1);
+    assert_eq!(
+        (metrics.num_alive_tasks(), metrics.spawned_tasks_count()),
+        (1, 3)
+    );
+    assert_eq!(
+        (
+            metrics.num_blocking_threads(),
+            metrics.blocking_queue_depth()
+        ),
+        (1, 0)
+    );
+    assert!(metrics.num_idle_blocking_threads() <= 1);
+    assert_eq!(
+        (
+            metrics.global_queue_depth(),
+            metrics.worker_local_queue_depth(0)
+        ),
+        (0, 0)
+    );
+    assert_eq!(
+        metrics.worker_total_busy_duration(0),
+        metrics.utilization.active
+    );
+    assert!(metrics.worker_park_count(0) >= 1);
+    assert_eq!(metrics.worker_poll_count(0), metrics.polls());
+    assert_eq!(metrics.worker_local_schedule_count(0), metrics.wakes.queued);
+    assert_eq!(metrics.remote_schedule_count(), 1);
+    assert_eq!(metrics.budget_forced_yield_count(), 0);
+    let sources = (
+        metrics.io_driver_fd_registered_count(),
+        metrics.io_driver_ready_count(),
+    );
+    assert_eq!(sources, (0, 0));
+    assert_eq!(metrics.io_driver_fd_deregistered_count(), 0);
+    let message = panic_message(|| metrics.worker_park_count(1));
+    assert!(message.contains("one thread for tasks"), "{message}");
 }

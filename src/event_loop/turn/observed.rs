@@ -30,7 +30,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Polls a task, and measures how long it takes. Returns false if it was not there to be polled.
+    /// Polls a task, and measures how long it takes. Returns false if it was not there to poll.
     #[cold]
     fn run_timed(&mut self, key: Key, cause: PollCause) -> bool {
         let l = self.event_loop;

@@ -40,6 +40,7 @@ impl Metrics {
             name: self.name.clone(),
             ticks: rise(self.ticks, earlier.ticks),
             sleeps: rise(self.sleeps, earlier.sleeps),
+            utilization: self.utilization.since(&earlier.utilization),
             start: self.start.since(&earlier.start),
             phases,
             tasks: self.tasks.since(&earlier.tasks),
