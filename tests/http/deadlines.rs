@@ -163,6 +163,22 @@ async fn a_connection_whose_client_waits_is_not_idle() {
 }
 
 #[quintet::test(start_paused)]
+async fn a_connection_whose_requests_are_handled_at_once_is_not_idle() {
+    let network = Network::default();
+    let service = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::from("served"))));
+    quintet::spawn(serve(network.listener(), service).into_future());
+    let mut client = network.connect();
+    // 75 s is how long it may be idle.
+    for _ in 0..5 {
+        assert_eq!(client.get("/").await.body, "served");
+        sleep(50 * SECOND).await;
+    }
+    let since = Instant::now();
+    assert_eq!(client.rest().await, "");
+    assert_eq!(since.elapsed(), 25 * SECOND);
+}
+
+#[quintet::test(start_paused)]
 async fn without_limits_it_waits() {
     let network = Network::default();
     let errors = start(&network, |server| {

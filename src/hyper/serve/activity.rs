@@ -21,6 +21,8 @@ use super::stop::Stop;
 pub(super) struct Activity {
     /// How many requests have been received whose responses hyper does not have as a whole.
     running: AtomicUsize,
+    /// How many requests there were, modulo its size.
+    requests: AtomicU32,
     /// Whether hyper has something to send that the client has no room for.
     is_blocked: AtomicBool,
     /// Whether there has been no request.
@@ -39,6 +41,7 @@ impl Activity {
     pub(super) fn new() -> Self {
         Activity {
             running: AtomicUsize::new(0),
+            requests: AtomicU32::new(0),
             is_blocked: AtomicBool::new(false),
             is_new: AtomicBool::new(true),
             has_read: AtomicBool::new(false),
@@ -51,6 +54,11 @@ impl Activity {
     /// Whether the client waits for a response, or receives one.
     pub(super) fn is_busy(&self) -> bool {
         self.running.load(Ordering::Relaxed) > 0 || self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that changes with each request.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_blocked(&self, is_blocked: bool) {
@@ -100,6 +108,9 @@ impl Activity {
     fn begin(&self, has_body: bool) {
         let running = self.running.load(Ordering::Relaxed);
         self.running.store(running + 1, Ordering::Relaxed);
+        let requests = self.requests.load(Ordering::Relaxed);
+        self.requests
+            .store(requests.wrapping_add(1), Ordering::Relaxed);
         self.is_new.store(false, Ordering::Relaxed);
         self.has_read.store(false, Ordering::Relaxed);
         self.has_body.store(has_body, Ordering::Relaxed);

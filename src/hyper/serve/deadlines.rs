@@ -67,6 +67,9 @@ pub(super) struct Deadlines {
     is_told: bool,
     /// What it waits for, and since when.
     waits: Option<(Wait, Instant)>,
+    /// [`Activity::requests`] when that began. A request that is handled at once is not seen as
+    /// [`Activity::is_busy`].
+    requests: u32,
     timer: Option<Sleep>,
 }
 
@@ -81,6 +84,7 @@ impl Deadlines {
             is_http2: false,
             is_told: false,
             waits: None,
+            requests: 0,
             timer: None,
         }
     }
@@ -129,7 +133,11 @@ impl Deadlines {
         }
         let wait = self.wait(is_stopping);
         let since = match self.waits {
-            Some((before, since)) if before == wait => since,
+            Some((before, since))
+                if before == wait && self.requests == self.activity.requests() =>
+            {
+                since
+            }
             _ => self.begin(wait),
         };
         let Some(limit) = self.limit(wait) else {
@@ -168,6 +176,7 @@ impl Deadlines {
     fn begin(&mut self, wait: Wait) -> Instant {
         let now = Instant::now();
         self.waits = Some((wait, now));
+        self.requests = self.activity.requests();
         now
     }
 
