@@ -9,6 +9,7 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::clock;
 use crate::event_loop::{EventLoop, LoopShared};
@@ -39,6 +40,8 @@ pub(crate) struct RunningJob {
     /// The job's id as a task.
     pub(crate) id: u64,
     pub(crate) class: Class,
+    /// When it began, if that is measured.
+    pub(crate) began_at: Option<Instant>,
 }
 
 impl RunningJob {
@@ -300,7 +303,7 @@ pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
     let _restore = on_drop(|| {
         let ended = JOB.try_with(|running| running.replace(outer));
         if let Ok(Some(ended)) = ended {
-            ended.counts().job_ends();
+            ended.counts().job_ends(ended.began_at);
         }
         drop(report::make_current(reports));
     });

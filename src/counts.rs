@@ -5,13 +5,21 @@
 //! ago. What is not an event but a length is in a [`Counter`] as well, which is then set, not
 //! added to.
 
+pub(crate) mod histogram;
+
 use crate::primitive::{AtomicU64, Ordering};
+
+use histogram::Recorder;
 
 /// A number that one thread writes and any thread reads.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    pub(crate) const fn new() -> Self {
+        Counter(AtomicU64::new(0))
+    }
+
     #[inline]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -77,7 +85,7 @@ pub(crate) enum TaskEnd {
 /// See the [module](self).
 // Other threads read neighboring fields of a loop all the time; these are on cache lines of their
 // own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct LoopCounts {
     /// How many ticks have ended.
@@ -118,9 +126,37 @@ pub(crate) struct LoopCounts {
     /// Operations on files that were completed on the loop, and those that were tried in vain.
     pub(crate) cache_hits: Counter,
     pub(crate) cache_misses: Counter,
+    /// Present if the loop measures how long things take.
+    pub(crate) times: Option<Box<LoopTimes>>,
+}
+
+/// How long things take on a loop.
+#[derive(Default)]
+pub(crate) struct LoopTimes {
+    /// Polls of tasks.
+    pub(crate) polls: Recorder,
+    /// The time from the deadline of a timer until it fired.
+    pub(crate) lateness: Recorder,
+    phases: [Recorder; STAGES - 1],
+}
+
+impl LoopTimes {
+    /// The phases of ticks in which there was something to do, without their waits. `None` before
+    /// the first phase.
+    pub(crate) fn phase(&self, stage: TickStage) -> Option<&Recorder> {
+        let index = (stage as usize).checked_sub(1)?;
+        self.phases.get(index)
+    }
 }
 
 impl LoopCounts {
+    pub(crate) fn new(is_measuring: bool) -> Self {
+        LoopCounts {
+            times: is_measuring.then(Box::default),
+            ..LoopCounts::default()
+        }
+    }
+
     #[inline]
     pub(crate) fn callbacks(&self, stage: TickStage) -> &Counter {
         &self.callbacks[stage as usize]
@@ -157,6 +193,12 @@ impl LoopCounts {
     /// How many tasks were polled because code on the loop's thread had queued them.
     pub(crate) fn all_queued(&self) -> u64 {
         self.queued.iter().map(Counter::get).sum()
+    }
+
+    /// How many callbacks and polls from the queue there were in a stage: whether it had something
+    /// to do.
+    pub(crate) fn work(&self, stage: TickStage) -> u64 {
+        self.callbacks(stage).get() + self.queued(stage).get()
     }
 
     /// How many tasks have ended, in whatever way.

@@ -96,7 +96,7 @@ impl LoopShared {
             is_running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             order: AtomicU64::new(0),
-            counts: Arc::default(),
+            counts: Arc::new(LoopCounts::new(settings.is_measuring)),
             is_seeded: settings.seed.is_some(),
             unhandled_panic: settings.unhandled_panic,
             reporter: settings.reporter.clone(),

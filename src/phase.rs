@@ -65,6 +65,9 @@ pub(crate) trait Deliver {
     /// Returns whether the pending phase has an entry.
     fn has_pending(&self) -> bool;
 
+    /// Called when a timer fires, this many nanoseconds after its deadline.
+    fn has_fired(&self, _lateness: u64) {}
+
     /// Returns whether a timer is due; then poll defers the rest of its callbacks. The clock is not
     /// read each time.
     fn is_timer_due(&mut self) -> bool;

@@ -32,6 +32,7 @@ use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 use dump_signals::DumpSignals;
 
+pub use crate::counts::histogram::Histogram;
 pub use crate::report::{
     ChannelWait, Cycle, Dump, Holder, JobMeta, PermitWait, Report, TaskDump, TaskMeta,
     ThreadActivity, WaitReason,
@@ -48,8 +49,8 @@ pub(crate) use guest::{Host, NextTurn};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 pub use metrics::{
-    CachedReadMetrics, DeferredMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics, SourceMetrics,
-    TaskMetrics, TimerMetrics, Utilization, WakeMetrics, metrics,
+    CachedReadMetrics, DeferredMetrics, JobTimeMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics,
+    SourceMetrics, TaskMetrics, TimerMetrics, Utilization, WakeMetrics, metrics,
 };
 pub use ported::{Id, LocalOptions, LocalRuntime, RuntimeFlavor, is_rt_shutdown_err, worker_index};
 pub use stalled::Stalled;

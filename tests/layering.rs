@@ -83,6 +83,8 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "blocked",
         "a watcher sees which destructor the loop calls",
     ),
+    ("pool", "clock", "times of jobs are counted in nanoseconds"),
+    ("pool", "counts", "the times of jobs are histograms"),
     ("panics", "report", "the panic of a destructor is reported"),
     ("ready", "slots", "the queue is of keys"),
     (

@@ -167,7 +167,7 @@ fn refuse<F, T>(id: u64, closure: JobClosure<F>) -> JoinHandle<T> {
 struct JobClosure<F> {
     /// `None` once it runs.
     waiting: Option<(RunningJob, F)>,
-    /// If waiting times are measured.
+    /// If it is measured for how long jobs wait.
     queued_at: Option<Instant>,
 }
 
@@ -187,6 +187,7 @@ impl<F> JobClosure<F> {
             shared: Arc::clone(shared),
             id,
             class,
+            began_at: None,
         };
         JobClosure {
             queued_at: counts.now(),
@@ -198,7 +199,8 @@ impl<F> JobClosure<F> {
     where
         F: FnOnce() -> T,
     {
-        let (job, f) = self.waiting.take().expect("a job runs once");
+        let (mut job, f) = self.waiting.take().expect("a job runs once");
+        job.began_at = job.counts().now();
         wake_for(&job, job.counts().job_begins(self.queued_at));
         context::run_job(job, f)
     }

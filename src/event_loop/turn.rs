@@ -9,6 +9,7 @@
 mod deferral;
 mod observed;
 mod sleep;
+mod timing;
 
 use std::cell::Cell;
 use std::io;
@@ -28,6 +29,7 @@ use crate::rng;
 use crate::slots::Key;
 use crate::tasks::{Message, PollCause, Waiter};
 use observed::AfterWait;
+use timing::PhaseTiming;
 
 /// After so many callbacks poll looks for due timers. To read the clock costs about as much as one
 /// callback.
@@ -38,6 +40,8 @@ const UNITS_PER_CLOCK_READ: u32 = 32;
 
 /// The clock is read at least once in so many ticks, for what uses its cached time.
 const TICKS_PER_CLOCK_READ: u64 = 32;
+
+const _: () = assert!(TICKS_PER_CLOCK_READ.is_power_of_two());
 
 /// How long poll may wait in this run.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +77,11 @@ pub(super) struct Turn<'a> {
     stage: TickStage,
     /// How many calls of user code the watcher was told of.
     user_calls: Cell<u64>,
+    /// 1 if it is measured how long phases take, and otherwise 0.
+    is_timing: usize,
+    /// In each tick whose number has none of these bits, the clock is read at the end.
+    end_mask: u64,
+    timing: PhaseTiming,
     /// Whether there was an event in this tick.
     is_eventful: bool,
     /// How many polls the running phase has left.
@@ -103,6 +112,12 @@ impl<'a> Turn<'a> {
             counts: &event_loop.shared.counts,
             stage: TickStage::Start,
             user_calls: Cell::new(0),
+            is_timing: usize::from(event_loop.is_measuring()),
+            end_mask: match event_loop.is_measuring() {
+                true => 0,
+                false => TICKS_PER_CLOCK_READ - 1,
+            },
+            timing: PhaseTiming::default(),
             is_eventful: false,
             budget: 0,
             callbacks: 0,
@@ -153,8 +168,9 @@ impl<'a> Turn<'a> {
     /// Defers the tasks that the last phase did not reach, and grants a new budget.
     #[inline]
     pub(super) fn begin_phase(&mut self, stage: TickStage) -> &mut Self {
-        if !ready::is_empty() {
-            self.defer_ready_tasks();
+        // Both in one branch.
+        if ready::len() | self.is_timing != 0 {
+            self.end_phase(stage);
         }
         debug_assert!(
             ready::is_empty() || self.has_stopped(),
@@ -170,14 +186,12 @@ impl<'a> Turn<'a> {
         self.is_eventful = false;
     }
 
-    fn end_tick(&self) {
+    fn end_tick(&mut self) {
         debug_assert_eq!(self.stage, TickStage::Close, "the last phase has begun");
         debug_assert!(!ready::has_deferred(), "drained after each poll");
         let ticks = self.counts.ticks.next() + 1;
-        if ticks.is_multiple_of(TICKS_PER_CLOCK_READ) {
-            self.event_loop.clock.now();
-            self.event_loop.update_counts();
-            self.event_loop.watch_pool();
+        if ticks & self.end_mask == 0 {
+            self.end_tick_specially(ticks);
         }
     }
 
@@ -443,6 +457,12 @@ impl Deliver for Turn<'_> {
 
     fn has_pending(&self) -> bool {
         !self.event_loop.pending.is_empty()
+    }
+
+    fn has_fired(&self, lateness: u64) {
+        if let Some(times) = &self.counts.times {
+            times.lateness.record(lateness);
+        }
     }
 
     fn is_timer_due(&mut self) -> bool {

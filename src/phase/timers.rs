@@ -202,20 +202,21 @@ impl Timers {
     fn fire(&self, turn: &mut impl Deliver, now: u64) {
         let limit = self.wheel.borrow().next_sequence();
         while turn.may_go_on() {
-            let Some(waiter) = self.fire_next(now, limit) else {
+            let Some((deadline, waiter)) = self.fire_next(now, limit) else {
                 return;
             };
             if let Some(waiter) = waiter {
+                turn.has_fired(now.saturating_sub(deadline));
                 turn.deliver(Callback::Wake(waiter));
             }
         }
     }
 
-    /// Fires the first due timer and returns its waiter, if it has one.
-    fn fire_next(&self, now: u64, limit: u64) -> Option<Option<Waiter>> {
+    /// Fires the first due timer and returns its deadline, and its waiter if it has one.
+    fn fire_next(&self, now: u64, limit: u64) -> Option<(u64, Option<Waiter>)> {
         let mut wheel = self.wheel.borrow_mut();
-        let (_, waiter) = wheel.pop_due(now, limit)?;
-        Some(waiter.take())
+        let (_, deadline, waiter) = wheel.pop_due(now, limit)?;
+        Some((deadline, waiter.take()))
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::room::Room;
 use super::stats::ClassStats;
+use crate::clock;
+use crate::counts::histogram::SharedRecorder;
 use crate::primitive::{AtomicU64, Ordering};
 
 /// Counts the jobs of one class, on whichever threads they run.
@@ -17,9 +19,16 @@ pub(crate) struct ClassCounts {
     begun: AtomicU64,
     ended: AtomicU64,
     cancelled: AtomicU64,
-    /// For how long the jobs that have begun have waited, in nanoseconds.
-    waited: AtomicU64,
-    is_measuring: bool,
+    /// If it is measured.
+    times: Option<Box<JobTimes>>,
+}
+
+/// How long jobs take.
+#[derive(Default)]
+pub(crate) struct JobTimes {
+    /// From the queue to a thread.
+    pub(crate) waiting: SharedRecorder,
+    pub(crate) running: SharedRecorder,
 }
 
 impl ClassCounts {
@@ -29,29 +38,34 @@ impl ClassCounts {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
-            waited: AtomicU64::new(0),
-            is_measuring,
+            times: is_measuring.then(Box::default),
         }
     }
 
-    /// Returns the time, if waiting times are measured.
+    /// Returns the time, if it is measured how long jobs take.
     pub(crate) fn now(&self) -> Option<Instant> {
-        self.is_measuring.then(Instant::now)
+        self.times.as_ref().map(|_| Instant::now())
+    }
+
+    pub(crate) fn times(&self) -> Option<&JobTimes> {
+        self.times.as_deref()
     }
 
     /// Counts a job that begins, and has been queued since that time. Returns a waker to be woken.
     #[must_use = "a task has room and must be woken"]
     pub(crate) fn job_begins(&self, queued_at: Option<Instant>) -> Option<Waker> {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        if let Some(queued_at) = queued_at {
-            let waited = u64::try_from(queued_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.waited.fetch_add(waited, Ordering::Relaxed);
+        if let (Some(times), Some(queued_at)) = (&self.times, queued_at) {
+            times.waiting.record(clock::nanos(queued_at.elapsed()));
         }
         self.room.leave()
     }
 
-    /// Counts a job that has run.
-    pub(crate) fn job_ends(&self) {
+    /// Counts a job that has run since that time.
+    pub(crate) fn job_ends(&self, began_at: Option<Instant>) {
+        if let (Some(times), Some(began_at)) = (&self.times, began_at) {
+            times.running.record(clock::nanos(began_at.elapsed()));
+        }
         // Release pairs with the acquire in `stats`.
         self.ended.fetch_add(1, Ordering::Release);
     }
@@ -67,13 +81,13 @@ impl ClassCounts {
         // In this order: a job that ends meanwhile must not be missing among those that have begun.
         let ended = self.ended.load(Ordering::Acquire);
         let begun = self.begun.load(Ordering::Relaxed);
-        let waited = self.waited.load(Ordering::Relaxed);
+        let waited = |times: &JobTimes| Duration::from_nanos(times.waiting.sum());
         ClassStats {
             queued: usize::try_from(self.room.queued()).unwrap_or(usize::MAX),
             running: usize::try_from(begun.saturating_sub(ended)).unwrap_or(usize::MAX),
             done: ended,
             cancelled: self.cancelled.load(Ordering::Relaxed),
-            waited: self.is_measuring.then(|| Duration::from_nanos(waited)),
+            waited: self.times().map(waited),
         }
     }
 }

@@ -66,7 +66,7 @@ pub struct ClassStats {
     /// the OS could not start a thread.
     pub cancelled: u64,
     /// For how long all jobs that have begun have waited for a thread, added up. `None` if that is
-    /// not [measured](crate::runtime::Builder::measure_tasks).
+    /// not [measured](crate::runtime::Builder::measure).
     pub waited: Option<Duration>,
 }
 

@@ -54,6 +54,7 @@ pub struct TaskDump {
     pub(crate) age: Duration,
     pub(crate) polls: u32,
     pub(crate) busy: Option<Duration>,
+    pub(crate) longest_poll: Option<Duration>,
     pub(crate) waiting: Option<Duration>,
     pub(crate) is_ref: bool,
     pub(crate) joined_by: Option<Id>,
@@ -211,13 +212,19 @@ impl TaskDump {
     }
 
     /// Returns how long its polls took in total, if the runtime
-    /// [measures](crate::runtime::Builder::measure_tasks) this.
+    /// [measures](crate::runtime::Builder::measure) this.
     pub fn busy(&self) -> Option<Duration> {
         self.busy
     }
 
+    /// Returns how long its longest poll took, if the runtime
+    /// [measures](crate::runtime::Builder::measure) this.
+    pub fn longest_poll(&self) -> Option<Duration> {
+        self.longest_poll
+    }
+
     /// Returns how long ago its last poll ended, if the runtime
-    /// [measures](crate::runtime::Builder::measure_tasks) this. That is how long it has waited,
+    /// [measures](crate::runtime::Builder::measure) this. That is how long it has waited,
     /// unless something else than what it waits for has woken it meanwhile.
     ///
     /// It is a duration of the runtime's clock, so it does not grow in

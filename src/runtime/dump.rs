@@ -50,6 +50,8 @@ impl Dump {
             .tasks
             .iter()
             .filter(|task_info| is_wanted(task_info));
+        let is_measuring = event_loop.is_measuring();
+        let measured = |nanos| is_measuring.then(|| Duration::from_nanos(nanos));
         let tasks = tasks
             .map(|task_info| TaskDump {
                 id: Id(task_info.identity.id),
@@ -57,7 +59,8 @@ impl Dump {
                 location: task_info.identity.origin.location,
                 age: Duration::from_nanos(now.saturating_sub(task_info.spawned_at)),
                 polls: task_info.polls,
-                busy: (event_loop.is_measuring()).then(|| Duration::from_nanos(task_info.busy)),
+                busy: measured(task_info.busy),
+                longest_poll: measured(task_info.longest_poll),
                 waiting: waiting(task_info, now),
                 is_ref: task_info.is_ref,
                 joined_by: wait_graph.joiner_of(task_info),

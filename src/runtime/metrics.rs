@@ -1,12 +1,14 @@
 //! What a runtime has counted.
 
 mod ported;
+mod prometheus;
 mod since;
 mod utilization;
 
 use super::{Handle, Runtime};
-use crate::blocking::PoolStats;
+use crate::blocking::{Class, PoolStats};
 use crate::context;
+use crate::counts::histogram::{Histogram, Recorder};
 use crate::counts::{LoopCounts, TaskEnd, TickStage};
 use crate::event_loop::LoopShared;
 
@@ -81,6 +83,11 @@ pub struct Metrics {
     pub cached_reads: CachedReadMetrics,
     /// The jobs, by class, and the threads that run them.
     pub pool: PoolStats,
+    /// How long polls of tasks took. Like all histograms, it is `None` unless the runtime
+    /// [measures](super::Builder::measure) this.
+    pub poll_times: Option<Histogram>,
+    /// How long jobs have waited and run, by class, in the order of [`Class::ALL`].
+    job_times: [Option<JobTimeMetrics>; Class::ALL.len()],
 }
 
 /// One of the five phases of a tick; see the [module `order`](crate::order).
@@ -128,6 +135,20 @@ pub struct PhaseMetrics {
     pub callbacks: u64,
     /// Polls of tasks: by callbacks, and in the ready queue after each.
     pub polls: u64,
+    /// How long the phase took, in the ticks in which it had something to do, without the time in
+    /// which the loop has waited. `None` for what runs before the first tick, and if the runtime
+    /// does not [measure](super::Builder::measure) it.
+    pub time: Option<Histogram>,
+}
+
+/// How long the jobs of one class took.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct JobTimeMetrics {
+    /// How long those that have begun have waited for a thread.
+    pub waiting: Histogram,
+    /// How long those that have ended have run.
+    pub running: Histogram,
 }
 
 /// The numbers of tasks.
@@ -219,6 +240,10 @@ pub struct TimerMetrics {
     pub armed: u64,
     /// How often a timer was armed, first or again.
     pub total: u64,
+    /// How late timers have fired: the time from the deadline, or from arming if that was later, to
+    /// the beginning of the timers phase. It is measured by the runtime's clock. `None` unless the
+    /// runtime [measures](super::Builder::measure) this.
+    pub lateness: Option<Histogram>,
 }
 
 /// The numbers of operations on files that were tried on the loop, because their data may be in the
@@ -238,6 +263,7 @@ impl Metrics {
         // Before the number of those that were spawned: no task may end that was not spawned.
         let finished = counts.all_ended();
         let spawned = counts.spawned.get();
+        let times = counts.times.as_deref();
         Metrics {
             name: shared.name.clone(),
             ticks: counts.ticks.get(),
@@ -270,18 +296,27 @@ impl Metrics {
             timers: TimerMetrics {
                 armed: counts.timers.get(),
                 total: counts.armed.get(),
+                lateness: times.map(|times| times.lateness.histogram()),
             },
             cached_reads: CachedReadMetrics {
                 hits: counts.cache_hits.get(),
                 misses: counts.cache_misses.get(),
             },
             pool: shared.pool.stats(),
+            poll_times: times.map(|times| times.polls.histogram()),
+            job_times: Class::ALL.map(|class| JobTimeMetrics::new(shared, class)),
         }
     }
 
     /// Returns the numbers of a phase.
     pub fn phase(&self, phase: Phase) -> &PhaseMetrics {
         &self.phases[phase as usize]
+    }
+
+    /// Returns how long the jobs of a class took, if the runtime
+    /// [measures](super::Builder::measure) this. With a [seed](super::Builder::seed) it does not.
+    pub fn job_times(&self, class: Class) -> Option<&JobTimeMetrics> {
+        self.job_times[class as usize].as_ref()
     }
 
     /// Returns how many polls of tasks there were, in all phases and before the first tick.
@@ -304,7 +339,20 @@ impl PhaseMetrics {
         PhaseMetrics {
             callbacks: counts.callbacks(stage).get(),
             polls: counts.polls(stage),
+            time: (counts.times.as_ref())
+                .and_then(|times| times.phase(stage))
+                .map(Recorder::histogram),
         }
+    }
+}
+
+impl JobTimeMetrics {
+    fn new(shared: &LoopShared, class: Class) -> Option<Self> {
+        let times = shared.pool.counts(class).times()?;
+        Some(JobTimeMetrics {
+            waiting: times.waiting.histogram(),
+            running: times.running.histogram(),
+        })
     }
 }
 

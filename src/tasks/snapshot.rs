@@ -19,6 +19,7 @@ pub(crate) struct TaskInfo {
     pub(crate) identity: Identity,
     pub(crate) spawned_at: u64,
     pub(crate) busy: u64,
+    pub(crate) longest_poll: u64,
     /// When its last poll ended, if that is measured.
     pub(crate) polled_at: Option<u64>,
     pub(crate) polls: u32,
@@ -168,6 +169,7 @@ impl Tasks {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
             let extras = task.extras.get_or_insert_default();
             extras.busy += nanos;
+            extras.longest_poll = extras.longest_poll.max(nanos);
             extras.polled_at = Some(now);
         }
     }
@@ -236,6 +238,7 @@ impl Tasks {
             identity: task.identity(),
             spawned_at: task.spawned_at,
             busy: task.extras.as_ref().map_or(0, |extras| extras.busy),
+            longest_poll: task.extras.as_ref().map_or(0, |extras| extras.longest_poll),
             polled_at: task.extras.as_ref().and_then(|extras| extras.polled_at),
             polls: task.polls,
             is_job: task.is_job,

@@ -51,6 +51,8 @@ pub(super) struct Extras {
     pub(super) vars: Vars,
     /// The duration of its polls in nanoseconds, if that is measured.
     pub(super) busy: u64,
+    /// That of its longest poll, likewise.
+    pub(super) longest_poll: u64,
     /// When its last poll ended, by the loop's clock, if that is measured.
     pub(super) polled_at: Option<u64>,
     /// Receives the outcome if the handle may be awaited on any thread.

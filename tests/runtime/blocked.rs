@@ -513,7 +513,7 @@ fn it_is_real_time_while_time_is_paused() {
 fn it_does_not_change_the_order_under_a_seed() {
     let hash = |limit: Option<Duration>, measures: bool| {
         let mut builder = Builder::new();
-        builder.seed(7).start_paused(true).measure_tasks(measures);
+        builder.seed(7).start_paused(true).measure(measures);
         let (_, reports) = watched(&mut builder);
         let runtime = builder.blocked_after(limit).build().unwrap();
         runtime.block_on(async {

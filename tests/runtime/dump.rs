@@ -260,7 +260,7 @@ fn another_thread_may_ask() {
 #[test]
 fn measured_time_is_told() {
     in_time(|| {
-        let runtime = Builder::new().measure_tasks(true).build().unwrap();
+        let runtime = Builder::new().measure(true).build().unwrap();
         let dump = runtime.block_on(async {
             let _task = named("busy").spawn(async {
                 thread::sleep(Duration::from_millis(3));
@@ -270,7 +270,7 @@ fn measured_time_is_told() {
             Handle::current().dump()
         });
         assert!(find(&dump, "busy").busy().unwrap() >= Duration::from_millis(3));
-        let runtime = Builder::new().measure_tasks(false).build().unwrap();
+        let runtime = Builder::new().measure(false).build().unwrap();
         runtime.spawn(pending::<()>());
         assert_eq!(runtime.dump().tasks()[0].busy(), None);
     });
@@ -294,7 +294,7 @@ fn how_long_a_task_waits_counts_from_its_last_poll() {
     for measures in [true, false] {
         let dump = in_time(|| {
             let mut builder = Builder::new();
-            let builder = builder.start_paused(true).measure_tasks(measures);
+            let builder = builder.start_paused(true).measure(measures);
             let runtime = builder.build().unwrap();
             runtime.block_on(async {
                 named("once").spawn(pending::<()>());

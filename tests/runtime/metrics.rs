@@ -6,6 +6,8 @@
 )]
 
 mod programs;
+mod prometheus;
+mod times;
 mod utilization;
 
 use std::cell::Cell;
@@ -353,7 +355,7 @@ fn a_read_of_a_file_is_a_hit_or_a_miss() {
 fn metrics_do_not_change_the_order_of_events() {
     let run = |measure, watch: bool| {
         let mut builder = Builder::new();
-        builder.seed(5).start_paused(true).measure_tasks(measure);
+        builder.seed(5).start_paused(true).measure(measure);
         let runtime = builder.build().unwrap();
         runtime.block_on(async {
             for n in 0..50 {

@@ -402,7 +402,7 @@ fn counts_of_threads_that_make_no_sense_panic_at_the_call() {
 #[test]
 fn waiting_times_are_added_up_where_they_are_measured() {
     let mut builder = Builder::new();
-    builder.worker_threads(1).measure_tasks(true);
+    builder.worker_threads(1).measure(true);
     in_runtime(&mut builder, async || {
         let held = Held::running(Class::Plain);
         let second = spawn_blocking(|| ());
@@ -414,7 +414,7 @@ fn waiting_times_are_added_up_where_they_are_measured() {
         assert!(stats.plain.waited.unwrap() >= Duration::from_millis(2));
         assert_eq!(stats.of(Class::Cpu).waited, Some(Duration::ZERO));
     });
-    in_runtime(builder.measure_tasks(false), async || {
+    in_runtime(builder.measure(false), async || {
         spawn_blocking(|| ()).await.unwrap();
         assert_eq!(Handle::current().pool_stats().plain.waited, None);
     });

@@ -45,6 +45,9 @@ impl Turn<'_> {
         let elapsed = ended.duration_since(started);
         if l.observation.is_measuring {
             let busy = clock::nanos(elapsed);
+            if let Some(times) = &self.counts.times {
+                times.polls.record(busy);
+            }
             l.tasks.add_busy(key, busy, l.clock.time_at(ended));
         }
         if let (Some(cpu_limit), Some(identity)) = (&l.observation.cpu_limit, &identity) {

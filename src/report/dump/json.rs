@@ -26,7 +26,7 @@ impl Dump {
     /// | `name` | [`name`](TaskDump::name), or `null` |
     /// | `file`, `line`, `column` | [`location`](TaskDump::location) |
     /// | `age_ns`, `polls` | [`age`](TaskDump::age) in nanoseconds, [`polls`](TaskDump::polls) |
-    /// | `busy_ns`, `waiting_ns` | [`busy`](TaskDump::busy) and [`waiting`](TaskDump::waiting) in nanoseconds, or `null` |
+    /// | `busy_ns`, `longest_poll_ns`, `waiting_ns` | [`busy`](TaskDump::busy), [`longest_poll`](TaskDump::longest_poll) and [`waiting`](TaskDump::waiting) in nanoseconds, or `null` |
     /// | `referenced` | [`is_referenced`](TaskDump::is_referenced) |
     /// | `joined_by` | [`joined_by`](TaskDump::joined_by), or `null` |
     /// | `waits` | a list of [waits](TaskDump::waits) |
@@ -79,6 +79,8 @@ fn push_task(json: &mut String, task: &TaskDump) {
     push_display(json, task.polls);
     push_key(json, ',', "busy_ns");
     push_option(json, task.busy, push_duration);
+    push_key(json, ',', "longest_poll_ns");
+    push_option(json, task.longest_poll, push_duration);
     push_key(json, ',', "waiting_ns");
     push_option(json, task.waiting, push_duration);
     push_key(json, ',', "referenced");

@@ -1,14 +1,21 @@
 //! The difference between two snapshots.
 
 use super::{
-    CachedReadMetrics, DeferredMetrics, Metrics, PhaseMetrics, SourceMetrics, TaskMetrics,
-    TimerMetrics, WakeMetrics,
+    CachedReadMetrics, DeferredMetrics, JobTimeMetrics, Metrics, PhaseMetrics, SourceMetrics,
+    TaskMetrics, TimerMetrics, WakeMetrics,
 };
 use crate::blocking::{ClassStats, PoolStats};
+use crate::counts::histogram::Histogram;
 
 /// Returns how much a count has risen.
 fn rise(later: u64, earlier: u64) -> u64 {
     later.saturating_sub(earlier)
+}
+
+/// Returns what has been recorded since, if it is recorded.
+fn times_since(later: &Option<Histogram>, earlier: &Option<Histogram>) -> Option<Histogram> {
+    let both = later.as_ref().zip(earlier.as_ref());
+    both.map(|(later, earlier)| later.since(earlier))
 }
 
 impl Metrics {
@@ -36,6 +43,14 @@ impl Metrics {
         for (phase, earlier) in phases.iter_mut().zip(&earlier.phases) {
             *phase = phase.since(earlier);
         }
+        let mut job_times = self.job_times.clone();
+        for (times, earlier) in job_times.iter_mut().zip(&earlier.job_times) {
+            *times =
+                (times.as_ref().zip(earlier.as_ref())).map(|(times, earlier)| JobTimeMetrics {
+                    waiting: times.waiting.since(&earlier.waiting),
+                    running: times.running.since(&earlier.running),
+                });
+        }
         Metrics {
             name: self.name.clone(),
             ticks: rise(self.ticks, earlier.ticks),
@@ -54,12 +69,15 @@ impl Metrics {
             timers: TimerMetrics {
                 armed: self.timers.armed,
                 total: rise(self.timers.total, earlier.timers.total),
+                lateness: times_since(&self.timers.lateness, &earlier.timers.lateness),
             },
             cached_reads: CachedReadMetrics {
                 hits: rise(self.cached_reads.hits, earlier.cached_reads.hits),
                 misses: rise(self.cached_reads.misses, earlier.cached_reads.misses),
             },
             pool: pool_since(&self.pool, &earlier.pool),
+            poll_times: times_since(&self.poll_times, &earlier.poll_times),
+            job_times,
         }
     }
 }
@@ -69,6 +87,7 @@ impl PhaseMetrics {
         PhaseMetrics {
             callbacks: rise(self.callbacks, earlier.callbacks),
             polls: rise(self.polls, earlier.polls),
+            time: times_since(&self.time, &earlier.time),
         }
     }
 }

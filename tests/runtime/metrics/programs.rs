@@ -368,7 +368,7 @@ fn metrics_equal_the_tallies_of_random_programs() {
         let mut random = Random(seed);
         let mut builder = Builder::new();
         builder.seed(seed).start_paused(true);
-        builder.measure_tasks(random.below(2) == 0);
+        builder.measure(random.below(2) == 0);
         if random.below(2) == 0 {
             builder.phase_budget(1 + random.below(8) as u32);
         }

@@ -18,7 +18,7 @@ impl<T> Wheel<T> {
     /// If the first timer is not below the limit, no timer behind it is fired. A `now` before the
     /// latest one counts as the latest.
     #[inline]
-    pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<(TimerKey, &mut T)> {
+    pub(crate) fn pop_due(&mut self, now: u64, limit: u64) -> Option<(TimerKey, u64, &mut T)> {
         self.now = self.now.max(now);
         if self.due.is_empty() {
             self.advance();
@@ -38,7 +38,11 @@ impl<T> Wheel<T> {
         debug_assert_eq!(timer.sequence, first.sequence);
         timer.place = TimerState::Fired;
         let generation = timer.generation;
-        Some((TimerKey { index, generation }, &mut timer.value))
+        Some((
+            TimerKey { index, generation },
+            first.deadline,
+            &mut timer.value,
+        ))
     }
 
     /// The earliest deadline. `None` if no timer waits, apart from those that never fire.

@@ -30,7 +30,7 @@ const ALL: u64 = u64::MAX;
 impl<T> Wheel<T> {
     /// The key that `pop_due` returns.
     fn pop_key(&mut self, now: u64, limit: u64) -> Option<TimerKey> {
-        self.pop_due(now, limit).map(|(key, _)| key)
+        self.pop_due(now, limit).map(|(key, ..)| key)
     }
 }
 
