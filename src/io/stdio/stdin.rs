@@ -174,7 +174,7 @@ impl Stdin {
         Lines::new(self)
     }
 
-    /// Reads a line as bytes, without its end: `\n` or `\r\n`. `None` at the end.
+    /// Reads a line without its end: `\n` or `\r\n`. `None` at the end.
     pub(super) async fn next_line(&mut self) -> io::Result<Option<String>> {
         let line = self.run(Line).await?;
         line_of(line)
