@@ -62,7 +62,8 @@
 //! Rust program does. With `keep_alive`, or through [`Runtime::run`](crate::runtime::Runtime::run),
 //! the program ends when nothing is alive as in Node: no referenced timer, socket, job or task that
 //! something can still wake. If a task is left that nothing can wake, Node ends silently; `run`
-//! returns [`Stalled`](crate::runtime::Stalled), which names the task.
+//! returns [`Stalled`](crate::runtime::Stalled), which names the task, and a
+//! [cycle](crate::runtime::Cycle) of tasks that wait for each other.
 //!
 //! # Differences at run time
 //!
