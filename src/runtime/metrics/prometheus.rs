@@ -56,6 +56,7 @@ impl Metrics {
             all,
         };
         text.loops();
+        text.wakes();
         text.tasks();
         text.resources();
         text.jobs();
@@ -93,11 +94,11 @@ struct Exposition<'a> {
 }
 
 /// What tells a sample from others of its family: a key and a value.
-type Label = Option<(&'static str, &'static str)>;
+type SampleLabel = Option<(&'static str, &'static str)>;
 
-type Sample = (Label, Number);
+type Sample = (SampleLabel, Number);
 
-type Times<'a> = (Label, Option<&'a Histogram>);
+type Times<'a> = (SampleLabel, Option<&'a Histogram>);
 
 enum Number {
     Count(u64),
@@ -180,6 +181,9 @@ impl Exposition<'_> {
         self.family("polls", COUNTER, "Polls of tasks by phase.", |m| {
             by_phase(m, |phase| phase.polls)
         });
+    }
+
+    fn wakes(&mut self) {
         self.family("wakes", COUNTER, "What has woken tasks.", |m| {
             let wakes = &m.wakes;
             labelled(
@@ -378,7 +382,7 @@ impl Exposition<'_> {
     fn histogram(
         &mut self,
         name: &str,
-        (runtime, label): (Option<&str>, Label),
+        (runtime, label): (Option<&str>, SampleLabel),
         times: &Histogram,
     ) {
         for limit in LIMITS.map(Duration::from_nanos) {
@@ -402,7 +406,7 @@ impl Exposition<'_> {
 }
 
 /// The labels of a sample: the name of the runtime, one of the family, the limit of a bucket.
-struct Labels<'a>(Option<&'a str>, Label, Option<&'a str>);
+struct Labels<'a>(Option<&'a str>, SampleLabel, Option<&'a str>);
 
 impl Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
