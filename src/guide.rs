@@ -2,6 +2,7 @@
 //!
 //! - [`blocking`]: which function for work that blocks a thread, and jobs that do not end.
 //! - [`testing`]: paused time, seeds, leaks and blocked loops in tests.
+//! - [`ecosystem`]: crates that run on quintet, and how.
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.
 //! - [`smol`]: executors, tasks and I/O, in terms of smol.
@@ -10,6 +11,7 @@
 //! The programs of these pages are compiled and run with the tests.
 
 pub mod blocking;
+pub mod ecosystem;
 pub mod node;
 pub mod smol;
 pub mod stability;
