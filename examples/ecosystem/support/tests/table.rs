@@ -76,6 +76,7 @@ const ROWS: &[Row] = &[
         "as it is; `enable_steady_tick` starts a thread of its own",
         "download",
     ),
+    row("reqwest", "as the guest of tokio", "guests"),
     row(
         "tower",
         "adapter `quintet-tower` for the layers that need timers; the others as they are",
