@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let is_live = env::args().nth(1).is_some_and(|mode| mode == "live");
     let mut builder = Builder::new();
     // In release builds, holders of locks are recorded only if this is set.
-    builder.name("bank").track_waits(true).measure_tasks(false);
+    builder.name("bank").track_waits(true).measure(false);
     if is_live {
         builder.dump_on(SignalKind::quit());
     } else {
