@@ -1,4 +1,4 @@
-//! Serves axum's routers on [quintet](quintet).
+//! Serves axum's routers on [quintet].
 //!
 //! ```no_run
 //! use axum::Router;

@@ -1,4 +1,4 @@
-//! A pooled HTTP client on [quintet](quintet): that of hyper-util, with connectors, tasks and
+//! A pooled HTTP client on [quintet]: that of hyper-util, with connectors, tasks and
 //! timers of quintet.
 //!
 //! ```no_run

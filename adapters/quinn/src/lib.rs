@@ -1,4 +1,4 @@
-//! QUIC by [quinn] on [quintet](quintet).
+//! QUIC by [quinn] on [quintet].
 //!
 //! Pass [`QuintetRuntime`] to quinn's [`Endpoint`](quinn::Endpoint); everything else is quinn's.
 //!

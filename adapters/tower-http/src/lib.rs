@@ -1,4 +1,4 @@
-//! Serves directories by tower-http's [`ServeDir`] on [quintet](quintet).
+//! Serves directories by tower-http's [`ServeDir`] on [quintet].
 //!
 //! Files that the kernel has in its cache are read on the loop, without a worker.
 //!

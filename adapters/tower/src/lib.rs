@@ -1,4 +1,4 @@
-//! Layers of tower that need timers or tasks, on [quintet](quintet).
+//! Layers of tower that need timers or tasks, on [quintet].
 //!
 //! [tower](tower)'s own `TimeoutLayer`, `RateLimitLayer` and `BufferLayer` use the runtime of
 //! tokio, and panic without one. These have the same names and behaviour, and use the clock and the
