@@ -53,13 +53,14 @@ impl Redis {
         self.child = server(self.directory.path().to_str().expect("text"));
     }
 
-    /// Starts a worker, and returns it with the address of its page.
+    /// Starts a worker, and returns it with the address of its page. With a short lease a job may
+    /// be claimed from a worker that is only slow, so it has more tries.
     fn worker(&self, name: &str, lease_ms: u32) -> (Program, String) {
         let mut worker = Program::start(
             Command::new(env!("CARGO_BIN_EXE_job_queue"))
                 .args([self.socket().to_str().expect("text"), "127.0.0.1:0", name])
                 .env("JOBS_LEASE_MS", lease_ms.to_string())
-                .env("JOBS_TRIES", "3")
+                .env("JOBS_TRIES", if lease_ms < 1000 { "100" } else { "3" })
                 .env("JOBS_PAUSE_MS", "20"),
         );
         let page = worker.line_after("http://");
