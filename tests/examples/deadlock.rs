@@ -61,8 +61,8 @@ fn the_example_deadlock_prints_its_dump_on_sigquit() {
                 }
             }
             let waits = next_line();
-            assert!(waits.contains("waits to read descriptor"), "{waits}");
             if has_cycle {
+                assert!(waits.contains("waits to read descriptor"), "{waits}");
                 break;
             }
         }

@@ -1,6 +1,6 @@
 //! Layers of tower that need timers or tasks, on [quintet].
 //!
-//! [tower](tower)'s own `TimeoutLayer`, `RateLimitLayer` and `BufferLayer` use the runtime of
+//! [tower]'s own `TimeoutLayer`, `RateLimitLayer` and `BufferLayer` use the runtime of
 //! tokio, and panic without one. These have the same names and behaviour, and use the clock and the
 //! tasks of the current quintet runtime. So [paused time](quintet::time::pause) works with them.
 //!

@@ -1,4 +1,4 @@
-//! What the service answers to.
+//! What the service responds to.
 
 use std::time::Duration;
 
