@@ -15,6 +15,7 @@ use std::thread;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use quintet::runtime::Handle;
 use quintet::spawn;
 use quintet::task::coop::consume_budget;
 use quintet::task::{
@@ -623,6 +624,8 @@ fn a_waker_that_outlives_its_child_or_its_scope_does_nothing() {
 #[test]
 fn children_are_woken_from_other_threads() {
     on_a_loop(async || {
+        // The loop is not idle, however long the other threads take.
+        let _awaited = Handle::current().keep_alive();
         let sum = scope(async |s| {
             let mut children = Vec::new();
             for i in 0..50 {
@@ -644,6 +647,8 @@ fn children_are_woken_from_other_threads() {
 #[test]
 fn no_wake_is_lost_between_two_threads() {
     on_a_loop(async || {
+        // The loop is not idle, however long the other threads take.
+        let _awaited = Handle::current().keep_alive();
         let (requests, on_thread) = mpsc::channel::<oneshot::Sender<u32>>();
         let thread = thread::spawn(move || {
             let served = on_thread
