@@ -21,20 +21,25 @@
 //! In place of quinn's `Endpoint::server` and `Endpoint::client`, which look for a runtime that
 //! quinn knows, use [`server`] and [`client`].
 
+#[cfg(feature = "ring")]
+mod endpoint;
 mod socket;
 mod timer;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use quinn::{AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig};
+use quinn::{AsyncTimer, AsyncUdpSocket, Runtime};
 
 use socket::Socket;
 use timer::Timer;
+
+#[cfg(feature = "ring")]
+pub use endpoint::{client, server};
 
 /// The current runtime of the thread, for quinn.
 ///
@@ -60,29 +65,6 @@ impl Runtime for QuintetRuntime {
     fn now(&self) -> Instant {
         quintet::time::Instant::now().into()
     }
-}
-
-/// Makes an endpoint that accepts connections at `addr`, as quinn's `Endpoint::server` does.
-///
-/// # Errors
-///
-/// Returns the error of the socket that cannot be bound.
-pub fn server(config: ServerConfig, addr: SocketAddr) -> io::Result<Endpoint> {
-    let socket = UdpSocket::bind(addr)?;
-    let runtime = Arc::new(QuintetRuntime);
-    Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime)
-}
-
-/// Makes an endpoint for connections to other endpoints, as quinn's `Endpoint::client` does. Bind
-/// it to port 0 of the unspecified address for any.
-///
-/// # Errors
-///
-/// Returns the error of the socket that cannot be bound.
-pub fn client(addr: SocketAddr) -> io::Result<Endpoint> {
-    let socket = UdpSocket::bind(addr)?;
-    let runtime = Arc::new(QuintetRuntime);
-    Endpoint::new(EndpointConfig::default(), None, socket, runtime)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use quinn::{ClientConfig, ConnectionError, Endpoint, TransportConfig};
+use quinn::{ClientConfig, ConnectionError, Endpoint, ServerConfig, TransportConfig};
 use quintet::task::JoinSet;
 use quintet::{spawn, time};
 
