@@ -1,14 +1,11 @@
-//! tokio's I/O traits for our types: by tokio's extension traits, and by tokio-util's codecs.
+//! tokio's I/O traits for our types, by tokio's extension traits.
 
 use std::io::{Cursor, ErrorKind, IoSlice, SeekFrom};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use futures::{SinkExt, StreamExt};
-use hyper::body::Bytes;
 use quintet::fs::File;
 use quintet::io::{DuplexStream, SimplexStream, duplex, empty, join, repeat, sink, split};
-use quintet::net::TcpStream;
 use quintet::task::yield_now;
 use quintet::time::{Duration, timeout};
 use quintet::{block_on, spawn};
@@ -16,7 +13,6 @@ use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWrite, AsyncWriteExt,
     BufReader, ReadBuf,
 };
-use tokio_util::codec::{Framed, FramedRead, LengthDelimitedCodec, LinesCodec};
 
 use crate::support::tcp::connection;
 use crate::support::wakers::poll;
@@ -211,45 +207,6 @@ fn the_wait_for_no_seek_is_charged() {
         };
         assert!(poll!(pin!(waiting)).is_pending());
         assert_eq!(times, 128);
-    });
-}
-
-#[test]
-fn lines_are_framed_over_a_connection() {
-    async fn serve(stream: TcpStream) {
-        let mut lines = Framed::new(stream, LinesCodec::new());
-        while let Some(line) = lines.next().await {
-            lines.send(line.unwrap().to_uppercase()).await.unwrap();
-        }
-    }
-    block_on(async {
-        let (client, server) = connection().await;
-        let serving = spawn(serve(server));
-        let mut lines = Framed::new(client, LinesCodec::new());
-        for line in ["one", "two", "three"] {
-            lines.send(line).await.unwrap();
-            assert_eq!(lines.next().await.unwrap().unwrap(), line.to_uppercase());
-        }
-        drop(lines);
-        serving.await.unwrap();
-    });
-}
-
-#[test]
-fn large_frames_pass_in_memory() {
-    block_on(async {
-        let (near, far) = duplex(1000);
-        let sending = spawn(async move {
-            let mut frames = Framed::new(near, LengthDelimitedCodec::new());
-            for len in [0, 1, 100_000] {
-                let frame = Bytes::from(vec![7; len]);
-                frames.send(frame).await.unwrap();
-            }
-        });
-        let frames = FramedRead::new(far, LengthDelimitedCodec::new());
-        let lens: Vec<_> = frames.map(|frame| frame.unwrap().len()).collect().await;
-        assert_eq!(lens, [0, 1, 100_000]);
-        sending.await.unwrap();
     });
 }
 
