@@ -1,7 +1,7 @@
 //! The example of a deadlock: what it prints by itself, and after a signal.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -30,20 +30,31 @@ fn the_example_deadlock_prints_what_the_readme_shows() {
     });
 }
 
+/// A child that does not outlive a test that fails.
+struct KilledOnDrop(Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // It fails if the child has ended.
+        let _ended = self.0.kill();
+    }
+}
+
 #[test]
 fn the_example_deadlock_prints_its_dump_on_sigquit() {
     in_time(|| {
-        let mut child = command("deadlock")
+        let spawned = command("deadlock")
             .arg("live")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .expect("`env` is installed");
+            .spawn();
+        let mut child = KilledOnDrop(spawned.expect("`env` is installed"));
+        let child = &mut child.0;
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         out.read_line(&mut line).expect("a line");
         assert_eq!(line, "press Ctrl-\\ for a dump, and Ctrl-C to end\n");
-        let pid = Pid::from_child(&child);
+        let pid = Pid::from_child(child);
         let mut err = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let mut next_line = || err.next().expect("another line").expect("text");
         // The first dump may be taken before the transfers have met.
@@ -60,9 +71,8 @@ fn the_example_deadlock_prints_its_dump_on_sigquit() {
                     break;
                 }
             }
-            let waits = next_line();
-            if has_cycle {
-                assert!(waits.contains("waits to read descriptor"), "{waits}");
+            // That task may not have been polled yet.
+            if has_cycle & next_line().contains("waits to read descriptor") {
                 break;
             }
         }
