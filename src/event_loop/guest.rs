@@ -36,7 +36,6 @@ pub(crate) enum GuestState {
 /// method, and need not be in between.
 pub(crate) struct GuestRun<'a> {
     turn: Turn<'a>,
-    is_rooted: bool,
 }
 
 impl<'a> GuestRun<'a> {
@@ -48,7 +47,6 @@ impl<'a> GuestRun<'a> {
     ) -> Self {
         GuestRun {
             turn: Turn::new(event_loop, Some(event_loop.root(root, origin)), WAITLESS),
-            is_rooted: true,
         }
     }
 
@@ -56,7 +54,6 @@ impl<'a> GuestRun<'a> {
     pub(crate) fn while_alive(event_loop: &'a EventLoop) -> Self {
         GuestRun {
             turn: Turn::new(event_loop, None, WAITLESS),
-            is_rooted: false,
         }
     }
 
@@ -77,8 +74,10 @@ impl<'a> GuestRun<'a> {
                 return GuestState::Ended;
             }
             tick(&mut self.turn);
-            let is_dead = !self.is_rooted && !self.has_stopped() && self.is_dead();
-            if is_dead && is_over() && self.is_dead() {
+            if self.has_stopped() {
+                return GuestState::Ended;
+            }
+            if !self.turn.has_root() && self.is_dead() && is_over() && self.is_dead() {
                 return GuestState::Ended;
             }
             if !self.has_stopped() && !self.turn.event_loop.may_go_on() {
@@ -89,8 +88,7 @@ impl<'a> GuestRun<'a> {
     }
 
     fn has_stopped(&self) -> bool {
-        let is_stopping = !self.is_rooted && self.turn.event_loop.is_stopping();
-        is_stopping || self.turn.has_stopped()
+        self.turn.is_stopping() || self.turn.has_stopped()
     }
 
     fn is_dead(&self) -> bool {

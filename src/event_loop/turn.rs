@@ -217,8 +217,14 @@ impl<'a> Turn<'a> {
     ///
     /// [`LoopShared::stop`]: super::LoopShared::stop
     #[inline]
-    fn is_stopping(&self) -> bool {
-        self.root.is_none() && self.event_loop.is_stopping()
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.has_root() && self.event_loop.is_stopping()
+    }
+
+    /// Whether this is the run of a root.
+    #[inline]
+    pub(super) fn has_root(&self) -> bool {
+        self.root.is_some()
     }
 
     /// Returns whether nothing more may be polled in this run.
