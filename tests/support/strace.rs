@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use crate::support::child::{append, child, is_child};
+use crate::support::child::{append, child, in_a_child, is_child};
 use crate::support::skipped::skip;
 
 /// Whether `strace` is installed and may trace.
@@ -40,15 +42,31 @@ const BEGINS: &str = "/no such file: idle from here";
 const ENDS: &str = "/no such file: idle until here";
 
 /// Calls `during`, and marks the log before and after.
-pub(crate) fn between_marks(during: impl FnOnce()) {
+fn between_marks(during: impl FnOnce()) {
     assert!(!Path::new(BEGINS).exists());
     during();
     assert!(!Path::new(ENDS).exists());
 }
 
+/// Runs `test` in a process of its own, under `strace`, where it calls `while_idle` with a time to
+/// watch, in which the other threads make no system call. Does nothing, and says so, where nothing
+/// can be traced.
+pub(crate) fn assert_no_calls_while(test: &str, while_idle: impl FnOnce(fn())) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("calls");
+    let Some(command) = traced_child(test, &log, &[]) else {
+        return;
+    };
+    let watch = || between_marks(|| thread::sleep(Duration::from_millis(100)));
+    if in_a_child(command, || while_idle(watch)).is_some() {
+        let calls = calls_of_other_threads(&log);
+        assert!(calls.is_empty(), "{calls:#?}");
+    }
+}
+
 /// Returns the lines of the log that [`between_marks`] has enclosed, without those of the thread
 /// that called it.
-pub(crate) fn calls_of_other_threads(log: &Path) -> Vec<String> {
+fn calls_of_other_threads(log: &Path) -> Vec<String> {
     let log = fs::read_to_string(log).expect("strace has written it");
     let lines: Vec<&str> = log.lines().collect();
     let line_with = |path: &str| {

@@ -10,8 +10,7 @@ use quintet::task::{CancellationToken, JoinSet};
 
 use crate::support::asleep::Watched;
 use crate::support::cases::watched;
-use crate::support::child::in_a_child;
-use crate::support::strace::{between_marks, calls_of_other_threads, traced_child};
+use crate::support::strace::assert_no_calls_while;
 
 /// The threads of each class.
 const THREADS: usize = 3;
@@ -84,17 +83,6 @@ fn an_idle_pool_sleeps() {
 
 #[test]
 fn an_idle_pool_makes_no_system_call() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("calls");
     let test = "idle::an_idle_pool_makes_no_system_call";
-    let Some(command) = traced_child(test, &log, &[]) else {
-        return;
-    };
-    let ended = in_a_child(command, || {
-        while_idle(|_| between_marks(|| thread::sleep(Duration::from_millis(100))));
-    });
-    if ended.is_some() {
-        let calls = calls_of_other_threads(&log);
-        assert!(calls.is_empty(), "{calls:#?}");
-    }
+    assert_no_calls_while(test, |watch| while_idle(|_| watch()));
 }

@@ -14,9 +14,8 @@ use quintet::{block_on, spawn};
 
 use crate::support::asleep::Watched;
 use crate::support::cases::watched;
-use crate::support::child::in_a_child;
 use crate::support::kinds::{KINDS, Kind, Peer};
-use crate::support::strace::{between_marks, calls_of_other_threads, traced_child};
+use crate::support::strace::assert_no_calls_while;
 
 /// What a server waits for once all of its tasks wait.
 struct Idle {
@@ -201,17 +200,6 @@ fn an_idle_server_of_each_kind_sleeps() {
 
 #[test]
 fn an_idle_server_of_each_kind_makes_no_system_call() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("calls");
     let test = "each_kind::idle::an_idle_server_of_each_kind_makes_no_system_call";
-    let Some(command) = traced_child(test, &log, &[]) else {
-        return;
-    };
-    let ended = in_a_child(command, || {
-        while_idle(|_| between_marks(|| thread::sleep(Duration::from_millis(100))));
-    });
-    if ended.is_some() {
-        let calls = calls_of_other_threads(&log);
-        assert!(calls.is_empty(), "{calls:#?}");
-    }
+    assert_no_calls_while(test, |watch| while_idle(|_| watch()));
 }
