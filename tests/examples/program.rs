@@ -1,7 +1,7 @@
 //! An example that runs as a child process, and clients that may be installed.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::support::skipped::skip;
@@ -23,7 +23,7 @@ pub(crate) fn command(name: &str) -> Command {
 /// A running example; it is killed when this is dropped.
 pub(crate) struct Example {
     child: Child,
-    output: BufReader<std::process::ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Example {
@@ -47,6 +47,12 @@ impl Example {
         found
             .unwrap_or_else(|| panic!("{line:?}; `cargo test` builds the examples"))
             .to_owned()
+    }
+
+    /// Returns the lines that it writes to standard error, once.
+    pub(crate) fn error_lines(&mut self) -> Lines<BufReader<ChildStderr>> {
+        let errors = self.child.stderr.take().expect("it is piped");
+        BufReader::new(errors).lines()
     }
 
     /// Returns what it prints until it ends.
