@@ -1,6 +1,6 @@
 //! QUIC by [quinn] on [quintet].
 //!
-//! Pass [`QuintetRuntime`] to quinn's [`Endpoint`]; everything else is quinn's.
+//! Pass [`QuintetRuntime`] to quinn's [`Endpoint`](quinn::Endpoint); everything else is quinn's.
 //!
 //! ```no_run
 //! use std::net::UdpSocket;
