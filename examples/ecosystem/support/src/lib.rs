@@ -1,5 +1,7 @@
 //! What the tests of the programs share: programs as children, and tools that a machine may lack.
 
+pub mod postgres;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -65,6 +67,17 @@ impl Program {
             .args([&format!("-{name}"), &pid])
             .status();
         assert!(sent.expect("`kill` is there").success());
+    }
+
+    /// Waits until the program has ended, however it ends.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be awaited.
+    pub fn wait(mut self) {
+        // What is printed is read, so that the program is not stopped by a full pipe.
+        let _text = self.stdout.read_to_end(&mut Vec::new());
+        self.child.wait().expect("it can be awaited");
     }
 
     /// Asks the program to end, and returns its exit code and what it has still printed.

@@ -62,6 +62,11 @@ const ROWS: &[Row] = &[
         "greeter",
     ),
     row(
+        "tokio-postgres",
+        "as it is, by `connect_raw` on streams with tokio's I/O traits; its `connect` needs a context of tokio",
+        "postgres",
+    ),
+    row(
         "rusqlite",
         "as it is, in jobs of `spawn_blocking`",
         "json_api",
