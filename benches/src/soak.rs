@@ -26,6 +26,10 @@ const MINUTES: u64 = 10;
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Fewer samples have no thirds that say anything.
 const SAMPLES_MIN: usize = 9;
+/// For how long the server is stopped, twice in the first third, as a busy machine may stop it at
+/// any time. Meanwhile connections pile up, and are accepted at once. The allocator keeps the
+/// pages of such a peak, so the first one must not come when memory is being compared.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub(crate) fn soak(args: &Args) -> Result<(), String> {
@@ -65,7 +69,7 @@ fn cannot(operation: &'static str) -> impl Fn(io::Error) -> String {
     move |error| format!("cannot {operation}: {error}")
 }
 
-/// Asks the server once a second for as long as the run takes.
+/// Asks the server once a second for as long as the run takes. It is stopped twice in between.
 fn sample(server: &mut SoakServer, load: &Load, seconds: u64) -> io::Result<Vec<Status>> {
     let count = usize::try_from(seconds)
         .unwrap_or(usize::MAX)
@@ -76,6 +80,10 @@ fn sample(server: &mut SoakServer, load: &Load, seconds: u64) -> io::Result<Vec<
     while samples.len() < count {
         due += SAMPLE_EVERY;
         thread::sleep(due.saturating_duration_since(Instant::now()));
+        if [count / 9, count / 5].contains(&samples.len()) {
+            server.stop_for(STOPPED)?;
+            due = Instant::now();
+        }
         samples.push(server.status()?);
         progress.next(&format!("{} exchanges", load.total()));
     }

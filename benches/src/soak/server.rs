@@ -21,6 +21,7 @@ use quintet::runtime::{Handle, Runtime};
 use quintet::sync::mpsc;
 use quintet::task::{CancellationToken, Drained, TaskTracker};
 use quintet::time::{sleep, timeout};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::measure::{field, resident_bytes};
 use crate::runtimes::hello;
@@ -121,6 +122,15 @@ impl SoakServer {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Status::from_line(&line).ok_or_else(|| io::Error::other("the server has exited"))
+    }
+
+    /// Stops the process for a while: its clients go on and wait for it.
+    pub(super) fn stop_for(&self, time: Duration) -> io::Result<()> {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::STOP)?;
+        thread::sleep(time);
+        kill_process(process, Signal::CONT)?;
+        Ok(())
     }
 
     /// Ends the server, and returns a list of what it could not release.
