@@ -25,7 +25,6 @@
 //! | `opentelemetry` | its batch exporters have threads of their own or take a runtime by a trait; read, not tried |
 //! | `aws-smithy` | takes a sleep and an HTTP client by traits, so an adapter is possible; with its defaults it needs a context of tokio; read, not tried |
 //! | `rdkafka` | has threads of its own; its `StreamConsumer` wakes any waker, and takes a sleep by a trait; read, not tried |
-//! | `sqlx` | has a closed set of runtimes; as the guest of tokio its runtime is found; read, not tried |
 //! | `hickory-resolver` | takes sockets and timers by a trait; bring it as a [`Resolver`](crate::net::Resolver); read, not tried |
 //! | `tokio_util::udp::UdpFramed` | impossible on our sockets: it names tokio's `UdpSocket` |
 //! | `tokio::task::block_in_place` within a library | impossible: it panics on every current-thread runtime |

@@ -27,8 +27,13 @@ impl Client {
         // Without tonic's time limits, which need tokio: use `quintet::time::timeout`.
         let endpoint = Endpoint::from_shared(url.to_owned())?.executor(Executor::new());
         let channel = endpoint.connect_with_connector(Connector::new()).await?;
+        Ok(Client::new(channel))
+    }
+
+    /// A client on a channel that was connected in another way.
+    pub fn new(channel: Channel) -> Self {
         let grpc = Grpc::new(channel);
-        Ok(Client { grpc })
+        Client { grpc }
     }
 
     async fn ready(&mut self) -> Result<(), Status> {

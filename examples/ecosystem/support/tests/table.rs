@@ -82,6 +82,7 @@ const ROWS: &[Row] = &[
         "download",
     ),
     row("reqwest", "as the guest of tokio", "guests"),
+    row("sqlx", "as the guest of tokio", "guests"),
     row(
         "tower",
         "adapter `quintet-tower` for the layers that need timers; the others as they are",
