@@ -46,6 +46,7 @@ use crate::slots::Key;
 use crate::tasks::{
     AnyWork, Header, Identity, Message, OutcomeSink, PanicPolicy, Spawned, TaskInbox, Tasks, Waiter,
 };
+use crate::trace::{SpanPolicy, TaskSpan};
 use crate::waits::WaitRegistry;
 use alive::LivenessProbes;
 use blocked::Observation;
@@ -80,6 +81,7 @@ pub(crate) struct LoopShared {
     pub(crate) is_seeded: bool,
     pub(crate) unhandled_panic: PanicPolicy,
     pub(crate) reporter: Reporter,
+    pub(crate) span_policy: SpanPolicy,
 }
 
 impl LoopShared {
@@ -100,6 +102,7 @@ impl LoopShared {
             is_seeded: settings.seed.is_some(),
             unhandled_panic: settings.unhandled_panic,
             reporter: settings.reporter.clone(),
+            span_policy: settings.span_policy,
         }
     }
 
@@ -182,6 +185,8 @@ pub(crate) struct Settings {
     pub(crate) resolver: Option<SharedResolver>,
     /// Where reports go.
     pub(crate) reporter: Reporter,
+    /// Whether tasks carry the spans in which they are spawned.
+    pub(crate) span_policy: SpanPolicy,
 }
 
 /// The state of one loop, which stays on its thread.
@@ -333,9 +338,10 @@ impl EventLoop {
         identity: Identity,
         header: &Arc<Header>,
         sink: Arc<dyn OutcomeSink>,
+        span: TaskSpan,
     ) {
         let now = self.clock.recent();
-        self.tasks.admit(work, identity, now, header, sink);
+        self.tasks.admit(work, identity, now, header, sink, span);
         self.enqueue(header);
     }
 

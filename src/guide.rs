@@ -2,6 +2,7 @@
 //!
 //! - [`blocking`]: which function for work that blocks a thread, and jobs that do not end.
 //! - [`testing`]: paused time, seeds, leaks and blocked loops in tests.
+//! - `tracing` (with the feature of that name): spans of tasks, reports as events, tokio-console.
 //! - [`ecosystem`]: crates that run on quintet, and how.
 //! - [`tokio`]: what a port changes, and which differences matter at run time.
 //! - [`node`]: the phases, the run modes and the timers, in terms of Node.
@@ -17,3 +18,5 @@ pub mod smol;
 pub mod stability;
 pub mod testing;
 pub mod tokio;
+#[cfg(feature = "tracing")]
+pub mod tracing;

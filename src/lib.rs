@@ -63,7 +63,7 @@
 //! - `hyper` (with the feature of that name): an HTTP server, and hyper's runtime traits. `systemd`
 //!   (likewise): sockets that a service manager passes on. The feature `tokio-io` implements
 //!   [tokio's I/O traits](io#tokios-traits), and `tokio` adds `compat`: tasks of tokio on the same
-//!   thread, for crates that need its context.
+//!   thread, for crates that need its context. The feature `tracing` gives tasks spans.
 //!
 //! # Features
 //!
@@ -84,12 +84,13 @@
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
 //! | `tokio` | the module `compat`: a runtime as the guest of tokio's, on one thread | 1: tokio, with its runtime, sockets and timers |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
+//! | `tracing` | spans of tasks and events for subscribers of `tracing`, as in tokio-console; the page `guide::tracing` | 3 |
 //!
 //! Crates beside this one serve routers of axum (`quintet-axum`), have the layers of tower that
 //! need timers (`quintet-tower`), serve directories by tower-http (`quintet-tower-http`), speak
 //! QUIC by quinn (`quintet-quinn`), and have a pooled HTTP client (`quintet-hyper-util`).
 //!
-//! Not there yet: `tracing`. [`guide::tokio`] lists what differs from tokio,
+//! [`guide::tokio`] lists what differs from tokio,
 //! [`guide::node`] from Node, [`guide::smol`] from smol, and [`guide::stability`] says what versions
 //! promise.
 //!
@@ -168,6 +169,7 @@ mod resolver;
 mod rng;
 mod scope_guard;
 mod slots;
+mod trace;
 mod vars;
 mod waits;
 

@@ -2,6 +2,8 @@
 
 mod blocked;
 mod dump;
+#[cfg_attr(not(feature = "tracing"), path = "report/events/off.rs")]
+mod events;
 mod reporter;
 
 use std::fmt;

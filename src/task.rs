@@ -34,9 +34,12 @@ mod local_set;
 mod outcome_cell;
 mod remote;
 mod scope;
+#[cfg_attr(not(feature = "tracing"), path = "task/spans/off.rs")]
+mod spans;
 mod task_tracker;
 mod yield_now;
 
+use std::mem;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -47,6 +50,7 @@ use crate::ready;
 use crate::tasks::{
     AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, OutcomeSink, Spawned, Work,
 };
+use crate::trace::{SpanKind, TaskSpan};
 use remote::Awaited;
 
 pub use crate::blocking::{spawn_blocking, spawn_cpu};
@@ -150,6 +154,15 @@ enum FirstPoll {
     Check,
 }
 
+impl From<FirstPoll> for SpanKind {
+    fn from(first: FirstPoll) -> Self {
+        match first {
+            FirstPoll::Ready => SpanKind::Task,
+            FirstPoll::Check => SpanKind::Immediate,
+        }
+    }
+}
+
 /// Spawns work onto the current loop.
 #[track_caller]
 fn spawn_work<W: Work>(work: W, origin: Origin, first: FirstPoll) -> JoinHandle<W::Output> {
@@ -183,7 +196,10 @@ fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned,
         }
     });
     match spawned {
-        Some(Ok(spawned)) => Ok(spawned),
+        Some(Ok(spawned)) => {
+            spans::begin(&spawned, first.into());
+            Ok(spawned)
+        }
         Some(Err(id)) => {
             refuse(id, work);
             Err(id)
@@ -210,8 +226,10 @@ where
 {
     let remote = Remote::new(shared, Identity::new(origin));
     let handle = JoinHandle::remote(Arc::clone(&remote));
+    let policy = shared.span_policy;
     let arrival = RemoteSpawn {
         work: Some(BoxedWork::new(FutureWork::new(future))),
+        span: TaskSpan::new(SpanKind::Task, remote.identity(), size_of::<F>(), policy),
         remote,
     };
     let is_home = context::with_loop(shared.id, |_| ()).is_some();
@@ -231,6 +249,7 @@ where
 struct RemoteSpawn<W: Work<Output: Send>> {
     work: Option<BoxedWork<W>>,
     remote: Arc<Remote<W::Output>>,
+    span: TaskSpan,
 }
 
 impl<W: Work<Output: Send>> RemoteSpawn<W> {
@@ -243,7 +262,8 @@ impl<W: Work<Output: Send>> RemoteSpawn<W> {
             {
                 let sink = Arc::clone(remote) as Arc<dyn OutcomeSink>;
                 let identity = remote.identity().clone();
-                event_loop.admit(work.into_any(), identity, remote.header(), sink);
+                let span = mem::replace(&mut self.span, TaskSpan::none());
+                event_loop.admit(work.into_any(), identity, remote.header(), sink, span);
             }
         });
     }

@@ -43,6 +43,8 @@ mod ending;
 pub(crate) mod header;
 mod identity;
 mod snapshot;
+#[cfg(feature = "tracing")]
+mod spans;
 mod task;
 mod waiter;
 mod wake;
@@ -54,7 +56,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 pub(crate) use crate::blocked::PollCause;
 use crate::blocked::PollObserver;
@@ -65,6 +67,7 @@ use crate::panics::Payload;
 use crate::ready::LoopId;
 use crate::report::Reporter;
 use crate::slots::{Key, Slots};
+use crate::trace::TaskSpan;
 use crate::vars::{self, Vars};
 
 use ending::vacate;
@@ -182,13 +185,16 @@ impl Tasks {
         now: u64,
         header: &Arc<Header>,
         sink: Arc<dyn OutcomeSink>,
+        span: TaskSpan,
     ) {
+        header.span().set(span.id());
         let mut slots = self.slots.borrow_mut();
         let (key, task) = slots.occupy(|| Task::vacant(Arc::clone(header)));
         task.header = Arc::clone(header);
         task.body = Some(TaskBody {
             work: None,
             waker: wake::waker(header),
+            span,
         });
         task.joiner = Joiner::Returned(Arc::clone(header));
         task.set_work(work);
@@ -222,7 +228,11 @@ impl Tasks {
         let mut slots = self.slots.borrow_mut();
         let key = root.header.key();
         if let Some(task) = slots.get_mut(key) {
-            task.body = Some(TaskBody { work: None, waker });
+            task.body = Some(TaskBody {
+                work: None,
+                waker,
+                span: TaskSpan::none(),
+            });
             task.vacate(root.header);
             vacate(&mut slots, key);
             self.counts.ended(end).add(1);
@@ -257,10 +267,10 @@ impl Tasks {
         let aborted = task.header.is_aborted();
         drop(slots);
         if aborted || vars::are_used() {
-            self.run_specially(key, body, aborted);
+            self.run_specially(key, body, cause, aborted);
             return true;
         }
-        let (end, note) = body.poll(key);
+        let (end, note) = body.poll(key, cause);
         if vars::are_used() {
             self.keep_vars(key, Vars::take_current());
         }
@@ -270,14 +280,14 @@ impl Tasks {
 
     /// Runs a task that was aborted, or any task in a program that uses context variables.
     #[cold]
-    fn run_specially(&self, key: Key, mut body: TaskBody, aborted: bool) {
+    fn run_specially(&self, key: Key, mut body: TaskBody, cause: PollCause, aborted: bool) {
         if aborted {
             self.end_body(key, &mut body);
             self.end_poll(key, body, Some(TaskEnd::Cancelled), None);
             return;
         }
         let mut vars = self.take_vars(key);
-        let (end, note) = vars.with(|| body.poll(key));
+        let (end, note) = vars.with(|| body.poll(key, cause));
         self.keep_vars(key, vars);
         self.end_poll(key, body, end, note);
     }
@@ -301,8 +311,13 @@ impl Tasks {
     pub(crate) fn wake(&self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => {
-                if let Some(task) = self.slots.borrow().get(key) {
-                    task.header.wake_by_ref();
+                let span = self.slots.borrow().get(key).map(|task| {
+                    Header::wake_untraced(&task.header);
+                    task.header.span().get()
+                });
+                // Not under the borrow.
+                if let Some(span) = span {
+                    span.is_woken();
                 }
             }
             Waiter::Foreign(foreign) => wake_contained(foreign.waker),

@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "report",
             "resolver",
             "slots",
+            "trace",
             "vars",
             "waits",
         ],
@@ -99,6 +100,13 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "report",
         "panics",
         "the user's function is called where its panic is contained",
+    ),
+    ("report", "trace", "reports are events, too"),
+    ("trace", "identity", "a span says which task it is of"),
+    (
+        "trace",
+        "panics",
+        "a subscriber is called where its panic is contained",
     ),
     (
         "vars",

@@ -18,6 +18,7 @@ use crate::pool::{Class, JobResult, JobTicket, Label, NewJob, Pool};
 use crate::ready;
 use crate::task::{JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
+use crate::trace::TaskSpan;
 
 /// Whether a job has been counted among the queued ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +147,9 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let closure = JobClosure::new(shared, identity.id, class, f, admission);
+    let span = TaskSpan::of_job(&f, identity, shared.span_policy);
+    let mut closure = JobClosure::new(shared, identity.id, class, f, admission);
+    closure.span = span;
     if shared.is_closed() {
         return Err(refuse(identity.id, closure));
     }
@@ -169,6 +172,8 @@ struct JobClosure<F> {
     waiting: Option<(RunningJob, F)>,
     /// If it is measured for how long jobs wait.
     queued_at: Option<Instant>,
+    /// Ends when the closure does.
+    span: TaskSpan,
 }
 
 impl<F> JobClosure<F> {
@@ -192,6 +197,7 @@ impl<F> JobClosure<F> {
         JobClosure {
             queued_at: counts.now(),
             waiting: Some((job, f)),
+            span: TaskSpan::none(),
         }
     }
 
@@ -202,7 +208,7 @@ impl<F> JobClosure<F> {
         let (mut job, f) = self.waiting.take().expect("a job runs once");
         job.began_at = job.counts().now();
         wake_for(&job, job.counts().job_begins(self.queued_at));
-        context::run_job(job, f)
+        self.span.in_scope(|| context::run_job(job, f))
     }
 }
 
@@ -210,7 +216,7 @@ impl<F> Drop for JobClosure<F> {
     fn drop(&mut self) {
         if let Some((job, f)) = self.waiting.take() {
             wake_for(&job, job.counts().job_is_cancelled());
-            ready::acting_for(job.id, || drop(f));
+            self.span.in_scope(|| ready::acting_for(job.id, || drop(f)));
         }
     }
 }

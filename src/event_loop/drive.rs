@@ -16,6 +16,7 @@ use crate::clock;
 use crate::panics::Payload;
 use crate::ready;
 use crate::tasks::Origin;
+use crate::trace::{SpanKind, TaskSpan};
 use crate::vars::Vars;
 
 /// Why a run has ended.
@@ -79,7 +80,10 @@ impl EventLoop {
         origin: Origin,
     ) -> Root<'a> {
         let identity = self.tasks.identify(origin);
+        let (bytes, policy) = (size_of_val(&*future), self.shared.span_policy);
+        let span = TaskSpan::new(SpanKind::BlockOn, &identity, bytes, policy);
         let (spawned, waker) = self.tasks.insert_root(identity, self.clock.now());
+        spawned.header.span().set(span.id());
         if let Some(key) = spawned.header.enqueue() {
             ready::push_front(key);
         }
@@ -90,6 +94,7 @@ impl EventLoop {
             future,
             result: None,
             vars: Vars::inherit(),
+            span,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::panics::{self, Payload};
 use crate::ready;
 use crate::slots::Key;
 use crate::tasks::{PollCause, Spawned, Tasks};
+use crate::trace::TaskSpan;
 use crate::vars::Vars;
 
 /// See the [module](self).
@@ -18,6 +19,7 @@ pub(super) struct Root<'a> {
     pub(super) future: Pin<&'a mut dyn Future<Output = ()>>,
     pub(super) result: Option<Result<(), Payload>>,
     pub(super) vars: Vars,
+    pub(super) span: TaskSpan,
 }
 
 impl Root<'_> {
@@ -36,9 +38,12 @@ impl Root<'_> {
         let key = self.key;
         tasks.count_poll(key, observer);
         let mut cx = Context::from_waker(&self.waker);
+        self.span.id().is_woken_if(cause == PollCause::Event);
         let (polled, note) = self.vars.with(|| {
-            ready::polling(key, &self.waker, || {
-                panics::contain(|| self.future.as_mut().poll(&mut cx))
+            self.span.in_scope(|| {
+                ready::polling(key, &self.waker, || {
+                    panics::contain(|| self.future.as_mut().poll(&mut cx))
+                })
             })
         });
         tasks.keep_root_note(note);

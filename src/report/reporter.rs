@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use super::{Report, TaskMeta};
+use super::{Report, TaskMeta, events};
 use crate::blocked;
 use crate::identity::Identity;
 use crate::panics;
@@ -78,6 +78,9 @@ impl Reporter {
         }
         // Reports that the function itself causes are printed, because a second call would recurse.
         let was_reporting = IS_REPORTING.try_with(|is_reporting| is_reporting.replace(true));
+        if was_reporting == Ok(false) {
+            events::send(report);
+        }
         match self.function() {
             Some(function) if was_reporting == Ok(false) => self.call(function, report),
             _ => self.print(format_args!("{report}")),

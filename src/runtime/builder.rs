@@ -4,6 +4,8 @@ mod blocked;
 mod dumps;
 mod jobs;
 mod ported;
+#[cfg(feature = "tracing")]
+mod spans;
 mod threads;
 
 use std::env;
@@ -19,6 +21,7 @@ use crate::report::{Report, Reporter};
 use crate::resolver::{Resolver, SharedResolver};
 use crate::signal::unix::SignalKind;
 use crate::tasks;
+use crate::trace::SpanPolicy;
 use crate::waits;
 use threads::ThreadHooks;
 
@@ -113,6 +116,7 @@ impl Builder {
                 unhandled_panic: UnhandledPanic::default().into(),
                 resolver: None,
                 reporter: Reporter::default(),
+                span_policy: SpanPolicy::default(),
             },
             blocked_after: None,
             tracks_waits: cfg!(debug_assertions),

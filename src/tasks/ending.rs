@@ -241,8 +241,10 @@ impl Tasks {
             None => return,
         };
         if let Some(work) = &mut body.work {
-            vars.with(|| ready::acting_for(id, || work.as_mut().end()));
+            let end = || ready::acting_for(id, || work.as_mut().end());
+            vars.with(|| body.span.in_scope(end));
         }
+        body.span.close();
         self.keep_vars(key, vars);
     }
 

@@ -13,6 +13,7 @@ use crate::inbox::Inbox;
 use crate::primitive::{Arc, AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::ready::LoopId;
 use crate::slots::Key;
+use crate::trace::AtomicSpanId;
 
 /// A message to a loop, sent through its inbox.
 pub(crate) enum Message {
@@ -40,6 +41,8 @@ pub(crate) struct Header {
     /// Requests by any thread: `ABORTED`, `UNREF`, `UNAWAITED`, `CANCELLED`; and by a worker:
     /// `STARTED`.
     requests: AtomicU8,
+    /// The span of the task, which wakes name.
+    span: AtomicSpanId,
 }
 
 /// The task is in the ready queue or in pending.
@@ -70,6 +73,7 @@ impl Header {
             state: AtomicU8::new(0),
             remote: AtomicBool::new(false),
             requests: AtomicU8::new(0),
+            span: AtomicSpanId::none(),
         }
     }
 
@@ -80,6 +84,7 @@ impl Header {
         self.state.store(0, Ordering::Relaxed);
         self.remote.store(false, Ordering::Relaxed);
         self.requests.store(0, Ordering::Relaxed);
+        self.span.clear();
     }
 
     /// Sets the slot of a header that is shared already. Requests stay; wakes that were received
@@ -87,6 +92,12 @@ impl Header {
     pub(crate) fn arrive(&self, key: Key) {
         self.state.store(0, Ordering::Relaxed);
         self.key.store(key.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Where the span of the task is kept.
+    #[inline]
+    pub(crate) fn span(&self) -> &AtomicSpanId {
+        &self.span
     }
 
     #[inline]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use super::work::{AnyWork, Erased};
-use super::{Header, Identity, Name, Note, Origin, OutcomeSink, Spawned, Waiter, wake};
+use super::{Header, Identity, Name, Note, Origin, OutcomeSink, PollCause, Spawned, Waiter, wake};
 use crate::blocked::PollObserver;
 use crate::counts::TaskEnd;
 use crate::ready;
 use crate::slots::Key;
+use crate::trace::{AtomicSpanId, TaskSpan};
 use crate::vars::Vars;
 
 /// One task.
@@ -88,18 +89,26 @@ pub(super) struct TaskBody {
     /// The future, or the outcome once the header says finished. Absent in a vacant slot.
     pub(super) work: Option<Pin<Box<dyn Erased>>>,
     pub(super) waker: Waker,
+    /// None once the task has ended.
+    pub(super) span: TaskSpan,
 }
 
 impl TaskBody {
     /// Polls the task with this key. Returns how it has ended, if it has, and what it waits for.
     #[inline]
-    pub(super) fn poll(&mut self, key: Key) -> (Option<TaskEnd>, Option<Note>) {
-        let TaskBody { work, waker } = self;
+    pub(super) fn poll(&mut self, key: Key, cause: PollCause) -> (Option<TaskEnd>, Option<Note>) {
+        let TaskBody { work, waker, span } = self;
         let Some(work) = work else {
             unreachable!("only a vacant slot has no work");
         };
         let mut cx = Context::from_waker(waker);
-        ready::polling(key, waker, || work.as_mut().poll(&mut cx))
+        // A wake from a queue or from another thread was sent when it was made.
+        span.id().is_woken_if(cause == PollCause::Event);
+        let polled = span.in_scope(|| ready::polling(key, waker, || work.as_mut().poll(&mut cx)));
+        if polled.0.is_some() {
+            span.close();
+        }
+        polled
     }
 }
 
@@ -111,6 +120,7 @@ impl Task {
             body: Some(TaskBody {
                 work: None,
                 waker: wake::waker(&header),
+                span: TaskSpan::none(),
             }),
             joiner: Joiner::Returned(Arc::clone(&header)),
             header,
@@ -216,6 +226,6 @@ assert_impl!(Header: Send + Sync);
 const _: () = {
     // With the generation of the slot, the box and the allocator's overhead, a small idle task
     // takes 200 bytes.
-    assert!(size_of::<Task>() <= 112);
-    assert!(size_of::<Header>() <= 24);
+    assert!(size_of::<Task>() <= 112 + size_of::<TaskSpan>());
+    assert!(size_of::<Header>() <= 24 + size_of::<AtomicSpanId>());
 };

@@ -16,9 +16,8 @@ impl Wake for Header {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !ready::push(self.home(), || self.enqueue()) {
-            Header::wake_remote(self);
-        }
+        self.span().get().is_woken();
+        Header::wake_untraced(self);
     }
 }
 
@@ -30,9 +29,16 @@ pub(super) fn waker(header: &Arc<Header>) -> Waker {
     Waker::clone(&Waker::from(Arc::clone(header)))
 }
 
-/// For tasks that are jobs.
 impl Header {
-    /// Wakes the task when its job has ended, which happens once.
+    /// Wakes the task, and runs no user code.
+    #[inline]
+    pub(super) fn wake_untraced(this: &Arc<Self>) {
+        if !ready::push(this.home(), || this.enqueue()) {
+            Header::wake_remote(this);
+        }
+    }
+
+    /// Wakes the task, which is a job, when the job has ended, which happens once.
     pub(crate) fn wake_for_end(this: &Arc<Self>) {
         if !ready::push(this.home(), || this.enqueue()) {
             Header::send_wake(this);

@@ -35,6 +35,22 @@ const ALLOWED: &[(&str, &str)] = &[
         "TryLockError",
         "files and locks in memory have one, as in std",
     ),
+    (
+        "AtomicSpanId",
+        "there is one with and one without the feature `tracing`",
+    ),
+    (
+        "SpanId",
+        "there is one with and one without the feature `tracing`",
+    ),
+    (
+        "SpanPolicy",
+        "there is one with and one without the feature `tracing`",
+    ),
+    (
+        "TaskSpan",
+        "there is one with and one without the feature `tracing`",
+    ),
     ("TryRecvError", "each channel has one, as in std and tokio"),
     (
         "Versions",
