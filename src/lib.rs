@@ -84,6 +84,7 @@
 //! | `tokio-io` | [tokio's I/O traits](io#tokios-traits) on sockets, files and streams in memory | 1: tokio, with none of its features |
 //! | `tokio` | the module `compat`: a runtime as the guest of tokio's, on one thread | 1: tokio, with its runtime, sockets and timers |
 //! | `systemd` | the module `systemd`: socket activation, `notify` | 1: listenfd |
+//! | `metrics-facade` | `runtime::MetricsFeed`: the [metrics](runtime::Metrics) of a runtime, for recorders of the crate `metrics`, whose version is below 1 | 3 |
 //! | `tracing` | spans of tasks and events for subscribers of `tracing`, as in tokio-console; the page `guide::tracing` | 3 |
 //!
 //! Crates beside this one serve routers of axum (`quintet-axum`), have the layers of tower that

@@ -48,6 +48,8 @@ pub use exit::{before_exit, exit, on_exit};
 pub(crate) use guest::{Host, NextTurn};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
+#[cfg(feature = "metrics-facade")]
+pub use metrics::MetricsFeed;
 pub use metrics::{
     CachedReadMetrics, DeferredMetrics, JobTimeMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics,
     SourceMetrics, TaskMetrics, TimerMetrics, Utilization, WakeMetrics, metrics,

@@ -1,5 +1,8 @@
 //! What a runtime has counted.
 
+#[cfg(feature = "metrics-facade")]
+mod facade;
+mod families;
 mod ported;
 mod prometheus;
 mod since;
@@ -12,9 +15,11 @@ use crate::counts::histogram::{Histogram, Recorder};
 use crate::counts::{LoopCounts, TaskEnd, TickStage};
 use crate::event_loop::LoopShared;
 
+#[cfg(feature = "metrics-facade")]
+pub use facade::MetricsFeed;
 pub use utilization::Utilization;
 
-/// The numbers of a runtime, at one moment; from [`metrics`] and
+/// The numbers of a runtime, at one moment; from [`metrics()`] and
 /// [`Handle::metrics`](super::Handle::metrics).
 ///
 /// A runtime always counts: it takes a few instructions for each event. *Counts* only rise, while

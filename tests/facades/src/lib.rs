@@ -12,6 +12,7 @@ mod random;
 
 mod hostile;
 mod inherited;
+mod metrics_feed;
 mod programs;
 mod reports;
 mod spans;
