@@ -23,6 +23,8 @@ Usage: file_server [OPTIONS]
                      up to 600 for a client that has read much
   --connections N    maximum number of open connections [default: 500]
   --hidden           serve files and directories that begin with a dot
+  --metrics          serve the runtime's numbers at /metrics, as text that
+                     Prometheus reads; a file of that name is not served then
   --quiet            do not log requests
   -h, --help         print this help
 ";
@@ -56,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// Whether to serve files and directories whose names begin with a dot.
     pub(crate) shows_hidden: bool,
+    /// Whether to serve the runtime's numbers at `/metrics`.
+    pub(crate) shows_metrics: bool,
     pub(crate) is_quiet: bool,
 }
 
@@ -69,6 +73,7 @@ impl Default for Options {
             patience: Duration::from_secs(30),
             connections: CONNECTIONS_DEFAULT,
             shows_hidden: false,
+            shows_metrics: false,
             is_quiet: false,
         }
     }
@@ -93,6 +98,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
                 options.connections = value(&mut parser, "--connections")?;
             }
             Arg::Long("hidden") => options.shows_hidden = true,
+            Arg::Long("metrics") => options.shows_metrics = true,
             Arg::Long("quiet") => options.is_quiet = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             _ => return Err(arg.unexpected()),
@@ -135,8 +141,8 @@ mod tests {
     #[test]
     fn options_override_the_defaults() {
         for line in [
-            "--dir /tmp --port 0 --grace 0.5 --quiet --hidden",
-            "--quiet --hidden --grace=0.5 --port=0 --dir=/tmp",
+            "--dir /tmp --port 0 --grace 0.5 --quiet --hidden --metrics",
+            "--metrics --quiet --hidden --grace=0.5 --port=0 --dir=/tmp",
         ] {
             let Ok(Command::Serve(options)) = parsed(line) else {
                 panic!("the arguments are valid");
@@ -144,7 +150,7 @@ mod tests {
             assert_eq!(options.dir, Path::new("/tmp"));
             assert_eq!(options.port, 0);
             assert_eq!(options.grace, Duration::from_millis(500));
-            assert!(options.is_quiet && options.shows_hidden);
+            assert!(options.is_quiet && options.shows_hidden && options.shows_metrics);
             assert_eq!(options.host, "127.0.0.1");
         }
     }

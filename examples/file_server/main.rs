@@ -33,6 +33,8 @@
 //! - `live.rs`: a response without an end, driven by an interval.
 //! - `log.rs`: prints one line per request, after its response has been sent.
 //!
+//! With `--metrics`, `/metrics` has the runtime's numbers as text that Prometheus reads.
+//!
 //! Files and directories whose names begin with a dot are served only with `--hidden`. Nothing
 //! outside the directory is served, even where a path or a symbolic link leads outside; see
 //! `files.rs`.
@@ -116,6 +118,7 @@ async fn serve(options: Options) -> io::Result<()> {
         root: Arc::from(root),
         is_quiet: options.is_quiet,
         shows_hidden: options.shows_hidden,
+        shows_metrics: options.shows_metrics,
         stopping: stopping.shared(),
         started: Instant::now(),
         connections: Cell::new(0),

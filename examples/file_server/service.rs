@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use quintet::fs::File;
+use quintet::runtime::{self, Metrics};
 use quintet::spawn_blocking;
 use quintet::task::JoinError;
 
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) is_quiet: bool,
     /// Whether to serve files and directories whose names begin with a dot.
     pub(crate) shows_hidden: bool,
+    /// Whether to serve the runtime's numbers at `/metrics`.
+    pub(crate) shows_metrics: bool,
     /// Completes when the server stops.
     pub(crate) stopping: Shared<oneshot::Receiver<Infallible>>,
     pub(crate) started: Instant,
@@ -80,6 +83,11 @@ async fn route(
     if raw == "/live" {
         let body = Body::endless(live::events(Rc::clone(server)));
         return Ok(response(StatusCode::OK, "text/event-stream", body));
+    }
+    if raw == "/metrics" && server.shows_metrics {
+        let text = runtime::metrics().to_prometheus();
+        let body = Body::bytes(text);
+        return Ok(response(StatusCode::OK, Metrics::CONTENT_TYPE, body));
     }
     match raw.strip_prefix("/hash") {
         Some(raw) if raw.starts_with('/') => hash_of(server, parse(raw)?).await,

@@ -4,6 +4,7 @@
 mod client;
 mod command_line;
 mod crowd;
+mod metrics;
 mod paths;
 mod ranges;
 mod serving;

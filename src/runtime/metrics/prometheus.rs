@@ -11,10 +11,11 @@ use super::{Histogram, Metrics};
 impl Metrics {
     /// Returns the numbers in the text format of [OpenMetrics 1.0], which Prometheus reads.
     ///
-    /// Serve it with the content type [`Metrics::CONTENT_TYPE`]; the example `file_server` does.
-    /// All names begin with `quintet_`. If the runtime has a [name](super::super::Builder::name),
-    /// it is the label `runtime` of each sample. Histograms are there if the runtime
-    /// [measures](super::super::Builder::measure). Names and labels stay, and others may be added.
+    /// Serve it with the content type [`Metrics::CONTENT_TYPE`]; the example `file_server` does,
+    /// with its option `--metrics`. All names begin with `quintet_`. If the runtime has a
+    /// [name](super::super::Builder::name), it is the label `runtime` of each sample. Histograms
+    /// are there if the runtime [measures](super::super::Builder::measure). Names and labels stay,
+    /// and others may be added.
     ///
     /// For several runtimes of one process see [`prometheus_of`](Metrics::prometheus_of).
     ///

@@ -77,6 +77,7 @@ fn help_is_no_mistake() {
         "--grace",
         "--patience",
         "--hidden",
+        "--metrics",
     ] {
         assert!(text.contains(option), "{text}");
     }
