@@ -52,8 +52,9 @@ async fn serve(addr: &str) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(addr).await?;
     println!("greeting on http://{}", listener.local_addr()?);
     let routes = Routes::new(Greeter).prepare();
-    quintet::hyper::serve(listener, TowerToHyperService::new(routes))
+    let drained = quintet::hyper::serve(listener, TowerToHyperService::new(routes))
         .until(quintet::shutdown()?)
         .await?;
+    println!("ended, all closed: {}", drained.is_complete());
     Ok(())
 }

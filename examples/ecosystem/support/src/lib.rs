@@ -9,6 +9,8 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 /// Longer than anything takes, so that a hang ends.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -100,6 +102,17 @@ impl Drop for Program {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Resets a connection, as if the machine of the client had gone and come back.
+///
+/// # Panics
+///
+/// If it is no socket any longer.
+pub fn vanish(stream: TcpStream) {
+    let socket = SockRef::from(&stream);
+    socket.set_linger(Some(Duration::ZERO)).expect("a socket");
+    drop(stream);
 }
 
 /// Waits until `is_true` returns true, for what a program does in its own time.
