@@ -1,7 +1,10 @@
 //! What the tests of the programs share: programs as children, and tools that a machine may lack.
 
+pub mod browser;
+pub mod nginx;
 pub mod postgres;
 
+use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -126,6 +129,12 @@ pub fn wait_until(mut is_true: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "it does not happen");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether there is such a program.
+pub(crate) fn is_there(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(name).exists())
 }
 
 /// Runs a tool, and returns what it has printed; `None` with a line that says so, if the machine
