@@ -19,8 +19,9 @@ use crate::child::Run;
 use crate::machine;
 use crate::progress::Progress;
 use crate::report::Table;
-use crate::runtimes::{NAMES, QUINTET, TOKIO, TOKIO_SYNC};
-use crate::workloads::{InProcess, Work, find};
+use crate::runtimes::{NAMES, QUINTET, QUINTET_GUEST, TOKIO, TOKIO_SYNC};
+use crate::stacks;
+use crate::workloads::{InProcess, Traffic, Work, find};
 
 /// The workloads that are counted, with n for instructions and n for system calls; with n = 0 the
 /// count is left out.
@@ -61,6 +62,15 @@ const COUNTED: &[(&str, u64, u64)] = &[
     ("http-1000-loop", 1000, 1000),
     ("http-churn-loop", 200, 100),
     ("http2-100-loop", 1000, 1000),
+    ("echo-1-64", 500, 200),
+    ("axum-hello-1", 400, 200),
+    ("axum-json-10k-1", 100, 100),
+    ("tonic-unary-1", 200, 200),
+    ("tls-echo-1", 400, 200),
+    ("websocket-echo-1", 400, 200),
+    // As `read-4k` below.
+    ("static-4k-1", 0, 200),
+    ("static-1m-1", 0, 50),
     ("blocking-1", 500, 500),
     ("blocking-1000", 4000, 4000),
     ("cpu-1", 500, 500),
@@ -80,6 +90,8 @@ const COUNTED: &[(&str, u64, u64)] = &[
 /// cannot read from its cache without blocking, a worker thread reads. And with worker threads it
 /// depends on the moment which of them have to be woken.
 const NOT_CHECKED: &[&str] = &[
+    "static-4k-1",
+    "static-1m-1",
     "blocking-1",
     "blocking-1000",
     "cpu-1",
@@ -110,7 +122,8 @@ const AT_MOST_TOKIO: &[&str] = &[
 ];
 
 /// Returns what a workload is counted beside, or `None` if it is counted on quintet alone: tokio's
-/// `sync` on quintet's loop for a primitive, tokio's runtime for sockets, files, jobs and children.
+/// `sync` on quintet's loop for a primitive, tokio's runtime for servers, sockets, files, jobs and
+/// children.
 fn beside(id: &str) -> Option<&'static str> {
     match find(id)?.work {
         Work::InProcess(InProcess::Primitive(_)) => Some(TOKIO_SYNC),
@@ -124,9 +137,21 @@ fn beside(id: &str) -> Option<&'static str> {
             | InProcess::ReadSmall { .. }
             | InProcess::Files(_)
             | InProcess::Children { .. },
-        ) => Some(TOKIO),
+        )
+        | Work::Server(_) => Some(TOKIO),
         _ => None,
     }
+}
+
+/// Returns whether a workload is counted on quintet as the guest of tokio, too.
+fn has_guest(id: &str) -> bool {
+    let is_hosted = |work| {
+        matches!(
+            work,
+            Work::InProcess(InProcess::Echo { .. } | InProcess::Http(_)) | Work::Server(_)
+        )
+    };
+    find(id).is_some_and(|workload| is_hosted(workload.work))
 }
 
 /// Returns the name of the row of what a workload is counted beside.
@@ -138,19 +163,34 @@ fn row_beside(id: &str) -> Option<String> {
     Some(format!("{id}-{suffix}"))
 }
 
-/// Returns whether `row` is that of tokio's runtime, which only a build with the peers counts.
-fn needs_peers(row: &str) -> bool {
-    COUNTED
-        .iter()
-        .any(|(id, ..)| beside(id) == Some(TOKIO) && row_beside(id).as_deref() == Some(row))
+/// Returns the name of the row of a guest.
+fn row_of_guest(id: &str) -> Option<String> {
+    has_guest(id).then(|| format!("{id}-guest"))
 }
 
-/// Returns the rows of a workload with the runtime of each: quintet, and what it is counted beside
-/// if that is part of this build.
-fn rows(id: &str) -> Vec<(String, &'static str)> {
-    let other = row_beside(id).zip(beside(id));
+/// Returns whether this build cannot count `row`, and another one can.
+fn needs_more(row: &str) -> bool {
+    let is_it = |rows: Vec<(String, _)>| rows.iter().any(|(name, _)| name == row);
+    COUNTED
+        .iter()
+        .any(|(id, ..)| is_it(all_rows(id)) && !is_it(rows(id)))
+}
+
+/// Returns the rows of a workload with the runtime of each: quintet, what it is counted beside, and
+/// the guest.
+fn all_rows(id: &str) -> Vec<(String, &'static str)> {
     let mut rows = vec![(id.to_owned(), QUINTET)];
-    rows.extend(other.filter(|(_, runtime)| NAMES.contains(runtime)));
+    rows.extend(row_beside(id).zip(beside(id)));
+    rows.extend(row_of_guest(id).map(|row| (row, QUINTET_GUEST)));
+    rows
+}
+
+/// Returns those that are part of this build.
+fn rows(id: &str) -> Vec<(String, &'static str)> {
+    let is_stack = find(id)
+        .is_some_and(|workload| matches!(workload.work, Work::Server(Traffic::Stack { .. })));
+    let mut rows = all_rows(id);
+    rows.retain(|(_, runtime)| NAMES.contains(runtime) && (!is_stack || stacks::ARE_BUILT));
     rows
 }
 
@@ -192,7 +232,7 @@ fn to_write(stored: &Counts, measured: &Counts, is_part: bool) -> Result<Counts,
     }
     let mut counts = measured.clone();
     for (tool, row, value) in stored.all() {
-        let stays = is_part || (needs_peers(row) && !NAMES.contains(&TOKIO));
+        let stays = is_part || needs_more(row);
         if stays && measured.get(tool, row).is_none() {
             counts.insert(tool, row, value);
         }
@@ -277,7 +317,10 @@ fn with_verdict(wanted: Verdict, stored: &Counts, measured: &Counts) -> Vec<Stri
 
 fn measure(args: &Args) -> Result<Counts, String> {
     let mut measured = Counts::of(&machine::version_of("rustc").unwrap_or_default());
-    let wanted: Vec<_> = COUNTED.iter().filter(|(id, ..)| args.wants(id)).collect();
+    let wanted: Vec<_> = COUNTED
+        .iter()
+        .filter(|(id, ..)| args.wants(id) && !rows(id).is_empty())
+        .collect();
     if wanted.is_empty() {
         let names: Vec<_> = COUNTED.iter().map(|(id, ..)| *id).collect();
         return Err(format!(
@@ -337,18 +380,22 @@ fn per_operation(few: u64, many: u64, operations: u64) -> f64 {
 /// Returns a table of the workloads that are counted beside tokio's.
 fn beside_tokio(stored: &Counts, measured: &Counts) -> Table {
     let mut table = Table::new(["beside tokio", "per operation"]);
-    for column in ["quintet", "tokio", "ratio"] {
+    for column in ["quintet", "tokio", "ratio", "guest", "ratio"] {
         table.column(column);
     }
     for tool in [Tool::Callgrind, Tool::Strace] {
         for (id, ..) in COUNTED {
             if let Some((ours, theirs)) = both(tool, stored, measured, id) {
+                let guest = row_of_guest(id).and_then(|row| measured.get(tool, &row));
+                let or_none = |text: Option<String>| text.unwrap_or_default();
                 table.row(vec![
                     (*id).to_owned(),
                     tool.unit().to_owned(),
                     tool.shown(ours),
                     tool.shown(theirs),
                     format!("{:.2}", ours / theirs),
+                    or_none(guest.map(|guest| tool.shown(guest))),
+                    or_none(guest.map(|guest| format!("{:.2}", guest / theirs))),
                 ]);
             }
         }
@@ -419,8 +466,8 @@ fn table(stored: &Counts, measured: &Counts) -> Table {
 #[cfg(test)]
 mod tests {
     use super::{
-        AT_MOST_TOKIO, COUNTED, Counts, NAMES, TOKIO, Tool, above_tokio, check, find,
-        per_operation, row_beside, rows, to_write,
+        AT_MOST_TOKIO, COUNTED, Counts, NAMES, QUINTET_GUEST, TOKIO, Tool, above_tokio, check,
+        find, per_operation, row_beside, rows, to_write,
     };
 
     fn counts_of(rustc: &str, value: f64) -> Counts {
@@ -461,7 +508,10 @@ mod tests {
         assert_eq!(rows("oneshot").len(), 2);
         assert_eq!(rows("ring").len(), 1);
         let with_peers = NAMES.contains(&TOKIO);
-        assert_eq!(rows("echo-udp").len(), if with_peers { 2 } else { 1 });
+        let with_guest = NAMES.contains(&QUINTET_GUEST);
+        let others = usize::from(with_peers) + usize::from(with_guest);
+        assert_eq!(rows("echo-udp").len(), 1 + others);
+        assert_eq!(rows("axum-hello-1").len(), if with_guest { 3 } else { 0 });
         for id in AT_MOST_TOKIO {
             assert!(row_beside(id).is_some(), "{id}");
             assert!(COUNTED.iter().any(|(counted, ..)| counted == id), "{id}");

@@ -33,6 +33,8 @@ const END_HEADERS: u8 = 4;
 #[derive(Debug)]
 pub(crate) struct Http2Frames {
     next_stream: u32,
+    /// The head and the body of each request. Without a body the head ends the stream.
+    request: (&'static [u8], &'static [u8]),
     /// What is to be sent.
     output: Vec<u8>,
     /// The beginning of a frame that has not been received as a whole.
@@ -41,8 +43,14 @@ pub(crate) struct Http2Frames {
 
 impl Http2Frames {
     pub(crate) fn new() -> Self {
+        Self::with_body(HEAD, &[])
+    }
+
+    /// Makes a connection for requests with this compressed head and this body.
+    pub(crate) fn with_body(head: &'static [u8], body: &'static [u8]) -> Self {
         let mut frames = Http2Frames {
             next_stream: 1,
+            request: (head, body),
             output: PREFACE.to_vec(),
             input: Vec::new(),
         };
@@ -54,7 +62,12 @@ impl Http2Frames {
     /// Returns what to send for so many more requests.
     pub(crate) fn requests(&mut self, count: u64) -> Vec<u8> {
         for _ in 0..count {
-            self.push(HEADERS, END_STREAM | END_HEADERS, self.next_stream, HEAD);
+            let (head, body) = self.request;
+            let end = if body.is_empty() { END_STREAM } else { 0 };
+            self.push(HEADERS, end | END_HEADERS, self.next_stream, head);
+            if !body.is_empty() {
+                self.push(DATA, END_STREAM, self.next_stream, body);
+            }
             self.next_stream += 2;
         }
         std::mem::take(&mut self.output)
@@ -98,7 +111,7 @@ impl Http2Frames {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACK, DATA, END_STREAM, HEADERS, Http2Frames, SETTINGS};
+    use super::{ACK, DATA, END_HEADERS, END_STREAM, HEADERS, Http2Frames, SETTINGS};
 
     #[test]
     fn a_request_is_a_frame_with_the_next_odd_stream() {
@@ -110,6 +123,15 @@ mod tests {
         let next = frames.requests(2);
         assert_eq!(next[..9], [0, 0, 14, HEADERS, 5, 0, 0, 0, 3]);
         assert_eq!(next[23..32], [0, 0, 14, HEADERS, 5, 0, 0, 0, 5]);
+    }
+
+    #[test]
+    fn a_body_is_a_frame_of_its_own() {
+        let mut frames = Http2Frames::with_body(b"\x83", b"body");
+        frames.requests(0);
+        let head = [0, 0, 1, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x83];
+        let body = [0, 0, 4, DATA, END_STREAM, 0, 0, 0, 1];
+        assert_eq!(frames.requests(1), [&head[..], &body[..], b"body"].concat());
     }
 
     #[test]

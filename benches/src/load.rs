@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use rustix::buffer::spare_capacity;
@@ -24,19 +25,26 @@ pub(crate) enum Reply {
 }
 
 /// Open connections to a server.
-pub(crate) struct Load {
+pub(crate) struct Load<S = TcpStream> {
     epoll: rustix::fd::OwnedFd,
-    connections: Vec<Client>,
+    connections: Vec<Client<S>>,
     request: Vec<u8>,
     reply: usize,
     buffer: Vec<u8>,
 }
 
 /// One connection and the state of its request.
-struct Client {
-    stream: TcpStream,
+struct Client<S> {
+    stream: S,
     sent: Instant,
     received: usize,
+}
+
+/// Connects to a server.
+pub(crate) fn connect_socket(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 impl Load {
@@ -48,6 +56,18 @@ impl Load {
         request: Vec<u8>,
         reply: Reply,
     ) -> io::Result<Self> {
+        Self::connect_by(connections, request, reply, || connect_socket(addr))
+    }
+}
+
+impl<S: Read + Write + AsFd> Load<S> {
+    /// The same by `connect`.
+    pub(crate) fn connect_by(
+        connections: u64,
+        request: Vec<u8>,
+        reply: Reply,
+        mut connect: impl FnMut() -> io::Result<S>,
+    ) -> io::Result<Self> {
         let mut load = Load {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             connections: Vec::new(),
@@ -56,8 +76,7 @@ impl Load {
             buffer: vec![0; 64 * 1024],
         };
         for number in 0..connections {
-            let mut stream = TcpStream::connect(addr)?;
-            stream.set_nodelay(true)?;
+            let mut stream = connect()?;
             stream.write_all(&load.request)?;
             load.reply = match reply {
                 Reply::Bytes(count) => {
@@ -109,7 +128,7 @@ impl Load {
     }
 }
 
-impl Client {
+impl<S: Read + Write> Client<S> {
     /// Sends a request. The socket is blocking, which is safe: the server always reads.
     fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.sent = Instant::now();
@@ -163,12 +182,10 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// Connects, and exchanges one request and response.
-    pub(crate) fn connect(addr: SocketAddr, streams: u64) -> io::Result<Self> {
-        let stream = TcpStream::connect(addr)?;
-        stream.set_nodelay(true)?;
+    pub(crate) fn connect(addr: SocketAddr, streams: u64, frames: Http2Frames) -> io::Result<Self> {
         let mut streams = Streams {
-            stream,
-            frames: Http2Frames::new(),
+            stream: connect_socket(addr)?,
+            frames,
             streams,
             buffer: vec![0; 64 * 1024],
         };
@@ -209,8 +226,9 @@ impl Streams {
 ///
 /// # Errors
 ///
-/// Returns the error of a read, and `UnexpectedEof` if the server closes the connection.
-pub(crate) fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
+/// Returns the error of a read, `UnexpectedEof` if the server closes the connection, and another
+/// error if the reply is not what was asked for.
+pub(crate) fn read_http(stream: &mut impl Read) -> io::Result<usize> {
     let mut reply = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -222,6 +240,10 @@ pub(crate) fn read_http(stream: &mut TcpStream) -> io::Result<usize> {
         if let Some(length) = http_length(&reply)
             && reply.len() >= length
         {
+            if !reply.starts_with(b"HTTP/1.1 200") {
+                let reply = String::from_utf8_lossy(&reply).into_owned();
+                return Err(io::Error::other(reply));
+            }
             return Ok(length);
         }
     }

@@ -18,6 +18,7 @@ mod run;
 mod runtimes;
 mod server;
 mod soak;
+mod stacks;
 mod workloads;
 
 use std::env;

@@ -8,7 +8,7 @@ use crate::compare::list;
 use crate::machine;
 use crate::measure::Sample;
 use crate::runtimes;
-use crate::server::Service;
+use crate::server::Served;
 use crate::workloads::{Amount, Work, Workload, find, run_traffic};
 
 /// Runs a workload or a server. The output is for the parent process.
@@ -20,12 +20,12 @@ pub(crate) fn run(args: &mut Args) -> Result<(), String> {
     let (command, runtime) = (word("command")?, word("runtime")?);
     let name = word("workload")?;
     if command == "serve" {
-        let service = Service::parse(&name, &word("number")?)
+        let served = Served::parse(&name, &word("argument")?)
             .ok_or_else(|| format!("unknown service {name}"))?;
         if args.pin {
             pin(0)?;
         }
-        return match runtimes::serve(&runtime, service) {
+        return match runtimes::serve(&runtime, served) {
             Some(ended) => ended.map_err(|error| error.to_string()),
             None => {
                 println!("{}", UNSUPPORTED);

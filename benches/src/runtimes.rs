@@ -8,12 +8,14 @@ mod compio;
 mod floor;
 #[cfg(feature = "glommio")]
 mod glommio;
+#[cfg(feature = "adapters")]
+mod guest;
 #[cfg(feature = "peers")]
 mod monoio;
 mod quintet;
 #[cfg(feature = "peers")]
 mod smol;
-#[cfg(feature = "peers")]
+#[cfg(feature = "tokio-runtime")]
 mod tokio;
 mod two_cores;
 
@@ -35,7 +37,8 @@ use hyper::{Request, Response};
 use crate::libraries::SmolLibraries;
 use crate::libraries::{QuintetSync, TokioSync};
 use crate::measure::Sample;
-use crate::server::{Service, listen};
+use crate::server::{Served, Service, listen};
+use crate::stacks;
 use crate::workloads::files::{self, FileWork};
 use crate::workloads::http_loop::{self, HttpLoop};
 use crate::workloads::primitives::{self, Primitive};
@@ -44,17 +47,25 @@ use crate::workloads::{
     Amount, InProcess, many_waiters, one_loop, read_blocking, run_children_blocking, run_in_process,
 };
 
+#[cfg(feature = "adapters")]
+pub(crate) use self::guest::{AsGuest, QuintetGuest};
+#[cfg(feature = "adapters")]
+pub(crate) use self::quintet::{Alone, Drivable, QuintetBy};
+#[cfg(feature = "tokio-runtime")]
+pub(crate) use self::tokio::Tokio;
 pub(crate) use quintet::Quintet;
 
 /// The maximum number of blocking threads of each runtime.
 #[cfg_attr(
-    not(feature = "peers"),
+    not(feature = "tokio-runtime"),
     expect(dead_code, reason = "four is quintet's default")
 )]
 const BLOCKING_THREADS: usize = 4;
 
 /// The runtime of this repository.
 pub(crate) const QUINTET: &str = "quintet";
+/// The same as the guest of tokio's current-thread runtime.
+pub(crate) const QUINTET_GUEST: &str = "quintet-guest";
 /// The runtime that the ratios refer to.
 pub(crate) const TOKIO: &str = "tokio";
 /// tokio's `sync` on quintet's loop: compares channels and locks alone.
@@ -67,8 +78,10 @@ pub(crate) const NODE: &str = "node";
 /// All runtimes, in the order of the columns.
 pub(crate) const NAMES: &[&str] = &[
     QUINTET,
+    #[cfg(feature = "adapters")]
+    QUINTET_GUEST,
     TOKIO_SYNC,
-    #[cfg(feature = "peers")]
+    #[cfg(feature = "tokio-runtime")]
     TOKIO,
     #[cfg(feature = "peers")]
     "smol",
@@ -253,8 +266,8 @@ pub(crate) fn run(name: &str, workload: InProcess, amount: Amount) -> Option<Sam
         FLOOR => {
             read_blocking(workload, amount).or_else(|| run_children_blocking(workload, amount))
         }
-        #[cfg(feature = "peers")]
-        TOKIO => run_in_process::<tokio::Tokio>(workload, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => run_in_process::<Tokio>(workload, amount),
         #[cfg(feature = "peers")]
         "smol" => run_in_process::<smol::Smol>(workload, amount),
         #[cfg(feature = "peers")]
@@ -274,8 +287,8 @@ fn run_primitive(name: &str, primitive: Primitive, amount: Amount) -> Option<Sam
     match name {
         QUINTET => primitives::run_all::<Quintet, QuintetSync>(primitive, amount),
         TOKIO_SYNC => primitives::run_all::<Quintet, TokioSync>(primitive, amount),
-        #[cfg(feature = "peers")]
-        TOKIO => primitives::run_all::<tokio::Tokio, TokioSync>(primitive, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => primitives::run_all::<Tokio, TokioSync>(primitive, amount),
         #[cfg(feature = "peers")]
         "smol" => primitives::run::<smol::Smol, SmolLibraries>(primitive, amount),
         _ => None,
@@ -286,8 +299,8 @@ fn run_primitive(name: &str, primitive: Primitive, amount: Amount) -> Option<Sam
 fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
     Some(match name {
         QUINTET => many_waiters::readable::<Quintet>(tasks, amount),
-        #[cfg(feature = "peers")]
-        TOKIO => many_waiters::readable::<tokio::Tokio>(tasks, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => many_waiters::readable::<Tokio>(tasks, amount),
         #[cfg(feature = "peers")]
         "smol" => many_waiters::readable::<smol::Smol>(tasks, amount),
         _ => return None,
@@ -298,8 +311,10 @@ fn run_many_waiters(name: &str, tasks: u64, amount: Amount) -> Option<Sample> {
 fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
     Some(match name {
         QUINTET => sockets::echo::<Quintet>(over, amount),
-        #[cfg(feature = "peers")]
-        TOKIO => sockets::echo::<tokio::Tokio>(over, amount),
+        #[cfg(feature = "adapters")]
+        QUINTET_GUEST => sockets::echo::<QuintetGuest>(over, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => sockets::echo::<Tokio>(over, amount),
         #[cfg(feature = "peers")]
         "smol" => sockets::echo::<smol::Smol>(over, amount),
         _ => return None,
@@ -310,8 +325,10 @@ fn run_echo(name: &str, over: Transport, amount: Amount) -> Option<Sample> {
 fn run_http(name: &str, work: HttpLoop, amount: Amount) -> Option<Sample> {
     Some(match name {
         QUINTET => http_loop::run::<Quintet>(work, amount),
-        #[cfg(feature = "peers")]
-        TOKIO => http_loop::run::<tokio::Tokio>(work, amount),
+        #[cfg(feature = "adapters")]
+        QUINTET_GUEST => http_loop::run::<QuintetGuest>(work, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => http_loop::run::<Tokio>(work, amount),
         _ => return None,
     })
 }
@@ -320,8 +337,8 @@ fn run_http(name: &str, work: HttpLoop, amount: Amount) -> Option<Sample> {
 fn run_files(name: &str, work: FileWork, amount: Amount) -> Option<Sample> {
     Some(match name {
         QUINTET => files::run::<Quintet>(work, amount),
-        #[cfg(feature = "peers")]
-        TOKIO => files::run::<tokio::Tokio>(work, amount),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => files::run::<Tokio>(work, amount),
         #[cfg(feature = "peers")]
         "smol" => files::run::<smol::Smol>(work, amount),
         _ => return None,
@@ -329,7 +346,11 @@ fn run_files(name: &str, work: FileWork, amount: Amount) -> Option<Sample> {
 }
 
 /// Serves forever. Returns `None` if the runtime does not support the service.
-pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
+pub(crate) fn serve(name: &str, served: Served) -> Option<io::Result<()>> {
+    let service = match served {
+        Served::Service(service) => service,
+        Served::Stack(stack) => return stacks::serve(name, stack),
+    };
     if let Service::Http { threads: 2.., .. } = service {
         return two_cores::serve(name);
     }
@@ -341,9 +362,11 @@ pub(crate) fn serve(name: &str, service: Service) -> Option<io::Result<()>> {
     }
     Some(match name {
         QUINTET => serve_on::<Quintet>(service),
+        #[cfg(feature = "adapters")]
+        QUINTET_GUEST => serve_on::<QuintetGuest>(service),
         FLOOR => return floor::serve(service),
-        #[cfg(feature = "peers")]
-        TOKIO => serve_on::<tokio::Tokio>(service),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => serve_on::<Tokio>(service),
         #[cfg(feature = "peers")]
         "smol" => serve_on::<smol::Smol>(service),
         #[cfg(feature = "peers")]
@@ -365,8 +388,10 @@ fn serve_http_with_limits(name: &str) -> Option<io::Result<()>> {
     }
     Some(match name {
         QUINTET => on::<Quintet>(),
-        #[cfg(feature = "peers")]
-        TOKIO => on::<tokio::Tokio>(),
+        #[cfg(feature = "adapters")]
+        QUINTET_GUEST => on::<QuintetGuest>(),
+        #[cfg(feature = "tokio-runtime")]
+        TOKIO => on::<Tokio>(),
         _ => return None,
     })
 }

@@ -6,10 +6,11 @@
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{self, Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{self, Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 
 use crate::measure::{field, nanos, process_cpu, resident_bytes, thread_cpu};
+use crate::stacks::Stack;
 use crate::{child, runtimes};
 
 /// The service that a server provides.
@@ -22,9 +23,33 @@ pub(crate) enum Service {
     Http { threads: usize, has_limits: bool },
 }
 
+/// What a server process serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    Service(Service),
+    /// By crates that people use.
+    Stack(Stack),
+}
+
+impl Served {
+    fn arguments(self) -> [String; 2] {
+        match self {
+            Served::Service(service) => service.arguments(),
+            Served::Stack(stack) => ["stack".to_owned(), stack.name().to_owned()],
+        }
+    }
+
+    pub(crate) fn parse(name: &str, argument: &str) -> Option<Self> {
+        match name {
+            "stack" => Stack::named(argument).map(Served::Stack),
+            _ => Service::parse(name, argument).map(Served::Service),
+        }
+    }
+}
+
 impl Service {
     /// Returns the arguments on the command line.
-    pub(crate) fn arguments(self) -> [String; 2] {
+    fn arguments(self) -> [String; 2] {
         match self {
             Service::Echo { size } => ["echo".to_owned(), size.to_string()],
             Service::Http {
@@ -37,7 +62,7 @@ impl Service {
         }
     }
 
-    pub(crate) fn parse(name: &str, number: &str) -> Option<Self> {
+    fn parse(name: &str, number: &str) -> Option<Self> {
         let number = number.parse().ok()?;
         match name {
             "echo" => Some(Service::Echo { size: number }),
@@ -60,7 +85,7 @@ pub(crate) struct Usage {
 /// The process of a server. Dropping this kills it.
 pub(crate) struct ServerProcess {
     child: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     addr: SocketAddr,
 }
@@ -68,7 +93,16 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts a server and waits until it listens. Returns `None` if the runtime does not support
     /// the service.
-    pub(crate) fn start(runtime: &str, service: Service, pin: bool) -> io::Result<Option<Self>> {
+    pub(crate) fn start(runtime: &str, served: Served, pin: bool) -> io::Result<Option<Self>> {
+        let mut command = Self::command(runtime, served)?;
+        if pin {
+            command.arg("--pin");
+        }
+        Self::start_by(command)
+    }
+
+    /// Returns the command line of a server.
+    pub(crate) fn command(runtime: &str, served: Served) -> io::Result<Command> {
         let mut command = if runtime == runtimes::NODE {
             child::node("serve.js")
         } else {
@@ -76,10 +110,12 @@ impl ServerProcess {
             command.args(["serve", runtime]);
             command
         };
-        command.args(service.arguments());
-        if pin {
-            command.arg("--pin");
-        }
+        command.args(served.arguments());
+        Ok(command)
+    }
+
+    /// The same as [`start`](Self::start) by a command.
+    pub(crate) fn start_by(mut command: Command) -> io::Result<Option<Self>> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -99,7 +135,7 @@ impl ServerProcess {
             .ok_or_else(|| io::Error::other("the server did not start"))?;
         Ok(Some(ServerProcess {
             child,
-            input,
+            input: Some(input),
             output,
             addr: (Ipv4Addr::LOCALHOST, port).into(),
         }))
@@ -112,7 +148,9 @@ impl ServerProcess {
 
     /// Queries what the server has used so far.
     pub(crate) fn usage(&mut self) -> io::Result<Usage> {
-        self.input.write_all(b"\n")?;
+        if let Some(input) = &mut self.input {
+            input.write_all(b"\n")?;
+        }
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         let usage = || {
@@ -122,6 +160,12 @@ impl ServerProcess {
             })
         };
         usage().ok_or_else(|| io::Error::other("the server has exited"))
+    }
+
+    /// Lets the server exit, and waits for it.
+    pub(crate) fn end(mut self) -> io::Result<ExitStatus> {
+        self.input = None;
+        self.child.wait()
     }
 }
 
@@ -169,7 +213,8 @@ fn report_usage() {
 
 #[cfg(test)]
 mod tests {
-    use super::Service;
+    use super::{Served, Service};
+    use crate::stacks::Stack;
 
     #[test]
     fn formatting_and_parsing_preserve_a_service() {
@@ -184,11 +229,16 @@ mod tests {
                 has_limits: true,
             },
         ] {
-            let [name, number] = service.arguments();
+            let served = Served::Service(service);
+            let [name, number] = served.arguments();
 
-            assert_eq!(Service::parse(&name, &number), Some(service));
+            assert_eq!(Served::parse(&name, &number), Some(served));
         }
-        assert_eq!(Service::parse("echo", "much"), None);
-        assert_eq!(Service::parse("smtp", "0"), None);
+        let served = Served::Stack(Stack::TlsEcho);
+        let [name, argument] = served.arguments();
+        assert_eq!(Served::parse(&name, &argument), Some(served));
+        assert_eq!(Served::parse("echo", "much"), None);
+        assert_eq!(Served::parse("smtp", "0"), None);
+        assert_eq!(Served::parse("stack", "smtp"), None);
     }
 }

@@ -31,7 +31,7 @@ use sockets::Transport;
 pub(crate) use children::run_children_blocking;
 pub(crate) use files::read_blocking;
 pub(crate) use list::ALL;
-pub(crate) use traffic::{Traffic, run as run_traffic};
+pub(crate) use traffic::{Traffic, put_load, run as run_traffic};
 
 /// A workload.
 #[derive(Debug)]

@@ -8,11 +8,12 @@ use super::tools::Tool;
 const HEAD: &str = "\
 # Instructions (callgrind) and system calls (strace) per operation of quintet, release profile:
 # (count of 3 n operations - count of n operations) / 2 n. Rows that end in `-tokio-sync` are
-# tokio's `sync` on quintet's loop, and rows that end in `-tokio` are tokio's runtime. Made by
-#     cargo run --release -p quintet-benches -- counts --write
+# tokio's `sync` on quintet's loop, those in `-tokio` tokio's runtime, and those in `-guest` quintet
+# as its guest. Made by
+#     cargo run --release -p quintet-benches --no-default-features --features adapters -- counts --write
 #     cargo run --release -p quintet-benches --no-default-features -- counts --write
-# of which the second keeps the rows of tokio's runtime, which it cannot count, and makes ours again
-# without the peers in the same program.
+# of which the second keeps the rows that it cannot count, those of tokio's runtime and of the
+# servers, and makes ours again without those in the same program.
 # `counts --check` fails if a count of quintet is more than 10 % higher. The counts depend on the
 # compiler.
 ";

@@ -2,11 +2,13 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
 use crate::child::Run;
-use crate::workloads::find;
+use crate::server::ServerProcess;
+use crate::workloads::{Amount, Traffic, Work, find, put_load};
 
 /// A tool that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,39 +86,60 @@ impl Tool {
             live: None,
             pin: false,
         };
-        let program = run.command().map_err(|error| error.to_string())?;
         let file = report_file();
-        let mut command = self.command(&file);
-        command
-            .arg(program.get_program())
-            .args(program.get_args())
-            .arg("--cold");
-        let output = command
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| error.to_string())?;
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let ended = match run.workload.work {
+            Work::InProcess(_) => self.run(run, &file),
+            Work::Server(traffic) => self.serve(run, traffic, &file),
+        };
         let report = fs::read_to_string(&file).unwrap_or_default();
         // A file that stays behind does no harm.
         let _ = fs::remove_file(&file);
         let count = match self {
-            Tool::Callgrind => collected(&errors),
+            Tool::Callgrind => collected(&report),
             Tool::Strace => calls(&report),
         };
-        count.filter(|_| output.status.success()).ok_or_else(|| {
-            format!(
-                "{id} on {runtime} was not counted: {}\n{errors}",
-                output.status
-            )
-        })
+        let not_counted = |why| format!("{id} on {runtime} was not counted: {why}\n{report}");
+        ended.map_err(|error| not_counted(error.to_string()))?;
+        count.ok_or_else(|| not_counted("the report has no total".to_owned()))
     }
 
-    fn command(self, file: &PathBuf) -> Command {
-        match self {
+    /// Runs a workload in a process under the tool.
+    fn run(self, run: Run<'_>, file: &Path) -> io::Result<()> {
+        let mut command = self.command(&run.command()?, file);
+        let output = command.arg("--cold").stdin(Stdio::null()).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Err(io::Error::other(format!("{}\n{errors}", output.status)))
+    }
+
+    /// Runs a server under the tool, and puts the load on it in this process.
+    fn serve(self, run: Run<'_>, traffic: Traffic, file: &Path) -> io::Result<()> {
+        let server = ServerProcess::command(run.runtime, traffic.served())?;
+        let Some(mut server) = ServerProcess::start_by(self.command(&server, file))? else {
+            return Err(io::Error::other("there is no such server"));
+        };
+        let amount = Amount {
+            operations: run.operations,
+            live: None,
+            warm_up: false,
+        };
+        put_load(&mut server, traffic, amount)?;
+        let status = server.end()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(status.to_string()))
+    }
+
+    /// Returns the command that runs `program` under the tool, which writes its report to `file`.
+    fn command(self, program: &Command, file: &Path) -> Command {
+        let mut command = match self {
             Tool::Callgrind => {
                 let mut command = Command::new("valgrind");
-                let file = format!("--callgrind-out-file={}", file.display());
-                command.args(["--tool=callgrind", &file]);
+                let file = format!("--log-file={}", file.display());
+                command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", &file]);
                 command
             }
             Tool::Strace => {
@@ -124,7 +147,9 @@ impl Tool {
                 command.args(["-f", "-c", "-o"]).arg(file);
                 command
             }
-        }
+        };
+        command.arg(program.get_program()).args(program.get_args());
+        command
     }
 }
 
@@ -133,8 +158,8 @@ fn report_file() -> PathBuf {
 }
 
 /// Parses the total that callgrind prints at its end.
-fn collected(errors: &str) -> Option<u64> {
-    let line = errors
+fn collected(report: &str) -> Option<u64> {
+    let line = report
         .lines()
         .rev()
         .find_map(|line| line.split_once("Collected :"));

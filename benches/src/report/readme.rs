@@ -3,12 +3,20 @@
 use super::{in_parentheses, percent};
 use crate::compare::{Results, Rounds, Row};
 use crate::machine;
-use crate::runtimes::{FLOOR, NODE, QUINTET, TOKIO, TOKIO_SYNC};
+use crate::runtimes::{FLOOR, NODE, QUINTET, QUINTET_GUEST, TOKIO, TOKIO_SYNC};
 use crate::workloads::Metric;
 
 /// The runtimes of the tables, and the floor for the chart.
 pub(crate) const RUNTIMES: &[&str] = &[
-    QUINTET, TOKIO_SYNC, TOKIO, "smol", "monoio", "compio", NODE, FLOOR,
+    QUINTET,
+    QUINTET_GUEST,
+    TOKIO_SYNC,
+    TOKIO,
+    "smol",
+    "monoio",
+    "compio",
+    NODE,
+    FLOOR,
 ];
 
 /// The columns and rows of a table.
@@ -70,6 +78,25 @@ const TABLES: &[ReadmeTable] = &[
             ("semaphore-8", "`Semaphore` of 4, 8 tasks"),
             ("notify", "`Notify`, one wake"),
             ("waiters-8", "8 tasks that wait for one socket"),
+        ],
+    },
+    ReadmeTable {
+        columns: &[
+            (QUINTET, "quintet"),
+            (QUINTET_GUEST, "as tokio's guest"),
+            (TOKIO, "tokio"),
+        ],
+        rows: &[
+            ("echo-1-64", "TCP echo of 64 bytes, 1 connection"),
+            ("echo-64-64", "the same, 64 connections"),
+            ("axum-hello-1", "axum, hello, 1 connection"),
+            ("axum-hello-64", "the same, 64 connections"),
+            ("axum-json-10k-64", "axum, 10 KiB of JSON and back"),
+            ("tonic-unary-64", "tonic, unary call, 64 in flight"),
+            ("tls-echo-64", "TLS 1.3 echo of 64 bytes by rustls"),
+            ("websocket-echo-64", "websocket echo of 64 bytes"),
+            ("static-4k-64", "`ServeDir`, file of 4 KiB"),
+            ("static-1m-8", "`ServeDir`, file of 1 MiB, 8 connections"),
         ],
     },
 ];
@@ -271,7 +298,7 @@ mod tests {
             }
         }
         assert!(!is_in_readme("idle-server"));
-        if cfg!(feature = "peers") {
+        if cfg!(all(feature = "peers", feature = "adapters")) {
             assert!(RUNTIMES.iter().all(|runtime| NAMES.contains(runtime)));
         }
     }

@@ -1,6 +1,7 @@
 //! Quintet's adapter.
 
 use std::io;
+use std::marker::PhantomData;
 use std::net::{self, SocketAddr};
 use std::os::unix;
 use std::path::Path;
@@ -12,12 +13,29 @@ use quintet::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use super::{Files, HttpServer, HttpService, Runtime, SharedSocket, Sockets, serve_http};
 use crate::server::{Service, listen};
 
-/// The adapter of quintet.
-pub(crate) struct Quintet;
+/// The adapter of quintet, with what drives its loop.
+pub(crate) struct QuintetBy<D>(PhantomData<D>);
 
-impl Runtime for Quintet {
+/// The adapter of quintet.
+pub(crate) type Quintet = QuintetBy<Alone>;
+
+/// What drives a loop.
+pub(crate) trait Drivable: 'static {
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T;
+}
+
+/// The loop itself.
+pub(crate) struct Alone;
+
+impl Drivable for Alone {
     fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
         quintet::block_on(future)
+    }
+}
+
+impl<D: Drivable> Runtime for QuintetBy<D> {
+    fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        D::block_on(future)
     }
 
     fn spawn<T: 'static>(
@@ -83,14 +101,14 @@ impl Runtime for Quintet {
     }
 }
 
-impl HttpServer for Quintet {
+impl<D: Drivable> HttpServer for QuintetBy<D> {
     async fn serve_http(listener: net::TcpListener, service: impl HttpService) -> io::Result<()> {
         let listener = TcpListener::from_std(listener)?;
         quintet::hyper::serve(listener, service).await.map(drop)
     }
 }
 
-impl SharedSocket for Quintet {
+impl<D: Drivable> SharedSocket for QuintetBy<D> {
     type Socket = TcpStream;
 
     fn socket(stream: net::TcpStream) -> io::Result<TcpStream> {
@@ -106,7 +124,7 @@ impl SharedSocket for Quintet {
     }
 }
 
-impl Sockets for Quintet {
+impl<D: Drivable> Sockets for QuintetBy<D> {
     type Udp = UdpSocket;
     type UnixStream = UnixStream;
 
@@ -165,7 +183,7 @@ async fn echo(stream: TcpStream, size: usize) {
     }
 }
 
-impl Files for Quintet {
+impl<D: Drivable> Files for QuintetBy<D> {
     async fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
         quintet::fs::write(path, contents).await
     }

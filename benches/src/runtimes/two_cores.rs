@@ -17,7 +17,7 @@ const THREADS: usize = 2;
 pub(super) fn serve(name: &str) -> Option<io::Result<()>> {
     Some(match name {
         QUINTET => on_quintet(),
-        #[cfg(feature = "peers")]
+        #[cfg(feature = "tokio-runtime")]
         super::TOKIO => peers::on_tokio(),
         #[cfg(feature = "glommio")]
         "glommio" => peers::on_glommio(),
@@ -41,7 +41,7 @@ fn on_quintet() -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(feature = "peers")]
+#[cfg(feature = "tokio-runtime")]
 mod peers {
     use std::io;
 

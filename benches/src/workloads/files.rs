@@ -198,7 +198,7 @@ fn directory(name: &str) -> io::Result<PathBuf> {
 }
 
 /// Returns the path of a file of `size` bytes that is in the page cache. Later runs use it again.
-fn file(name: &str, size: usize) -> io::Result<PathBuf> {
+pub(crate) fn file(name: &str, size: usize) -> io::Result<PathBuf> {
     let directory = directory("")?;
     let path = directory.join(name);
     if fs::read(&path).is_ok_and(|contents| contents.len() == size) {

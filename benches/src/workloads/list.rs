@@ -4,6 +4,7 @@ use super::files::FileWork;
 use super::primitives::Primitive;
 use super::sockets::Transport;
 use super::{InProcess, Metric, Traffic, Work, Workload};
+use crate::stacks::Stack;
 
 pub(super) const CPU: &[Metric] = &[Metric::Cpu];
 const BOTH: &[Metric] = &[Metric::Cpu, Metric::Wall];
@@ -61,6 +62,11 @@ const fn http(connections: u64, threads: usize) -> Traffic {
 /// Makes the work of an entry.
 const fn echo(connections: u64, size: usize) -> Traffic {
     Traffic::Echo { connections, size }
+}
+
+/// Makes the work of an entry.
+const fn stack(stack: Stack, connections: u64) -> Traffic {
+    Traffic::Stack { stack, connections }
 }
 
 /// The workloads of `compare`, in the order of the table.
@@ -432,6 +438,104 @@ pub(crate) const ALL: &[Workload] = &[
         Traffic::Http2,
         (100_000, 20_000),
         CPU,
+    ),
+    server(
+        "axum-hello-1",
+        "axum hello, 1 connection",
+        stack(Stack::AxumHello, 1),
+        (20_000, 4000),
+        CPU,
+    ),
+    server(
+        "axum-hello-64",
+        "axum hello, 64 connections",
+        stack(Stack::AxumHello, 64),
+        (50_000, 10_000),
+        CPU,
+    ),
+    server(
+        "axum-json-10k-1",
+        "axum, a JSON of 10 KiB and back, 1 connection",
+        stack(Stack::AxumJson, 1),
+        (5000, 1000),
+        CPU,
+    ),
+    server(
+        "axum-json-10k-64",
+        "axum, a JSON of 10 KiB and back, 64 connections",
+        stack(Stack::AxumJson, 64),
+        (10_000, 2000),
+        CPU,
+    ),
+    server(
+        "tonic-unary-1",
+        "tonic, a unary call, 1 stream",
+        stack(Stack::TonicUnary, 1),
+        (10_000, 2000),
+        CPU,
+    ),
+    server(
+        "tonic-unary-64",
+        "tonic, a unary call, 64 streams",
+        stack(Stack::TonicUnary, 64),
+        (30_000, 6000),
+        CPU,
+    ),
+    server(
+        "tls-echo-1",
+        "echo over TLS 1.3, 64 B, 1 connection",
+        stack(Stack::TlsEcho, 1),
+        (20_000, 4000),
+        CPU,
+    ),
+    server(
+        "tls-echo-64",
+        "echo over TLS 1.3, 64 B, 64 connections",
+        stack(Stack::TlsEcho, 64),
+        (40_000, 8000),
+        CPU,
+    ),
+    server(
+        "websocket-echo-1",
+        "echo over websockets, 64 B, 1 connection",
+        stack(Stack::WebsocketEcho, 1),
+        (20_000, 4000),
+        CPU,
+    ),
+    server(
+        "websocket-echo-64",
+        "echo over websockets, 64 B, 64 connections",
+        stack(Stack::WebsocketEcho, 64),
+        (40_000, 8000),
+        CPU,
+    ),
+    server(
+        "static-4k-1",
+        "static file of 4 KiB, 1 connection",
+        stack(Stack::SmallFile, 1),
+        (5000, 1000),
+        BOTH,
+    ),
+    server(
+        "static-4k-64",
+        "static file of 4 KiB, 64 connections",
+        stack(Stack::SmallFile, 64),
+        (10_000, 2000),
+        BOTH,
+    ),
+    server(
+        "static-1m-1",
+        "static file of 1 MiB, 1 connection",
+        stack(Stack::LargeFile, 1),
+        (500, 100),
+        BOTH,
+    ),
+    server(
+        "static-1m-8",
+        "static file of 1 MiB, 8 connections",
+        stack(Stack::LargeFile, 8),
+        (500, 100),
+        BOTH,
     ),
     in_process(
         "read-4k",

@@ -5,9 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::Amount;
+use crate::http2_frames::Http2Frames;
 use crate::load::{Load, Reply, Streams, churn};
 use crate::measure::{Percentiles, Sample, nanos};
-use crate::server::{ServerProcess, Service};
+use crate::server::{Served, ServerProcess, Service};
+use crate::stacks::{self, Stack};
 
 /// The kind of load.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,11 @@ pub(crate) enum Traffic {
     HttpChurn,
     /// Requests to it on a hundred streams of one connection of HTTP/2.
     Http2,
+    /// Requests to a server by crates that people use.
+    Stack {
+        stack: Stack,
+        connections: u64,
+    },
     /// As many idle connections as there are operations.
     IdleMemory,
     /// A thousand connections that are idle for as many milliseconds as there are operations.
@@ -48,6 +55,35 @@ pub(super) const STREAMS: u64 = 100;
 
 pub(super) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+impl Traffic {
+    /// Returns the server that the load is put on.
+    pub(crate) fn served(self) -> Served {
+        Served::Service(match self {
+            Traffic::Stack { stack, .. } => return Served::Stack(stack),
+            Traffic::Http { threads, .. } => Service::Http {
+                threads,
+                has_limits: false,
+            },
+            Traffic::HttpServer { .. } | Traffic::HttpChurn | Traffic::Http2 => Service::Http {
+                threads: 1,
+                has_limits: true,
+            },
+            // The buffer is larger than a message: a read that does not fill it shows that the
+            // socket is empty, without a second read.
+            _ => Service::Echo {
+                size: 2 * self.message_size(),
+            },
+        })
+    }
+
+    fn message_size(self) -> usize {
+        match self {
+            Traffic::Echo { size, .. } => size,
+            _ => MESSAGE,
+        }
+    }
+}
+
 /// Starts a server of `runtime`, puts load on it, and measures its CPU time and memory.
 pub(crate) fn run(
     runtime: &str,
@@ -55,60 +91,57 @@ pub(crate) fn run(
     amount: Amount,
     pin: bool,
 ) -> io::Result<Option<Sample>> {
-    let size = match traffic {
-        Traffic::Echo { size, .. } => size,
-        _ => MESSAGE,
-    };
-    let service = match traffic {
-        Traffic::Http { threads, .. } => Service::Http {
-            threads,
-            has_limits: false,
-        },
-        Traffic::HttpServer { .. } | Traffic::HttpChurn | Traffic::Http2 => Service::Http {
-            threads: 1,
-            has_limits: true,
-        },
-        // The buffer is larger than a message: a read that does not fill it shows that the socket
-        // is empty, without a second read.
-        _ => Service::Echo { size: 2 * size },
-    };
+    let served = traffic.served();
     // A server with several threads needs several CPUs.
-    let pin = pin && !matches!(service, Service::Http { threads: 2.., .. });
-    let Some(mut server) = ServerProcess::start(runtime, service, pin)? else {
+    let pin = pin && !matches!(served, Served::Service(Service::Http { threads: 2.., .. }));
+    let Some(mut server) = ServerProcess::start(runtime, served, pin)? else {
         return Ok(None);
     };
+    put_load(&mut server, traffic, amount).map(Some)
+}
+
+/// Puts load on a server, and measures its CPU time and memory.
+pub(crate) fn put_load(
+    server: &mut ServerProcess,
+    traffic: Traffic,
+    amount: Amount,
+) -> io::Result<Sample> {
+    let size = traffic.message_size();
     let addr = server.addr();
     let message = || vec![7; size];
     let reply = Reply::Bytes(size);
-    let sample = match traffic {
+    match traffic {
         Traffic::Echo { connections, .. } => {
             let mut load = Load::connect(addr, connections, message(), reply)?;
-            under_load(&mut server, amount, |count| load.drive(count))?
+            under_load(server, amount, |count| load.drive(count))
         }
         Traffic::EchoAmong => {
             let idle = amount.live.unwrap_or(0);
             let _idle = Load::connect(addr, idle, message(), reply)?;
             let mut load = Load::connect(addr, 1, message(), reply)?;
-            under_load(&mut server, amount, |count| load.drive(count))?
+            under_load(server, amount, |count| load.drive(count))
         }
         Traffic::Http { connections, .. } | Traffic::HttpServer { connections } => {
             let mut load = Load::connect(addr, connections, REQUEST.to_vec(), Reply::Http)?;
-            under_load(&mut server, amount, |count| load.drive(count))?
+            under_load(server, amount, |count| load.drive(count))
         }
-        Traffic::Churn => under_load(&mut server, amount, |count| {
+        Traffic::Churn => under_load(server, amount, |count| {
             churn(addr, &message(), reply, count)
-        })?,
-        Traffic::HttpChurn => under_load(&mut server, amount, |count| {
+        }),
+        Traffic::HttpChurn => under_load(server, amount, |count| {
             churn(addr, REQUEST, Reply::Http, count)
-        })?,
+        }),
         Traffic::Http2 => {
-            let mut streams = Streams::connect(addr, STREAMS)?;
-            under_load(&mut server, amount, |count| streams.drive(count))?
+            let mut streams = Streams::connect(addr, STREAMS, Http2Frames::new())?;
+            under_load(server, amount, |count| streams.drive(count))
         }
-        Traffic::IdleMemory => idle_memory(&mut server, amount.operations, message, reply)?,
-        Traffic::IdleCpu => idle_cpu(&mut server, amount.operations, message, reply)?,
-    };
-    Ok(Some(sample))
+        Traffic::Stack { stack, connections } => {
+            let drive = stacks::connect(stack, addr, connections)?;
+            under_load(server, amount, drive)
+        }
+        Traffic::IdleMemory => idle_memory(server, amount.operations, message, reply),
+        Traffic::IdleCpu => idle_cpu(server, amount.operations, message, reply),
+    }
 }
 
 /// Opens `connections` idle connections and measures the memory that they take.
