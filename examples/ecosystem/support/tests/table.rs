@@ -1,7 +1,8 @@
 //! The page of the guide about other crates: each row has a program here that uses the crate, the
-//! version that it was built with, and how many crates it adds to those of quintet.
+//! version that it was built with, and how many crates it adds to those of quintet. The README has
+//! the same in short.
 //!
-//! `ECOSYSTEM_TABLE=write cargo test -p ecosystem-support` renews the page.
+//! `ECOSYSTEM_TABLE=write cargo test -p ecosystem-support` renews both.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -14,6 +15,10 @@ const PAGE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../../src/guide/ecosystem.md"
 );
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../README.md");
+/// Between these lines is the table of the README.
+const BEGIN: &str = "<!-- ecosystem: written by its test -->\n";
+const END: &str = "<!-- end of ecosystem -->\n";
 const QUINTET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -84,6 +89,16 @@ const ROWS: &[Row] = &[
     row("reqwest", "as the guest of tokio", "guests"),
     row("sqlx", "as the guest of tokio", "guests"),
     row(
+        "axum",
+        "as the guest of tokio: `axum::serve`, and `ws` and `Sse::keep_alive` on `quintet_axum::serve`",
+        "guests",
+    ),
+    row(
+        "tonic",
+        "as the guest of tokio: its `Server`, and a `Channel` with time limits",
+        "guests",
+    ),
+    row(
         "tower",
         "adapter `quintet-tower` for the layers that need timers; the others as they are",
         "service",
@@ -152,17 +167,52 @@ fn table() -> String {
     text
 }
 
-#[test]
-fn the_page_is_true() {
-    let table = table();
-    if env::var_os("ECOSYSTEM_TABLE").is_some() {
-        fs::write(PAGE, &table).expect("it is written");
+/// The table of the README: a row for each crate and each way to use it.
+fn short_table() -> String {
+    let mut rows: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for Row { name, how, program } in ROWS {
+        let way = if how.starts_with("adapter") {
+            "adapter"
+        } else if how.starts_with("as the guest of tokio") {
+            "guest of tokio"
+        } else {
+            "native"
+        };
+        let link = format!("[`{program}`](examples/ecosystem/{program})");
+        match rows.iter_mut().find(|row| (row.0, row.1) == (name, way)) {
+            Some((_, _, links)) => links.push(link),
+            None => rows.push((name, way, vec![link])),
+        }
     }
-    let page = fs::read_to_string(PAGE).expect("it is there");
-    assert_eq!(
-        page, table,
-        "renew it: ECOSYSTEM_TABLE=write cargo test -p ecosystem-support"
-    );
+    let mut text = "| crate | how | program |\n|---|---|---|\n".to_owned();
+    for (name, way, links) in rows {
+        let links = links.join(", ");
+        writeln!(text, "| `{name}` | {way} | {links} |").expect("a string takes everything");
+    }
+    text
+}
+
+/// The README with another table.
+fn readme_with(table: &str) -> String {
+    let readme = fs::read_to_string(README).expect("it is there");
+    let (before, rest) = readme.split_once(BEGIN).expect("the table begins");
+    let (_, after) = rest.split_once(END).expect("the table ends");
+    format!("{before}{BEGIN}{table}{END}{after}")
+}
+
+#[test]
+fn the_pages_are_true() {
+    let (page, readme) = (table(), readme_with(&short_table()));
+    for (path, text) in [(PAGE, page), (README, readme)] {
+        if env::var_os("ECOSYSTEM_TABLE").is_some() {
+            fs::write(path, &text).expect("it is written");
+        }
+        let found = fs::read_to_string(path).expect("it is there");
+        assert_eq!(
+            found, text,
+            "renew it: ECOSYSTEM_TABLE=write cargo test -p ecosystem-support"
+        );
+    }
 }
 
 #[test]
