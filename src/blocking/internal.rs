@@ -1,14 +1,18 @@
 //! The jobs of this crate itself: file operations and name lookups.
 
+use std::fmt;
 use std::io;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use super::call_site::call_site;
-use super::spawn::{Admission, JobOrder, spawn_with};
+use super::spawn::{Admission, JobOrder, spawn_here};
 use crate::context;
 use crate::pool::Class;
+use crate::primitive::lock;
 use crate::task::JoinHandle;
 use crate::tasks::Origin;
 
@@ -25,16 +29,25 @@ pub(crate) enum Purpose {
 }
 
 /// Queues a job of this crate for the task that is polled now. The job keeps the loop alive if the
-/// task does. `location` is the call in user code that it runs for.
-pub(crate) fn spawn_internal<F, T>(
+/// task does. `location` is the call in user code that it runs for. There must be a current loop.
+pub(crate) fn spawn_internal<F>(
     f: F,
     purpose: Purpose,
     location: &'static Location<'static>,
-) -> JoinHandle<T>
+) -> JoinHandle<()>
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() + Send + 'static,
 {
+    spawn_closure(JobCell::closure(&JobCell::new(f)), purpose, location)
+}
+
+/// All jobs of this crate are of one type, so the code of a job is compiled once, and not for each
+/// operation.
+fn spawn_closure(
+    closure: CellClosure,
+    purpose: Purpose,
+    location: &'static Location<'static>,
+) -> JoinHandle<()> {
     let class = match purpose {
         Purpose::Change | Purpose::Read => Class::Plain,
         Purpose::Lookup => Class::Dns,
@@ -47,7 +60,8 @@ where
         },
         admission: Admission::Any,
     };
-    let job = spawn_with(f, order);
+    let event_loop = context::expect_current();
+    let job = spawn_here(&event_loop, move || closure.run(), order);
     if purpose != Purpose::Change {
         job.set_unawaited_at_end();
     }
@@ -55,6 +69,95 @@ where
         job.count_in(false);
     }
     job
+}
+
+/// A closure, and then its result, for which the caller waits.
+struct JobCell<F, T>(Mutex<JobCellState<F, T>>);
+
+enum JobCellState<F, T> {
+    Closure(F),
+    Result(T),
+    /// The closure runs or was dropped, or the result was taken.
+    Empty,
+}
+
+/// What a worker does with a [`JobCell`].
+trait RunCell: Send + Sync {
+    fn run(&self);
+    fn drop_closure(&self);
+}
+
+/// What the caller does with a [`JobCell`].
+trait ResultCell<T>: Send + Sync {
+    fn take_result(&self) -> Option<T>;
+}
+
+impl<F, T> JobCell<F, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn new(f: F) -> Arc<Self> {
+        Arc::new(JobCell(Mutex::new(JobCellState::Closure(f))))
+    }
+
+    fn closure(cell: &Arc<Self>) -> CellClosure {
+        CellClosure(Arc::clone(cell) as Arc<dyn RunCell>)
+    }
+
+    fn take(&self) -> JobCellState<F, T> {
+        mem::replace(&mut *lock(&self.0), JobCellState::Empty)
+    }
+}
+
+impl<F, T> RunCell for JobCell<F, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn run(&self) {
+        if let JobCellState::Closure(f) = self.take() {
+            let result = f();
+            *lock(&self.0) = JobCellState::Result(result);
+        }
+    }
+
+    fn drop_closure(&self) {
+        let mut state = lock(&self.0);
+        if let JobCellState::Closure(_) = &*state {
+            let closure = mem::replace(&mut *state, JobCellState::Empty);
+            drop(state);
+            drop(closure);
+        }
+    }
+}
+
+impl<F, T> ResultCell<T> for JobCell<F, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn take_result(&self) -> Option<T> {
+        match self.take() {
+            JobCellState::Result(result) => Some(result),
+            JobCellState::Closure(_) | JobCellState::Empty => None,
+        }
+    }
+}
+
+/// The closure in a [`JobCell`], which is dropped with this if it has not run.
+struct CellClosure(Arc<dyn RunCell>);
+
+impl CellClosure {
+    fn run(self) {
+        self.0.run();
+    }
+}
+
+impl Drop for CellClosure {
+    fn drop(&mut self) {
+        self.0.drop_closure();
+    }
 }
 
 /// Runs an I/O operation `f` on a worker and returns its result. The location of the job is the
@@ -71,10 +174,10 @@ where
 }
 
 /// The future of [`run_io`], once its job has been queued.
-#[derive(Debug)]
 #[must_use = "a job is aborted when its future is dropped"]
 pub(crate) struct IoJob<T> {
-    job: JoinHandle<io::Result<T>>,
+    job: JoinHandle<()>,
+    cell: Arc<dyn ResultCell<io::Result<T>>>,
     purpose: Purpose,
 }
 
@@ -86,25 +189,36 @@ impl<T: Send + 'static> IoJob<T> {
     where
         F: FnOnce() -> io::Result<T> + Send + 'static,
     {
-        if context::with(|_| ()).is_none() {
-            return Err(io::Error::other(context::no_loop()));
-        }
-        let job = spawn_internal(f, purpose, call_site(Location::caller()));
-        Ok(IoJob { job, purpose })
+        check_loop()?;
+        let cell = JobCell::new(f);
+        let location = call_site(Location::caller());
+        let job = spawn_closure(JobCell::closure(&cell), purpose, location);
+        Ok(IoJob { job, cell, purpose })
     }
+}
 
+fn check_loop() -> io::Result<()> {
+    match context::with(|_| ()) {
+        Some(()) => Ok(()),
+        None => Err(io::Error::other(context::no_loop())),
+    }
+}
+
+impl<T> IoJob<T> {
     /// Allows the loop to end before the job.
     pub(crate) fn unref(&self) {
         self.job.count_in(false);
     }
 }
 
-impl<T: 'static> Future for IoJob<T> {
+impl<T> Future for IoJob<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let result = ready!(Pin::new(&mut self.job).poll(cx));
-        Poll::Ready(result.map_err(io::Error::from).and_then(|result| result))
+        Poll::Ready(match ready!(Pin::new(&mut self.job).poll(cx)) {
+            Ok(()) => self.cell.take_result().expect("the job has stored it"),
+            Err(error) => Err(error.into()),
+        })
     }
 }
 
@@ -114,5 +228,13 @@ impl<T> Drop for IoJob<T> {
         if self.purpose == Purpose::Lookup {
             self.job.count_in(false);
         }
+    }
+}
+
+impl<T> fmt::Debug for IoJob<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoJob")
+            .field("job", &self.job)
+            .finish_non_exhaustive()
     }
 }

@@ -66,7 +66,8 @@ where
     }
 }
 
-fn spawn_here<F, T>(event_loop: &EventLoop, f: F, order: JobOrder) -> JoinHandle<T>
+/// Queues a job of the loop of this thread.
+pub(super) fn spawn_here<F, T>(event_loop: &EventLoop, f: F, order: JobOrder) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
