@@ -57,6 +57,16 @@ impl<R> OpOutput<R> {
         }
     }
 
+    /// Stores the value in `place`.
+    fn store(self, place: &mut Option<R>) -> OpOutput<()> {
+        *place = Some(self.value);
+        OpOutput {
+            value: (),
+            bytes: self.bytes,
+            is_drained: self.is_drained,
+        }
+    }
+
     /// The same with another value.
     pub(crate) fn map<S>(self, f: impl FnOnce(R) -> S) -> OpOutput<S> {
         OpOutput {

@@ -7,7 +7,7 @@
 //! the operation waits again.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -61,6 +61,20 @@ impl<T: AsFd> Source<T> {
         &self,
         cx: &Context<'_>,
         direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
+    ) -> Poll<io::Result<R>> {
+        let mut value = None;
+        let io = self.get();
+        let mut call = || Ok(operation(io)?.store(&mut value));
+        ready!(self.binding.poll_call(cx, io.as_fd(), direction, &mut call))?;
+        Poll::Ready(Ok(value.expect("the operation has stored it")))
+    }
+
+    /// The same with a copy of the code around the system call, for what is done most often.
+    pub(crate) fn poll_operate_inlined<R>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
         operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> Poll<io::Result<R>> {
         let mut waiter = WaiterId::TRAIT_CALLER;
@@ -74,13 +88,11 @@ impl<T: AsFd> Source<T> {
         direction: Direction,
         mut operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> io::Result<R> {
-        self.binding.check_open()?;
-        let result = retry(|| operation(self.get()));
-        coop::charge_bytes(bytes_of(&result));
-        context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
-        self.binding
-            .with_loop(|event_loop, key| note(event_loop, key, direction, &result));
-        result.map(|output| output.value)
+        let mut value = None;
+        let io = self.get();
+        let mut call = || Ok(operation(io)?.store(&mut value));
+        self.binding.try_call(direction, &mut call)?;
+        Ok(value.expect("the operation has stored it"))
     }
 
     fn poll_with<R>(
@@ -88,11 +100,50 @@ impl<T: AsFd> Source<T> {
         cx: &Context<'_>,
         direction: Direction,
         waiter: &mut WaiterId,
+        operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.binding
+            .poll_with(self.get(), cx, direction, waiter, operation)
+    }
+}
+
+/// A system call that stores its value elsewhere, so that the code around it is compiled once, and
+/// not for each operation. That costs `echo-loop` 10 % more instructions.
+type Call<'a> = dyn FnMut() -> io::Result<OpOutput<()>> + 'a;
+
+impl LoopBinding {
+    fn try_call(&self, direction: Direction, call: &mut Call<'_>) -> io::Result<()> {
+        self.check_open()?;
+        let result = retry(call);
+        coop::charge_bytes(bytes_of(&result));
+        context::with(|event_loop| event_loop.note_moved(bytes_of(&result)));
+        self.with_loop(|event_loop, key| note(event_loop, key, direction, &result));
+        result.map(|output| output.value)
+    }
+
+    fn poll_call(
+        &self,
+        cx: &Context<'_>,
+        fd: BorrowedFd<'_>,
+        direction: Direction,
+        call: &mut Call<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut waiter = WaiterId::TRAIT_CALLER;
+        self.poll_with(&fd, cx, direction, &mut waiter, |_| call())
+    }
+
+    #[inline]
+    fn poll_with<T: AsFd, R>(
+        &self,
+        io: &T,
+        cx: &Context<'_>,
+        direction: Direction,
+        waiter: &mut WaiterId,
         mut operation: impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> Poll<io::Result<R>> {
         ready!(coop::poll_proceed(cx));
         let state = context::with(|event_loop| {
-            self.try_or_wait(event_loop, cx, direction, waiter, &mut operation)
+            self.try_or_wait(io, event_loop, cx, direction, waiter, &mut operation)
         });
         match state {
             None => Poll::Ready(Err(io::Error::other(context::no_loop()))),
@@ -117,26 +168,27 @@ impl<T: AsFd> Source<T> {
     ///
     /// The loop is borrowed, so this runs no user code: it does not clone, wake or drop a waker.
     #[inline]
-    fn try_or_wait<R>(
+    fn try_or_wait<T: AsFd, R>(
         &self,
+        io: &T,
         event_loop: &EventLoop,
         cx: &Context<'_>,
         direction: Direction,
         waiter: &mut WaiterId,
         operation: &mut impl FnMut(&T) -> io::Result<OpOutput<R>>,
     ) -> OpState<R> {
-        let refused = self.binding.bind(event_loop.id());
-        if let Err(error) = refused.and_then(|()| self.binding.check_open()) {
+        let refused = self.bind(event_loop.id());
+        if let Err(error) = refused.and_then(|()| self.check_open()) {
             return OpState::Rejected(error);
         }
         let sources = &event_loop.poll.sources;
-        let key = self.binding.key();
+        let key = self.key();
         let is_worth_trying = match key {
             Some(key) => sources.readiness(key, direction) != Readiness::NotReady,
-            None => !self.binding.was_drained(direction),
+            None => !self.was_drained(direction),
         };
         if is_worth_trying || coop::is_insisting() {
-            let result = retry(|| operation(self.get()));
+            let result = retry(|| operation(io));
             if !would_block(&result) {
                 event_loop.note_moved(bytes_of(&result));
                 match key {
@@ -146,12 +198,12 @@ impl<T: AsFd> Source<T> {
                             sources.forget_task(key, direction, waiter);
                         }
                     }
-                    None => self.binding.set_drained(direction, has_drained(&result)),
+                    None => self.set_drained(direction, has_drained(&result)),
                 }
                 return OpState::Complete(result);
             }
         }
-        let key = match self.binding.register(event_loop, self.get().as_fd()) {
+        let key = match self.register(event_loop, io.as_fd()) {
             Ok(key) => key,
             Err(error) => return OpState::Rejected(error),
         };
@@ -165,7 +217,7 @@ impl<T: AsFd> Source<T> {
 }
 
 /// What a poll of an operation has come to.
-pub(super) enum OpState<R> {
+enum OpState<R> {
     Complete(io::Result<OpOutput<R>>),
     /// The source belongs to another loop, or has been closed.
     Rejected(io::Error),
@@ -210,9 +262,9 @@ pub(super) fn would_block<R>(result: &io::Result<R>) -> bool {
 }
 
 /// Repeats a system call that a signal handler has interrupted.
-fn retry<R>(mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
-        match operation() {
+        match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }

@@ -4,15 +4,15 @@
 //! asked by `poll`, which leaves an error of the source in place for the operation to find.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 
-use super::operation::{OpState, wait_by_waker, would_block};
-use super::{LoopBinding, OpOutput, Source};
+use super::operation::{wait_by_waker, would_block};
+use super::{LoopBinding, Source};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
@@ -62,7 +62,8 @@ impl<T: AsFd> Source<T> {
             write: WaiterId::TRAIT_CALLER,
             keeps_place: false,
         };
-        self.poll_interest(cx, interest, &mut waiters)
+        self.binding
+            .poll_interest(cx, self.get().as_fd(), interest, &mut waiters)
     }
 
     /// Calls `f` if one of the events of `interest` is there, or returns `WouldBlock`. If `f`
@@ -81,7 +82,7 @@ impl<T: AsFd> Source<T> {
     /// Returns an error of kind `WouldBlock` if no event of `interest` is there.
     pub(crate) fn check_ready(&self, interest: Interest) -> io::Result<()> {
         self.binding.check_open()?;
-        if self.ready_now(&self.known(), interest, false)?.is_empty() {
+        if ready_now(self.get().as_fd(), &self.known(), interest, false)?.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
@@ -154,22 +155,25 @@ impl<T: AsFd> Source<T> {
             }
         });
     }
+}
 
+impl LoopBinding {
     fn poll_interest(
         &self,
         cx: &Context<'_>,
+        fd: BorrowedFd<'_>,
         interest: Interest,
         waiters: &mut InterestWaiters,
     ) -> Poll<io::Result<Ready>> {
         ready!(coop::poll_proceed(cx));
         let state =
-            context::with(|event_loop| self.ready_or_wait(event_loop, cx, interest, waiters));
+            context::with(|event_loop| self.ready_or_wait(event_loop, cx, fd, interest, waiters));
         let result = match state {
             None => Err(io::Error::other(context::no_loop())),
-            Some(OpState::Complete(result)) => result.map(|output| output.value),
-            Some(OpState::Rejected(error)) => Err(error),
-            Some(OpState::Pending) => return Poll::Pending,
-            Some(OpState::NeedsWaker(key)) => {
+            Some(ReadyState::Complete(result)) => result,
+            Some(ReadyState::Rejected(error)) => Err(error),
+            Some(ReadyState::Pending) => return Poll::Pending,
+            Some(ReadyState::NeedsWaker(key)) => {
                 for (direction, waiter) in waiters.of(interest) {
                     wait_by_waker(cx, key, direction, waiter);
                 }
@@ -187,32 +191,33 @@ impl<T: AsFd> Source<T> {
         &self,
         event_loop: &EventLoop,
         cx: &Context<'_>,
+        fd: BorrowedFd<'_>,
         interest: Interest,
         waiters: &mut InterestWaiters,
-    ) -> OpState<Ready> {
-        let refused = self.binding.bind(event_loop.id());
-        if let Err(error) = refused.and_then(|()| self.binding.check_open()) {
-            return OpState::Rejected(error);
+    ) -> ReadyState {
+        let refused = self.bind(event_loop.id());
+        if let Err(error) = refused.and_then(|()| self.check_open()) {
+            return ReadyState::Rejected(error);
         }
         let sources = &event_loop.poll.sources;
-        let key = self.binding.key();
+        let key = self.key();
         let known = key.map_or(KnownReadiness::NOTHING, |key| sources.known(key));
-        match self.ready_now(&known, interest, coop::is_insisting()) {
+        match ready_now(fd, &known, interest, coop::is_insisting()) {
             Ok(ready) if ready.is_empty() => {}
             result => {
                 if let Some(key) = key {
                     waiters.forget(event_loop, key);
                 }
-                return OpState::Complete(result.map(OpOutput::new));
+                return ReadyState::Complete(result);
             }
         }
         let registered = match key {
             Some(key) => Ok(key),
-            None => self.binding.register(event_loop, self.get().as_fd()),
+            None => self.register(event_loop, fd),
         };
         let key = match registered {
             Ok(key) => key,
-            Err(error) => return OpState::Rejected(error),
+            Err(error) => return ReadyState::Rejected(error),
         };
         sources.clear(key, parts_of(interest));
         let caller = Caller::new(event_loop.id(), cx.waker());
@@ -221,32 +226,42 @@ impl<T: AsFd> Source<T> {
             are_added &= sources.wait_by_task(key, direction, waiter, &caller, false);
         }
         if are_added {
-            OpState::Pending
+            ReadyState::Pending
         } else {
-            OpState::NeedsWaker(key)
+            ReadyState::NeedsWaker(key)
         }
     }
+}
 
-    /// Returns which events of `interest` are there: what is known or, if that is nothing, what the
-    /// OS says about the events of which nothing is known. If `is_insisting`, it is asked about
-    /// all.
-    fn ready_now(
-        &self,
-        known: &KnownReadiness,
-        interest: Interest,
-        is_insisting: bool,
-    ) -> io::Result<Ready> {
-        let ready = ready_of(known) & Ready::of_interest(interest);
-        if !ready.is_empty() {
-            return Ok(ready);
-        }
-        let asked = if is_insisting {
-            Some(interest)
-        } else {
-            unknown_of(known, interest)
-        };
-        asked.map_or(Ok(Ready::EMPTY), |asked| ask(self.get(), asked))
+/// What a poll for readiness has come to.
+enum ReadyState {
+    Complete(io::Result<Ready>),
+    /// The source belongs to another loop, or has been closed.
+    Rejected(io::Error),
+    /// Nothing is ready, and the task that polls waits.
+    Pending,
+    /// Nothing is ready, and the waker of the caller has still to be added to the waiters.
+    NeedsWaker(Key),
+}
+
+/// Returns which events of `interest` are there: what is known or, if that is nothing, what the OS
+/// says about the events of which nothing is known. If `is_insisting`, it is asked about all.
+fn ready_now(
+    fd: BorrowedFd<'_>,
+    known: &KnownReadiness,
+    interest: Interest,
+    is_insisting: bool,
+) -> io::Result<Ready> {
+    let ready = ready_of(known) & Ready::of_interest(interest);
+    if !ready.is_empty() {
+        return Ok(ready);
     }
+    let asked = if is_insisting {
+        Some(interest)
+    } else {
+        unknown_of(known, interest)
+    };
+    asked.map_or(Ok(Ready::EMPTY), |asked| ask(fd, asked))
 }
 
 /// Returns the events that are known to be there.
@@ -286,7 +301,7 @@ pub(super) fn parts_of(interest: Interest) -> ReadinessParts {
 }
 
 /// Asks the OS what a source is ready for.
-fn ask(io: &impl AsFd, interest: Interest) -> io::Result<Ready> {
+fn ask(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Ready> {
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -295,7 +310,7 @@ fn ask(io: &impl AsFd, interest: Interest) -> io::Result<Ready> {
     let flags = when(interest.is_readable(), POLL_READ)
         | when(interest.is_writable(), PollFlags::OUT)
         | when(interest.wants_priority(), PollFlags::PRI);
-    let mut fds = [PollFd::new(io, flags)];
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     // Even without a wait it is interrupted by a signal that is pending.
     retry_on_intr(|| poll(&mut fds, Some(&now)))?;
     let ready = ready_of_flags(fds[0].revents(), interest);
@@ -367,8 +382,9 @@ impl<T: AsFd> Future for ReadyFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         let this = &mut *self;
-        this.source
-            .poll_interest(cx, this.interest, &mut this.waiters)
+        let fd = this.source.get().as_fd();
+        let binding: &LoopBinding = &this.source.binding;
+        binding.poll_interest(cx, fd, this.interest, &mut this.waiters)
     }
 }
 

@@ -13,7 +13,7 @@ macro_rules! stream_traits {
                 if buf.is_empty() {
                     return socket::poll_empty(cx);
                 }
-                self.source.poll_operate(cx, Direction::Read, |stream| {
+                self.source.poll_operate_inlined(cx, Direction::Read, |stream| {
                     StreamSocket::read(stream, buf)
                 })
             }
@@ -42,7 +42,7 @@ macro_rules! stream_traits {
                     return socket::poll_empty(cx);
                 }
                 self.source
-                    .poll_operate(cx, Direction::Write, |stream| stream::write(stream, buf))
+                    .poll_operate_inlined(cx, Direction::Write, |stream| stream::write(stream, buf))
             }
 
             fn poll_write_vectored(
