@@ -297,6 +297,18 @@ mod tests {
     }
 
     #[test]
+    fn several_threads_record_into_the_same_buckets_as_one() {
+        let (one, shared) = (Recorder::default(), SharedRecorder::default());
+        for bits in 0..40 {
+            for nanos in [1 << bits, (1 << bits) + (1 << bits >> 1), (1 << bits) - 1] {
+                one.record(nanos);
+                shared.record(nanos);
+            }
+        }
+        assert_eq!(shared.histogram(), one.histogram());
+    }
+
+    #[test]
     fn without_values_all_is_zero() {
         let histogram = Recorder::default().histogram();
         let zero = Duration::ZERO;

@@ -9,6 +9,7 @@ mod programs;
 mod prometheus;
 mod times;
 mod utilization;
+mod windows;
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
