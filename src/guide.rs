@@ -1,5 +1,6 @@
 //! Pages about single subjects, and for users of another runtime. They contain no items.
 //!
+//! - [`slow`]: my service is slow, or stuck: where do I look?
 //! - [`blocking`]: which function for work that blocks a thread, and jobs that do not end.
 //! - [`testing`]: paused time, seeds, leaks and blocked loops in tests.
 //! - `tracing` (with the feature of that name): spans of tasks, reports as events, tokio-console.
@@ -14,6 +15,7 @@
 pub mod blocking;
 pub mod ecosystem;
 pub mod node;
+pub mod slow;
 pub mod smol;
 pub mod stability;
 pub mod testing;

@@ -49,7 +49,7 @@
 //! - [`order`]: the rules about the order of events.
 //! - [`runtime`]: the [`Runtime`] and the ways to run it, its
 //!   [`Builder`](runtime::Builder), the [`Handle`](runtime::Handle) for other threads, dumps,
-//!   [metrics](runtime::metrics()) and reports.
+//!   [metrics](runtime::metrics()) and reports. [`guide::slow`]: where to look if a program is slow.
 //! - [`task`]: [`spawn`], join handles, [`yield_now`](task::yield_now),
 //!   [`set_immediate`](task::set_immediate), scopes, sets of tasks, cancellation, task-locals.
 //! - [`sync`]: channels, locks, semaphores, notifications.
