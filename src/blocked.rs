@@ -1,6 +1,6 @@
 //! Detection of a blocked loop while it is blocked.
 //!
-//! A loop that is watched writes what it is about to run to a [`NowRunning`], with a few plain
+//! A loop that is watched writes what it is about to run to a [`NowRunning`], with four plain
 //! stores. A thread, the *watcher*, looks at it four times within the limit, and at what the kernel
 //! says about the loop's thread. It reports what it has seen running for longer than the limit.
 //!
@@ -19,46 +19,54 @@ mod thread_look;
     path = "blocked/thread_probe/portable.rs"
 )]
 mod thread_probe;
+mod user_call;
 mod user_code;
 mod watcher;
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::mem::{self, ManuallyDrop};
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::identity::Origin;
 use crate::report::Reporter;
 use crate::scope_guard::on_drop;
-use now_running::NowRunning;
-use origins::OriginCache;
 
-pub(crate) use now_running::{Place, PollCause};
+pub(crate) use now_running::NowRunning;
+pub(crate) use origins::{KnownName, OriginRecorder};
 pub(crate) use recent::RecentReports;
+pub(crate) use user_call::{PollCause, TickPosition, cause_in_words, phase_name};
 pub(crate) use user_code::UserCode;
 
 thread_local! {
-    /// What the watched loop that runs on this thread writes to.
-    static CURRENT: RefCell<Option<Arc<NowRunning>>> = const { RefCell::new(None) };
+    /// What the watched loop that runs on this thread writes to. Absent in [`doing`].
+    // Without a destructor it needs no registration and no liveness check. Nothing leaks: a
+    // `WatchedDrive` takes it out.
+    static CURRENT: ManuallyDrop<Cell<Option<Arc<NowRunning>>>> =
+        const { ManuallyDrop::new(Cell::new(None)) };
 }
 
 /// The loop's side: what it does so that it can be watched. It stays on the loop's thread.
 #[derive(Debug)]
 pub(crate) struct Watch {
     now: Arc<NowRunning>,
-    origins: OriginCache,
     limit: Duration,
     reporter: Reporter,
 }
 
 impl Watch {
-    /// Watches for what runs longer than `limit`.
-    pub(crate) fn new(limit: Duration, reporter: Reporter) -> Self {
+    /// Watches `now` for what runs longer than `limit`.
+    pub(crate) fn new(now: &Arc<NowRunning>, limit: Duration, reporter: Reporter) -> Self {
         Watch {
-            now: Arc::default(),
-            origins: OriginCache::default(),
+            now: Arc::clone(now),
             limit,
             reporter,
         }
+    }
+
+    /// What the tasks of the loop are recorded by.
+    pub(crate) fn recorder(&self) -> OriginRecorder {
+        OriginRecorder::new(Arc::clone(&self.now))
     }
 
     /// The loop begins to run, until the guard is dropped. The first time, this starts the watcher.
@@ -66,13 +74,11 @@ impl Watch {
         if !self.now.has_watcher() {
             self.start_watcher();
         }
-        self.now.wakes();
+        self.now.begin_drive();
         let now = Some(Arc::clone(&self.now));
-        // During the end of the thread, this thread-local may be destroyed.
-        let outer = CURRENT.try_with(|current| current.replace(now));
         WatchedDrive {
             now: Arc::clone(&self.now),
-            outer: outer.ok().flatten(),
+            outer: CURRENT.with(|current| current.replace(now)),
         }
     }
 
@@ -86,21 +92,6 @@ impl Watch {
                 "cannot start the thread that watches a loop: {error}"
             ));
         }
-    }
-
-    /// What observes the next poll.
-    #[inline]
-    pub(crate) fn mark(&self, run: u64, place: Place) -> Mark<'_> {
-        Mark {
-            watch: self,
-            run,
-            place,
-        }
-    }
-
-    /// The loop runs user code that is no poll.
-    pub(crate) fn begin_outside(&self, run: u64, place: Place, what: UserCode) {
-        self.now.begin(run, 0, place.with_what(what));
     }
 
     /// The loop is about to wait for events.
@@ -130,65 +121,52 @@ impl Drop for WatchedDrive {
     fn drop(&mut self) {
         self.now.sleeps();
         let outer = self.outer.take();
-        let ended = CURRENT.try_with(|current| current.replace(outer));
-        drop(ended);
+        drop(CURRENT.with(|current| current.replace(outer)));
     }
 }
 
 /// What is told of a poll before it begins.
 pub(crate) trait PollObserver: Copy {
-    /// A task is polled. `origin` is what the last call for this task returned, or zero.
-    fn begins(self, task: u64, origin: u16, full: impl FnOnce() -> Origin) -> u16;
+    /// The task with this id and spawn site is polled.
+    fn begins(self, task: u64, location: &'static Location<'static>);
 }
 
 /// Of a loop that is not watched.
 impl PollObserver for () {
     #[inline]
-    fn begins(self, _task: u64, origin: u16, _full: impl FnOnce() -> Origin) -> u16 {
-        origin
-    }
+    fn begins(self, _task: u64, _location: &'static Location<'static>) {}
 }
 
 /// Of a loop that may be watched.
 impl<O: PollObserver> PollObserver for Option<O> {
     #[inline]
-    fn begins(self, task: u64, origin: u16, full: impl FnOnce() -> Origin) -> u16 {
-        match self {
-            Some(observer) => observer.begins(task, origin, full),
-            None => origin,
+    fn begins(self, task: u64, location: &'static Location<'static>) {
+        if let Some(observer) = self {
+            observer.begins(task, location);
         }
     }
 }
 
-/// A poll of a watched loop.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark<'a> {
-    watch: &'a Watch,
-    run: u64,
-    place: Place,
-}
-
-impl PollObserver for Mark<'_> {
+/// Of a loop that is watched.
+impl PollObserver for &NowRunning {
     #[inline]
-    fn begins(self, task: u64, origin: u16, full: impl FnOnce() -> Origin) -> u16 {
-        let Watch { now, origins, .. } = self.watch;
-        let origin = match origin {
-            0 => origins.index(now, full()),
-            known => known,
-        };
-        now.begin(self.run, task, self.place.with_origin(origin));
-        origin
+    fn begins(self, task: u64, location: &'static Location<'static>) {
+        self.poll(task, location);
     }
 }
 
-/// Calls `f`, which runs the user code `what` within a poll, or outside of all loops.
+/// Calls `f`, which runs the user code `what` within a poll, or outside of all loops. Of calls of
+/// this within `f` the watcher sees nothing.
 #[inline]
-pub(crate) fn doing<R>(what: &'static str, f: impl FnOnce() -> R) -> R {
-    let now = CURRENT.try_with(|current| current.borrow().clone());
-    let Ok(Some(now)) = now else {
+pub(crate) fn doing<R>(what: impl Into<UserCode>, f: impl FnOnce() -> R) -> R {
+    let Some(now) = CURRENT.with(|current| current.take()) else {
         return f();
     };
-    let outer = now.enter(UserCode::named(what));
-    let _restore = on_drop(|| now.leave(outer));
+    now.enter(what.into());
+    let _restore = on_drop(move || {
+        now.leave();
+        // It is none: whatever runs a loop in `f` has restored that.
+        mem::forget(CURRENT.with(|current| current.replace(Some(now))));
+    });
     f()
 }

@@ -46,8 +46,9 @@ impl Counter {
 }
 
 /// A part of a run, to which polls and callbacks are counted.
+// As wide as the budget beside it in `TickPosition`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub(crate) enum TickStage {
     /// Before the first phase: the ready queue is drained before the first tick.
     Start,

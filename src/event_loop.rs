@@ -245,8 +245,8 @@ impl EventLoop {
             clock.pause();
         }
         let shared = LoopShared::new(id, &settings, &poller, &clock, pool);
-        let observation = Observation::new(&settings);
         let counts = Arc::clone(&shared.counts);
+        let observation = Observation::new(&settings, Arc::clone(&counts));
         Ok(EventLoop {
             id,
             shared: Arc::new(shared),
@@ -258,6 +258,7 @@ impl EventLoop {
                 Arc::clone(&counts),
                 settings.unhandled_panic,
                 settings.reporter,
+                observation.watch.as_ref().map(|watch| watch.recorder()),
             ),
             waits: WaitRegistry::default(),
             timers: Timers::new(),

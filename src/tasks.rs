@@ -59,7 +59,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 pub(crate) use crate::blocked::PollCause;
-use crate::blocked::PollObserver;
+use crate::blocked::{OriginRecorder, PollObserver};
 use crate::counts::{LoopCounts, TaskEnd};
 pub(crate) use crate::identity::{Identity, Name, Origin};
 use crate::inbox::Inbox;
@@ -109,6 +109,8 @@ pub(crate) struct Tasks {
     root_note: Cell<Option<Note>>,
     unhandled_panic: PanicPolicy,
     reporter: Reporter,
+    /// If the loop is watched.
+    recorder: Option<Box<OriginRecorder>>,
     /// The panic that ends the loop, if the policy says so: the first one.
     fatal_panic: RefCell<Option<Payload>>,
     has_fatal_panic: Cell<bool>,
@@ -139,6 +141,7 @@ impl Tasks {
         counts: Arc<LoopCounts>,
         unhandled_panic: PanicPolicy,
         reporter: Reporter,
+        recorder: Option<OriginRecorder>,
     ) -> Self {
         Tasks {
             home,
@@ -154,6 +157,7 @@ impl Tasks {
             root_note: Cell::new(None),
             unhandled_panic,
             reporter,
+            recorder: recorder.map(Box::new),
             fatal_panic: RefCell::new(None),
             has_fatal_panic: Cell::new(false),
         }
@@ -173,7 +177,7 @@ impl Tasks {
         let (key, task) = slots.occupy(|| Task::vacant(self.new_header()));
         task.set_work(work);
         task.header.assign(key);
-        task.occupy(identity, vars, self.next_sequence(), now)
+        task.occupy(identity, vars, self.next_sequence(), now, self.recorder())
     }
 
     /// Adds a task from another thread at the time `now`. Its handle there refers to `header`, and
@@ -199,7 +203,13 @@ impl Tasks {
         task.joiner = Joiner::Returned(Arc::clone(header));
         task.set_work(work);
         header.arrive(key);
-        let spawned = task.occupy(identity, Vars::default(), self.next_sequence(), now);
+        let spawned = task.occupy(
+            identity,
+            Vars::default(),
+            self.next_sequence(),
+            now,
+            self.recorder(),
+        );
         task.joiner = Joiner::Returned(spawned.header);
         task.extras.get_or_insert_default().sink = Some(sink);
     }
@@ -218,7 +228,13 @@ impl Tasks {
         let TaskBody { waker, .. } = task.body.take().expect("a vacant slot has a waker");
         task.is_job = false;
         task.header.assign(key);
-        let root = task.occupy(identity, Vars::default(), self.next_sequence(), now);
+        let root = task.occupy(
+            identity,
+            Vars::default(),
+            self.next_sequence(),
+            now,
+            self.recorder(),
+        );
         self.root_note.set(None);
         (root, waker)
     }
@@ -245,6 +261,11 @@ impl Tasks {
     }
 
     #[inline]
+    fn recorder(&self) -> Option<&OriginRecorder> {
+        self.recorder.as_deref()
+    }
+
+    #[inline]
     fn next_sequence(&self) -> u64 {
         self.counts.spawned.next()
     }
@@ -260,34 +281,45 @@ impl Tasks {
         if !task.header.begin_poll(cause == PollCause::Queued) {
             return false;
         }
-        let Some(mut body) = task.body.take() else {
+        // It stays in the option, so that it is moved only once.
+        let mut taken = task.body.take();
+        let Some(body) = &mut taken else {
             return false;
         };
         task.begin_poll(observer);
         let aborted = task.header.is_aborted();
         drop(slots);
         if aborted || vars::are_used() {
-            self.run_specially(key, body, cause, aborted);
+            self.run_specially(key, &mut taken, cause, aborted);
             return true;
         }
         let (end, note) = body.poll(key, cause);
         if vars::are_used() {
             self.keep_vars(key, Vars::take_current());
         }
-        self.end_poll(key, body, end, note);
+        self.end_poll(key, &mut taken, end, note);
         true
     }
 
     /// Runs a task that was aborted, or any task in a program that uses context variables.
     #[cold]
-    fn run_specially(&self, key: Key, mut body: TaskBody, cause: PollCause, aborted: bool) {
+    fn run_specially(
+        &self,
+        key: Key,
+        body: &mut Option<TaskBody>,
+        cause: PollCause,
+        aborted: bool,
+    ) {
+        let Some(present) = body else {
+            return;
+        };
         if aborted {
-            self.end_body(key, &mut body);
+            self.end_body(key, present);
             self.end_poll(key, body, Some(TaskEnd::Cancelled), None);
             return;
         }
         let mut vars = self.take_vars(key);
-        let (end, note) = vars.with(|| body.poll(key, cause));
+        let (end, note) = vars.with(|| present.poll(key, cause));
         self.keep_vars(key, vars);
         self.end_poll(key, body, end, note);
     }

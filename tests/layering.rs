@@ -65,6 +65,11 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ),
     (
         "blocked",
+        "counts",
+        "a watcher sees in which tick the loop is",
+    ),
+    (
+        "blocked",
         "identity",
         "a watcher knows the names and spawn sites of tasks",
     ),

@@ -8,6 +8,7 @@
 
 mod file;
 mod tools;
+mod watched;
 
 use std::fs;
 use std::path::PathBuf;
@@ -268,6 +269,13 @@ fn check(stored: &Counts, measured: &Counts) -> Result<(), String> {
             more.join(", ")
         ));
     }
+    let costly = watched::too_costly(measured);
+    if !costly.is_empty() {
+        failures.push(format!(
+            "too much above the same loop without a watcher: {}",
+            costly.join(", ")
+        ));
+    }
     let held = |tool: Tool, id: &str| {
         both(tool, stored, stored, id).is_some_and(|both| !is_above(tool, both))
     };
@@ -347,6 +355,11 @@ fn measure(args: &Args) -> Result<Counts, String> {
             for (row, runtime) in rows(id) {
                 let few = tool.count(id, runtime, operations)?;
                 let many = tool.count(id, runtime, 3 * operations)?;
+                measured.insert(tool, &row, per_operation(few, many, operations));
+            }
+            if let Some(row) = watched::row(id).filter(|_| tool == Tool::Callgrind) {
+                let few = tools::count_watched(id, QUINTET, operations)?;
+                let many = tools::count_watched(id, QUINTET, 3 * operations)?;
                 measured.insert(tool, &row, per_operation(few, many, operations));
             }
         }

@@ -1,15 +1,22 @@
 //! What a loop runs at present, as its watcher sees it.
 //!
 //! The loop writes with plain stores, so the watcher may see some of them and not yet the others.
-//! This does no harm: it reports only what it has seen unchanged for long.
+//! This does no harm: it reports only what it has seen unchanged for long. What the loop counts
+//! anyway, its ticks, it does not write again, and what is the same in all polls of a task, the
+//! watcher looks up.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
+use super::origins::{self, KnownOrigins};
+use super::user_call::{CallKind, PollCause, TickPosition, UserCall};
 use super::user_code::UserCode;
-use crate::identity::Origin;
-use crate::primitive;
+use crate::counts::LoopCounts;
+use crate::identity::Identity;
+use crate::report::TaskMeta;
 
 /// The loop runs.
 const BUSY: u8 = 0;
@@ -21,29 +28,20 @@ const PARKED: u8 = 2;
 const ENDED: u8 = 3;
 
 /// See the [module](self).
-#[derive(Debug)]
-pub(super) struct NowRunning {
+pub(crate) struct NowRunning {
     state: AtomicU8,
-    run: AtomicU64,
+    /// The number of the run of the loop.
+    drive: AtomicU64,
     task: AtomicU64,
-    place: AtomicU64,
-    /// The names and spawn sites of tasks, which places refer to by their number, from one.
-    pub(super) origins: Mutex<Vec<Origin>>,
+    site: AtomicUsize,
+    position: AtomicU64,
+    kind: AtomicU8,
+    /// What the call does: a poll, except while something else is noted.
+    within: AtomicU8,
+    counts: Arc<LoopCounts>,
+    pub(super) origins: KnownOrigins,
     /// The thread of the watcher, or none if it could not be started.
     watcher: OnceLock<Option<Thread>>,
-}
-
-impl Default for NowRunning {
-    fn default() -> Self {
-        NowRunning {
-            state: AtomicU8::new(IDLE),
-            run: AtomicU64::new(0),
-            task: AtomicU64::new(0),
-            place: AtomicU64::new(0),
-            origins: Mutex::default(),
-            watcher: OnceLock::new(),
-        }
-    }
 }
 
 /// What a loop does.
@@ -54,43 +52,64 @@ pub(super) enum LoopState {
     Ended,
 }
 
-/// One call of user code. No other has the same number, task and tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UserCall {
-    /// The number of calls of this drive before it.
-    pub(super) run: u64,
-    /// The id of the task, or zero.
-    pub(super) task: u64,
-    pub(super) place: Place,
-}
-
-impl UserCall {
-    /// Whether both are of the same call. What it does may differ: a poll may drop a future.
-    pub(super) fn is_same(self, other: UserCall) -> bool {
-        let place = |running: UserCall| running.place.with_what(UserCode::POLL);
-        self.run == other.run && self.task == other.task && place(self) == place(other)
-    }
-}
-
 impl NowRunning {
-    /// The loop calls user code.
+    /// Of a loop that counts its ticks in `counts`.
+    pub(crate) fn new(counts: Arc<LoopCounts>) -> Self {
+        NowRunning {
+            state: AtomicU8::new(IDLE),
+            drive: AtomicU64::new(0),
+            task: AtomicU64::new(0),
+            site: AtomicUsize::new(0),
+            position: AtomicU64::new(0),
+            kind: AtomicU8::new(0),
+            within: AtomicU8::new(UserCode::POLL.to_bits()),
+            counts,
+            origins: KnownOrigins::default(),
+            watcher: OnceLock::new(),
+        }
+    }
+
+    /// The loop is about to poll a task here, if it is to be polled.
     #[inline]
-    pub(super) fn begin(&self, run: u64, task: u64, place: Place) {
-        self.run.store(run, Ordering::Relaxed);
+    pub(crate) fn prepare_poll(&self, position: TickPosition, cause: PollCause) {
+        self.position.store(position.to_bits(), Ordering::Relaxed);
+        let kind = CallKind::poll(cause);
+        self.kind.store(kind.0, Ordering::Relaxed);
+    }
+
+    /// The loop polls this task.
+    #[inline]
+    pub(super) fn poll(&self, task: u64, location: &'static Location<'static>) {
         self.task.store(task, Ordering::Relaxed);
-        self.place.store(place.0, Ordering::Relaxed);
+        self.site
+            .store(origins::address(location), Ordering::Relaxed);
     }
 
-    /// What is called now does `what`. Returns what [`leave`](NowRunning::leave) restores.
-    pub(super) fn enter(&self, what: UserCode) -> u64 {
-        let outer = self.place.load(Ordering::Relaxed);
-        self.place
-            .store(Place(outer).with_what(what).0, Ordering::Relaxed);
-        outer
+    /// The loop runs user code that is no poll.
+    pub(crate) fn begin_outside(&self, position: TickPosition, what: UserCode) {
+        self.task.store(0, Ordering::Relaxed);
+        self.position.store(position.to_bits(), Ordering::Relaxed);
+        let kind = CallKind::outside(what);
+        self.kind.store(kind.0, Ordering::Relaxed);
     }
 
-    pub(super) fn leave(&self, outer: u64) {
-        self.place.store(outer, Ordering::Relaxed);
+    /// What is called now does `what`, until [`leave`](NowRunning::leave).
+    #[inline]
+    pub(super) fn enter(&self, what: UserCode) {
+        self.within.store(what.to_bits(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn leave(&self) {
+        let poll = UserCode::POLL.to_bits();
+        self.within.store(poll, Ordering::Relaxed);
+    }
+
+    /// A run of the loop begins.
+    pub(super) fn begin_drive(&self) {
+        let before = self.drive.load(Ordering::Relaxed);
+        self.drive.store(before + 1, Ordering::Relaxed);
+        self.wakes();
     }
 
     /// The loop sleeps.
@@ -156,137 +175,36 @@ impl NowRunning {
 
     pub(super) fn running(&self) -> UserCall {
         UserCall {
-            run: self.run.load(Ordering::Relaxed),
+            drive: self.drive.load(Ordering::Relaxed),
+            tick: self.counts.ticks.get(),
+            position: self.position.load(Ordering::Relaxed),
             task: self.task.load(Ordering::Relaxed),
-            place: Place(self.place.load(Ordering::Relaxed)),
+            site: self.site.load(Ordering::Relaxed),
+            kind: CallKind(self.kind.load(Ordering::Relaxed)),
+            within: UserCode::from_bits(self.within.load(Ordering::Relaxed)),
         }
     }
 
-    /// The name and the spawn site of the task that runs at `place`.
-    pub(super) fn origin_at(&self, place: Place) -> Option<Origin> {
-        let index = place.origin().checked_sub(1)?;
-        let origins = primitive::lock(&self.origins);
-        origins.get(usize::from(index)).cloned()
-    }
-}
-
-/// Where a loop is, in one word: from the lowest bit 16 for the origin of the task, 4 for the
-/// phase, 4 for what has woken the task, 8 for the user code, 32 for the tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place(u64);
-
-const PHASE_SHIFT: u32 = 16;
-const CAUSE_SHIFT: u32 = 20;
-const WHAT_SHIFT: u32 = 24;
-const TICK_SHIFT: u32 = 32;
-
-/// The names of the phases, by their number in the tick. Before the first tick there is none.
-const PHASES: [Option<&str>; 6] = [
-    None,
-    Some("timers"),
-    Some("pending"),
-    Some("poll"),
-    Some("check"),
-    Some("close"),
-];
-
-/// The number of the poll phase.
-const POLL_PHASE: u64 = 3;
-
-/// Why a task is polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum PollCause {
-    /// It was in the ready queue or in pending.
-    Queued,
-    /// An event of a phase names it. A task that is in a queue is not polled now but from there.
-    Event,
-    /// The same, if the event is a message of another thread.
-    Message,
-}
-
-impl Place {
-    #[inline]
-    pub(crate) fn new(tick: u64, phase: u64, cause: PollCause) -> Self {
-        Place(tick << TICK_SHIFT | phase << PHASE_SHIFT | (cause as u64) << CAUSE_SHIFT)
-    }
-
-    #[inline]
-    pub(super) fn with_origin(self, origin: u16) -> Self {
-        Place(self.0 | u64::from(origin))
-    }
-
-    pub(super) fn with_what(self, what: UserCode) -> Self {
-        let mask = 0xff << WHAT_SHIFT;
-        Place(self.0 & !mask | u64::from(what.to_bits()) << WHAT_SHIFT)
-    }
-
-    fn origin(self) -> u16 {
-        self.0 as u16
-    }
-
-    fn phase_number(self) -> u64 {
-        self.0 >> PHASE_SHIFT & 0xf
-    }
-
-    /// The name of the phase.
-    pub(crate) fn phase(self) -> Option<&'static str> {
-        PHASES.get(self.phase_number() as usize).copied().flatten()
-    }
-
-    pub(super) fn what(self) -> UserCode {
-        UserCode::from_bits((self.0 >> WHAT_SHIFT) as u8)
-    }
-
-    /// A number that changes when the loop asks the OS for events, which it does in the poll phase.
-    pub(super) fn stretch(self) -> u64 {
-        (self.0 >> TICK_SHIFT) + u64::from(self.phase_number() >= POLL_PHASE)
-    }
-
-    /// What has woken the task, in words.
-    pub(crate) fn woken_by(self) -> Option<&'static str> {
-        let is = |cause: PollCause| self.0 >> CAUSE_SHIFT & 0xf == cause as u64;
-        if is(PollCause::Message) {
-            return Some("a message of another thread");
-        }
-        match self.phase() {
-            Some("pending") => Some("an earlier tick, which had no budget left"),
-            _ if is(PollCause::Queued) => Some("running code"),
-            Some("timers") => Some("a timer"),
-            Some("poll") => Some("the readiness of a source"),
-            Some("check") => Some("its turn in the check phase"),
-            Some("close") => Some("the end of a close"),
-            _ => None,
-        }
+    /// The task of a call. It has no name here after its end.
+    pub(super) fn task_of(&self, call: UserCall) -> Option<TaskMeta> {
+        let id = Some(call.task).filter(|id| *id != 0)?;
+        let origin = self.origins.find(id, call.site)?;
+        Some(TaskMeta::new(Identity { id, origin }))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_has_room_for_all_its_parts() {
-        let place = Place::new(u64::from(u32::MAX), 5, PollCause::Message)
-            .with_origin(u16::MAX)
-            .with_what(UserCode::WAKER);
-        assert_eq!(place.origin(), u16::MAX);
-        assert_eq!(place.phase(), Some("close"));
-        assert_eq!(place.woken_by(), Some("a message of another thread"));
-        assert_eq!(place.what(), UserCode::WAKER);
-        assert_eq!(place.stretch(), u64::from(u32::MAX) + 1);
-        let place = place.with_what(UserCode::POLL);
-        assert_eq!((place.what(), place.origin()), (UserCode::POLL, u16::MAX));
-        assert_eq!(Place::new(7, 0, PollCause::Queued).phase(), None);
+impl Default for NowRunning {
+    fn default() -> Self {
+        NowRunning::new(Arc::default())
     }
+}
 
-    #[test]
-    fn a_stretch_is_from_one_poll_phase_to_the_next() {
-        let stretch = |tick, phase| Place::new(tick, phase, PollCause::Queued).stretch();
-        for (tick, phase) in [(7, 4), (7, 5), (8, 1), (8, 2)] {
-            assert_eq!(stretch(7, 3), stretch(tick, phase), "{tick} {phase}");
-        }
-        assert_ne!(stretch(7, 2), stretch(7, 3));
-        assert_ne!(stretch(8, 2), stretch(8, 3));
+impl fmt::Debug for NowRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NowRunning")
+            .field("state", &self.state)
+            .field("running", &self.running())
+            .finish_non_exhaustive()
     }
 }

@@ -7,9 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::now_running::UserCall;
 use super::recent::RecentReports;
 use super::thread_probe::ThreadLook;
+use super::user_call::UserCall;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Observer {
     ) -> Option<Sighting> {
         let over = self.reported.filter(|reported| match reported.scope {
             BlockedScope::Call => !reported.running.is_same(running),
-            BlockedScope::Stretch => reported.running.place.stretch() != running.place.stretch(),
+            BlockedScope::Stretch => reported.running.stretch() != running.stretch(),
         });
         let sighting = over.map(|reported| self.end(reported));
         self.count(now, thread);
@@ -128,7 +128,7 @@ impl Observer {
                 }
             }
         }
-        let stretch = running.place.stretch();
+        let stretch = running.stretch();
         if self.stretch.is_none_or(|(before, _)| before != stretch) {
             self.stretch = Some((stretch, self.kept));
         }
@@ -168,15 +168,15 @@ impl Observer {
 fn subject(running: UserCall, scope: BlockedScope) -> u64 {
     match (scope, running.task) {
         (BlockedScope::Stretch, _) => u64::MAX,
-        (BlockedScope::Call, 0) => u64::MAX - 1 - u64::from(running.place.what().to_bits()),
+        (BlockedScope::Call, 0) => u64::MAX - 1 - u64::from(running.what().to_bits()),
         (BlockedScope::Call, task) => task,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::now_running::{Place, PollCause};
     use super::super::thread_probe::{ThreadLook, ThreadState};
+    use super::super::user_call::CallKind;
     use super::super::user_code::UserCode;
     use super::*;
 
@@ -195,9 +195,8 @@ mod tests {
         thread(ThreadState::Sleeping, 0, 0)
     }
 
-    fn running(run: u64, task: u64, tick: u64) -> UserCall {
-        let place = Place::new(tick, 1, PollCause::Event);
-        UserCall { run, task, place }
+    fn running(number: u32, task: u64, tick: u64) -> UserCall {
+        UserCall::of_timer(number, task, tick)
     }
 
     /// Looks every ten milliseconds.
@@ -262,7 +261,7 @@ mod tests {
     fn polls_of_one_task_are_not_added_up_over_ticks() {
         let mut looks = Looks::new();
         for number in 0..50 {
-            looks.pass(5, running(number, 7, number), sleeping());
+            looks.pass(5, running(number, 7, number.into()), sleeping());
         }
     }
 
@@ -303,7 +302,7 @@ mod tests {
         for number in 0..50 {
             let task = number % 2;
             for _ in 0..8 {
-                if let Some(seen) = looks.see(running(number, 7 + task, number), sleeping()) {
+                if let Some(seen) = looks.see(running(1, 7 + task, number), sleeping()) {
                     assert_eq!(seen.scope, BlockedScope::Call);
                     reports[task as usize] += u32::from(!seen.is_over);
                 }
@@ -346,10 +345,13 @@ mod tests {
             .into_iter()
             .enumerate()
         {
-            let call = running(number as u64, 0, number as u64);
-            let place = call.place.with_what(what);
+            let kind = CallKind::outside(what);
+            let call = UserCall {
+                kind,
+                ..running(1, 0, number as u64)
+            };
             for _ in 0..8 {
-                let seen = looks.see(UserCall { place, ..call }, sleeping());
+                let seen = looks.see(call, sleeping());
                 reports += u32::from(seen.is_some_and(|seen| !seen.is_over));
             }
         }

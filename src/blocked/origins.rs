@@ -1,113 +1,158 @@
-//! Numbers for the names and spawn sites of tasks, so that a loop can write them as a word.
+//! The names and spawn sites of tasks, where a watcher finds them.
+//!
+//! Before each poll, a loop writes the id of the task and the address of its spawn site. What
+//! stands at that address the watcher looks up here: spawn sites are added when a task is first
+//! spawned there, and stay. A name is added by its task, and removed with it.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::Location;
 use std::ptr;
+use std::sync::{Arc, Mutex};
 
 use super::now_running::NowRunning;
-use crate::identity::Origin;
+use crate::identity::{Name, Origin};
 use crate::primitive;
 
-/// How many numbers are given to tasks with names. Later names are left out of reports.
-const NAMES_MAX: usize = 4096;
+/// How many spawn sites a loop recognizes without a lock, at most.
+const SITES_RECOGNIZED: usize = 512;
 
-/// How many spawn sites are found without a search.
-const RECENT: usize = 64;
-
-/// A spawn site, and the number of the tasks there that have no name.
-type Site = (&'static Location<'static>, u16);
-
-/// The numbers that a loop has given. Zero stands for an unknown origin.
+/// What a watcher knows.
 #[derive(Debug, Default)]
-pub(super) struct OriginCache {
-    recent: Recent,
-    known: RefCell<HashMap<Origin, u16>>,
+pub(super) struct KnownOrigins {
+    /// By their addresses.
+    sites: Mutex<BTreeMap<usize, &'static Location<'static>>>,
+    /// By the ids of the tasks.
+    names: Mutex<BTreeMap<u64, Name>>,
 }
 
-#[derive(Debug)]
-struct Recent([Cell<Option<Site>>; RECENT]);
-
-impl Default for Recent {
-    fn default() -> Self {
-        Recent([const { Cell::new(None) }; RECENT])
+impl KnownOrigins {
+    pub(super) fn find(&self, task: u64, site: usize) -> Option<Origin> {
+        let location = *primitive::lock(&self.sites).get(&site)?;
+        let name = primitive::lock(&self.names).get(&task).cloned();
+        Some(Origin { name, location })
     }
 }
 
-impl OriginCache {
-    /// Returns the number of `origin`, which is also that in the table of `now`.
-    #[inline]
-    pub(super) fn index(&self, now: &NowRunning, origin: Origin) -> u16 {
-        let location = origin.location;
-        // Locations have an alignment of eight bytes.
-        let place = ptr::from_ref(location) as usize / 8 % RECENT;
-        match self.recent.0[place].get() {
-            Some((known, index)) if ptr::eq(known, location) && origin.name.is_none() => index,
-            _ => self.find_index(now, origin, place),
+/// The address of a spawn site.
+#[inline]
+pub(super) fn address(location: &'static Location<'static>) -> usize {
+    ptr::from_ref(location) as usize
+}
+
+/// Adds what the tasks of a watched loop have. It stays on the loop's thread.
+pub(crate) struct OriginRecorder {
+    /// Addresses of spawn sites that were added.
+    recognized: Box<[Cell<usize>; SITES_RECOGNIZED]>,
+    now: Arc<NowRunning>,
+}
+
+impl OriginRecorder {
+    pub(super) fn new(now: Arc<NowRunning>) -> Self {
+        OriginRecorder {
+            recognized: Box::new([const { Cell::new(0) }; SITES_RECOGNIZED]),
+            now,
         }
+    }
+
+    /// A task is spawned here.
+    #[inline]
+    pub(crate) fn add_site(&self, location: &'static Location<'static>) {
+        let address = address(location);
+        if self.entry(address).get() != address {
+            self.add_unrecognized(location);
+        }
+    }
+
+    /// Where an address may be. Locations have an alignment of eight bytes.
+    #[inline]
+    fn entry(&self, address: usize) -> &Cell<usize> {
+        &self.recognized[address / 8 % SITES_RECOGNIZED]
     }
 
     #[cold]
-    fn find_index(&self, now: &NowRunning, origin: Origin, place: usize) -> u16 {
-        let location = origin.location;
-        let is_named = origin.name.is_some();
-        let mut known = self.known.borrow_mut();
-        let index = match known.get(&origin) {
-            Some(index) => *index,
-            None if is_named && known.len() >= NAMES_MAX => {
-                drop(known);
-                let unnamed = Origin {
-                    name: None,
-                    location,
-                };
-                return self.index(now, unnamed);
-            }
-            None => {
-                let mut table = primitive::lock(&now.origins);
-                let Ok(index) = u16::try_from(table.len() + 1) else {
-                    return 0;
-                };
-                table.push(origin.clone());
-                known.insert(origin, index);
-                index
-            }
-        };
-        if !is_named {
-            self.recent.0[place].set(Some((location, index)));
+    fn add_unrecognized(&self, location: &'static Location<'static>) {
+        let address = address(location);
+        primitive::lock(&self.now.origins.sites).insert(address, location);
+        self.entry(address).set(address);
+    }
+
+    /// The task `id` has this name, until the result is dropped.
+    #[cold]
+    pub(crate) fn add_name(&self, id: u64, name: &Name) -> KnownName {
+        primitive::lock(&self.now.origins.names).insert(id, name.clone());
+        KnownName {
+            id,
+            now: Arc::clone(&self.now),
         }
-        index
+    }
+}
+
+impl fmt::Debug for OriginRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginRecorder").finish_non_exhaustive()
+    }
+}
+
+/// A name that a watcher knows.
+#[derive(Debug)]
+pub(crate) struct KnownName {
+    id: u64,
+    now: Arc<NowRunning>,
+}
+
+impl Drop for KnownName {
+    fn drop(&mut self) {
+        let name = primitive::lock(&self.now.origins.names).remove(&self.id);
+        debug_assert!(name.is_some(), "it was added once");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocked::now_running::{Place, PollCause};
-    use crate::identity::Name;
 
     #[test]
-    fn each_name_and_site_has_a_number_until_there_are_too_many() {
-        let (cache, now) = (OriginCache::default(), NowRunning::default());
-        let here = Location::caller();
-        let origin = |name: Option<usize>| Origin {
-            name: name.map(|number| Name::new(number.to_string())),
-            location: here,
-        };
-        let found = |index| now.origin_at(Place::new(0, 0, PollCause::Queued).with_origin(index));
+    fn sites_are_known_from_the_first_spawn_and_names_until_their_tasks_end() {
+        let now = Arc::new(NowRunning::default());
+        let recorder = OriginRecorder::new(Arc::clone(&now));
+        let (one, other) = (Location::caller(), other_location());
+        let find = |task, location| now.origins.find(task, address(location));
+        assert_eq!(find(1, one), None);
 
-        let unnamed = cache.index(&now, origin(None));
-        let named = cache.index(&now, origin(Some(1)));
-        assert_ne!(unnamed, named);
-        assert_eq!(cache.index(&now, origin(None)), unnamed);
-        assert_eq!(cache.index(&now, origin(Some(1))), named);
-        assert_eq!(found(unnamed), Some(origin(None)));
-        assert_eq!(found(named), Some(origin(Some(1))));
-        assert_eq!(found(0), None);
-
-        for number in 0..NAMES_MAX {
-            cache.index(&now, origin(Some(number)));
+        // The second time it is recognized.
+        for _ in 0..2 {
+            recorder.add_site(one);
         }
-        assert_eq!(cache.index(&now, origin(Some(NAMES_MAX))), unnamed);
-        assert_eq!(primitive::lock(&now.origins).len(), NAMES_MAX);
+        let origin = |name, location| Some(Origin { name, location });
+        assert_eq!(find(1, one), origin(None, one));
+        assert_eq!(find(1, other), None);
+        recorder.add_site(other);
+        assert_eq!(find(1, other), origin(None, other));
+        assert_eq!(primitive::lock(&now.origins.sites).len(), 2);
+
+        let name = Name::new("a".to_owned());
+        let known = recorder.add_name(1, &name);
+        assert_eq!(find(1, one), origin(Some(name), one));
+        assert_eq!(find(2, one), origin(None, one));
+        drop(known);
+        assert_eq!(find(1, one), origin(None, one));
+    }
+
+    fn other_location() -> &'static Location<'static> {
+        Location::caller()
+    }
+
+    #[test]
+    fn sites_with_one_entry_are_both_known() {
+        let now = Arc::new(NowRunning::default());
+        let recorder = OriginRecorder::new(Arc::clone(&now));
+        // As if it was there.
+        let here = Location::caller();
+        recorder.entry(address(here)).set(1);
+        recorder.add_site(here);
+        assert!(now.origins.find(1, address(here)).is_some());
+        assert_eq!(recorder.entry(address(here)).get(), address(here));
     }
 }

@@ -22,6 +22,8 @@ const NAMES: [&str; 12] = [
 
 impl UserCode {
     pub(crate) const POLL: UserCode = UserCode(0);
+    /// The destructor of a task's future.
+    pub(crate) const FUTURE: UserCode = UserCode(1);
     pub(crate) const WAKER: UserCode = UserCode(5);
     pub(crate) const MESSAGE: UserCode = UserCode(6);
     pub(crate) const JOB: UserCode = UserCode(7);
@@ -29,12 +31,6 @@ impl UserCode {
     pub(crate) const ON_UNPARK: UserCode = UserCode(9);
     pub(crate) const BEFORE_EXIT: UserCode = UserCode(10);
     const DESTRUCTOR: UserCode = UserCode(11);
-
-    /// The code of a name, or that of any destructor.
-    pub(super) fn named(name: &str) -> Self {
-        let code = NAMES.iter().position(|known| *known == name);
-        code.map_or(UserCode::DESTRUCTOR, |code| UserCode(code as u8))
-    }
 
     pub(super) fn from_bits(bits: u8) -> Self {
         UserCode(bits)
@@ -44,8 +40,16 @@ impl UserCode {
         self.0
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         NAMES.get(usize::from(self.0)).unwrap_or(&NAMES[11])
+    }
+}
+
+/// The code of a name, or that of any destructor.
+impl From<&'static str> for UserCode {
+    fn from(name: &'static str) -> Self {
+        let code = NAMES.iter().position(|known| *known == name);
+        code.map_or(UserCode::DESTRUCTOR, |code| UserCode(code as u8))
     }
 }
 
@@ -56,16 +60,17 @@ mod tests {
     #[test]
     fn codes_and_names_agree() {
         for (code, name) in NAMES.iter().enumerate() {
-            assert_eq!(UserCode::named(name).to_bits(), code as u8);
+            assert_eq!(UserCode::from(*name).to_bits(), code as u8);
             assert_eq!(UserCode::from_bits(code as u8).name(), *name);
         }
         for (code, name) in [
             (UserCode::POLL, "a poll"),
+            (UserCode::FUTURE, "the destructor of a task's future"),
             (UserCode::WAKER, "a waker of another executor"),
             (UserCode::MESSAGE, "a message of another thread"),
             (UserCode::BEFORE_EXIT, "a `before_exit` hook"),
             (
-                UserCode::named("the destructor of something else"),
+                UserCode::from("the destructor of something else"),
                 "a destructor",
             ),
         ] {

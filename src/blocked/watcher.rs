@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::now_running::{LoopState, NowRunning};
 use super::observer::{BlockedScope, Observer, Sighting};
 use super::thread_probe::ThreadProbe;
-use crate::identity::Identity;
 use crate::report::{Report, Reporter, TaskMeta};
 
 /// The time between two looks is a quarter of the limit, within these bounds. Each look at a busy
@@ -32,6 +31,8 @@ struct Watcher {
     probe: ThreadProbe,
     observer: Observer,
     reporter: Reporter,
+    /// The task of the block that was reported last. It may have ended when the block is over.
+    reported: Option<TaskMeta>,
 }
 
 /// Starts the watcher of the loop of this thread.
@@ -47,6 +48,7 @@ pub(super) fn start(now: &Arc<NowRunning>, limit: Duration, reporter: Reporter) 
         probe: ThreadProbe::of_this_thread(),
         observer: Observer::new(limit, interval),
         reporter,
+        reported: None,
     };
     let thread = thread::Builder::new().name(NAME.to_owned());
     let thread = thread.spawn(move || watcher.run())?;
@@ -97,7 +99,7 @@ impl Watcher {
         self.report(sighting);
     }
 
-    fn report(&self, sighting: Option<Sighting>) {
+    fn report(&mut self, sighting: Option<Sighting>) {
         let Some(sighting) = sighting else { return };
         let Sighting {
             running,
@@ -105,22 +107,21 @@ impl Watcher {
             duration,
             is_over,
         } = sighting;
-        let origin = self.now.origin_at(running.place);
-        let task = origin.filter(|_| running.task != 0).map(|origin| {
-            let id = running.task;
-            TaskMeta::new(Identity { id, origin })
-        });
+        if !is_over {
+            self.reported = self.now.task_of(running);
+        }
+        let task = self.reported.clone();
         let activity = if is_over { None } else { self.probe.activity() };
         // It may be that of something else meanwhile.
         let activity = activity.filter(|_| self.now.running().is_same(running));
         self.reporter.report(&Report::Blocked {
             what: match scope {
-                BlockedScope::Call => running.place.what().name(),
+                BlockedScope::Call => running.what().name(),
                 BlockedScope::Stretch => "a row of several polls, the last one",
             },
-            woken_by: running.place.woken_by().filter(|_| task.is_some()),
+            woken_by: running.woken_by(),
             task,
-            phase: running.place.phase(),
+            phase: running.phase(),
             duration,
             activity,
             is_over,
@@ -133,7 +134,8 @@ mod tests {
     use std::sync::mpsc::{self, Receiver};
 
     use super::*;
-    use crate::blocked::{Place, PollCause, UserCode, Watch};
+    use crate::blocked::{TickPosition, UserCode, Watch};
+    use crate::counts::TickStage;
 
     const LIMIT: Duration = Duration::from_millis(4);
 
@@ -158,12 +160,16 @@ mod tests {
             };
             let _test_is_over = sender.send(*is_over);
         }));
-        (Watch::new(LIMIT, reporter), reports)
+        (Watch::new(&Arc::default(), LIMIT, reporter), reports)
     }
 
     /// Runs until this is reported.
     fn block(watch: &Watch, reports: &Receiver<bool>) {
-        watch.begin_outside(1, Place::new(1, 1, PollCause::Event), UserCode::MESSAGE);
+        let position = TickPosition {
+            budget: 1,
+            stage: TickStage::Timers,
+        };
+        watch.now.begin_outside(position, UserCode::MESSAGE);
         assert_eq!(reports.recv_timeout(PATIENCE), Ok(false));
     }
 

@@ -3,11 +3,13 @@
 //! In debug builds without a watcher, the loop notices a poll that blocks it at its end.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{EventLoop, Settings};
-use crate::blocked::{RecentReports, Watch, WatchedDrive};
+use crate::blocked::{NowRunning, RecentReports, Watch, WatchedDrive};
 use crate::clock::{self, ThreadTimer};
+use crate::counts::LoopCounts;
 use crate::report::{Reporter, TaskMeta};
 use crate::tasks::Identity;
 
@@ -37,47 +39,66 @@ impl Default for BlockedCheck {
 
 impl BlockedCheck {
     /// Makes the watch of a loop that is watched.
-    fn watch(self, reporter: &Reporter) -> Option<Box<Watch>> {
+    fn watch(self, now: &Arc<NowRunning>, reporter: &Reporter) -> Option<Box<Watch>> {
         match self {
-            BlockedCheck::Watched(limit) => Some(Box::new(Watch::new(limit, reporter.clone()))),
+            BlockedCheck::Watched(limit) => {
+                Some(Box::new(Watch::new(now, limit, reporter.clone())))
+            }
             BlockedCheck::Off | BlockedCheck::AtEnd(_) => None,
         }
     }
 }
 
+/// How polls are observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ObservedPolls {
+    None,
+    /// A watcher looks at them.
+    Watched,
+    /// Each is measured, and there may be a watcher as well.
+    Timed,
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Observation {
-    /// Whether there is any of the following: the flag that each poll looks at.
-    pub(super) is_on: bool,
+    /// Of what follows, what each poll looks at.
+    pub(super) polls: ObservedPolls,
     /// Whether the duration of each poll is added up for its task.
     pub(super) is_measuring: bool,
     pub(super) poll_check: PollCheck,
     /// If the CPU time of a poll is limited.
     pub(super) cpu_limit: Option<CpuLimit>,
-    /// What a watcher looks at, if there is one.
+    /// What the loop runs, if it is watched.
+    pub(super) now: Arc<NowRunning>,
+    /// Present if a watcher looks at that.
     pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Observation {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, counts: Arc<LoopCounts>) -> Self {
         let Settings {
             is_measuring,
             blocked,
             ..
         } = *settings;
-        Observation {
-            is_on: is_measuring || blocked != BlockedCheck::Off || settings.poll_limit.is_some(),
+        let now = Arc::new(NowRunning::new(counts));
+        let mut observation = Observation {
+            polls: ObservedPolls::None,
             is_measuring,
             poll_check: PollCheck::new(blocked),
             cpu_limit: settings.poll_limit.map(CpuLimit::new),
-            watch: blocked.watch(&settings.reporter),
-        }
-    }
-
-    /// Whether the loop measures each poll.
-    pub(super) fn is_timed(&self) -> bool {
-        self.is_measuring || self.needs_identity()
+            watch: blocked.watch(&now, &settings.reporter),
+            now,
+        };
+        observation.polls = if is_measuring || observation.needs_identity() {
+            ObservedPolls::Timed
+        } else if observation.watch.is_some() {
+            ObservedPolls::Watched
+        } else {
+            ObservedPolls::None
+        };
+        observation
     }
 
     /// Whether it may be said of a poll of which task it was.

@@ -13,11 +13,12 @@ mod timing;
 
 use std::cell::Cell;
 use std::io;
+use std::mem;
 
 use super::EventLoop;
 use super::idle_report::IdleWatch;
 use super::root::Root;
-use crate::blocked::{PollObserver, UserCode, WatchedDrive};
+use crate::blocked::{NowRunning, PollObserver, TickPosition, UserCode, WatchedDrive};
 use crate::clock::NEVER;
 use crate::coop;
 use crate::counts::{LoopCounts, TaskEnd, TickStage};
@@ -28,7 +29,7 @@ use crate::ready;
 use crate::rng;
 use crate::slots::Key;
 use crate::tasks::{Message, PollCause, Waiter};
-use observed::AfterWait;
+use observed::{AfterWait, TaskPoller};
 use timing::PhaseTiming;
 
 /// After so many callbacks poll looks for due timers. To read the clock costs about as much as one
@@ -73,10 +74,13 @@ pub(super) struct Turn<'a> {
     /// Set if time is paused and nothing can ever happen.
     pub(super) is_stuck: bool,
     counts: &'a LoopCounts,
-    /// The running phase of this tick.
-    stage: TickStage,
-    /// How many calls of user code the watcher was told of.
-    user_calls: Cell<u64>,
+    /// Chosen once, so that a poll that is not observed costs no question.
+    poll_task: TaskPoller<'a>,
+    /// What runs, for a watcher.
+    now: &'a NowRunning,
+    position: TickPosition,
+    /// How many calls of user code the watcher was told of that were no polls.
+    outside_calls: Cell<u32>,
     /// 1 if it is measured how long phases take, and otherwise 0.
     is_timing: usize,
     /// In each tick whose number has none of these bits, the clock is read at the end.
@@ -84,8 +88,6 @@ pub(super) struct Turn<'a> {
     timing: PhaseTiming,
     /// Whether there was an event in this tick.
     is_eventful: bool,
-    /// How many polls the running phase has left.
-    budget: u32,
     /// How many callbacks there were since poll has last looked for due timers.
     callbacks: u32,
     /// What the present callback and its checkpoint have charged.
@@ -110,8 +112,13 @@ impl<'a> Turn<'a> {
             idle_watch: IdleWatch::default(),
             is_stuck: false,
             counts: &event_loop.shared.counts,
-            stage: TickStage::Start,
-            user_calls: Cell::new(0),
+            poll_task: Turn::poller_of(event_loop),
+            now: &event_loop.observation.now,
+            position: TickPosition {
+                budget: 0,
+                stage: TickStage::Start,
+            },
+            outside_calls: Cell::new(0),
             is_timing: usize::from(event_loop.is_measuring()),
             end_mask: match event_loop.is_measuring() {
                 true => 0,
@@ -119,7 +126,6 @@ impl<'a> Turn<'a> {
             },
             timing: PhaseTiming::default(),
             is_eventful: false,
-            budget: 0,
             callbacks: 0,
             charged: 0,
             after_wait: AfterWait::default(),
@@ -176,18 +182,22 @@ impl<'a> Turn<'a> {
             ready::is_empty() || self.has_stopped(),
             "a phase begins with an empty ready queue"
         );
-        self.stage = stage;
+        self.position.stage = stage;
         self.grant_budget()
     }
 
     fn begin_tick(&mut self) {
         debug_assert!(!ready::has_deferred(), "drained after each poll");
-        self.stage = TickStage::Start;
+        self.position.stage = TickStage::Start;
         self.is_eventful = false;
     }
 
     fn end_tick(&mut self) {
-        debug_assert_eq!(self.stage, TickStage::Close, "the last phase has begun");
+        debug_assert_eq!(
+            self.position.stage,
+            TickStage::Close,
+            "the last phase has begun"
+        );
         debug_assert!(!ready::has_deferred(), "drained after each poll");
         let ticks = self.counts.ticks.next() + 1;
         if ticks & self.end_mask == 0 {
@@ -197,13 +207,13 @@ impl<'a> Turn<'a> {
 
     /// Drains the ready queue before the first tick.
     pub(super) fn begin(&mut self) {
-        self.stage = TickStage::Start;
+        self.position.stage = TickStage::Start;
         self.event_loop.clock.now();
         self.grant_budget().checkpoint();
     }
 
     pub(super) fn grant_budget(&mut self) -> &mut Self {
-        self.budget = self.event_loop.phase_budget;
+        self.position.budget = self.event_loop.phase_budget;
         self
     }
 
@@ -234,23 +244,6 @@ impl<'a> Turn<'a> {
     }
 
     /// Polls a task. Returns false if it was not there to be polled.
-    fn run(&mut self, key: Key, cause: PollCause) -> bool {
-        if self.event_loop.observation.is_on {
-            self.run_observed(key, cause)
-        } else {
-            self.poll(key, cause, ())
-        }
-    }
-
-    /// Polls the task that a callback names.
-    #[inline]
-    fn run_named(&mut self, key: Key, cause: PollCause) {
-        if !self.run(key, cause) {
-            self.count_indirect();
-        }
-    }
-
-    /// Polls a task. Returns false if it was not there to be polled.
     #[inline]
     fn poll(&mut self, key: Key, cause: PollCause, observer: impl PollObserver) -> bool {
         let l = self.event_loop;
@@ -262,10 +255,10 @@ impl<'a> Turn<'a> {
         self.charged += coop::end_poll();
         if was_run {
             debug_assert!(
-                self.budget > 0,
+                self.position.budget > 0,
                 "a task is polled while the phase has a budget"
             );
-            self.budget -= 1;
+            self.position.budget -= 1;
             self.record(key.to_bits());
             if ready::has_deferred() {
                 ready::drain_deferred(|key| {
@@ -288,8 +281,8 @@ impl<'a> Turn<'a> {
     #[cold]
     fn fold(&mut self, what: u64) {
         // Ticks without events are not counted, because of spurious wake-ups.
-        let is_first = !std::mem::replace(&mut self.is_eventful, true);
-        let place = (self.stage as u64) << 1 | u64::from(is_first);
+        let is_first = !mem::replace(&mut self.is_eventful, true);
+        let place = (self.position.stage as u64) << 1 | u64::from(is_first);
         let shared = &self.event_loop.shared;
         shared.fold_order(|hash| rng::fold(rng::fold(hash, place), what));
     }
@@ -299,7 +292,11 @@ impl<'a> Turn<'a> {
     fn start(&mut self, callback: Callback) {
         match callback {
             Callback::Wake(waiter) => self.end_wait(waiter),
-            Callback::Source(source) => self.wake_source(source),
+            Callback::Source(source) => {
+                // Nothing of it is to be dropped, and without this there would be a call to see.
+                mem::forget(callback);
+                self.wake_source(source);
+            }
             callback => self.dispatch(callback),
         }
     }
@@ -310,7 +307,7 @@ impl<'a> Turn<'a> {
         match callback {
             Callback::Wake(waiter) => self.end_wait(waiter),
             Callback::Deferred(key) => {
-                let budget = self.budget;
+                let budget = self.position.budget;
                 self.run(key, PollCause::Queued);
                 self.count_indirect();
                 self.count_queued(budget);
@@ -374,7 +371,7 @@ impl<'a> Turn<'a> {
 
     /// Drains the ready queue, from which `first` was taken.
     fn drain(&mut self, first: Key) {
-        let budget = self.budget;
+        let budget = self.position.budget;
         self.run(first, PollCause::Queued);
         while self.may_go_on()
             && let Some(key) = ready::pop()
@@ -386,13 +383,15 @@ impl<'a> Turn<'a> {
 
     /// Counts that a callback has polled no task itself.
     fn count_indirect(&self) {
-        self.counts.indirect(self.stage).add(1);
+        self.counts.indirect(self.position.stage).add(1);
     }
 
     /// Counts polls of tasks from a queue: those since the phase had this `budget`.
     fn count_queued(&self, budget: u32) {
-        let polls = budget - self.budget;
-        self.counts.queued(self.stage).add(u64::from(polls));
+        let polls = budget - self.position.budget;
+        self.counts
+            .queued(self.position.stage)
+            .add(u64::from(polls));
     }
 
     /// Removes the root from the tasks, and returns its result.
@@ -412,13 +411,13 @@ impl<'a> Turn<'a> {
 impl Deliver for Turn<'_> {
     #[inline]
     fn may_go_on(&self) -> bool {
-        self.budget > 0 && !self.has_stopped()
+        self.position.budget > 0 && !self.has_stopped()
     }
 
     fn deliver(&mut self, callback: Callback) {
         debug_assert!(self.may_go_on(), "a phase asks before each callback");
         self.charged = 0;
-        self.counts.callbacks(self.stage).add(1);
+        self.counts.callbacks(self.position.stage).add(1);
         self.record(0);
         self.start(callback);
         self.checkpoint();
@@ -432,7 +431,7 @@ impl Deliver for Turn<'_> {
             Callback::Wake(Waiter::Foreign(_)) | Callback::Source(_)
         );
         let mark = ready::len();
-        self.counts.callbacks(self.stage).add(1);
+        self.counts.callbacks(self.position.stage).add(1);
         self.dispatch(callback);
         if wakes_others {
             self.run_woken(mark);
@@ -471,6 +470,7 @@ impl Deliver for Turn<'_> {
         }
     }
 
+    #[inline]
     fn is_timer_due(&mut self) -> bool {
         if self.callbacks < CALLBACKS_PER_CLOCK_READ && self.charged < UNITS_PER_CLOCK_READ {
             return false;

@@ -23,7 +23,7 @@ impl Tasks {
     pub(super) fn end_poll(
         &self,
         key: Key,
-        body: TaskBody,
+        body: &mut Option<TaskBody>,
         end: Option<TaskEnd>,
         note: Option<Note>,
     ) {
@@ -31,10 +31,11 @@ impl Tasks {
         let Some(task) = slots.get_mut(key) else {
             // The loop was shut down in the poll.
             drop(slots);
-            drop(body);
+            drop(body.take());
             return;
         };
-        task.body = Some(body);
+        debug_assert!(task.body.is_none(), "it was taken");
+        mem::swap(&mut task.body, body);
         task.note = note;
         if let Some(end) = end {
             self.counts.ended(end).add(1);
@@ -189,13 +190,15 @@ impl Tasks {
         }
         let payload = work.as_mut().take_panic();
         let panicked = payload.map(|payload| (task.identity(), payload));
-        task.extras = None;
+        let extras = task.extras.take();
         vacate(&mut slots, key);
         drop(slots);
         if let Some((identity, payload)) = panicked {
             self.panic_unhandled(&identity, payload);
         }
         self.release(id, work);
+        // Until now a watcher knew the name.
+        drop(extras);
     }
 
     /// Drops the outcome of the task `id`. A panic of its destructor is reported.
@@ -222,14 +225,14 @@ impl Tasks {
     /// The event loop refuses tasks that the destructors spawn.
     pub(crate) fn cancel_all(&self) {
         for key in self.unfinished_in_order() {
-            let body = self
+            let mut body = self
                 .slots
                 .borrow_mut()
                 .get_mut(key)
                 .and_then(|task| task.body.take());
-            if let Some(mut body) = body {
-                self.end_body(key, &mut body);
-                self.end_poll(key, body, Some(TaskEnd::Cancelled), None);
+            if let Some(present) = &mut body {
+                self.end_body(key, present);
+                self.end_poll(key, &mut body, Some(TaskEnd::Cancelled), None);
             }
         }
     }

@@ -182,6 +182,7 @@ impl Tasks {
     }
 
     /// Counts a poll of the root, which its owner polls.
+    #[inline]
     pub(crate) fn count_poll(&self, key: Key, observer: impl PollObserver) {
         if let Some(task) = self.slots.borrow_mut().get_mut(key) {
             task.begin_poll(observer);

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 
 use super::work::{AnyWork, Erased};
 use super::{Header, Identity, Name, Note, Origin, OutcomeSink, PollCause, Spawned, Waiter, wake};
-use crate::blocked::PollObserver;
+use crate::blocked::{KnownName, OriginRecorder, PollObserver};
 use crate::counts::TaskEnd;
 use crate::ready;
 use crate::slots::Key;
@@ -36,8 +36,6 @@ pub(super) struct Task {
     pub(super) note: Option<Note>,
     pub(super) extras: Option<Box<Extras>>,
     pub(super) polls: u32,
-    /// The number of its name and spawn site, if a watcher of the loop needs it, or zero.
-    pub(super) origin: u16,
     /// Whether it is a job of the pool.
     pub(super) is_job: bool,
     /// Whether it is counted in `Jobs::referenced`.
@@ -48,6 +46,8 @@ pub(super) struct Task {
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) name: Option<Name>,
+    /// Where a watcher of the loop finds the name, if there is one.
+    pub(super) _known_name: Option<KnownName>,
     /// Its values of context variables.
     pub(super) vars: Vars,
     /// The duration of its polls in nanoseconds, if that is measured.
@@ -62,11 +62,16 @@ pub(super) struct Extras {
 
 impl Extras {
     #[inline]
-    fn new(name: Option<Name>, vars: Vars) -> Option<Box<Self>> {
+    fn new(
+        name: Option<Name>,
+        vars: Vars,
+        make_known: impl FnOnce(&Name) -> Option<KnownName>,
+    ) -> Option<Box<Self>> {
         if name.is_none() && vars.is_empty() {
             return None;
         }
         Some(Box::new(Extras {
+            _known_name: name.as_ref().and_then(make_known),
             name,
             vars,
             ..Extras::default()
@@ -131,7 +136,6 @@ impl Task {
             note: None,
             extras: None,
             polls: 0,
-            origin: 0,
             is_job: false,
             is_counted: false,
         }
@@ -145,6 +149,7 @@ impl Task {
         vars: Vars,
         sequence: u64,
         now: u64,
+        recorder: Option<&OriginRecorder>,
     ) -> Spawned {
         let Joiner::Returned(handle) = mem::replace(&mut self.joiner, Joiner::Held) else {
             unreachable!("a vacant slot has the reference of the last handle");
@@ -152,12 +157,16 @@ impl Task {
         let Identity { id, origin } = identity;
         self.id = id;
         self.location = origin.location;
-        self.extras = Extras::new(origin.name, vars);
+        if let Some(recorder) = recorder {
+            recorder.add_site(origin.location);
+        }
+        self.extras = Extras::new(origin.name, vars, |name| {
+            recorder.map(|recorder| recorder.add_name(id, name))
+        });
         self.sequence = sequence;
         self.spawned_at = now;
         self.note = None;
         self.polls = 0;
-        self.origin = 0;
         self.is_counted = true;
         Spawned { header: handle, id }
     }
@@ -186,7 +195,7 @@ impl Task {
     #[inline]
     pub(super) fn begin_poll(&mut self, observer: impl PollObserver) {
         self.polls = self.polls.wrapping_add(1);
-        self.origin = observer.begins(self.id, self.origin, || self.identity().origin);
+        observer.begins(self.id, self.location);
     }
 
     pub(super) fn identity(&self) -> Identity {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::{Header, Message};
-use crate::blocked;
+use crate::blocked::{self, UserCode};
 use crate::panics;
 use crate::ready;
 use crate::report::{self, Report, Reporter};
@@ -67,9 +67,7 @@ pub(crate) fn wake_contained_for(reporter: &Reporter, waker: Waker) {
 }
 
 fn wake_reporting(waker: Waker, report: impl FnOnce(&Report)) {
-    if let Err(payload) =
-        panics::contain(|| blocked::doing("a waker of another executor", || waker.wake()))
-    {
+    if let Err(payload) = panics::contain(|| blocked::doing(UserCode::WAKER, || waker.wake())) {
         report(&Report::WakerPanicked {
             message: panics::message(&*payload).to_owned(),
         });

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{Failure, Outcome};
-use crate::blocked;
+use crate::blocked::{self, UserCode};
 use crate::counts::TaskEnd;
 use crate::panics::{self, Payload};
 use crate::report;
@@ -167,12 +167,12 @@ impl<W: Work> WorkState<W> {
             self.set(WorkState::Done { outcome });
             return;
         }
-        let what = "the destructor of a task's future";
+        let what = UserCode::FUTURE;
         let dropped = panics::contain(|| {
             blocked::doing(what, || self.set(WorkState::Done { outcome }));
         });
         if let Err(payload) = dropped {
-            panics::report_destructor(what, report::polled_task(), payload);
+            panics::report_destructor(what.name(), report::polled_task(), payload);
         }
     }
 

@@ -293,11 +293,12 @@ fn a_destructor_of_a_future() {
 #[test]
 fn a_destructor_of_an_output() {
     let blocked = sighted(async |seen| {
-        drop(spawn(async move { OnDrop::new(move || seen.wait()) }));
+        let task = task::Builder::new().name("owner");
+        drop(task.spawn(async move { OnDrop::new(move || seen.wait()) }));
         settle().await;
     });
     assert_eq!(blocked.what, "the destructor of a task's output");
-    assert!(blocked.task.is_some());
+    assert_eq!(blocked.task.expect("it is known").name(), Some("owner"));
 }
 
 #[test]
@@ -348,6 +349,43 @@ fn a_hundred_thousand_small_tasks_in_one_checkpoint() {
         assert!(!first.is_over && first.duration > LIMIT, "{first:?}");
         let over = reports.recv().unwrap();
         assert!(over.is_over && over.duration >= first.duration, "{over:?}");
+    });
+}
+
+#[test]
+fn a_task_that_wakes_itself_again_and_again_in_one_checkpoint() {
+    let blocked = sighted_on(Builder::new().phase_budget(200_000), async |seen| {
+        poll_fn(|cx| {
+            let started = Instant::now();
+            while started.elapsed() < LIMIT / 40 && !seen.is_set() {}
+            if seen.is_set() {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    });
+    assert_eq!(blocked.what, "a row of several polls, the last one");
+    assert_eq!(blocked.task.expect("it is known").name(), Some("root"));
+}
+
+#[test]
+fn short_polls_in_many_ticks_are_not_added_up() {
+    in_time(|| {
+        let mut builder = Builder::new();
+        let (_, reports) = watched(&mut builder);
+        let runtime = builder.blocked_after(LIMIT * 5).build().unwrap();
+        runtime.block_on(async {
+            let started = Instant::now();
+            while started.elapsed() < LIMIT * 15 {
+                hint::spin_loop();
+                yield_now().await;
+            }
+        });
+        drop((runtime, builder));
+        let reports: Vec<_> = reports.iter().collect();
+        assert!(reports.is_empty(), "{reports:?}");
     });
 }
 

@@ -8,8 +8,9 @@ use super::tools::Tool;
 const HEAD: &str = "\
 # Instructions (callgrind) and system calls (strace) per operation of quintet, release profile:
 # (count of 3 n operations - count of n operations) / 2 n. Rows that end in `-tokio-sync` are
-# tokio's `sync` on quintet's loop, those in `-tokio` tokio's runtime, and those in `-guest` quintet
-# as its guest. Made by
+# tokio's `sync` on quintet's loop, those in `-tokio` tokio's runtime, those in `-guest` quintet as
+# its guest, and those in `-watched` a loop with `QUINTET_BLOCKED`, without the thread that watches
+# it. Made by
 #     cargo run --release -p quintet-benches --no-default-features --features adapters -- counts --write
 #     cargo run --release -p quintet-benches --no-default-features -- counts --write
 # of which the second keeps the rows that it cannot count, those of tokio's runtime and of the

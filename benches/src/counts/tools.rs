@@ -149,8 +149,57 @@ impl Tool {
             }
         };
         command.arg(program.get_program()).args(program.get_args());
+        command.env_remove(BLOCKED_VARIABLE);
         command
     }
+}
+
+/// Sets after what time a loop counts as blocked.
+const BLOCKED_VARIABLE: &str = "QUINTET_BLOCKED";
+
+/// Returns the instructions of the main thread of a process whose loop, on that thread, is watched.
+/// What the watcher takes depends on the time, not on the operations.
+pub(super) fn count_watched(id: &str, runtime: &str, operations: u64) -> Result<u64, String> {
+    let run = Run {
+        runtime,
+        workload: find(id).ok_or_else(|| format!("unknown workload {id}"))?,
+        operations,
+        live: None,
+        pin: false,
+    };
+    let program = run.command().map_err(|error| error.to_string())?;
+    let file = report_file();
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--separate-threads=yes"])
+        .arg(format!("--callgrind-out-file={}", file.display()))
+        .arg(program.get_program())
+        .args(program.get_args())
+        .arg("--cold")
+        .env(BLOCKED_VARIABLE, "1000s")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let [first, second] = [1, 2].map(|thread| {
+        let file = format!("{}-{thread:02}", file.display());
+        let report = fs::read_to_string(&file).unwrap_or_default();
+        // A file that stays behind does no harm.
+        let _ = fs::remove_file(&file);
+        report
+    });
+    let count = summary(&first).filter(|_| output.status.success() && !second.is_empty());
+    count.ok_or_else(|| {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        format!("{id} on {runtime} was not counted with a watcher:\n{errors}")
+    })
+}
+
+/// Parses the total of one thread from its report.
+fn summary(report: &str) -> Option<u64> {
+    let line = report.lines().find_map(|line| {
+        let total = line.strip_prefix("summary:");
+        total.or(line.strip_prefix("totals:"))
+    });
+    line?.trim().parse().ok()
 }
 
 fn report_file() -> PathBuf {
@@ -178,7 +227,7 @@ fn calls(report: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{calls, collected};
+    use super::{calls, collected, summary};
 
     #[test]
     fn the_total_of_callgrind_is_parsed() {
@@ -186,6 +235,15 @@ mod tests {
 
         assert_eq!(collected(errors), Some(2_310_187));
         assert_eq!(collected("valgrind: no such file"), None);
+    }
+
+    #[test]
+    fn the_total_of_a_thread_is_parsed() {
+        let report = "version: 1\nevents: Ir\n\nfn=(1) main\n7 12\n\ntotals: 4711\n";
+        assert_eq!(summary(report), Some(4711));
+        let report = "version: 1\nsummary: 7\n\nfn=(1) main\n";
+        assert_eq!(summary(report), Some(7));
+        assert_eq!(summary(""), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Turn<'_> {
     /// they wake.
     pub(super) fn run_woken(&mut self, mark: usize) {
         let mut woken = ready::split_off(mark);
-        let budget = self.budget;
+        let budget = self.position.budget;
         while self.may_go_on()
             && let Some(key) = woken.pop_front()
         {

@@ -1,14 +1,19 @@
-//! Turns of a loop that is observed: its polls are measured, or a watcher looks at it.
+//! Polls of a loop that may be observed: they are measured, or a watcher looks at the loop.
 
 use std::mem;
 use std::time::{Duration, Instant};
 
+use super::super::EventLoop;
+use super::super::blocked::ObservedPolls;
 use super::Turn;
-use crate::blocked::{Place, PollCause, UserCode};
+use crate::blocked::{self, PollCause, TickPosition, UserCode};
 use crate::clock;
 use crate::report::{Report, TaskMeta};
 use crate::slots::Key;
 use crate::tasks::Identity;
+
+/// Polls a task. Returns false if it was not there to be polled.
+pub(super) type TaskPoller<'a> = fn(&mut Turn<'a>, Key, PollCause) -> bool;
 
 /// What a turn has to do after its wait for events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,15 +24,38 @@ pub(super) struct AfterWait {
     is_asleep: bool,
 }
 
-impl Turn<'_> {
-    /// Polls a task of a loop that is observed. Returns false if it was not there to be polled.
-    #[inline(never)]
-    pub(super) fn run_observed(&mut self, key: Key, cause: PollCause) -> bool {
-        if self.event_loop.observation.is_timed() {
-            self.run_timed(key, cause)
-        } else {
-            self.poll_observed(key, cause)
+impl<'a> Turn<'a> {
+    /// Chooses how the loop polls tasks.
+    pub(super) fn poller_of(event_loop: &EventLoop) -> TaskPoller<'a> {
+        match event_loop.observation.polls {
+            ObservedPolls::None => Turn::run_unobserved,
+            ObservedPolls::Watched => Turn::run_watched,
+            ObservedPolls::Timed => Turn::run_timed,
         }
+    }
+
+    /// Polls a task. Returns false if it was not there to be polled.
+    #[inline]
+    pub(super) fn run(&mut self, key: Key, cause: PollCause) -> bool {
+        (self.poll_task)(self, key, cause)
+    }
+
+    /// Polls the task that a callback names.
+    #[inline]
+    pub(super) fn run_named(&mut self, key: Key, cause: PollCause) {
+        if !self.run(key, cause) {
+            self.count_indirect();
+        }
+    }
+
+    fn run_unobserved(&mut self, key: Key, cause: PollCause) -> bool {
+        self.poll(key, cause, ())
+    }
+
+    /// Polls a task of a loop that is watched. Returns false if it was not there to be polled.
+    fn run_watched(&mut self, key: Key, cause: PollCause) -> bool {
+        self.now.prepare_poll(self.position, cause);
+        self.poll(key, cause, self.now)
     }
 
     /// Polls a task, and measures how long it takes. Returns false if it was not there to poll.
@@ -38,7 +66,9 @@ impl Turn<'_> {
         // The task may have ended after the poll.
         let identity = needs_identity.then(|| l.tasks.identity_of(key)).flatten();
         let started = l.observation.begin_timed();
-        if !self.poll_observed(key, cause) {
+        let is_watched = l.observation.watch.is_some();
+        self.now.prepare_poll(self.position, cause);
+        if !self.poll(key, cause, is_watched.then_some(self.now)) {
             return false;
         }
         let ended = Instant::now();
@@ -61,15 +91,6 @@ impl Turn<'_> {
         true
     }
 
-    /// Polls a task of a loop that may be watched.
-    // `never`: so that `poll` has one caller for each type of observer, and is inlined there.
-    #[inline(never)]
-    fn poll_observed(&mut self, key: Key, cause: PollCause) -> bool {
-        let watch = self.event_loop.observation.watch.as_ref();
-        let mark = watch.map(|watch| watch.mark(self.next_call(), self.place(cause)));
-        self.poll(key, cause, mark)
-    }
-
     /// Reports a poll that has taken `elapsed`, unless the thread has waited for a processor.
     #[cold]
     fn report_blocked(&self, identity: Identity, cause: PollCause, elapsed: Duration) {
@@ -78,12 +99,12 @@ impl Turn<'_> {
         if l.observation.poll_check.is_long(kept)
             && l.observation.poll_check.may_report(identity.id)
         {
-            let place = self.place(cause);
+            let stage = self.position.stage;
             l.shared.reporter.report(&Report::Blocked {
                 what: "a poll",
                 task: Some(TaskMeta::new(identity)),
-                phase: place.phase(),
-                woken_by: place.woken_by(),
+                phase: blocked::phase_name(stage),
+                woken_by: blocked::cause_in_words(cause, stage),
                 duration: kept,
                 activity: None,
                 is_over: true,
@@ -91,23 +112,16 @@ impl Turn<'_> {
         }
     }
 
-    /// A number that no other call of this drive has.
-    #[inline]
-    fn next_call(&self) -> u64 {
-        let call = self.user_calls.get();
-        self.user_calls.set(call + 1);
-        call
-    }
-
-    #[inline]
-    fn place(&self, cause: PollCause) -> Place {
-        Place::new(self.event_loop.ticks(), self.stage as u64, cause)
-    }
-
     /// The loop is about to call user code that is no poll.
     pub(in crate::event_loop) fn begins(&self, what: UserCode) {
-        if let Some(watch) = &self.event_loop.observation.watch {
-            watch.begin_outside(self.next_call(), self.place(PollCause::Event), what);
+        if self.event_loop.observation.watch.is_some() {
+            let call = self.outside_calls.get().wrapping_add(1);
+            self.outside_calls.set(call);
+            let position = TickPosition {
+                budget: call,
+                ..self.position
+            };
+            self.now.begin_outside(position, what);
         }
     }
 

@@ -34,8 +34,8 @@ impl Turn<'_> {
             active: began,
             work,
         } = self.timing;
-        if let Some(recorder) = times.phase(self.stage)
-            && self.counts.work(self.stage) != work
+        if let Some(recorder) = times.phase(self.position.stage)
+            && self.counts.work(self.position.stage) != work
         {
             recorder.record(active.saturating_sub(began));
         }
