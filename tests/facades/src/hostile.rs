@@ -106,29 +106,3 @@ fn the_panic_of_a_subscriber_loses_nothing() {
         assert!(PANICS.get() > 1, "{panicking:?}");
     }
 }
-
-#[test]
-fn a_subscriber_that_sends_events_to_a_task_is_not_called_for_its_own_wakes() {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let notes = Notebook::calling(move |call| {
-        let _closed = sender.send(call);
-    });
-    notes.during(|| {
-        let runtime = Builder::new().build().unwrap();
-        let received = runtime.spawn(async move {
-            let mut received = 0;
-            while receiver.recv().await.is_some() {
-                received += 1;
-                if received == 500 {
-                    break;
-                }
-            }
-            received
-        });
-        runtime.block_on(async {
-            // It wakes up for calls that it causes itself, so it always ends.
-            assert_eq!(received.await.unwrap(), 500);
-            yield_now().await;
-        });
-    });
-}

@@ -1,9 +1,7 @@
 //! A subscriber that notes all that it is told.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -72,21 +70,10 @@ pub(crate) enum Call {
 }
 
 impl Notebook {
-    /// Whose calls call `f`, unless they are caused by such a call.
+    /// Whose calls call `f`.
     pub(crate) fn calling(f: impl Fn(Call) + Send + Sync + 'static) -> Self {
-        thread_local! {
-            static IS_CALLING: Cell<bool> = const { Cell::new(false) };
-        }
         Notebook {
-            on_call: Some(Arc::new(move |call| {
-                if !IS_CALLING.replace(true) {
-                    let result = panic::catch_unwind(panic::AssertUnwindSafe(|| f(call)));
-                    IS_CALLING.set(false);
-                    if let Err(payload) = result {
-                        panic::resume_unwind(payload);
-                    }
-                }
-            })),
+            on_call: Some(Arc::new(f)),
             ..Notebook::default()
         }
     }
