@@ -105,7 +105,7 @@ const ROWS: &[Row] = &[
     ),
     row(
         "tracing",
-        "as it is; a span is not carried into `spawn`",
+        "as it is; with the feature `tracing` a span is carried into `spawn`, if the runtime is told so",
         "service",
     ),
 ];
