@@ -114,7 +114,7 @@ struct Feeding<'a> {
 const METADATA: Metadata<'static> = Metadata::new("quintet", Level::INFO, Some(module_path!()));
 
 impl FamilyVisitor for Feeding<'_> {
-    fn numbers(&mut self, family: Family, samples: impl Fn(&Metrics) -> Vec<Sample>) {
+    fn numbers(&mut self, family: Family, samples: fn(&Metrics) -> Vec<Sample>) {
         self.describe(family);
         for (label, number) in samples(self.now) {
             let key = self.key(family, label);
@@ -135,7 +135,7 @@ impl FamilyVisitor for Feeding<'_> {
         }
     }
 
-    fn times(&mut self, family: Family, of: impl Fn(&Metrics) -> Vec<Times<'_>>) {
+    fn times(&mut self, family: Family, of: fn(&Metrics) -> Vec<Times<'_>>) {
         let measured: Vec<_> = of(self.new)
             .into_iter()
             .filter_map(|(label, times)| Some((label, times?)))

@@ -33,11 +33,12 @@ pub(super) enum Number {
     Seconds(Duration),
 }
 
-/// Takes the families, one after another.
+/// Takes the families, one after another. Function pointers: so the code around them is compiled
+/// once, and not for each family.
 pub(super) trait FamilyVisitor {
-    fn numbers(&mut self, family: Family, samples: impl Fn(&Metrics) -> Vec<Sample>);
+    fn numbers(&mut self, family: Family, samples: fn(&Metrics) -> Vec<Sample>);
 
-    fn times(&mut self, family: Family, of: impl Fn(&Metrics) -> Vec<Times<'_>>);
+    fn times(&mut self, family: Family, of: fn(&Metrics) -> Vec<Times<'_>>);
 }
 
 impl Family {
@@ -48,7 +49,7 @@ impl Family {
 }
 
 /// Visits all families.
-pub(super) fn visit(visitor: &mut impl FamilyVisitor) {
+pub(super) fn visit(visitor: &mut dyn FamilyVisitor) {
     let mut families = Families(visitor);
     families.loops();
     families.wakes();
@@ -58,7 +59,7 @@ pub(super) fn visit(visitor: &mut impl FamilyVisitor) {
     families.times();
 }
 
-struct Families<'a, V>(&'a mut V);
+struct Families<'a>(&'a mut dyn FamilyVisitor);
 
 fn plain(count: u64) -> Vec<Sample> {
     vec![(None, Number::Count(count))]
@@ -68,14 +69,14 @@ fn seconds(duration: Duration) -> Vec<Sample> {
     vec![(None, Number::Seconds(duration))]
 }
 
-fn labelled<const N: usize>(key: &'static str, counts: [(&'static str, u64); N]) -> Vec<Sample> {
-    let sample = |(value, count)| (Some((key, value)), Number::Count(count));
-    counts.into_iter().map(sample).collect()
+fn labelled(key: &'static str, counts: &[(&'static str, u64)]) -> Vec<Sample> {
+    let sample = |&(value, count)| (Some((key, value)), Number::Count(count));
+    counts.iter().map(sample).collect()
 }
 
-fn by_class(metrics: &Metrics, count: impl Fn(&ClassStats) -> u64) -> Vec<Sample> {
+fn by_class(metrics: &Metrics, count: fn(&ClassStats) -> u64) -> Vec<Sample> {
     let counts = Class::ALL.map(|class| (class_name(class), count(metrics.pool.of(class))));
-    labelled("class", counts)
+    labelled("class", &counts)
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -96,19 +97,19 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-fn by_phase(metrics: &Metrics, count: impl Fn(&PhaseMetrics) -> u64) -> Vec<Sample> {
+fn by_phase(metrics: &Metrics, count: fn(&PhaseMetrics) -> u64) -> Vec<Sample> {
     let phases = Phase::ALL.map(|phase| (phase_name(phase), count(metrics.phase(phase))));
-    let mut samples = labelled("phase", [("start", count(&metrics.start))]);
-    samples.extend(labelled("phase", phases));
+    let mut samples = labelled("phase", &[("start", count(&metrics.start))]);
+    samples.extend(labelled("phase", &phases));
     samples
 }
 
-impl<V: FamilyVisitor> Families<'_, V> {
+impl Families<'_> {
     fn counter(
         &mut self,
         name: &'static str,
         help: &'static str,
-        samples: impl Fn(&Metrics) -> Vec<Sample>,
+        samples: fn(&Metrics) -> Vec<Sample>,
     ) {
         let kind = FamilyKind::Counter;
         self.0.numbers(Family { name, kind, help }, samples);
@@ -118,7 +119,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
         &mut self,
         name: &'static str,
         help: &'static str,
-        samples: impl Fn(&Metrics) -> Vec<Sample>,
+        samples: fn(&Metrics) -> Vec<Sample>,
     ) {
         let kind = FamilyKind::Gauge;
         self.0.numbers(Family { name, kind, help }, samples);
@@ -128,7 +129,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
         &mut self,
         name: &'static str,
         help: &'static str,
-        of: impl Fn(&Metrics) -> Vec<Times<'_>>,
+        of: fn(&Metrics) -> Vec<Times<'_>>,
     ) {
         let kind = FamilyKind::Histogram;
         self.0.times(Family { name, kind, help }, of);
@@ -158,7 +159,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
             let wakes = &m.wakes;
             labelled(
                 "by",
-                [
+                &[
                     ("task", wakes.queued),
                     ("timer", wakes.timers),
                     ("source", wakes.sources),
@@ -173,7 +174,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
             let deferred = &m.deferred;
             labelled(
                 "by",
-                [
+                &[
                     ("phase_budget", deferred.phase_budget),
                     ("task_budget", deferred.task_budget),
                     ("event", deferred.events),
@@ -184,7 +185,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
             let queues = &m.queues;
             labelled(
                 "queue",
-                [
+                &[
                     ("ready", queues.ready),
                     ("pending", queues.pending),
                     ("inbox", queues.inbox),
@@ -205,7 +206,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
             let failed = tasks.panicked + tasks.aborted;
             labelled(
                 "outcome",
-                [
+                &[
                     ("returned", tasks.finished.saturating_sub(failed)),
                     ("panicked", tasks.panicked),
                     ("aborted", tasks.aborted),
@@ -229,7 +230,7 @@ impl<V: FamilyVisitor> Families<'_, V> {
         });
         self.counter("cached_reads", "Files tried in the page cache.", |m| {
             let reads = &m.cached_reads;
-            labelled("result", [("hit", reads.hits), ("miss", reads.misses)])
+            labelled("result", &[("hit", reads.hits), ("miss", reads.misses)])
         });
     }
 
@@ -249,11 +250,11 @@ impl<V: FamilyVisitor> Families<'_, V> {
         self.gauge("threads", "Threads for jobs.", |m| {
             let threads =
                 [&m.pool.worker_threads, &m.pool.cpu_threads].map(|all| all.threads as u64);
-            labelled("pool", [("worker", threads[0]), ("cpu", threads[1])])
+            labelled("pool", &[("worker", threads[0]), ("cpu", threads[1])])
         });
         self.gauge("threads_idle", "Threads without a job.", |m| {
             let threads = [&m.pool.worker_threads, &m.pool.cpu_threads].map(|all| all.idle as u64);
-            labelled("pool", [("worker", threads[0]), ("cpu", threads[1])])
+            labelled("pool", &[("worker", threads[0]), ("cpu", threads[1])])
         });
     }
 

@@ -97,7 +97,7 @@ impl Display for Number {
 }
 
 impl FamilyVisitor for Exposition<'_> {
-    fn numbers(&mut self, family: Family, samples: impl Fn(&Metrics) -> Vec<Sample>) {
+    fn numbers(&mut self, family: Family, samples: fn(&Metrics) -> Vec<Sample>) {
         self.head(family);
         let name = family.name;
         let suffix = match family.kind {
@@ -113,9 +113,9 @@ impl FamilyVisitor for Exposition<'_> {
     }
 
     /// Adds a family of histograms, unless none of the runtimes measures.
-    fn times(&mut self, family: Family, of: impl Fn(&Metrics) -> Vec<Times<'_>>) {
+    fn times(&mut self, family: Family, of: fn(&Metrics) -> Vec<Times<'_>>) {
         let all = self.all;
-        if !all.iter().flat_map(&of).any(|(_, times)| times.is_some()) {
+        if !all.iter().flat_map(of).any(|(_, times)| times.is_some()) {
             return;
         }
         self.head(family);
