@@ -53,6 +53,7 @@ pub use crate::runtime::leaks::{Leak, Leaks};
 /// # Ok(())
 /// # }
 /// ```
+#[inline]
 #[track_caller]
 pub fn leaks(runtime: &Runtime) -> Leaks {
     Leaks::of(runtime)

@@ -152,6 +152,7 @@ impl ReadDir {
     /// # Errors
     ///
     /// Returns the errors of [`next_entry`](ReadDir::next_entry).
+    #[inline]
     pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
         loop {
             let mut listing = ready!(self.listing.poll_lock(cx))?;
@@ -174,6 +175,7 @@ impl ReadDir {
 impl Stream for ReadDir {
     type Item = io::Result<DirEntry>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_next_entry(cx).map(Result::transpose)
     }

@@ -110,6 +110,7 @@ fn open_unlinked(dir: &Path) -> io::Result<std::fs::File> {
 /// # std::io::Result::Ok(())
 /// # }).unwrap();
 /// ```
+#[inline]
 #[track_caller]
 pub fn tempdir() -> impl Future<Output = io::Result<TempDir>> {
     called_here(async move { tempdir_in(env::temp_dir()).await })
@@ -192,6 +193,7 @@ impl TempDir {
 }
 
 impl Drop for TempDir {
+    #[inline]
     fn drop(&mut self) {
         if !self.is_owned {
             return;

@@ -115,6 +115,7 @@ struct Tree {
 }
 
 impl Operate for Tree {
+    #[inline]
     fn operate(&mut self) {
         if self.is_requested {
             self.has_ended = self.levels.read(&mut self.batch, BATCH);
@@ -210,6 +211,7 @@ impl Walk {
     }
 
     /// Fetches the next batch, and lets a job read the one after it.
+    #[inline]
     fn poll_fetch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut tree = ready!(self.tree.poll_lock(cx))?;
@@ -240,6 +242,7 @@ impl Walk {
 impl Stream for Walk {
     type Item = io::Result<WalkEntry>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.batch.is_empty() && !self.has_ended {
             ready!(self.poll_fetch(cx))?;

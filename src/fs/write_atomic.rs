@@ -90,6 +90,7 @@ pub fn write_atomic(
     })
 }
 
+#[inline]
 fn replace(path: &Path, contents: &[u8], future_ref: &FutureRef) -> io::Result<()> {
     let fail = |what| cannot(what, path);
     let target = follow_links(path).map_err(fail("resolve"))?;
@@ -162,6 +163,7 @@ fn is_a_directory() -> io::Error {
 
 /// Opens the directory of `target`. All that follows is relative to it, so it does not matter if it
 /// is renamed meanwhile.
+#[inline]
 fn open_parent(target: &Path) -> io::Result<File> {
     let parent = match target.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -183,6 +185,7 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Creates the file. If it is to replace another one, whose permissions may be narrow, no other
     /// user may read it yet.
+    #[inline]
     fn new(dir: &'a File, replaces: bool) -> io::Result<Self> {
         let owner = Mode::RUSR | Mode::WUSR;
         let all = owner | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
@@ -196,6 +199,7 @@ impl<'a> Draft<'a> {
         })
     }
 
+    #[inline]
     fn rename_to(mut self, name: &OsStr) -> io::Result<()> {
         renameat(self.dir, &self.name, self.dir, name)?;
         self.is_renamed = true;
@@ -212,6 +216,7 @@ impl Drop for Draft<'_> {
     }
 }
 
+#[inline]
 fn create_in(dir: &File, name: &str, mode: Mode) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = retry_on_intr(|| openat(dir, name, flags, mode))?;

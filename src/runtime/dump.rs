@@ -96,6 +96,7 @@ fn waiting(task_info: &TaskInfo, now: u64) -> Option<Duration> {
 }
 
 /// All unfinished referenced jobs and tasks.
+#[inline]
 pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>) {
     let mut descriptors = Descriptors::default();
     let wait_graph = WaitGraph::new(event_loop, |descriptor| descriptors.describe(descriptor));

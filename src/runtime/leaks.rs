@@ -76,6 +76,7 @@ impl Leaks {
     }
 
     /// Runs the loop until nothing more can end, and collects what is left.
+    #[inline]
     #[track_caller]
     pub(crate) fn of(runtime: &Runtime) -> Self {
         let event_loop = &runtime.event_loop;
@@ -96,6 +97,7 @@ impl Leaks {
 }
 
 /// Runs what is ready, and waits for unfinished jobs up to the grace period, as the shutdown does.
+#[inline]
 #[track_caller]
 fn settle(runtime: &Runtime) {
     let event_loop = &runtime.event_loop;
@@ -130,6 +132,7 @@ fn run_turns(runtime: &Runtime) {
     }
 }
 
+#[inline]
 fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     let (jobs, tasks) = dump::unfinished(event_loop);
     let mut running = event_loop.shared.pool.running();
@@ -151,6 +154,7 @@ fn add_tasks_and_jobs(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
 }
 
 /// Adds the sources and timers that belong to no live task.
+#[inline]
 fn add_resources(event_loop: &EventLoop, leaks: &mut Vec<Leak>) {
     let belongs_to_task = |waiter: &Waiter| {
         let owner = waiter.owner();

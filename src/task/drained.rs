@@ -46,6 +46,7 @@ impl SpawnSites {
     }
 
     /// The places that have tasks, ordered by file, line and column.
+    #[inline]
     fn by_place(self) -> Vec<(&'static Location<'static>, usize)> {
         let mut sites = self.sites;
         sites.sort_unstable_by_key(|(location, _)| *location);

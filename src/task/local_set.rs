@@ -240,6 +240,7 @@ impl Future for LocalSet {
 }
 
 impl Drop for LocalSet {
+    #[inline]
     fn drop(&mut self) {
         self.tasks.tracker.cancel(&mut self.place);
         let handles = self.tasks.handles.take();
@@ -296,6 +297,7 @@ struct SetMember {
 }
 
 impl Drop for SetMember {
+    #[inline]
     fn drop(&mut self) {
         let handle = self.set.handles.borrow_mut().remove(&self.number);
         drop(handle);

@@ -104,6 +104,7 @@ impl Levels {
 
     /// Reads up to `count` entries, and appends those that are not left out to `batch`. Returns
     /// whether the walk has ended.
+    #[inline]
     pub(super) fn read(
         &mut self,
         batch: &mut VecDeque<io::Result<WalkEntry>>,
@@ -119,6 +120,7 @@ impl Levels {
     }
 
     /// Returns the next entry, or `Ok(None)` if it is left out, or `None` at the end.
+    #[inline]
     fn next(&mut self) -> Option<io::Result<Option<WalkEntry>>> {
         if !self.has_begun {
             self.has_begun = true;
@@ -140,6 +142,7 @@ impl Levels {
         }
     }
 
+    #[inline]
     fn visit_start(&mut self) -> io::Result<Option<WalkEntry>> {
         let path = self.start.clone();
         let metadata = std::fs::metadata(&path).map_err(cannot("read the metadata of", &path))?;
@@ -153,6 +156,7 @@ impl Levels {
     }
 
     /// Finds out what an entry of the last level is.
+    #[inline]
     fn visit(&mut self, entry: LevelEntry, depth: usize) -> io::Result<Option<WalkEntry>> {
         let level = self.levels.last().expect("the entry is one of a level");
         let path = level.path.join(entry.name);
@@ -180,6 +184,7 @@ impl Levels {
     }
 
     /// Applies the options to an entry. If it is a directory, it becomes the last level.
+    #[inline]
     fn enter(
         &mut self,
         entry: WalkEntry,
@@ -200,6 +205,7 @@ impl Levels {
         Ok((entry.depth >= self.options.min_depth).then_some(entry))
     }
 
+    #[inline]
     fn push(&mut self, path: &Path, id: Option<DirId>) {
         let entries = match std::fs::read_dir(path) {
             Ok(entries) if self.options.is_sorted => {
@@ -249,6 +255,7 @@ impl LevelEntries {
     }
 
     /// Reads the rest of the entries.
+    #[inline]
     fn list(&mut self) -> Vec<io::Result<LevelEntry>> {
         std::iter::from_fn(|| self.next()).collect()
     }

@@ -39,6 +39,7 @@ impl LoopChannel {
     /// # Errors
     ///
     /// Returns an error if descriptors or memory have run out.
+    #[inline]
     fn open(
         loop_id: LoopId,
         stream: io::Result<OwnedFd>,
@@ -84,6 +85,7 @@ impl LoopChannel {
 }
 
 impl ChannelAccess {
+    #[inline]
     fn open(fd: StandardFd, direction: Direction) -> io::Result<Self> {
         if fd.is_plain() {
             return Ok(ChannelAccess::Jobs(Arc::new(fd)));

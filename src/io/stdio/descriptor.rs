@@ -63,6 +63,7 @@ impl StandardFd {
     /// # Errors
     ///
     /// Returns an error if descriptors have run out.
+    #[inline]
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let kind = StreamKind::of(&fd)?;
         let placeholder = os::needs_placeholder(kind)
@@ -86,6 +87,7 @@ impl StandardFd {
     }
 
     /// Reads what is there, or returns `None` if that might block the thread.
+    #[inline]
     pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         if self.kind == StreamKind::Socket {
             let (len, _) = recv(&self.duplicate.fd, buf, RecvFlags::DONTWAIT)?;
@@ -95,6 +97,7 @@ impl StandardFd {
     }
 
     /// Writes as much as there is room for, or returns `None` if that might block the thread.
+    #[inline]
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<Option<usize>> {
         if self.kind == StreamKind::Socket {
             let len = send(&self.duplicate.fd, buf, os::SEND_FLAGS)?;

@@ -84,6 +84,7 @@ impl Input {
     }
 
     /// Returns the channel of the current loop; see [`Channels::current`].
+    #[inline]
     pub(super) fn channel(
         &self,
         known: &mut Option<Arc<LoopChannel>>,
@@ -116,6 +117,7 @@ impl Input {
     }
 
     /// Reads without blocking.
+    #[inline]
     fn read_now(&'static self, fd: &StandardFd, limit: usize) -> io::Result<OpOutput<InputEvent>> {
         let mut state = lock(&self.state);
         let moved = |event, bytes| OpOutput {
@@ -142,6 +144,7 @@ impl Input {
     }
 
     /// Reads in a job, unless another one has read since there were `additions`.
+    #[inline]
     fn read_in_job(&self, fd: &StandardFd, limit: usize, additions: u64) -> io::Result<InputEvent> {
         let _one_at_a_time = lock(&self.job);
         if lock(&self.state).additions != additions {
@@ -252,6 +255,7 @@ fn poll_demand<D: Demand>(
 }
 
 /// Begins a job that reads, or waits for it.
+#[inline]
 fn poll_job(
     cx: &mut Context<'_>,
     job: &mut ReadJob,

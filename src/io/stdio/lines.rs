@@ -46,6 +46,7 @@ impl Lines {
     /// # Errors
     ///
     /// Returns the errors of [`next_line`](Lines::next_line).
+    #[inline]
     pub fn poll_next_line(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,6 +68,7 @@ impl Lines {
 impl Stream for Lines {
     type Item = io::Result<String>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_next_line(cx).map(Result::transpose)
     }

@@ -87,6 +87,7 @@ impl OutputStream {
     }
 
     /// Returns the channel of the current loop; see [`Channels::current`].
+    #[inline]
     pub(super) fn channel(
         &self,
         known: &mut Option<Arc<LoopChannel>>,
@@ -121,6 +122,7 @@ impl OutputStream {
     }
 
     /// Polls a write for a trait caller. `queued` is what an earlier poll has left.
+    #[inline]
     pub(super) fn poll_write(
         &'static self,
         cx: &mut Context<'_>,
@@ -145,6 +147,7 @@ impl OutputStream {
     }
 
     /// Writes without blocking.
+    #[inline]
     fn write_now(
         &'static self,
         fd: &StandardFd,
@@ -175,6 +178,7 @@ impl OutputStream {
     }
 
     /// Begins a job that writes, or waits for it.
+    #[inline]
     fn poll_job(
         &'static self,
         cx: &mut Context<'_>,
@@ -213,6 +217,7 @@ impl OutputStream {
     }
 
     /// Writes what is in the queue before `entry`, and `entry`.
+    #[inline]
     fn write_in_job(&self, fd: &StandardFd, entry: &Arc<WriteEntry>) {
         let _one_at_a_time = lock(&self.job);
         while !entry.is_done() {
@@ -237,6 +242,7 @@ impl OutputStream {
     }
 
     /// Starts the thread that writes what is in the queue, unless it runs.
+    #[inline]
     fn start_thread(&'static self, fd: &StandardFd) -> io::Result<()> {
         let mut queue = lock(&self.queue);
         if !queue.has_thread {
@@ -253,6 +259,7 @@ impl OutputStream {
     }
 
     /// Writes until the queue is empty. No shutdown waits for it.
+    #[inline]
     fn write_in_thread(&self, fd: &OwnedFd) {
         loop {
             let mut queue = lock(&self.queue);

@@ -96,6 +96,7 @@ impl ReaderThread {
     }
 
     /// Runs until the process ends. No shutdown waits for it.
+    #[inline]
     fn run(&self, fd: &OwnedFd) {
         let is_readable = |limit| wait(fd, PollFlags::IN, limit);
         loop {
@@ -133,6 +134,7 @@ impl ReaderThread {
         lock(&self.state).step = step;
     }
 
+    #[inline]
     fn read(&self, fd: &OwnedFd, limit: usize) {
         let mut chunk = vec![0; limit];
         let outcome = match retry_on_intr(|| read(fd, &mut *chunk)).map_err(io::Error::from) {

@@ -180,6 +180,7 @@ impl Stdin {
         line_of(line)
     }
 
+    #[inline]
     pub(super) fn poll_next_line(
         &mut self,
         cx: &mut Context<'_>,
@@ -331,6 +332,7 @@ fn not_text(error: std::string::FromUtf8Error) -> io::Error {
 }
 
 impl AsyncRead for Stdin {
+    #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -344,6 +346,7 @@ impl AsyncRead for Stdin {
 /// What `fill_buf` has returned belongs to this handle until it is consumed, or until the handle is
 /// used otherwise or dropped. Other handles read what follows.
 impl AsyncBufRead for Stdin {
+    #[inline]
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         if this.claimed.is_empty() {

@@ -200,6 +200,7 @@ macro_rules! impl_output_handle {
         /// A caller that gives up a write, and begins another one with other data, may have written
         /// both where a job or a thread writes.
         impl AsyncWrite for $handle {
+            #[inline]
             fn poll_write(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,

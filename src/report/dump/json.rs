@@ -54,6 +54,7 @@ impl Dump {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn to_json(&self) -> String {
         let mut json = String::new();
         json.push_str("{\"runtime\":");
@@ -67,6 +68,7 @@ impl Dump {
     }
 }
 
+#[inline]
 fn push_task(json: &mut String, task: &TaskDump) {
     push_key(json, '{', "id");
     push_display(json, task.id);
@@ -92,6 +94,7 @@ fn push_task(json: &mut String, task: &TaskDump) {
     json.push('}');
 }
 
+#[inline]
 fn push_cycle(json: &mut String, cycle: &Cycle) {
     push_key(json, '{', "tasks");
     let ids: Vec<Id> = cycle.tasks().collect();
@@ -101,6 +104,7 @@ fn push_cycle(json: &mut String, cycle: &Cycle) {
     json.push('}');
 }
 
+#[inline]
 fn push_wait(json: &mut String, wait: &WaitReason) {
     push_key(json, '{', "kind");
     push_string(json, wait.kind());
@@ -206,6 +210,7 @@ fn push_list<T>(json: &mut String, values: &[T], push: impl Fn(&mut String, &T))
 }
 
 /// Adds a string, with quotation marks and escapes.
+#[inline]
 fn push_string(json: &mut String, text: &str) {
     json.push('"');
     for c in text.chars() {

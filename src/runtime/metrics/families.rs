@@ -49,6 +49,7 @@ impl Family {
 }
 
 /// Visits all families.
+#[inline]
 pub(super) fn visit(visitor: &mut dyn FamilyVisitor) {
     let mut families = Families(visitor);
     families.loops();
@@ -69,11 +70,13 @@ fn seconds(duration: Duration) -> Vec<Sample> {
     vec![(None, Number::Seconds(duration))]
 }
 
+#[inline]
 fn labelled(key: &'static str, counts: &[(&'static str, u64)]) -> Vec<Sample> {
     let sample = |&(value, count)| (Some((key, value)), Number::Count(count));
     counts.iter().map(sample).collect()
 }
 
+#[inline]
 fn by_class(metrics: &Metrics, count: fn(&ClassStats) -> u64) -> Vec<Sample> {
     let counts = Class::ALL.map(|class| (class_name(class), count(metrics.pool.of(class))));
     labelled("class", &counts)
@@ -97,6 +100,7 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
+#[inline]
 fn by_phase(metrics: &Metrics, count: fn(&PhaseMetrics) -> u64) -> Vec<Sample> {
     let phases = Phase::ALL.map(|phase| (phase_name(phase), count(metrics.phase(phase))));
     let mut samples = labelled("phase", &[("start", count(&metrics.start))]);
@@ -135,6 +139,7 @@ impl Families<'_> {
         self.0.times(Family { name, kind, help }, of);
     }
 
+    #[inline]
     fn loops(&mut self) {
         self.counter("ticks", "Ticks that have ended.", |m| plain(m.ticks));
         self.counter("sleeps", "Waits for events.", |m| plain(m.sleeps));
@@ -154,6 +159,7 @@ impl Families<'_> {
         });
     }
 
+    #[inline]
     fn wakes(&mut self) {
         self.counter("wakes", "What has woken tasks.", |m| {
             let wakes = &m.wakes;
@@ -194,6 +200,7 @@ impl Families<'_> {
         });
     }
 
+    #[inline]
     fn tasks(&mut self) {
         self.gauge("tasks_alive", "Tasks that have not finished.", |m| {
             plain(m.tasks.alive)
@@ -215,6 +222,7 @@ impl Families<'_> {
         });
     }
 
+    #[inline]
     fn resources(&mut self) {
         self.gauge("sources", "Descriptors that are registered.", |m| {
             plain(m.sources.registered)
@@ -234,6 +242,7 @@ impl Families<'_> {
         });
     }
 
+    #[inline]
     fn jobs(&mut self) {
         self.gauge("jobs_queued", "Jobs that wait for a thread.", |m| {
             by_class(m, |class| class.queued as u64)
@@ -258,6 +267,7 @@ impl Families<'_> {
         });
     }
 
+    #[inline]
     fn times(&mut self) {
         self.histograms("poll_duration_seconds", "How long polls took.", |m| {
             vec![(None, m.poll_times.as_ref())]

@@ -31,6 +31,7 @@ impl Metrics {
     /// assert!(text.ends_with("# EOF\n"));
     /// # });
     /// ```
+    #[inline]
     pub fn to_prometheus(&self) -> String {
         Metrics::prometheus_of(std::slice::from_ref(self))
     }
@@ -53,6 +54,7 @@ impl Metrics {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn prometheus_of(all: &[Metrics]) -> String {
         let mut text = Exposition {
             text: String::new(),
@@ -97,6 +99,7 @@ impl Display for Number {
 }
 
 impl FamilyVisitor for Exposition<'_> {
+    #[inline]
     fn numbers(&mut self, family: Family, samples: fn(&Metrics) -> Vec<Sample>) {
         self.head(family);
         let name = family.name;
@@ -113,6 +116,7 @@ impl FamilyVisitor for Exposition<'_> {
     }
 
     /// Adds a family of histograms, unless none of the runtimes measures.
+    #[inline]
     fn times(&mut self, family: Family, of: fn(&Metrics) -> Vec<Times<'_>>) {
         let all = self.all;
         if !all.iter().flat_map(of).any(|(_, times)| times.is_some()) {
@@ -131,6 +135,7 @@ impl FamilyVisitor for Exposition<'_> {
 
 impl Exposition<'_> {
     /// Adds the lines about a family of samples.
+    #[inline]
     fn head(&mut self, family: Family) {
         let Family { name, kind, help } = family;
         let kind = match kind {
@@ -145,6 +150,7 @@ impl Exposition<'_> {
         self.line(format_args!("# HELP quintet_{name} {help}"));
     }
 
+    #[inline]
     fn histogram(
         &mut self,
         name: &str,

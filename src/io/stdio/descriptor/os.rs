@@ -93,6 +93,7 @@ impl Duplicate {
     }
 
     /// Returns the description of our own, which is non-blocking.
+    #[inline]
     fn reopened(&self, kind: StreamKind, access: OFlags) -> Option<&OwnedFd> {
         let reopened = self.reopened.get_or_init(|| match kind {
             StreamKind::Terminal | StreamKind::Pipe => reopen(&self.fd, access).ok(),
@@ -109,6 +110,7 @@ impl Duplicate {
 ///
 /// Returns an error if this process may not open the file, which may belong to another user, or if
 /// there is no `/proc`.
+#[inline]
 fn reopen(fd: &OwnedFd, access: OFlags) -> Result<OwnedFd, Errno> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
