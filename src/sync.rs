@@ -51,6 +51,7 @@ mod mutex;
 mod notify;
 mod once_cell;
 pub mod oneshot;
+mod peers;
 mod raw_semaphore;
 mod reentry;
 mod rwlock;

@@ -10,11 +10,14 @@
 //! outside of that runtime. While it is off, locks pay for the check of a flag.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::primitive;
+use crate::slots::Key;
 
 static ARE_TRACKED: AtomicBool = AtomicBool::new(false);
 
@@ -75,6 +78,8 @@ pub(crate) struct Tracked {
 #[derive(Debug, Default)]
 struct TrackedState {
     peers: Peers,
+    /// The tasks that wait for a message, by their ids, and some that have waited.
+    receivers: HashMap<u64, ReceiverPlace>,
     held: Vec<Held>,
     /// How many permits are held by something unknown.
     unknown: usize,
@@ -114,24 +119,31 @@ pub(crate) struct Peers {
     pub(crate) sender: Option<u64>,
     /// The task that has received the last message.
     pub(crate) receiver: Option<u64>,
-    /// The task that has waited for a message since the last one.
-    pub(crate) waiting: Option<ReceiverPlace>,
 }
 
-/// The receiver of a channel that waits for a message.
+/// A task that waits for a message of a channel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiverPlace {
-    pub(crate) task: u64,
+    /// Its loop, and its key there.
+    pub(crate) loop_id: u32,
+    pub(crate) key: Key,
     /// In which poll it was found that it must wait. If the task was polled since, it has given up,
     /// or the future was not polled.
     pub(crate) poll: u32,
     pub(crate) since: u64,
+    /// What it waits for, in words.
+    pub(crate) what: &'static str,
 }
+
+/// With fewer places than these, those of tasks that no longer wait are not looked for.
+const RECEIVERS_SWEEP_MIN: usize = 64;
 
 /// The state of a primitive at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrackedNow {
     pub(crate) peers: Peers,
+    /// The tasks that wait for a message, or have waited.
+    pub(crate) receivers: Vec<(u64, ReceiverPlace)>,
     pub(crate) held: Vec<Held>,
     pub(crate) unknown: usize,
     pub(crate) waiting: Vec<WaitPlace>,
@@ -231,18 +243,38 @@ impl Tracked {
     pub(crate) fn received(&self, task: Option<u64>) {
         let mut state = self.lock();
         state.peers.receiver = task;
-        state.peers.waiting = None;
+        if let Some(task) = task {
+            state.receivers.remove(&task);
+        }
     }
 
-    /// Notes that a task waits for a message.
-    pub(crate) fn wait_for_message(&self, mut place: ReceiverPlace) {
+    /// Notes that a task waits for a message. `is_current` says whether another place may still be
+    /// that of a task that waits.
+    pub(crate) fn wait_for_message(
+        &self,
+        task: u64,
+        mut place: ReceiverPlace,
+        is_current: impl Fn(&ReceiverPlace) -> bool,
+    ) {
         let mut state = self.lock();
-        if let Some(before) = state.peers.waiting
-            && before.task == place.task
-        {
-            place.since = before.since;
+        let receivers = &mut state.receivers;
+        // The capacity doubles when most places are current.
+        if receivers.len() >= RECEIVERS_SWEEP_MIN && receivers.len() == receivers.capacity() {
+            receivers.retain(|_, place| is_current(place));
         }
-        state.peers.waiting = Some(place);
+        match receivers.entry(task) {
+            Entry::Occupied(mut entry) => {
+                let before = entry.get();
+                // It has waited in each of its polls since then.
+                if place.poll.wrapping_sub(before.poll) <= 1 && place.what == before.what {
+                    place.since = before.since;
+                }
+                entry.insert(place);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+        }
     }
 
     /// Returns the present state.
@@ -250,6 +282,11 @@ impl Tracked {
         let state = self.lock();
         TrackedNow {
             peers: state.peers,
+            receivers: state
+                .receivers
+                .iter()
+                .map(|(id, place)| (*id, *place))
+                .collect(),
             held: state.held.clone(),
             unknown: state.unknown,
             waiting: state.waiting.clone(),
@@ -367,4 +404,54 @@ fn push<T>(list: &mut Vec<Weak<T>>, entry: &Arc<T>) {
         list.retain(|weak| weak.strong_count() > 0);
     }
     list.push(Arc::downgrade(entry));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(poll: u32, since: u64) -> ReceiverPlace {
+        ReceiverPlace {
+            loop_id: 1,
+            key: Key::from_bits(7),
+            poll,
+            since,
+            what: "a message",
+        }
+    }
+
+    fn tracked() -> Arc<Tracked> {
+        Tracked::new("room", Location::caller(), PermitKind::Room)
+    }
+
+    #[test]
+    fn tasks_that_have_given_up_are_forgotten() {
+        let tracked = tracked();
+        for task in 0..10_000 {
+            // Each hundredth task goes on waiting.
+            tracked.wait_for_message(task, place(1, task), |other| other.since % 100 == 0);
+        }
+
+        let receivers = tracked.now().receivers;
+        assert!(receivers.len() < 500, "{}", receivers.len());
+        let waiting = receivers.iter().filter(|(task, _)| task % 100 == 0);
+        assert_eq!(waiting.count(), 100);
+    }
+
+    #[test]
+    fn a_wait_begins_anew_after_a_poll_without_it() {
+        let tracked = tracked();
+        let since = |poll, now| {
+            tracked.wait_for_message(1, place(poll, now), |_| true);
+            tracked.now().receivers[0].1.since
+        };
+        assert_eq!(since(1, 10), 10);
+        assert_eq!(since(2, 20), 10);
+        assert_eq!(since(2, 25), 10);
+        assert_eq!(since(4, 40), 40);
+        tracked.received(Some(1));
+        assert_eq!(since(5, 50), 50);
+        tracked.received(Some(2));
+        assert_eq!(since(6, 60), 50, "another task has received");
+    }
 }

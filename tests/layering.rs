@@ -118,6 +118,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "panics",
         "the destructors of values that a job has set are called there",
     ),
+    ("waits", "slots", "a task that waits is known by its key"),
     ("blocking", "task", "a job has a join handle"),
     (
         "task",

@@ -176,6 +176,7 @@ impl EventLoop {
 
     /// Returns whether anything can still happen to the loop, referenced or not. If not, only a
     /// waker on another thread can wake a task.
+    #[inline]
     pub(super) fn expects_events(&self) -> bool {
         self.poll.sources.has_waiters() || self.expects_timer() || self.expects_messages()
     }

@@ -274,7 +274,7 @@ impl WaitGraph {
         }
         for tracked in tracked {
             let state = tracked.now();
-            if let Some((id, wait)) = permits::message(&tracked, &state, now, polls) {
+            for (id, wait) in permits::messages(&tracked, &state, now, polls) {
                 self.add_primitive(keys[&id], wait);
             }
             for waiting in state.waiting.iter().filter(|waiting| waiting.missing > 0) {

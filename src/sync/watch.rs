@@ -30,6 +30,7 @@ pub use self::sender::Sender;
 pub use self::shared::Ref;
 
 /// Creates a channel with the initial value `value`.
+#[track_caller]
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(value);
     let receiver = sender.subscribe();

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use super::lock;
+use super::peers::ChannelPeers;
 use super::wait_list::{LeafPoll, PollWaker, WaitKey, WaitList, WakeList, poll_leaf};
 use crate::tasks::Note;
 
@@ -69,6 +70,7 @@ impl<S> Watchers<S> {
             what,
             look,
             slot: WatcherSlot::default(),
+            peers: None,
         }
     }
 
@@ -203,12 +205,20 @@ impl<S> Inner<S> {
 /// The future of [`Watchers::until`].
 pub(super) struct Until<'a, S, F> {
     watchers: &'a Watchers<S>,
+    /// The record of the channel that this is a receiver of.
+    peers: Option<&'a ChannelPeers>,
     what: Note,
     look: F,
     slot: WatcherSlot,
 }
 
-impl<S, F> Until<'_, S, F> {
+impl<'a, S, F> Until<'a, S, F> {
+    /// Records what a receiver of a channel finds.
+    pub(super) fn of_channel(mut self, peers: &'a ChannelPeers) -> Self {
+        self.peers = Some(peers);
+        self
+    }
+
     /// Keeps its place in the queue when it is ready, so that it can be polled again.
     pub(super) fn keeping_its_place(mut self) -> Self {
         self.slot.when_found = WhenFound::Stay;
@@ -225,8 +235,13 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
-        this.watchers
-            .poll(cx, this.what, &mut this.slot, &mut this.look)
+        let polled = this
+            .watchers
+            .poll(cx, this.what, &mut this.slot, &mut this.look);
+        if let Some(peers) = this.peers {
+            peers.polled(&polled, this.what);
+        }
+        polled
     }
 }
 

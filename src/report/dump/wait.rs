@@ -43,8 +43,10 @@ pub enum WaitReason {
     /// A lock or a semaphore, if the runtime
     /// [tracks waits](crate::runtime::Builder::track_waits).
     Permits(PermitWait),
-    /// A [`mpsc`](crate::sync::mpsc) channel, if the runtime
-    /// [tracks waits](crate::runtime::Builder::track_waits).
+    /// A [`mpsc`](crate::sync::mpsc), [`watch`](crate::sync::watch) or
+    /// [`broadcast`](crate::sync::broadcast) channel, if the runtime
+    /// [tracks waits](crate::runtime::Builder::track_waits), and for the latter two, did so when
+    /// the channel was made.
     Channel(ChannelWait),
     /// A primitive of this crate, such as a notification, or a lock or a channel of which no more
     /// is known.
@@ -69,7 +71,8 @@ pub struct PermitWait {
 /// What is known of a channel that a task waits for.
 ///
 /// Which tasks could send or receive is not known: handles of a channel may be anywhere. So the
-/// tasks are given that have done so last.
+/// tasks are given that have done so last. To see a new value of a [`watch`](crate::sync::watch)
+/// channel is to receive it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelWait {
     pub(crate) what: &'static str,

@@ -47,18 +47,19 @@ pub(super) fn wait(
     })
 }
 
-/// The wait of the receiver of a channel for a message. `polls` returns how often a task of this
-/// loop has been polled.
-pub(super) fn message(
+/// The tasks that wait for a message of a channel, and their waits. `polls` returns how often a
+/// task of this loop has been polled.
+pub(super) fn messages(
     tracked: &Tracked,
     state: &TrackedNow,
     now: u64,
-    polls: impl FnOnce(u64) -> Option<u32>,
-) -> Option<(u64, WaitReason)> {
-    let place = state.peers.waiting?;
-    let is_waiting = polls(place.task) == Some(place.poll);
-    let wait = || channel(tracked, state, "a message (mpsc)", place.since, now);
-    is_waiting.then(|| (place.task, wait()))
+    polls: impl Fn(u64) -> Option<u32>,
+) -> Vec<(u64, WaitReason)> {
+    let places = state.receivers.iter();
+    places
+        .filter(|(id, place)| polls(*id) == Some(place.poll))
+        .map(|(id, place)| (*id, channel(tracked, state, place.what, place.since, now)))
+        .collect()
 }
 
 fn channel(

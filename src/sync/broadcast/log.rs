@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::TryRecvError;
 use super::receiver::Receiver;
+use crate::sync::peers::ChannelPeers;
 use crate::sync::reentry::ReentryMutex;
 use crate::sync::watchers::Watchers;
 
@@ -12,6 +13,7 @@ pub(super) struct BroadcastShared<T> {
     pub(super) log: Watchers<MessageLog<T>>,
     /// The tasks that wait until there are no receivers.
     pub(super) closed: Watchers<()>,
+    pub(super) peers: ChannelPeers,
 }
 
 /// The messages that some receiver has not received yet.

@@ -99,8 +99,9 @@ impl<T: Clone> Receiver<T> {
     /// Panics like [`recv`](Receiver::recv).
     #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let taken = self.shared.log.with(|log| log.take(&mut self.next));
-        Ok(copy(taken?))
+        let taken = self.shared.log.with(|log| log.take(&mut self.next))?;
+        self.shared.peers.received();
+        Ok(copy(taken))
     }
 
     /// Receives the next message, and blocks the thread while it waits.
@@ -129,14 +130,15 @@ impl<T> Future for Recv<'_, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Receiver { shared, next, slot } = &mut *self.receiver;
-        shared.log.poll(cx, &"a message (broadcast)", slot, |log| {
-            match log.take(next) {
-                Ok(body) => Some(Ok(body)),
-                Err(TryRecvError::Empty) => None,
-                Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
-                Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
-            }
-        })
+        let what = &"a message (broadcast)";
+        let received = shared.log.poll(cx, what, slot, |log| match log.take(next) {
+            Ok(body) => Some(Ok(body)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+        });
+        shared.peers.polled(&received, what);
+        received
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::error::SendError;
 use super::log::{BroadcastShared, MessageLog};
 use super::receiver::Receiver;
+use crate::sync::peers::ChannelPeers;
 use crate::sync::watchers::Watchers;
 
 /// Sends messages to all receivers. Clones send to the same channel.
@@ -43,6 +44,7 @@ impl<T> Sender<T> {
             shared: Arc::new(BroadcastShared {
                 log: Watchers::new(log),
                 closed: Watchers::new(()),
+                peers: ChannelPeers::new(),
             }),
         }
     }
@@ -59,6 +61,9 @@ impl<T> Sender<T> {
             }
             Ok((log.push(message), log.receivers))
         });
+        if sent.is_ok() {
+            self.shared.peers.sent();
+        }
         wakes.wake();
         let (displaced, receivers) = sent?;
         drop(displaced);

@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering;
 
 use super::{FREE_SHIFT, RECORDED, RawSemaphore};
 use crate::context;
-use crate::ready;
 use crate::sync::lock;
+use crate::sync::peers::record_wait;
 use crate::sync::wait_list::{PollWaker, WaitKey, WaitList};
-use crate::waits::{self, HoldKind, PermitKind, ReceiverPlace, Tracked, WaitPlace, WakerKind};
+use crate::waits::{self, HoldKind, PermitKind, Tracked, WaitPlace, WakerKind};
 
 /// The waiters of a semaphore.
 pub(super) struct Queue {
@@ -138,19 +138,7 @@ impl RawSemaphore {
 
     #[cold]
     fn record_receiver(&self) {
-        let record = self.room_record();
-        let place = context::with(|event_loop| {
-            event_loop.waits.add(event_loop.id().to_bits(), &record);
-            let key = ready::polled_task(event_loop.id())?;
-            Some(ReceiverPlace {
-                task: event_loop.tasks.polled_id()?,
-                poll: event_loop.tasks.polls(key),
-                since: event_loop.clock.recent(),
-            })
-        });
-        if let Some(place) = place.flatten() {
-            record.wait_for_message(place);
-        }
+        record_wait(&self.room_record(), &"a message (mpsc)");
     }
 
     #[cold]

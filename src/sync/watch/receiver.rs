@@ -41,6 +41,7 @@ impl<T> Receiver<T> {
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         let value = self.shared.borrow(self.seen);
         self.seen = value.version;
+        self.shared.peers.received();
         value
     }
 
@@ -122,7 +123,7 @@ impl<T> Receiver<T> {
                 (state.senders == 0).then(|| Err(RecvError::new()))
             }
         });
-        let mut next = next.keeping_its_place();
+        let mut next = next.keeping_its_place().of_channel(&shared.peers);
         loop {
             (&mut next).await?;
             let value = shared.borrow(*seen);

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use super::error::SendError;
 use super::receiver::Receiver;
 use super::shared::{DebugValue, Ref, WatchShared, WatchState};
+use crate::sync::peers::ChannelPeers;
 use crate::sync::reentry::HeldHere;
 use crate::sync::watchers::Watchers;
 
@@ -17,6 +18,7 @@ pub struct Sender<T> {
 
 impl<T> Sender<T> {
     /// Creates a channel without receivers, with the initial value `value`.
+    #[track_caller]
     pub fn new(value: T) -> Self {
         Sender {
             shared: Arc::new(WatchShared {
@@ -26,6 +28,7 @@ impl<T> Sender<T> {
                     senders: 1,
                 }),
                 receivers: Watchers::new(0),
+                peers: ChannelPeers::new(),
             }),
         }
     }
@@ -95,6 +98,7 @@ impl<T> Sender<T> {
         drop(held);
         let ((), wakes) = shared.state.change(|state| state.version += 1);
         drop(value);
+        shared.peers.sent();
         wakes.wake();
         true
     }
@@ -161,6 +165,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T: Default> Default for Sender<T> {
+    #[track_caller]
     fn default() -> Self {
         Sender::new(T::default())
     }

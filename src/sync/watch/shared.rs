@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use super::error::RecvError;
+use crate::sync::peers::ChannelPeers;
 use crate::sync::reentry::{HeldHere, is_held_here};
 use crate::sync::watchers::Watchers;
 
@@ -14,6 +15,7 @@ pub(super) struct WatchShared<T> {
     pub(super) state: Watchers<WatchState>,
     /// The number of receivers, and the tasks that wait until there are none.
     pub(super) receivers: Watchers<usize>,
+    pub(super) peers: ChannelPeers,
 }
 
 pub(super) struct WatchState {
@@ -94,7 +96,7 @@ impl<T> WatchShared<T> {
                 (state.senders == 0).then(|| Err(RecvError::new()))
             }
         });
-        changed.await
+        changed.of_channel(&self.peers).await
     }
 }
 

@@ -5,7 +5,8 @@
 use std::future::pending;
 
 use quintet::runtime::{ChannelWait, Dump, WaitReason};
-use quintet::sync::mpsc;
+use quintet::sync::{broadcast, mpsc, watch};
+use quintet::task::yield_now;
 use quintet::time::{sleep, timeout};
 use quintet::{join, select};
 
@@ -147,4 +148,185 @@ fn several_channels_are_told_at_once() {
     let either = find(&dump, "either").waits();
     assert_eq!(either.iter().filter(is_channel).count(), 1, "{dump}");
     assert_eq!(either.len(), 2, "{dump}");
+}
+
+/// The waits of the tasks with these names, which are one channel each: what is told of it.
+fn assert_peers(dump: &Dump, names: &[&str], sender: Option<&str>, receiver: Option<&str>) {
+    let id = |name: &str| find(dump, name).id();
+    for name in names {
+        let wait = wait_of(dump, name);
+        assert_eq!(wait.last_sender(), sender.map(id), "{name}: {dump}");
+        assert_eq!(wait.last_receiver(), receiver.map(id), "{name}: {dump}");
+    }
+}
+
+#[test]
+fn the_last_peers_of_a_watch_channel_are_told_to_each_receiver() {
+    let made_at = line!() + 2;
+    let (dump, _) = dump_of(|runtime| {
+        let (sender, receiver) = watch::channel(0);
+        for name in ["changed", "wait_for"] {
+            let mut receiver = receiver.clone();
+            named(name).spawn(async move {
+                match name {
+                    "changed" => while receiver.changed().await.is_ok() {},
+                    _ => drop(receiver.wait_for(|value| *value > 9).await),
+                }
+            });
+        }
+        named("sending").spawn(async move {
+            sleep(DAY).await;
+            sender.send(1).unwrap();
+            // It was not modified.
+            named("idle").spawn(async move {
+                sender.send_if_modified(|_| false);
+                pending::<()>().await;
+            });
+            pending::<()>().await;
+        });
+        runtime.run_until_stalled();
+        runtime.block_on(sleep(2 * DAY));
+    });
+    assert_peers(
+        &dump,
+        &["changed", "wait_for"],
+        Some("sending"),
+        Some("wait_for"),
+    );
+    for name in ["changed", "wait_for"] {
+        let wait = wait_of(&dump, name);
+        assert_eq!(wait.waited(), DAY, "{name}");
+        assert_eq!(wait.location().file(), file!());
+        assert_eq!(wait.location().line(), made_at);
+    }
+    let text = dump.to_string();
+    assert!(
+        text.contains("waits for a new value (watch), channel made at"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_value_that_is_looked_at_is_received() {
+    let (dump, _) = dump_of(|_| {
+        let sender = watch::Sender::new(0);
+        let [mut waiting, mut looking] = [(); 2].map(|()| sender.subscribe());
+        named("waiting").spawn(async move { waiting.changed().await });
+        named("looking").spawn(async move {
+            assert_eq!(*looking.borrow_and_update(), 0);
+            pending::<()>().await;
+        });
+        sender
+    });
+    assert_peers(&dump, &["waiting"], None, Some("looking"));
+}
+
+#[test]
+fn the_last_peers_of_a_broadcast_channel_are_told_to_each_receiver() {
+    let made_at = line!() + 2;
+    let (dump, _) = dump_of(|runtime| {
+        let (sender, receiver) = broadcast::channel(2);
+        let lagging = receiver.resubscribe();
+        for (name, mut receiver) in [("first", receiver), ("lags", lagging)] {
+            named(name).spawn(async move {
+                if name == "lags" {
+                    sleep(DAY / 2).await;
+                }
+                loop {
+                    let received = receiver.recv().await;
+                    if received == Err(broadcast::error::RecvError::Closed) {
+                        return;
+                    }
+                }
+            });
+        }
+        named("sending").spawn(async move {
+            for number in 0..9 {
+                sender.send(number).unwrap();
+                yield_now().await;
+            }
+            pending::<()>().await;
+        });
+        runtime.run_until_stalled();
+        runtime.block_on(sleep(DAY));
+    });
+    assert_peers(&dump, &["first", "lags"], Some("sending"), Some("lags"));
+    let [first, lags] = ["first", "lags"].map(|name| wait_of(&dump, name));
+    assert_eq!((first.waited(), lags.waited()), (DAY, DAY / 2));
+    assert_eq!(
+        (first.location().line(), lags.location().line()),
+        (made_at, made_at)
+    );
+    let text = dump.to_string();
+    assert!(
+        text.contains("waits for a message (broadcast), channel made at"),
+        "{text}"
+    );
+}
+
+#[test]
+fn messages_that_are_tried_for_are_received() {
+    let (dump, _) = dump_of(|_| {
+        let (sender, mut waiting) = broadcast::channel(2);
+        let mut trying = waiting.resubscribe();
+        named("waiting").spawn(async move {
+            waiting.recv().await.unwrap();
+            waiting.recv().await
+        });
+        sender.send(()).unwrap();
+        named("trying").spawn(async move {
+            yield_now().await;
+            trying.try_recv().unwrap();
+            assert!(trying.try_recv().is_err());
+            pending::<()>().await;
+        });
+        sender
+    });
+    // The message came from outside of tasks.
+    assert_peers(&dump, &["waiting"], None, Some("trying"));
+}
+
+#[test]
+fn receivers_that_have_given_up_do_not_wait() {
+    let (dump, _) = dump_of(|runtime| {
+        let (watched, mut values) = watch::channel(0);
+        let (sent, mut messages) = broadcast::channel::<()>(1);
+        named("gave up").spawn(async move {
+            select! {
+                _ = values.changed() => {}
+                _ = messages.recv() => {}
+                () = sleep(DAY) => {}
+            }
+            sleep(DAY).await;
+            pending::<()>().await;
+        });
+        runtime.run_until_stalled();
+        let is_channel = |wait: &&WaitReason| matches!(wait, WaitReason::Channel(_));
+        let waiting = runtime.dump();
+        let waits = find(&waiting, "gave up").waits();
+        assert_eq!(waits.iter().filter(is_channel).count(), 2, "{waiting}");
+        assert_eq!(waits.len(), 3, "{waiting}");
+        runtime.block_on(sleep(3 * DAY));
+        (watched, sent)
+    });
+    let waits = find(&dump, "gave up").waits();
+    assert_eq!(waits, [WaitReason::Unknown]);
+}
+
+#[test]
+fn a_later_wait_for_the_same_channel_has_its_own_beginning() {
+    let (dump, _) = dump_of(|runtime| {
+        let (sender, mut receiver) = mpsc::unbounded_channel::<()>();
+        named("again").spawn(async move {
+            assert!(timeout(DAY, receiver.recv()).await.is_err());
+            for _ in 0..2 {
+                sleep(DAY).await;
+            }
+            receiver.recv().await
+        });
+        runtime.run_until_stalled();
+        runtime.block_on(sleep(4 * DAY));
+        sender
+    });
+    assert_eq!(wait_of(&dump, "again").waited(), DAY);
 }

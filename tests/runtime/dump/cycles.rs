@@ -8,11 +8,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
-use quintet::runtime::{Builder, Cycle, Dump, Runtime, WaitReason};
+use quintet::runtime::{Builder, Cycle, Dump, Report, Runtime, WaitReason};
 use quintet::sync::{Mutex, Notify, RwLock, Semaphore, mpsc};
 use quintet::task::{JoinHandle, scope, yield_now};
 use quintet::time::{sleep, timeout};
@@ -205,6 +206,42 @@ fn every_kind_is_named_when_block_on_is_stuck() {
             "{kind}: {message}"
         );
     }
+}
+
+#[test]
+fn a_report_about_a_block_on_that_nothing_ends_names_the_cycle() {
+    in_time(|| {
+        let (reports, reported) = std::sync::mpsc::channel();
+        let runtime = Builder::new()
+            .track_waits(true)
+            .on_report(move |report| {
+                let _test_is_over = reports.send(report.clone());
+            })
+            .build()
+            .unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let other = thread::spawn(move || {
+            let report = reported.recv().unwrap();
+            end.send(()).unwrap();
+            report
+        });
+        runtime.block_on(async {
+            spawn_crossed();
+            ended.await.unwrap();
+        });
+
+        let report = other.join().unwrap();
+        let Report::Stalled { dump, .. } = &report else {
+            panic!("it waited in vain: {report}");
+        };
+        assert_eq!(cycle(dump), ["a", "b"]);
+        assert!(dump.cycles()[0].is_certain());
+        let text = report.to_string();
+        assert!(
+            text.contains("\n  deadlock of 2 tasks:\n    task "),
+            "{text}"
+        );
+    });
 }
 
 /// The message of the panic of `block_on` in paused time if nothing can ever happen.
