@@ -8,7 +8,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use quintet::hyper::serve;
 
-use crate::wire::Network;
+use crate::wire::{Network, READ};
 
 /// Starts a server whose responses name the method and the path, and have the body.
 fn start() -> Network {
@@ -72,6 +72,22 @@ async fn pipelined_requests_are_handled_in_order() {
         replies(&network, sent).await,
         [ok("POST /:abc"), ok("GET /b:")]
     );
+}
+
+#[quintet::test(start_paused)]
+async fn a_body_is_read_in_no_smaller_parts_than_hyper_asks_for() {
+    let network = start();
+    let mut client = network.connect();
+    for _ in 0..3 {
+        let body = "x".repeat(50_000);
+        let sent = post("content-length: 50000\r\n", &body);
+        let before = network.reads();
+        client.send(&sent).await;
+        assert_eq!(client.reply().await.body, format!("POST /:{body}"));
+        let (reads, least) = (network.reads() - before, sent.len().div_ceil(READ));
+        // hyper's buffer may be almost full, and the first read may be for the version.
+        assert!(reads <= least + 3, "{reads} instead of {least}");
+    }
 }
 
 #[quintet::test(start_paused)]

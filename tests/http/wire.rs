@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::io::{AsyncRead, AsyncWrite};
@@ -18,13 +20,23 @@ use crate::client::Client;
 /// How much each direction of a connection holds.
 const ROOM: usize = 64 * 1024;
 
+/// How much one read of the server gets at most.
+pub(crate) const READ: usize = 4096;
+
 /// One end of a connection, for hyper.
-pub(crate) struct Wire(DuplexStream);
+pub(crate) struct Wire {
+    stream: DuplexStream,
+    /// How many reads there were that got something.
+    reads: Arc<AtomicUsize>,
+}
 
 impl Wire {
     #[allow(dead_code, reason = "the tests of HTTP/2 use hyper's client")]
     pub(crate) fn new(stream: DuplexStream) -> Self {
-        Wire(stream)
+        Wire {
+            stream,
+            reads: Arc::default(),
+        }
     }
 }
 
@@ -34,10 +46,11 @@ impl Read for Wire {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut buf = [0; 4096];
+        let mut buf = [0; READ];
         let room = cursor.remaining().min(buf.len());
-        let n = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf[..room]))?;
+        let n = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf[..room]))?;
         cursor.put_slice(&buf[..n]);
+        self.reads.fetch_add(usize::from(n > 0), Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -48,15 +61,15 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_close(cx)
+        Pin::new(&mut self.stream).poll_close(cx)
     }
 }
 
@@ -69,6 +82,7 @@ struct NetworkState {
     next: RefCell<VecDeque<io::Result<Wire>>>,
     waiter: RefCell<Option<Waker>>,
     is_closed: Cell<bool>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Network {
@@ -84,7 +98,10 @@ impl Network {
     /// Connects a client that `make` makes of a stream.
     pub(crate) fn connect_by<C>(&self, make: impl FnOnce(DuplexStream) -> C) -> C {
         let (client, server) = duplex(ROOM);
-        self.push(Ok(Wire(server)));
+        self.push(Ok(Wire {
+            stream: server,
+            reads: Arc::clone(&self.0.reads),
+        }));
         make(client)
     }
 
@@ -96,6 +113,12 @@ impl Network {
     /// Whether the server has closed the listener.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.is_closed.get()
+    }
+
+    /// How many reads of the server there were that got something.
+    #[allow(dead_code, reason = "the tests of HTTP/2 do not ask")]
+    pub(crate) fn reads(&self) -> usize {
+        self.0.reads.load(Ordering::Relaxed)
     }
 
     fn push(&self, next: io::Result<Wire>) {

@@ -81,7 +81,12 @@ impl Activity {
 
     /// Whether the client may still be sending something that has not been read.
     pub(super) fn may_have_more(&self) -> bool {
-        self.has_read() || self.has_body.load(Ordering::Relaxed)
+        self.has_read() || self.has_body()
+    }
+
+    /// Whether the last request has a body, which may not have been received as a whole.
+    pub(super) fn has_body(&self) -> bool {
+        self.has_body.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_upgraded(&self) -> bool {

@@ -29,7 +29,8 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many bytes are read at most while a request is handled.
 const LOOK_AHEAD: usize = 512;
 
-/// How many bytes are read at most as the beginning of a request. hyper begins with as many.
+/// How many bytes are read as the beginning of a request without an allocation. hyper begins with
+/// as many, and asks for more after large requests.
 const FIRST_READ: usize = 8192;
 
 /// A buffer that costs nothing: bytes that are read into it are initialized by that.
@@ -51,6 +52,8 @@ pub(super) struct HttpStream<C> {
     /// The poll of the connection's task in which a read was pending. In the rest of it, reads are:
     /// nothing can arrive while the task is polled. hyper reads again after each request of HTTP/2.
     pending_in: u32,
+    /// The poll of the connection's task in which something was last read.
+    read_in: u32,
     write_timeout: Option<Duration>,
     /// The timeout of a write that is pending.
     stalled: Option<Sleep>,
@@ -69,6 +72,7 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
             is_at_end: false,
             watches_peer: false,
             pending_in: 0,
+            read_in: 0,
             write_timeout,
             stalled: None,
             lingering: None,
@@ -92,6 +96,12 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
         if !self.prefix.is_empty() || self.is_at_end {
             return Ok(());
         }
+        if self.activity.has_body() && self.has_read_in_this_poll() {
+            // Most likely hyper goes on to read the body, with larger reads, or notices what there
+            // is to notice. If it does not, the next poll looks.
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
         let mut buffer = uninit::<LOOK_AHEAD>();
         let mut buffer = ReadBuf::uninit(&mut buffer);
         if let Poll::Ready(result) = Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()) {
@@ -102,6 +112,11 @@ impl<C: Read + Write + Unpin> HttpStream<C> {
             cx.waker().wake_by_ref();
         }
         Ok(())
+    }
+
+    fn has_read_in_this_poll(&self) -> bool {
+        let poll_number = self.activity.poll_number();
+        poll_number != 0 && self.read_in == poll_number
     }
 
     /// Returns the result of a write, or an error if no write has been accepted for too long.
@@ -155,9 +170,16 @@ impl<C: Read + Unpin> HttpStream<C> {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut buffer = uninit::<FIRST_READ>();
-        let room = cursor.remaining().min(FIRST_READ);
-        let mut buffer = ReadBuf::uninit(&mut buffer[..room]);
+        let room = cursor.remaining();
+        let (mut short, mut long);
+        let buffer = if room <= FIRST_READ {
+            short = uninit::<FIRST_READ>();
+            &mut short[..room]
+        } else {
+            long = Vec::<u8>::with_capacity(room);
+            &mut long.spare_capacity_mut()[..room]
+        };
+        let mut buffer = ReadBuf::uninit(buffer);
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
         if buffer.filled().is_empty() && room > 0 {
             self.is_at_end = true;
@@ -185,6 +207,7 @@ impl<C: Read + Unpin> Read for HttpStream<C> {
                 self.prefix_start = 0;
             }
             self.activity.note_read();
+            self.read_in = self.activity.poll_number();
             return Poll::Ready(Ok(()));
         }
         if self.is_at_end {
@@ -205,6 +228,8 @@ impl<C: Read + Unpin> Read for HttpStream<C> {
         };
         if poll.is_pending() {
             self.pending_in = poll_number;
+        } else {
+            self.read_in = poll_number;
         }
         poll
     }
