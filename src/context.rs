@@ -9,13 +9,11 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::clock;
 use crate::event_loop::{EventLoop, LoopShared};
-use crate::pool::{Class, ClassCounts};
 use crate::ready::{self, LoopId, Outer};
-use crate::report::{self, TaskMeta};
+use crate::report::{self, Reporter, TaskMeta};
 use crate::scope_guard::on_drop;
 use crate::tasks::{Message, Note, TaskInbox};
 use crate::vars;
@@ -33,21 +31,11 @@ thread_local! {
 }
 
 /// The loop and the id of a blocking job that runs.
-#[derive(Clone)]
 pub(crate) struct RunningJob {
     /// The loop that it belongs to.
     pub(crate) shared: Arc<LoopShared>,
     /// The job's id as a task.
     pub(crate) id: u64,
-    pub(crate) class: Class,
-    /// When it began, if that is measured.
-    pub(crate) began_at: Option<Instant>,
-}
-
-impl RunningJob {
-    pub(crate) fn counts(&self) -> &ClassCounts {
-        self.shared.pool.counts(self.class)
-    }
 }
 
 /// Returns the message for an operation that needs a current loop when there is none.
@@ -291,23 +279,28 @@ pub(crate) fn waits_for(what: Note) {
 }
 
 /// Calls `f`, the closure of a blocking job, without a current loop, even on the thread of one, and
-/// without values of context variables.
-pub(crate) fn run_job<R>(job: RunningJob, f: impl FnOnce() -> R) -> R {
+/// without values of context variables. Then calls `end`, also after a panic.
+#[inline]
+pub(crate) fn run_job<R>(
+    job: RunningJob,
+    f: impl FnOnce() -> R,
+    end: impl FnOnce(&RunningJob),
+) -> R {
     clock::expect_virtual();
+    report::expect_job(job_reporter);
     let _no_loop = with(|_| ()).map(|()| make_current(None));
-    let reports = report::make_current(Some(report::Current {
-        reporter: job.shared.reporter.clone(),
-        polled_task: || None,
-    }));
-    let outer = JOB.with(|running| running.replace(Some(job)));
+    let outer = JOB.replace(Some(job));
     let _restore = on_drop(|| {
-        let ended = JOB.try_with(|running| running.replace(outer));
-        if let Ok(Some(ended)) = ended {
-            ended.counts().job_ends(ended.began_at);
+        if let Ok(Some(ended)) = JOB.try_with(|running| running.replace(outer)) {
+            end(&ended);
         }
-        drop(report::make_current(reports));
     });
     vars::without(f)
+}
+
+/// Returns where the reports of the job go that runs on this thread.
+fn job_reporter() -> Option<Reporter> {
+    with_job(|job| job.shared.reporter.clone())
 }
 
 /// Calls `f` with the job that runs on this thread, if there is one. `f` must not run user code.

@@ -37,7 +37,7 @@ use crate::phase::close::Close;
 use crate::phase::pending::Pending;
 use crate::phase::poll::{self, Poller};
 use crate::phase::timers::Timers;
-use crate::pool::{Pool, ThreadHook};
+use crate::pool::{Pool, SpareCells, ThreadHook};
 use crate::ready::{self, LoopId};
 use crate::report::Reporter;
 use crate::resolver::SharedResolver;
@@ -197,6 +197,7 @@ pub(crate) struct EventLoop {
     cached_shared: Cell<Option<Arc<LoopShared>>>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
+    pub(crate) spare_cells: SpareCells,
     /// The primitives that tasks have waited for.
     pub(crate) waits: WaitRegistry,
     pub(crate) timers: Timers,
@@ -260,6 +261,7 @@ impl EventLoop {
                 settings.reporter,
                 observation.watch.as_ref().map(|watch| watch.recorder()),
             ),
+            spare_cells: SpareCells::default(),
             waits: WaitRegistry::default(),
             timers: Timers::new(),
             pending: Pending::new(),

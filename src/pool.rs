@@ -28,6 +28,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub use stats::{ClassStats, PoolStats, ThreadStats};
 pub(crate) use counts::ClassCounts;
 pub(crate) use current_job::is_cancelled;
 pub(crate) use groups::processors;
-pub(crate) use job::{JobResult, JobTicket, Label, NewJob, QueuedJob};
+pub(crate) use job::{JobResult, JobShared, JobTicket, Label, NewJob, QueuedJob, SpareCells};
 pub(crate) use room::{RoomKey, RoomOffer};
 pub(crate) use thread_hook::{ThreadHook, ThreadNames};
 
@@ -247,13 +248,19 @@ impl Pool {
         }
     }
 
-    /// Makes a job that runs `f`. It can be pushed once it has a ticket.
-    pub(crate) fn job<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
+    /// Makes a job that runs `f`, in the cell of another job if nothing else refers to that. It can
+    /// be pushed once it has a ticket.
+    #[inline]
+    pub(crate) fn job<T, F>(
+        spare: Option<Arc<JobShared>>,
+        label: Label,
+        f: F,
+    ) -> (NewJob, JobResult<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        job::make(label, f)
+        job::make(spare, label, f)
     }
 
     /// Queues a job, and wakes or starts a worker for it if needed.

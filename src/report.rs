@@ -10,13 +10,15 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::identity::{Id, Identity};
+use crate::identity::{Id, Identity, Name};
 use crate::pool::Class;
 
 pub use blocked::ThreadActivity;
 pub(crate) use dump::CycleLink;
 pub use dump::{ChannelWait, Cycle, Dump, Holder, PermitWait, TaskDump, WaitReason};
-pub(crate) use reporter::{Current, Reporter, make_current, polled_task, print, report};
+pub(crate) use reporter::{
+    Current, Reporter, expect_job, make_current, polled_task, print, report,
+};
 
 /// An event of a runtime that no call returns, such as a panic that no join handle receives.
 ///
@@ -280,12 +282,12 @@ impl fmt::Display for TaskMeta {
 /// The name and spawn location of the blocking job that a [`Report`] is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobMeta {
-    name: Option<Box<str>>,
+    name: Option<Name>,
     location: &'static Location<'static>,
 }
 
 impl JobMeta {
-    pub(crate) fn new(name: Option<Box<str>>, location: &'static Location<'static>) -> Self {
+    pub(crate) fn new(name: Option<Name>, location: &'static Location<'static>) -> Self {
         JobMeta { name, location }
     }
 

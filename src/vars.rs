@@ -79,6 +79,7 @@ impl Vars {
 }
 
 /// Calls `f` without any values, and drops the values that it sets.
+#[inline]
 pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
     let outer = if IS_USED.get() {
         replace(Vars(None))
@@ -87,14 +88,20 @@ pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
     };
     let _restore = on_drop(|| {
         if IS_USED.get() {
-            // Twice, because the destructor of a value may set another value.
-            for vars in [Vars(None), outer] {
-                let own = replace(vars);
-                panics::drop_contained(own, "the destructor of a context variable's value");
-            }
+            drop_current(outer);
         }
     });
     f()
+}
+
+/// Drops the current values, and makes `outer` the current ones.
+#[cold]
+fn drop_current(outer: Vars) {
+    // Twice, because the destructor of a value may set another value.
+    for vars in [Vars(None), outer] {
+        let own = replace(vars);
+        panics::drop_contained(own, "the destructor of a context variable's value");
+    }
 }
 
 /// Makes `vars` the current values, and returns the previous ones.

@@ -90,6 +90,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
         "a watcher sees which destructor the loop calls",
     ),
     ("pool", "clock", "times of jobs are counted in nanoseconds"),
+    ("pool", "identity", "jobs have names"),
     ("pool", "counts", "the times of jobs are histograms"),
     ("panics", "report", "the panic of a destructor is reported"),
     ("ready", "slots", "the queue is of keys"),

@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, LoopShared};
 use crate::panics;
-use crate::pool::{Class, JobResult, JobTicket, Label, NewJob, Pool};
+use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
 use crate::ready;
 use crate::task::{JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
@@ -73,16 +73,22 @@ where
     T: Send + 'static,
 {
     let (class, admission) = (order.class, order.admission);
+    let shared = &event_loop.shared;
     let identity = event_loop.tasks.identify(order.origin);
     let id = identity.id;
-    let (job, result) = match make(&event_loop.shared, &identity, f, class, admission) {
-        Ok(made) => made,
-        Err(refused) => return refused,
-    };
+    let span = TaskSpan::of_job(&f, &identity, shared.span_policy);
+    let closure = JobClosure::new(shared, id, f, class, admission, span);
+    if shared.is_closed() {
+        return refuse(id, closure);
+    }
+    let label = label(class, &identity.origin);
+    let spare = event_loop.spare_cells.take();
+    let (job, result) = Pool::job(spare, label, move || closure.run());
+    let result = Some(result);
     let work = event_loop.tasks.box_work(JobWork { result });
     let spawned = event_loop.insert(work, identity);
     let ticket = Arc::clone(&spawned.header);
-    match event_loop.shared.pool.push(job.with_ticket(ticket)) {
+    match shared.pool.push(job.with_ticket(ticket)) {
         Ok(()) => {
             // Under a seed the loop itself runs the job.
             event_loop.notify_host();
@@ -109,10 +115,13 @@ where
     let (class, admission) = (order.class, order.admission);
     let identity = Identity::new(order.origin);
     let id = identity.id;
-    let (job, result) = match make(shared, &identity, f, class, admission) {
-        Ok(made) => made,
-        Err(refused) => return refused,
-    };
+    let span = TaskSpan::of_job(&f, &identity, shared.span_policy);
+    let closure = JobClosure::new(shared, id, f, class, admission, span);
+    if shared.is_closed() {
+        return refuse(id, closure);
+    }
+    let label = label(class, &identity.origin);
+    let (job, result) = Pool::job(None, label, move || closure.run());
     let remote = Remote::new(shared, identity);
     remote.set_job(result);
     let handle = JoinHandle::remote(Arc::clone(&remote));
@@ -132,32 +141,6 @@ where
     }
 }
 
-/// Makes both ends of a job.
-///
-/// # Errors
-///
-/// Returns the handle of a cancelled job if the runtime has been shut down.
-fn make<F, T>(
-    shared: &Arc<LoopShared>,
-    identity: &Identity,
-    f: F,
-    class: Class,
-    admission: Admission,
-) -> Result<(NewJob, JobResult<T>), JoinHandle<T>>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let span = TaskSpan::of_job(&f, identity, shared.span_policy);
-    let mut closure = JobClosure::new(shared, identity.id, class, f, admission);
-    closure.span = span;
-    if shared.is_closed() {
-        return Err(refuse(identity.id, closure));
-    }
-    let f = move || closure.run();
-    Ok(Pool::job(label(class, &identity.origin), f))
-}
-
 /// Drops the closure of the job `id` after the shutdown of the runtime.
 fn refuse<F, T>(id: u64, closure: JobClosure<F>) -> JoinHandle<T> {
     let what = "the destructor of a job that was spawned after the shutdown";
@@ -169,77 +152,88 @@ fn refuse<F, T>(id: u64, closure: JobClosure<F>) -> JoinHandle<T> {
 /// The closure of a job, which counts as queued until it runs or is dropped. If it never runs, its
 /// destructor runs with the job as the current one.
 struct JobClosure<F> {
-    /// `None` once it runs.
-    waiting: Option<(RunningJob, F)>,
+    id: u64,
+    class: Class,
     /// If it is measured for how long jobs wait.
     queued_at: Option<Instant>,
+    /// `None` once it runs.
+    waiting: Option<(Arc<LoopShared>, F)>,
     /// Ends when the closure does.
     span: TaskSpan,
 }
 
 impl<F> JobClosure<F> {
+    /// Counts a job as queued, unless it has been counted.
+    #[inline]
     fn new(
         shared: &Arc<LoopShared>,
         id: u64,
-        class: Class,
         f: F,
+        class: Class,
         admission: Admission,
+        span: TaskSpan,
     ) -> JobClosure<F> {
         let counts = shared.pool.counts(class);
         if admission == Admission::Any {
             counts.room.enter();
         }
-        let job = RunningJob {
-            shared: Arc::clone(shared),
+        JobClosure {
             id,
             class,
-            began_at: None,
-        };
-        JobClosure {
             queued_at: counts.now(),
-            waiting: Some((job, f)),
-            span: TaskSpan::none(),
+            waiting: Some((Arc::clone(shared), f)),
+            span,
         }
     }
 
+    #[inline]
     fn run<T>(mut self) -> T
     where
         F: FnOnce() -> T,
     {
-        let (mut job, f) = self.waiting.take().expect("a job runs once");
-        job.began_at = job.counts().now();
-        wake_for(&job, job.counts().job_begins(self.queued_at));
-        self.span.in_scope(|| context::run_job(job, f))
+        let (shared, f) = self.waiting.take().expect("a job runs once");
+        let counts = shared.pool.counts(self.class);
+        let began_at = counts.now();
+        wake_for(&shared, counts.job_begins(self.queued_at));
+        let job = RunningJob {
+            shared,
+            id: self.id,
+        };
+        let end = |job: &RunningJob| job.shared.pool.counts(self.class).job_ends(began_at);
+        self.span.in_scope(|| context::run_job(job, f, end))
+    }
+}
+
+/// Wakes a task that has got room in the queue, because a job of `shared` has left it.
+fn wake_for(shared: &LoopShared, waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        wake_contained_for(&shared.reporter, waker);
     }
 }
 
 impl<F> Drop for JobClosure<F> {
     fn drop(&mut self) {
-        if let Some((job, f)) = self.waiting.take() {
-            wake_for(&job, job.counts().job_is_cancelled());
-            self.span.in_scope(|| ready::acting_for(job.id, || drop(f)));
+        if let Some((shared, f)) = self.waiting.take() {
+            wake_for(&shared, shared.pool.counts(self.class).job_is_cancelled());
+            self.span
+                .in_scope(|| ready::acting_for(self.id, || drop(f)));
         }
     }
 }
 
-/// Wakes a task that has got room in the queue, because `job` has left it.
-fn wake_for(job: &RunningJob, waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        wake_contained_for(&job.shared.reporter, waker);
-    }
-}
-
+#[inline]
 fn label(class: Class, origin: &Origin) -> Label {
     Label {
         class,
-        name: origin.name.as_deref().map(Box::from),
+        name: origin.name.clone(),
         location: origin.location,
     }
 }
 
 /// The work of a slot that belongs to a job.
 struct JobWork<T> {
-    result: JobResult<T>,
+    /// `None` once the job has ended.
+    result: Option<JobResult<T>>,
 }
 
 impl<T: Send + 'static> Work for JobWork<T> {
@@ -247,7 +241,21 @@ impl<T: Send + 'static> Work for JobWork<T> {
     const IS_JOB: bool = true;
 
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Outcome<T>> {
-        self.result.poll().map_err(Failure::of_job)
+        let Some(mut job) = self.result.take() else {
+            return Poll::Pending;
+        };
+        match job.poll() {
+            Poll::Ready(result) => {
+                if let Some(cell) = job.into_cell() {
+                    context::with(|event_loop| event_loop.spare_cells.keep(cell));
+                }
+                Poll::Ready(result.map_err(Failure::of_job))
+            }
+            Poll::Pending => {
+                self.result = Some(job);
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -274,6 +282,6 @@ impl JobTicket for Header {
     }
 
     fn wake(self: Arc<Self>) {
-        Header::wake_for_end(&self);
+        Header::wake_for_end(self);
     }
 }

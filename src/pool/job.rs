@@ -2,13 +2,15 @@
 //!
 //! A job has two ends: the pool moves the [`QueuedJob`] to a worker, and the caller keeps the
 //! [`JobResult`]. An `async-task` carries the closure to the worker and the result back. A
-//! [`JobTicket`] decides whether the closure runs at all, and wakes the waiting task.
+//! [`JobTicket`] decides whether the closure runs at all, and wakes the waiting task. What else
+//! both ends share is a [`JobShared`], which can serve one job after the other.
 //!
 //! `async-task` has a cancel and a waker too, but both act at the wrong time. Its cancel leaves the
 //! closure to the worker that takes the `Runnable` out of the queue, which may be long after the
 //! task has ended; so here both ends can take the `Runnable`. Its waker is called before the worker
 //! can record that it is free; so here the worker wakes the ticket itself.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -20,8 +22,9 @@ use async_task::{FallibleTask, Runnable};
 
 use super::contained::Contained;
 use super::current_job;
+use crate::identity::Name;
 use crate::panics::{Payload, contain};
-use crate::primitive::lock;
+use crate::primitive::{ignore_poison, lock};
 
 /// What a job does with its time, which decides on which threads it runs.
 ///
@@ -70,7 +73,7 @@ impl Class {
 #[derive(Clone, Debug)]
 pub(crate) struct Label {
     pub(crate) class: Class,
-    pub(crate) name: Option<Box<str>>,
+    pub(crate) name: Option<Name>,
     /// The call in user code that the job runs for.
     pub(crate) location: &'static Location<'static>,
 }
@@ -102,13 +105,15 @@ pub(crate) trait JobTicket: Send + Sync {
 }
 
 /// The state that both ends of a job share.
-struct JobShared {
+pub(crate) struct JobShared {
     label: Label,
     /// The closure. `None` once a worker has taken it to run it, or it was taken to be dropped.
     runnable: Mutex<Option<Runnable>>,
 }
 
 impl JobShared {
+    /// Takes the closure, which the caller runs or drops.
+    #[inline]
     fn take(&self) -> Option<Runnable> {
         lock(&self.runnable).take()
     }
@@ -116,13 +121,18 @@ impl JobShared {
 
 /// A job without a ticket. The closure is dropped when both this and the [`JobResult`] are.
 #[must_use = "a job that is dropped does not run"]
-pub(crate) struct NewJob(Arc<JobShared>);
+pub(crate) struct NewJob {
+    class: Class,
+    cell: Arc<JobShared>,
+}
 
 impl NewJob {
     /// Attaches the ticket. The job can then be queued.
+    #[inline]
     pub(crate) fn with_ticket(self, ticket: Arc<dyn JobTicket>) -> QueuedJob {
         QueuedJob {
-            shared: self.0,
+            class: self.class,
+            cell: self.cell,
             ticket: Some(ticket),
         }
     }
@@ -130,7 +140,8 @@ impl NewJob {
 
 /// The worker's end of a job. Neither running nor dropping it panics.
 pub(crate) struct QueuedJob {
-    shared: Arc<JobShared>,
+    class: Class,
+    cell: Arc<JobShared>,
     /// `None` once the job has been claimed.
     ticket: Option<Arc<dyn JobTicket>>,
 }
@@ -150,9 +161,10 @@ impl QueuedJob {
     }
 
     /// Runs the closure of a claimed job, and returns its ticket, which is to be woken.
+    #[inline]
     pub(super) fn run_claimed(self, ticket: Arc<dyn JobTicket>) -> Arc<dyn JobTicket> {
         debug_assert!(self.ticket.is_none(), "a job is claimed before it runs");
-        let Some(runnable) = self.shared.take() else {
+        let Some(runnable) = self.cell.take() else {
             return ticket;
         };
         current_job::set_while(ticket, || {
@@ -161,11 +173,11 @@ impl QueuedJob {
     }
 
     pub(super) fn label(&self) -> &Label {
-        &self.shared.label
+        &self.cell.label
     }
 
     pub(super) fn class(&self) -> Class {
-        self.label().class
+        self.class
     }
 }
 
@@ -175,7 +187,7 @@ impl Drop for QueuedJob {
         // taken it.
         if let Some(ticket) = self.ticket.take()
             && ticket.discard()
-            && let Some(closure) = self.shared.take()
+            && let Some(closure) = self.cell.take()
         {
             drop(closure);
             ticket.wake();
@@ -196,12 +208,18 @@ impl fmt::Debug for QueuedJob {
 /// If this is dropped before the job has begun, the closure is dropped and does not run. If it is
 /// dropped later, the job runs to its end, and the worker drops the result.
 pub(crate) struct JobResult<T> {
-    shared: Arc<JobShared>,
+    /// `None` once it was taken, after the end of the job.
+    cell: Option<Arc<JobShared>>,
     task: FallibleTask<Contained<Result<T, Payload>>>,
 }
 
-/// Makes both ends of a job that runs `f`. The ticket is attached later.
-pub(super) fn make<T, F>(label: Label, f: F) -> (NewJob, JobResult<T>)
+/// Makes both ends of a job that runs `f`. The ticket is attached later. `spare` is the cell of a
+/// job that is over, which is used again if nothing else refers to it.
+pub(super) fn make<T, F>(
+    spare: Option<Arc<JobShared>>,
+    label: Label,
+    f: F,
+) -> (NewJob, JobResult<T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -210,15 +228,55 @@ where
     let work = async move { Contained::new(contain(closure.into_inner())) };
     // The future is ready at its first poll and does not clone its waker, so it is never scheduled.
     let (runnable, task) = async_task::spawn(work, drop);
-    let shared = Arc::new(JobShared {
-        label,
-        runnable: Mutex::new(Some(runnable)),
-    });
+    let class = label.class;
+    let cell = fill(spare, label, runnable);
+    let job = NewJob {
+        class,
+        cell: Arc::clone(&cell),
+    };
     let result = JobResult {
-        shared: Arc::clone(&shared),
+        cell: Some(cell),
         task: task.fallible(),
     };
-    (NewJob(shared), result)
+    (job, result)
+}
+
+/// The cells of jobs that have ended, for the next jobs of the same thread.
+#[derive(Default)]
+pub(crate) struct SpareCells(RefCell<Vec<Arc<JobShared>>>);
+
+/// How many cells are kept.
+const SPARE_MAX: usize = 1024;
+
+impl SpareCells {
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Arc<JobShared>> {
+        self.0.borrow_mut().pop()
+    }
+
+    #[inline]
+    pub(crate) fn keep(&self, cell: Arc<JobShared>) {
+        let mut cells = self.0.borrow_mut();
+        if cells.len() < SPARE_MAX {
+            cells.push(cell);
+        }
+    }
+}
+
+#[inline]
+fn fill(spare: Option<Arc<JobShared>>, label: Label, runnable: Runnable) -> Arc<JobShared> {
+    // Something else refers to it if the entry of an aborted job is still queued.
+    if let Some(mut spare) = spare
+        && let Some(cell) = Arc::get_mut(&mut spare)
+    {
+        cell.label = label;
+        *ignore_poison(cell.runnable.get_mut()) = Some(runnable);
+        return spare;
+    }
+    Arc::new(JobShared {
+        label,
+        runnable: Mutex::new(Some(runnable)),
+    })
 }
 
 impl<T> JobResult<T> {
@@ -234,7 +292,12 @@ impl<T> JobResult<T> {
 
     /// Takes the closure, so that the caller drops it. Returns `None` if a worker has taken it.
     pub(crate) fn take_closure(&self) -> Option<impl Sized + use<T>> {
-        self.shared.take()
+        self.cell.as_ref().and_then(|cell| cell.take())
+    }
+
+    /// Returns the cell of a job that has ended, for the next job.
+    pub(crate) fn into_cell(mut self) -> Option<Arc<JobShared>> {
+        self.cell.take()
     }
 }
 

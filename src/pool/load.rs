@@ -10,17 +10,18 @@ impl Workers {
     pub(super) fn load(&self) -> Load {
         let state = self.lock();
         Load {
-            threads: self.threads(&state),
+            threads: state.threads(),
             idle: state.idle,
-            queued: self.queue.len() + state.dns.waiting(),
+            queued: state.queue.len() + state.dns.waiting(),
         }
     }
 
     /// Returns the jobs that run, without unreferenced ones.
     pub(super) fn running(&self) -> Vec<Label> {
-        let running = self.slots.iter().filter_map(WorkerSlot::running);
+        let state = self.lock();
+        let running = state.slots.iter().filter_map(WorkerSlot::running);
         let referenced = running.filter(|running| running.ticket.is_ref());
-        referenced.map(|running| running.label).collect()
+        referenced.map(|running| running.label.clone()).collect()
     }
 
     /// Returns whether jobs may wait behind running ones. A hint.
@@ -38,11 +39,11 @@ impl Workers {
 
     /// Returns the number of jobs that have begun, of those that a job of this class may wait for.
     pub(super) fn begun(&self, class: Class) -> u64 {
-        let begun = match class {
-            Class::Plain | Class::Cpu => &self.begun,
-            Class::Dns => &self.lookups_begun,
-        };
-        begun.load(Ordering::Relaxed)
+        let state = self.lock();
+        match class {
+            Class::Plain | Class::Cpu => state.begun,
+            Class::Dns => state.lookups_begun,
+        }
     }
 
     /// Returns the running jobs and the number of waiting ones, if jobs of this class wait and no
@@ -52,7 +53,7 @@ impl Workers {
     /// to the queue, they count as plain jobs.
     pub(super) fn starved(&self, class: Class) -> Option<Starved> {
         let state = self.lock();
-        let (all, held_back) = (self.queue.len(), state.dns.waiting());
+        let (all, held_back) = (state.queue.len(), state.dns.waiting());
         if all == 0 {
             self.has_backlog.store(false, Ordering::Relaxed);
         }
@@ -62,11 +63,10 @@ impl Workers {
             Class::Dns => (held_back, state.dns.is_full()),
         };
         let is_starved = queued > 0 && is_full && !state.shut_down;
-        drop(state);
-        let running = || self.slots.iter().filter_map(WorkerSlot::running);
+        let running = || state.slots.iter().filter_map(WorkerSlot::running);
         is_starved.then(|| Starved {
             running: running()
-                .map(|running| running.label)
+                .map(|running| running.label.clone())
                 .filter(|label| class != Class::Dns || label.class == Class::Dns)
                 .collect(),
             queued,

@@ -232,7 +232,7 @@ fn job<T: Send + 'static>(
     label: Label,
     f: impl FnOnce() -> T + Send + 'static,
 ) -> (QueuedJob, TestJob<T>) {
-    let (job, result) = Pool::job(label, f);
+    let (job, result) = Pool::job(None, label, f);
     let ticket = Arc::new(Mutex::new(JobProgress::Queued(None)));
     let own = Arc::clone(&ticket) as Arc<dyn JobTicket>;
     (job.with_ticket(own), TestJob { result, ticket })

@@ -10,29 +10,19 @@
 //! one thread that starts (`starting`). A worker that wakes up or starts wakes the next one before
 //! it runs its own job, if there are more jobs.
 //!
-//! **Invariant.** Whenever the lock is free, a job is visible in the queue, and a worker is idle,
-//! then a notification is pending, or some worker that is awake will search the queue, or will wake
-//! another worker, before it runs a job or becomes idle. The same holds with "a slot is vacant" for
-//! "a worker is idle" and "a thread starts" for "a notification is pending", unless the OS cannot
+//! **Invariant.** Whenever the lock is free, more jobs are queued than workers are searching, and a
+//! worker is idle, then a notification is pending. The same holds with "a slot is vacant" for "a
+//! worker is idle" and "a thread starts" for "a notification is pending", unless the OS cannot
 //! start a thread. It holds because:
 //!
-//! - A push queues its job and requests a worker in one critical section. Or it finds that a
-//!   worker is searching, and that there is no other job for that worker, and leaves the job to
-//!   it. A worker counts as searching before it wakes the task that waits for its job, so a task
-//!   that pushes one job after another causes no wake-ups of threads. Once the worker has
-//!   searched the queue, it stops counting as searching, and requests another worker if it sees
-//!   jobs, both in one critical section. All pushes that relied on it came before that section.
-//! - A worker becomes idle in a critical section in which it sees the queue empty. A push comes
-//!   either before that section, and then its job is visible, or after it, and then the push sees
-//!   the idle worker.
-//! - A worker that clears `notified` searches the queue next. So does a new thread.
-//! - While a worker moves a batch into its local queue, no thread sees these jobs, and another
-//!   worker may become idle. So after each move, when the local queue is visible and before it runs
-//!   a job, the worker takes the lock and requests another worker if it sees jobs. If the other
-//!   worker became idle before that, it is seen to be idle. If it becomes idle later, it sees the
-//!   jobs.
-//! - A job that a worker takes from its own local queue was visible all along, so no wake-up is
-//!   needed.
+//! - A push queues its job and requests a worker in one critical section. Or it finds that more
+//!   workers are searching than there are other jobs, and leaves the job to one of those. A worker
+//!   counts as searching before it wakes the task that waits for its job, so a task that pushes one
+//!   job after another causes no wake-ups of threads.
+//! - A worker takes a job, stops counting as searching, and requests another worker if too many
+//!   jobs are left, all in one critical section. So does a worker that clears `notified`, and a new
+//!   thread. So if a job blocks its worker, another one was requested for those behind it.
+//! - A worker becomes idle in a critical section in which it sees the queue empty.
 //!
 //! A thread ends only in the critical section in which it stops being idle, and not while a
 //! notification is pending. So no push relies on a worker that is about to end.
@@ -42,19 +32,16 @@ use std::mem;
 use std::time::Instant;
 
 use super::class_limit::ClassLimit;
-use super::job::{Class, QueuedJob};
+use super::job::{Class, JobTicket, QueuedJob};
 use super::queue::JobQueue;
 use super::worker_slot::WorkerSlot;
 use super::{Config, worker};
 use crate::primitive::{
-    self, Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, ignore_poison, thread,
+    self, Arc, AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ignore_poison, thread,
 };
 
 /// The state that the workers of a pool share.
 pub(super) struct Workers {
-    pub(super) queue: JobQueue,
-    /// One slot for each possible worker.
-    pub(super) slots: Box<[WorkerSlot]>,
     /// Not locked while user code runs.
     state: Mutex<PoolState>,
     /// Idle workers wait here.
@@ -66,21 +53,40 @@ pub(super) struct Workers {
     pub(super) has_backlog: AtomicBool,
     /// Whether lookups are held back. A hint, as `has_backlog` is.
     pub(super) lookups_wait: AtomicBool,
-    /// The number of jobs that have begun.
-    pub(super) begun: AtomicU64,
-    /// How many of them are name lookups.
-    pub(super) lookups_begun: AtomicU64,
+}
+
+/// As what others have relied on a worker, until it takes a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookingAs {
+    /// As the thread that starts.
+    Starting,
+    /// As one that is searching.
+    Searching,
+}
+
+/// A job that a worker has taken.
+pub(super) struct TakenJob {
+    pub(super) job: QueuedJob,
+    /// The ticket of a job that was claimed. `None` if the job was cancelled and must be dropped.
+    pub(super) ticket: Option<Arc<dyn JobTicket>>,
 }
 
 /// The part of the shared state that the lock protects.
 pub(super) struct PoolState {
     pub(super) config: Config,
+    pub(super) queue: JobQueue,
+    /// One slot for each possible worker.
+    pub(super) slots: Box<[WorkerSlot]>,
+    /// The number of jobs that workers have taken.
+    pub(super) begun: u64,
+    /// How many of them are name lookups.
+    pub(super) lookups_begun: u64,
     /// The number of workers that wait on `wake_up`, including one that has been notified and has
     /// not woken up yet.
     pub(super) idle: usize,
     /// Set when an idle worker is notified; cleared by the first idle worker that wakes up.
     notified: bool,
-    /// The number of workers between `begin_search` and `end_search`.
+    /// The number of workers that will take a job next and run no user code before.
     searching: usize,
     /// Set while a thread starts.
     pub(super) starting: bool,
@@ -96,9 +102,12 @@ pub(super) struct PoolState {
 impl Workers {
     pub(super) fn new(config: Config) -> Workers {
         let workers = config.workers;
-        let (queue, local_queues) = JobQueue::new(workers);
         let state = PoolState {
             config,
+            queue: JobQueue::default(),
+            slots: (0..workers).map(|_| WorkerSlot::default()).collect(),
+            begun: 0,
+            lookups_begun: 0,
             idle: 0,
             notified: false,
             searching: 0,
@@ -109,32 +118,16 @@ impl Workers {
             shut_down: false,
         };
         Workers {
-            queue,
-            slots: local_queues.into_iter().map(WorkerSlot::new).collect(),
             state: Mutex::new(state),
             wake_up: Condvar::new(),
             thread_ended: Condvar::new(),
             has_backlog: AtomicBool::new(false),
             lookups_wait: AtomicBool::new(false),
-            begun: AtomicU64::new(0),
-            lookups_begun: AtomicU64::new(0),
         }
-    }
-
-    pub(super) fn queue(&self) -> &JobQueue {
-        &self.queue
-    }
-
-    pub(super) fn slot(&self, index: usize) -> &WorkerSlot {
-        &self.slots[index]
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, PoolState> {
         primitive::lock(&self.state)
-    }
-
-    pub(super) fn threads(&self, state: &PoolState) -> usize {
-        self.slots.len() - state.vacant_slots.len()
     }
 }
 
@@ -158,7 +151,7 @@ impl Workers {
         let notify = match self.request_worker_for_push(&mut state) {
             Ok(notify) => notify,
             // No further thread can start. A busy worker takes the job once it is free.
-            Err(_) if self.threads(&state) > 0 => false,
+            Err(_) if state.threads() > 0 => false,
             Err(error) => {
                 drop(state);
                 return Err(error);
@@ -167,9 +160,7 @@ impl Workers {
         if let Some(class_limit) = state.class_limit(job.class()) {
             class_limit.admit();
         }
-        // Under the lock: a worker that becomes idle either sees this job, or was idle before and
-        // has just been notified.
-        self.queue.push(job);
+        state.queue.push(job);
         drop(state);
         // After the unlock, so that the worker does not wake up only to wait for the lock.
         self.notify_if(notify);
@@ -178,10 +169,9 @@ impl Workers {
 
     /// As [`request_worker`](Workers::request_worker), for a job that is about to be pushed.
     ///
-    /// If the injector is empty, a worker that is searching will find the job. A second job needs
-    /// its own worker: the one that is searching may run the first job for a long time.
+    /// Each worker that is searching takes one job, and may run it for a long time.
     fn request_worker_for_push(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
-        if state.searching > 0 && !self.queue.has_injected() {
+        if state.queue.len() < state.searching {
             return Ok(false);
         }
         self.request_worker(state)
@@ -196,32 +186,29 @@ impl Workers {
     /// # Errors
     ///
     /// Returns an error if no worker is idle and the OS cannot start a thread.
+    #[inline]
     fn request_worker(self: &Arc<Self>, state: &mut PoolState) -> io::Result<bool> {
-        if state.shut_down {
+        debug_assert!(!state.shut_down, "no worker is needed then");
+        if state.idle > 0 && !state.notified {
+            state.notified = true;
+            return Ok(true);
+        }
+        if state.idle == 0
+            && !state.starting
+            && let Some(&slot) = state.vacant_slots.last()
+        {
+            self.start_thread(state, slot)?;
             return Ok(false);
         }
-        if state.idle > 0 {
-            let is_new = !mem::replace(&mut state.notified, true);
-            if !is_new {
-                // The worker that was notified before wakes the next one. But there may be more
-                // jobs than idle workers.
-                self.has_backlog.store(true, Ordering::Relaxed);
-            }
-            return Ok(is_new);
-        }
-        match state.vacant_slots.last() {
-            Some(&slot) if !state.starting => {
-                let started = self.start_thread(&state.config, slot);
-                started.inspect_err(|_| self.has_backlog.store(true, Ordering::Relaxed))?;
-                state.vacant_slots.pop();
-                state.starting = true;
-            }
-            _ => self.has_backlog.store(true, Ordering::Relaxed),
-        }
+        // All workers are busy. Or the one that was notified before, or is starting, wakes the next
+        // one; but there may be more jobs than idle workers.
+        self.has_backlog.store(true, Ordering::Relaxed);
         Ok(false)
     }
 
-    fn start_thread(self: &Arc<Self>, config: &Config, slot: usize) -> io::Result<()> {
+    #[cold]
+    fn start_thread(self: &Arc<Self>, state: &mut PoolState, slot: usize) -> io::Result<()> {
+        let config = &state.config;
         let mut builder = thread::Builder::new().name(config.thread_name(slot));
         if let Some(bytes) = config.stack_size {
             builder = builder.stack_size(bytes);
@@ -229,8 +216,13 @@ impl Workers {
         let workers = Arc::clone(self);
         let main = config.thread_main(move || worker::run(&workers, slot));
         match builder.spawn(main) {
-            Ok(_detached) => Ok(()),
+            Ok(_detached) => {
+                state.vacant_slots.pop();
+                state.starting = true;
+                Ok(())
+            }
             Err(error) => {
+                self.has_backlog.store(true, Ordering::Relaxed);
                 let message = format!("cannot start a worker thread: {error}");
                 Err(io::Error::new(error.kind(), message))
             }
@@ -250,88 +242,73 @@ impl Workers {
 
 /// The calls of worker threads.
 impl Workers {
-    /// Called first by a new thread, which must search the queue next.
-    pub(super) fn thread_started(&self) {
-        let was_starting = mem::take(&mut self.lock().starting);
-        debug_assert!(was_starting);
-    }
-
-    /// Called by a worker that will search the queue next and runs no user code before. Pushes rely
-    /// on it until [`end_search`](Workers::end_search).
-    pub(super) fn begin_search(&self) {
-        self.lock().searching += 1;
-    }
-
-    /// Called by a worker after it has searched the queue. If there are jobs left, or were pushed
-    /// meanwhile, requests another worker for them: this one may have found a job that blocks.
-    pub(super) fn end_search(self: &Arc<Self>) {
+    /// Called by a worker after a job of this class has run or was dropped. It will take the next
+    /// one without running user code before, and pushes rely on it until then.
+    pub(super) fn job_ended(&self, slot: usize, class: Class) -> LookingAs {
         let mut state = self.lock();
-        // In the same critical section as the look at the queue: all pushes that relied on this
-        // worker came before it, so their jobs are visible here.
-        state.searching -= 1;
-        if self.queue.is_empty() {
-            return;
+        let ended = state.slots[slot].end();
+        state.searching += 1;
+        if let Some(class_limit) = state.class_limit(class) {
+            let next = class_limit.release();
+            let is_waiting = class_limit.waiting() > 0;
+            self.lookups_wait.store(is_waiting, Ordering::Relaxed);
+            if let Some(next) = next {
+                // Needs no request: this worker searches.
+                state.queue.push(next);
+            }
         }
-        let notify = self.request_worker(&mut state).unwrap_or(false);
         drop(state);
-        self.notify_if(notify);
+        drop(ended);
+        LookingAs::Searching
     }
 
-    /// Called by a worker that has taken a job from the shared queue, before it runs the job, which
-    /// may block. Requests another worker if there are more jobs.
-    pub(super) fn wake_next_worker(self: &Arc<Self>) {
-        // A push after this look requests a worker itself.
-        if self.queue.is_empty() {
-            return;
-        }
-        let mut state = self.lock();
-        // On an error the jobs wait for the workers that there are.
-        let notify = self.request_worker(&mut state).unwrap_or(false);
-        drop(state);
-        self.notify_if(notify);
-    }
-
-    /// Counts a job that begins.
-    pub(super) fn job_begins(&self, class: Class) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        if class == Class::Dns {
-            self.lookups_begun.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Called by a worker after a job of this class has run or was dropped.
-    pub(super) fn job_ended(&self, class: Class) {
-        if class != Class::Dns {
-            return;
-        }
-        let mut state = self.lock();
-        let next = state.class_limit(class).and_then(ClassLimit::release);
-        self.lookups_wait
-            .store(state.dns.waiting() > 0, Ordering::Relaxed);
-        if let Some(next) = next {
-            // Needs no request. Either this worker searches the queue next, or its local queue has
-            // jobs, which are visible. Then the invariant says that a notification is pending if a
-            // worker is idle.
-            self.queue.push(next);
-        }
-    }
-
-    /// Called by a worker that has found no job: waits until it is notified.
+    /// Takes a job for the worker on `slot`. If there is none, waits until the worker is notified.
     ///
-    /// Returns false if the thread must end, because it has been idle for the keep-alive time or
+    /// Returns `None` if the thread must end, because it has been idle for the keep-alive time or
     /// the pool has been shut down. The slot is free then.
-    pub(super) fn wait_for_job(&self, slot: usize) -> bool {
+    pub(super) fn take_job(
+        self: &Arc<Self>,
+        slot: usize,
+        looking_as: LookingAs,
+    ) -> Option<TakenJob> {
         let mut state = self.lock();
-        // Between the search and the lock a job may have been pushed. That push saw no idle worker,
-        // so this worker must look again. From here to the wait the lock is held, so a later push
-        // sees `idle` and notifies.
-        if !state.shut_down && !self.queue.is_empty() {
-            return true;
+        state.stop_looking(slot, looking_as);
+        loop {
+            if let Some(taken) = state.take_job(slot) {
+                let notify = self.request_worker_for_rest(&mut state);
+                drop(state);
+                self.notify_if(notify);
+                return Some(taken);
+            }
+            self.has_backlog.store(false, Ordering::Relaxed);
+            let is_needed;
+            (state, is_needed) = self.wait_for_notification(state);
+            if !is_needed {
+                self.leave(state, slot);
+                return None;
+            }
         }
-        self.has_backlog.store(false, Ordering::Relaxed);
+    }
+
+    /// Requests another worker if more jobs are left than workers are searching: the one that the
+    /// calling worker has taken may block.
+    fn request_worker_for_rest(self: &Arc<Self>, state: &mut PoolState) -> bool {
+        if state.queue.len() <= state.searching {
+            return false;
+        }
+        // On an error the jobs wait for the workers that there are.
+        self.request_worker(state).unwrap_or(false)
+    }
+
+    /// Waits for a notification, which must be followed by a look at the queue. Returns false if
+    /// the worker has been idle for the keep-alive time, or the pool has been shut down.
+    fn wait_for_notification<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, PoolState>,
+    ) -> (MutexGuard<'a, PoolState>, bool) {
         let keep_alive = state.config.keep_alive;
         state.idle += 1;
-        let stays = loop {
+        let is_needed = loop {
             if state.shut_down {
                 break false;
             }
@@ -350,11 +327,14 @@ impl Workers {
             }
         };
         state.idle -= 1;
-        if !stays {
-            state.vacant_slots.push(slot);
-            self.thread_ended.notify_all();
-        }
-        stays
+        (state, is_needed)
+    }
+
+    /// Frees the slot of a thread that ends.
+    fn leave(&self, mut state: MutexGuard<'_, PoolState>, slot: usize) {
+        state.slots[slot].thread = None;
+        state.vacant_slots.push(slot);
+        self.thread_ended.notify_all();
     }
 }
 
@@ -363,35 +343,29 @@ impl Workers {
     /// Refuses new jobs, prevents queued ones from beginning, asks the running ones to end, and
     /// wakes the idle workers, which end.
     pub(super) fn close(&self) {
-        self.lock().shut_down = true;
+        let mut state = self.lock();
+        state.shut_down = true;
+        let running = state.slots.iter().filter_map(WorkerSlot::running);
+        running.for_each(|running| running.ticket.cancel());
+        drop(state);
         self.wake_up.notify_all();
-        self.slots.iter().for_each(WorkerSlot::close);
     }
 
     /// Drops the queued jobs, after [`close`](Workers::close).
     pub(super) fn stop(&self) {
-        let held_back = self.lock().dns.take_waiting();
-        // A batch that a worker moves just now is not visible. That worker finds its slot closed
-        // and drops the jobs itself.
-        drop(self.queue.drain());
-        drop(held_back);
-    }
-
-    /// Returns the number of workers that run unreferenced jobs.
-    fn unreferenced(&self) -> usize {
-        let running = self.slots.iter().filter_map(WorkerSlot::running);
-        running.filter(|running| !running.ticket.is_ref()).count()
+        let mut state = self.lock();
+        let dropped = (state.queue.take_all(), state.dns.take_waiting());
+        drop(state);
+        drop(dropped);
     }
 
     /// Waits until all threads have ended, except those that run unreferenced jobs. If the calling
     /// thread is a worker, it does not wait for itself, nor for other workers that wait here.
     pub(super) fn wait_for_threads(&self, deadline: Option<Instant>) {
         let this_thread = thread::current().id();
-        let is_worker = self
-            .slots
-            .iter()
-            .any(|slot| slot.is_occupied_by(this_thread));
         let mut state = self.lock();
+        let mut slots = state.slots.iter();
+        let is_worker = slots.any(|slot| slot.thread == Some(this_thread));
         if is_worker {
             state.workers_in_shutdown += 1;
         }
@@ -401,8 +375,8 @@ impl Workers {
             } else {
                 0
             };
-            let exempt = waiting + self.unreferenced();
-            if self.threads(&state) <= exempt || is_past(deadline) {
+            let exempt = waiting + state.unreferenced();
+            if state.threads() <= exempt || is_past(deadline) {
                 break;
             }
             state = wait_until(&self.thread_ended, state, deadline);
@@ -414,6 +388,42 @@ impl Workers {
 }
 
 impl PoolState {
+    /// Called when a worker takes a job.
+    pub(super) fn stop_looking(&mut self, slot: usize, looking_as: LookingAs) {
+        match looking_as {
+            LookingAs::Starting => {
+                self.starting = false;
+                self.slots[slot].thread = Some(thread::current().id());
+            }
+            LookingAs::Searching => self.searching -= 1,
+        }
+    }
+
+    /// Takes the oldest job, and claims it for the worker on `slot`, unless the pool has been shut
+    /// down.
+    fn take_job(&mut self, slot: usize) -> Option<TakenJob> {
+        if self.shut_down {
+            return None;
+        }
+        let mut job = self.queue.pop()?;
+        let ticket = self.slots[slot].begin(&mut job);
+        self.begun += 1;
+        if job.class() == Class::Dns {
+            self.lookups_begun += 1;
+        }
+        Some(TakenJob { job, ticket })
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.slots.len() - self.vacant_slots.len()
+    }
+
+    /// Returns the number of workers that run unreferenced jobs.
+    fn unreferenced(&self) -> usize {
+        let running = self.slots.iter().filter_map(WorkerSlot::running);
+        running.filter(|running| !running.ticket.is_ref()).count()
+    }
+
     /// Returns the limit for jobs of this class, if there is one.
     fn class_limit(&mut self, class: Class) -> Option<&mut ClassLimit> {
         match class {

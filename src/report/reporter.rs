@@ -1,7 +1,8 @@
 //! Sends reports to the user's function or to standard error.
 //!
 //! Each loop has a reporter. A report that belongs to no loop, such as the panic of a waker, goes
-//! to the reporter of the thread's current loop, or to standard error if there is none.
+//! to the reporter of the thread's current loop, or of the job that runs on the thread, or to
+//! standard error if there is neither.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -47,6 +48,8 @@ impl RefUnwindSafe for ReportHook {}
 thread_local! {
     /// What reports need of this thread's current loop.
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    /// Returns the reporter of the job that runs on this thread, if one does.
+    static JOB_REPORTER: Cell<fn() -> Option<Reporter>> = const { Cell::new(|| None) };
     /// Whether a user's function is running on this thread.
     static IS_REPORTING: Cell<bool> = const { Cell::new(false) };
 }
@@ -130,6 +133,7 @@ impl Reporter {
 /// Sends a report that belongs to no loop.
 pub(crate) fn report(report: &Report) {
     let reporter = with_current(|current| current.reporter.clone());
+    let reporter = reporter.or_else(|| JOB_REPORTER.get()());
     reporter.unwrap_or_default().report(report);
 }
 
@@ -143,6 +147,12 @@ pub(crate) fn make_current(current: Option<Current>) -> Option<Current> {
     // During the end of the thread, this thread-local may be destroyed.
     let before = CURRENT.try_with(|place| place.replace(current));
     before.ok().flatten()
+}
+
+/// Notes that this thread runs jobs. Without a current loop, reports go where `reporter` says. It
+/// is asked for each report, and not for each job.
+pub(crate) fn expect_job(reporter: fn() -> Option<Reporter>) {
+    JOB_REPORTER.set(reporter);
 }
 
 fn with_current<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {

@@ -106,7 +106,7 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
         .filter(|task_info| task_info.is_job && task_info.is_ref);
     let jobs = jobs
         .map(|job| {
-            let name = job.identity.origin.name.as_deref().map(Box::from);
+            let name = job.identity.origin.name.clone();
             JobMeta::new(name, job.identity.origin.location)
         })
         .collect();

@@ -156,14 +156,8 @@ impl Header {
         // Release pairs with the acquire in `begin_poll`; acquire so that a wake which finds the
         // flag set is ordered before the poll that clears it.
         if !this.remote.swap(true, Ordering::AcqRel) {
-            Header::send_wake(this);
+            let _refused = this.inbox.push(Message::Wake(Arc::clone(this)));
         }
-    }
-
-    /// Sends a wake without looking at the flag: for an event that happens once for a task. An
-    /// additional wake is harmless: at most it causes a spurious poll.
-    pub(crate) fn send_wake(this: &Arc<Self>) {
-        let _refused = this.inbox.push(Message::Wake(Arc::clone(this)));
     }
 
     /// Marks the task as aborted. If it is a job that has been started, asks it to end instead, and

@@ -38,10 +38,14 @@ impl Header {
         }
     }
 
-    /// Wakes the task, which is a job, when the job has ended, which happens once.
-    pub(crate) fn wake_for_end(this: &Arc<Self>) {
+    /// Wakes the task when its job has ended, which happens once. So it does not look at the flag;
+    /// an additional wake would at most cause a spurious poll.
+    pub(crate) fn wake_for_end(this: Arc<Self>) {
         if !ready::push(this.home(), || this.enqueue()) {
-            Header::send_wake(this);
+            let inbox = Arc::clone(this.inbox());
+            // The reference itself and not a clone: the next task of the slot reuses the header
+            // only if this thread has none when the loop gets the message.
+            let _refused = inbox.push(Message::Wake(this));
         }
     }
 }

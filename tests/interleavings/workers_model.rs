@@ -1,9 +1,9 @@
 //! Which worker of the pool is woken, and when, in every interleaving.
 //!
-//! The files that decide it, `src/pool/{workers,class_limit,slot,worker}.rs`, are compiled here
-//! against the model checker's locks and threads. The queue and the jobs are stand-ins: a queue
-//! whose batches are out of sight while they are moved, and jobs that wait for each other. A job
-//! that is lost is a test that waits for ever, and the checker calls that a deadlock.
+//! The files that decide it, `src/pool/{workers,class_limit,worker_slot,worker}.rs`, are compiled
+//! here against the model checker's locks and threads. The queue and the jobs are stand-ins: a
+//! queue that can be made to hide its jobs, and jobs that wait for each other. A job that is lost
+//! is a test that waits for ever, and the checker calls that a deadlock.
 //!
 //! Beside it stand two pools that are broken, each in a process of its own, for the checker ends
 //! the process where it finds something: a model that finds no fault with those proves nothing.
@@ -51,8 +51,8 @@ mod primitive {
     // The checker's own cannot stand before `self`, nor be unsized. That of the standard library
     // serves: what it counts is not what is modelled.
     pub(crate) use std::sync::Arc;
-    // These are hints and counts.
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    // These are hints for others than workers.
+    pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 
     pub(crate) mod thread {
         pub(crate) use loom::thread::{Builder, ThreadId, current, spawn};
@@ -256,92 +256,41 @@ mod job {
     }
 }
 
-/// As `src/pool/queue.rs`, under one lock. A batch that is being moved is out of sight.
+/// As `src/pool/queue.rs`.
 mod queue {
     use std::collections::VecDeque;
+    use std::mem;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::Arc;
     use super::job::QueuedJob;
-    use super::primitive::Mutex;
 
-    const BATCH_MAX: usize = 2;
-
-    /// Broken queues say that they are empty, whatever there is. The process has no others then.
+    /// A broken queue says once that it is empty, whatever there is. The process has no others
+    /// then.
     pub(crate) static IS_BLIND: AtomicBool = AtomicBool::new(false);
 
-    /// The workers' ends by slot, and last the injector.
-    type Ends = Arc<Mutex<Vec<VecDeque<QueuedJob>>>>;
-
+    #[derive(Default)]
     pub(crate) struct JobQueue {
-        ends: Ends,
-        injector: usize,
-    }
-
-    pub(crate) struct LocalQueue {
-        ends: Ends,
-        slot: usize,
-    }
-
-    impl LocalQueue {
-        pub(crate) fn pop(&self) -> Option<QueuedJob> {
-            self.ends.lock().unwrap()[self.slot].pop_front()
-        }
-
-        pub(crate) fn is_empty(&self) -> bool {
-            self.ends.lock().unwrap()[self.slot].is_empty()
-        }
+        jobs: VecDeque<QueuedJob>,
     }
 
     impl JobQueue {
-        pub(crate) fn new(workers: usize) -> (Self, Vec<LocalQueue>) {
-            let ends = (0..=workers).map(|_| VecDeque::new()).collect();
-            let ends: Ends = Arc::new(Mutex::new(ends));
-            let local_queues = (0..workers).map(|slot| LocalQueue {
-                ends: Arc::clone(&ends),
-                slot,
-            });
-            let local_queues = local_queues.collect();
-            let injector = workers;
-            (JobQueue { ends, injector }, local_queues)
+        pub(crate) fn push(&mut self, job: QueuedJob) {
+            self.jobs.push_back(job);
         }
 
-        pub(crate) fn push(&self, job: QueuedJob) {
-            self.ends.lock().unwrap()[self.injector].push_back(job);
-        }
-
-        pub(crate) fn take(&self, slot: usize, local_queue: &LocalQueue) -> Option<QueuedJob> {
-            let mut batch: VecDeque<_> = {
-                let mut ends = self.ends.lock().unwrap();
-                let from = (0..=self.injector)
-                    .rev()
-                    .find(|&end| end != slot && !ends[end].is_empty())?;
-                let count = ends[from].len().min(BATCH_MAX);
-                ends[from].drain(..count).collect()
-            };
-            let first = batch.pop_front()?;
-            if !batch.is_empty() {
-                local_queue.ends.lock().unwrap()[slot].extend(batch);
+        pub(crate) fn pop(&mut self) -> Option<QueuedJob> {
+            if IS_BLIND.swap(false, Ordering::Relaxed) {
+                return None;
             }
-            Some(first)
-        }
-
-        pub(crate) fn has_injected(&self) -> bool {
-            !self.ends.lock().unwrap()[self.injector].is_empty()
-        }
-
-        pub(crate) fn is_empty(&self) -> bool {
-            IS_BLIND.load(Ordering::Relaxed) || self.len() == 0
+            self.jobs.pop_front()
         }
 
         pub(crate) fn len(&self) -> usize {
-            let ends = self.ends.lock().unwrap();
-            ends.iter().map(VecDeque::len).sum()
+            self.jobs.len()
         }
 
-        pub(crate) fn drain(&self) -> Vec<QueuedJob> {
-            let mut ends = self.ends.lock().unwrap();
-            ends.iter_mut().flat_map(|end| end.drain(..)).collect()
+        pub(crate) fn take_all(&mut self) -> VecDeque<QueuedJob> {
+            mem::take(&mut self.jobs)
         }
     }
 }

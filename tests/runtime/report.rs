@@ -207,6 +207,28 @@ fn a_panic_of_a_waker_that_a_job_calls_is_reported_to_the_runtime_of_the_job() {
 }
 
 #[test]
+fn a_job_reports_to_its_runtime_after_it_has_run_another_one() {
+    let reports = reported(async || {
+        let job = spawn_blocking(|| {
+            let mut inner = Builder::new();
+            let inner_reports = Reports::of(&mut inner);
+            inner
+                .build()
+                .unwrap()
+                .block_on(async { panic_in_a_waker() });
+            panic_in_a_waker();
+            inner_reports.take().len()
+        });
+        assert_eq!(job.await.unwrap(), 1, "the inner runtime has its own");
+    });
+
+    assert!(
+        matches!(only(reports), Report::WakerPanicked { .. }),
+        "that of the job"
+    );
+}
+
+#[test]
 fn a_panic_of_a_hook_is_reported() {
     let reports = reported(async || on_exit(|_| panic!("of a hook")));
     let report = only(reports);

@@ -24,12 +24,12 @@ fn one_worker_runs_jobs_in_the_order_of_their_pushes() {
 }
 
 #[test]
-fn a_job_behind_a_blocked_one_in_a_batch_is_stolen() {
+fn jobs_behind_a_blocked_one_run_on_another_worker() {
     let pool = pool_of(2);
     let (class_limit, other) = (hold(&pool), hold(&pool));
     class_limit.wait_for_start();
     other.wait_for_start();
-    // Both are pushed while all workers are busy, so the next free worker takes them as one batch.
+    // All are pushed while all workers are busy, so the next free worker takes the long one.
     let long = hold(&pool);
     let jobs: Vec<_> = (0..16).map(|_| submit(&pool, || ())).collect();
 

@@ -22,7 +22,7 @@ fn a_job_resolves_to_what_its_closure_returns() {
 fn the_worker_wakes_the_ticket_once_when_the_result_is_ready() {
     let pool = pool_of(1);
     let wake_log = Arc::new(WakeLog::default());
-    let (job, mut result) = Pool::job(here(), || thread::current().id());
+    let (job, mut result) = Pool::job(None, here(), || thread::current().id());
 
     pool.push(job.with_ticket(WakerTicket::of(&wake_log)))
         .unwrap();
@@ -40,7 +40,7 @@ fn dropping_a_job_wakes_its_ticket_unless_it_was_cancelled() {
         let wake_log = Arc::new(WakeLog::default());
         let ticket = WakerTicket::of(&wake_log);
         let captured = Arc::clone(&wake_log);
-        let (job, mut result) = Pool::job(here(), move || drop(captured));
+        let (job, mut result) = Pool::job(None, here(), move || drop(captured));
         let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
         ticket.is_cancelled.store(cancels, Ordering::Relaxed);
@@ -59,7 +59,7 @@ fn dropping_a_job_wakes_its_ticket_unless_it_was_cancelled() {
 fn a_cancelled_job_does_not_run_and_wakes_no_ticket() {
     let wake_log = Arc::new(WakeLog::default());
     let ticket = WakerTicket::of(&wake_log);
-    let (job, result) = Pool::job::<(), _>(here(), || panic!("a cancelled job runs"));
+    let (job, result) = Pool::job::<(), _>(None, here(), || panic!("a cancelled job runs"));
     let queued = job.with_ticket(Arc::clone(&ticket) as Arc<dyn JobTicket>);
 
     ticket.is_cancelled.store(true, Ordering::Relaxed);
@@ -93,7 +93,7 @@ fn a_worker_holds_no_reference_to_the_ticket_it_wakes() {
     }
     let pool = pool_of(1);
     let (count, counted) = mpsc::channel();
-    let (job, _result) = Pool::job(here(), || ());
+    let (job, _result) = Pool::job(None, here(), || ());
 
     pool.push(job.with_ticket(Arc::new(Counting(count))))
         .unwrap();

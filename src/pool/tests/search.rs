@@ -9,7 +9,8 @@ use super::{
     ATTEMPTS_TIME_MAX, TIMEOUT, WakerTicket, here, hold, load, pool_of, submit, until, wait,
     wait_at, workers,
 };
-use crate::pool::Pool;
+use crate::pool::workers::TakenJob;
+use crate::pool::{Class, Pool};
 
 #[test]
 fn a_push_relies_on_a_worker_that_is_about_to_search() {
@@ -21,29 +22,48 @@ fn a_push_relies_on_a_worker_that_is_about_to_search() {
 }
 
 #[test]
-fn a_worker_that_searched_before_a_push_requests_another() {
+fn a_worker_that_searches_takes_the_job_that_was_left_to_it() {
     let pool = pool_of(1);
-    // In place of a worker, which finds no job.
-    workers(&pool).begin_search();
+    // In place of a worker that has run a job.
+    let looking_as = workers(&pool).job_ended(0, Class::Plain);
     let job = submit(&pool, || ());
     assert_eq!(load(&pool).threads, 0);
 
-    workers(&pool).end_search();
+    let taken = workers(&pool).take_job(0, looking_as);
+
+    let TakenJob { job: taken, ticket } = taken.expect("it was left to this worker");
+    taken.run_claimed(ticket.unwrap()).wake();
+    assert_eq!(load(&pool).threads, 0);
+    wait(job).unwrap();
+}
+
+#[test]
+fn each_searching_worker_is_relied_on_for_one_job() {
+    let pool = pool_of(2);
+    let looking_as = [(); 2].map(|()| workers(&pool).job_ended(0, Class::Plain));
+    let jobs = [(); 2].map(|()| submit(&pool, || ()));
+    assert_eq!(load(&pool).threads, 0, "there are two workers for two jobs");
+
+    let third = submit(&pool, || ());
 
     assert_eq!(load(&pool).threads, 1);
-    wait(job).unwrap();
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+    wait(third).unwrap();
+    for looking_as in looking_as {
+        workers(&pool).lock().stop_looking(0, looking_as);
+    }
 }
 
 #[test]
 fn a_second_job_does_not_rely_on_the_searching_worker() {
     let pool = pool_of(1);
-    workers(&pool).begin_search();
+    let looking_as = workers(&pool).job_ended(0, Class::Plain);
 
     let jobs = [(); 2].map(|()| submit(&pool, || ()));
 
     assert_eq!(load(&pool).threads, 1);
     jobs.into_iter().for_each(|job| wait(job).unwrap());
-    workers(&pool).end_search();
+    workers(&pool).lock().stop_looking(0, looking_as);
 }
 
 #[test]
@@ -92,12 +112,12 @@ fn a_job_pushed_at_the_end_of_a_search_is_not_lost() {
 }
 
 #[test]
-fn a_push_does_not_rely_on_a_worker_with_a_queued_job() {
+fn a_push_does_not_rely_on_a_worker_with_a_long_job() {
     let pool = pool_of(2);
     let (first, second) = (hold(&pool), hold(&pool));
     first.wait_for_start();
     second.wait_for_start();
-    // The first free worker takes half of them.
+    // The first free worker takes the first two, and is busy with the second.
     let short = submit(&pool, || ());
     let long = hold(&pool);
     let others = [(); 2].map(|()| submit(&pool, || ()));
@@ -122,7 +142,7 @@ fn push_then(pool: &Pool, then: impl FnOnce() + Send + 'static) {
             then.expect("it is woken once")();
         }
     }
-    let (queued, result) = Pool::job(here(), || ());
+    let (queued, result) = Pool::job(None, here(), || ());
     let then = move || {
         // If it were dropped earlier, the job would not run.
         drop(result);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::{
     HeldJob, TIMEOUT, config, dns, here, hold, hold_as, is_cancelled, job, load, pool_of, submit,
-    wait, wait_at, workers,
+    wait, wait_at,
 };
+use crate::identity::Name;
+use crate::pool::worker_slot::WorkerSlot;
 use crate::pool::{Config, Pool};
 
 #[test]
@@ -41,7 +43,7 @@ fn shutdown_without_grace_returns_the_running_jobs() {
     let pool = pool_of(2);
     let mut label = here();
     let line = label.location.line();
-    label.name = Some("parse".into());
+    label.name = Some(Name::new("parse".to_owned()));
     let held = hold_as(&pool, label);
     held.wait_for_start();
     let finished = submit(&pool, || ());
@@ -86,19 +88,23 @@ fn a_job_that_shutdown_does_not_return_never_begins() {
 }
 
 #[test]
-fn a_job_does_not_begin_on_a_closed_slot() {
+fn a_queued_job_does_not_begin_in_a_closed_pool() {
     let pool = pool_of(1);
-    workers(&pool).slot(0).close();
+    let held = hold(&pool);
+    held.wait_for_start();
+    let queued = hold(&pool);
 
-    let job = submit(&pool, || ());
+    pool.close();
+    held.release();
+    assert!(pool.shut_down(TIMEOUT).is_empty());
 
-    assert!(is_cancelled(wait(job)));
+    assert!(!queued.has_started());
+    assert!(is_cancelled(wait(queued.job)));
 }
 
 #[test]
 fn a_slot_shows_its_job_from_the_claim_to_the_end() {
-    let pool = pool_of(1);
-    let slot = workers(&pool).slot(0);
+    let mut slot = WorkerSlot::default();
     let (mut queued, job) = job(here(), || ());
 
     let ticket = slot.begin(&mut queued).unwrap();
@@ -106,23 +112,21 @@ fn a_slot_shows_its_job_from_the_claim_to_the_end() {
     assert!(slot.running().is_some());
     let ticket = queued.run_claimed(ticket);
 
-    slot.end();
+    drop(slot.end());
     assert!(slot.running().is_none());
     ticket.wake();
     wait(job).unwrap();
 }
 
 #[test]
-fn a_closed_slot_claims_no_job() {
-    let pool = pool_of(1);
-    let slot = workers(&pool).slot(0);
+fn a_slot_claims_no_cancelled_job() {
+    let mut slot = WorkerSlot::default();
     let (mut queued, job) = job(here(), || ());
+    assert!(job.cancel());
 
-    slot.close();
     assert!(slot.begin(&mut queued).is_none());
 
     assert!(!job.has_started() && slot.running().is_none());
-    assert!(job.cancel());
 }
 
 #[test]
