@@ -1,7 +1,7 @@
 //! The directories of a walk that are being read, from the start to the current one.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{DirEntry, FileType, Metadata, ReadDir};
 use std::io;
@@ -112,7 +112,9 @@ impl Levels {
     ) -> bool {
         for _ in 0..count {
             match self.next() {
-                Some(entry) => batch.extend(entry.transpose()),
+                Some(Ok(Some(entry))) => batch.push_back(Ok(entry)),
+                Some(Ok(None)) => {}
+                Some(Err(error)) => batch.push_back(Err(error)),
                 None => return true,
             }
         }
@@ -159,7 +161,7 @@ impl Levels {
     #[inline]
     fn visit(&mut self, entry: LevelEntry, depth: usize) -> io::Result<Option<WalkEntry>> {
         let level = self.levels.last().expect("the entry is one of a level");
-        let path = level.path.join(entry.name);
+        let path = path_in(&level.path, &entry.name);
         let mut file_type = entry
             .file_type
             .map_err(cannot("read the metadata of", &path))?;
@@ -232,6 +234,14 @@ impl Levels {
             self.listed += 1;
         }
     }
+}
+
+/// As [`Path::join`] for a name, in one allocation.
+fn path_in(directory: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(directory.as_os_str().len() + 1 + name.len());
+    path.push(directory);
+    path.push(name);
+    path
 }
 
 /// Returns whether this is the error of a symbolic link without a target: the target does not
