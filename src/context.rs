@@ -121,7 +121,8 @@ pub(crate) struct RunningLoop {
     was_running: bool,
     event_loop: Rc<EventLoop>,
     outer: Option<Outer>,
-    _entered: Entered,
+    /// `None` if the loop was current already.
+    _entered: Option<Entered>,
 }
 
 impl Drop for RunningLoop {
@@ -137,7 +138,8 @@ impl Drop for RunningLoop {
 }
 
 pub(crate) fn run(event_loop: &Rc<EventLoop>) -> RunningLoop {
-    let _entered = enter(event_loop);
+    let is_current = with_loop(event_loop.id(), |_| ()).is_some();
+    let _entered = (!is_current).then(|| enter(event_loop));
     event_loop.clock.active().start();
     RunningLoop {
         was_running: event_loop.shared.set_running(true),

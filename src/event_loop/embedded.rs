@@ -38,14 +38,15 @@ impl EventLoop {
 
     #[cold]
     fn update_descriptor(&self) {
-        let now = self.clock.now();
-        match self.next_turn(now) {
-            Some(at) if at <= now => self.shared.inbox.unpark(),
+        // A deadline that has passed since then is noticed when the alarm is set.
+        let recent = self.clock.recent();
+        match self.next_turn(recent) {
+            Some(at) if at <= recent => self.shared.inbox.unpark(),
             // Paused time does not reach a deadline by itself, and a turn that may not wait does
             // not advance it.
             at => {
                 let deadline = at.filter(|_| !self.clock.is_paused());
-                let is_told = self.poll.watch_until(deadline, now);
+                let is_told = self.poll.watch_until(deadline, &self.clock);
                 let untold = deadline.filter(|_| !is_told);
                 // The host may be waiting already: in the next turn it learns how long it may.
                 if self.embedding.untold_deadline.replace(untold) != untold && untold.is_some() {

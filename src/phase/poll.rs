@@ -80,7 +80,7 @@ pub(crate) enum PollWait {
     Not,
     /// Not at all, but the OS is asked, and [`Deliver::idle`] is called if nothing has happened.
     Probe,
-    /// Until this time of the loop's clock.
+    /// Until this time of the loop's clock. With 0 it does not wait.
     Until(u64),
     /// Until something happens.
     ForEver,
@@ -270,15 +270,24 @@ impl Poll {
 
     /// While the loop does not run: makes the poller's descriptor readable when a message comes,
     /// and at `deadline`. Returns false if it will not be, because the OS gives no timer.
-    pub(crate) fn watch_until(&self, deadline: Option<u64>, now: u64) -> bool {
+    pub(crate) fn watch_until(&self, deadline: Option<u64>, clock: &Clock) -> bool {
         if !self.inbox.fall_asleep() {
             self.inbox.unpark();
             return true;
         }
-        deadline.is_none_or(|deadline| {
-            let mut alarm = self.alarm.borrow_mut();
-            alarm.set_precisely(deadline, now, &self.registry)
-        })
+        let Some(deadline) = deadline else {
+            return true;
+        };
+        let mut alarm = self.alarm.borrow_mut();
+        if alarm.is_set_to(deadline) {
+            return true;
+        }
+        let now = clock.now();
+        if deadline <= now {
+            self.inbox.unpark();
+            return true;
+        }
+        alarm.set_precisely(deadline, now, &self.registry)
     }
 
     /// Whether the OS may have more events than fitted into the last fetch. For those that are left
@@ -301,9 +310,9 @@ impl Poll {
 
     /// Makes the system call. Afterwards `events` holds the events.
     fn ask(&self, wait: PollWait, clock: &Clock) -> io::Result<()> {
-        let may_wait = matches!(wait, PollWait::Until(_) | PollWait::ForEver);
+        let may_wait = matches!(wait, PollWait::Until(1..) | PollWait::ForEver);
         let timeout = match wait {
-            PollWait::Not | PollWait::Probe => Some(Duration::ZERO),
+            PollWait::Not | PollWait::Probe | PollWait::Until(0) => Some(Duration::ZERO),
             PollWait::ForEver => None,
             PollWait::Until(deadline) => {
                 let mut alarm = self.alarm.borrow_mut();
@@ -327,7 +336,10 @@ impl Poll {
         if may_wait {
             clock.active().start();
         }
-        if may_wait || self.has_descriptors() {
+        if wait == PollWait::Until(0) {
+            // As at each turn of a guest, whose clock was read at its beginning.
+            self.last_asked.set(clock.recent());
+        } else if may_wait || self.has_descriptors() {
             self.last_asked.set(clock.now());
         }
         match result {

@@ -80,11 +80,16 @@ impl Alarm {
         }
     }
 
+    /// Whether an event will come at `deadline`, without another setting.
+    pub(super) fn is_set_to(&self, deadline: u64) -> bool {
+        self.expires_at == Some(deadline)
+    }
+
     /// Makes an event come at `deadline`, which is later than `now`. Returns false if the OS gives
     /// no timer; that is remembered, and not tried each time.
     pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, registry: &Registry) -> bool {
         debug_assert!(deadline > now, "to the kernel zero means never");
-        if self.expires_at == Some(deadline) {
+        if self.is_set_to(deadline) {
             return true;
         }
         if now < self.retry_at {

@@ -66,10 +66,15 @@ impl Alarm {
         Some(clock::until(deadline, now))
     }
 
+    /// Whether an event will come at `deadline`, without another setting.
+    pub(super) fn is_set_to(&self, deadline: u64) -> bool {
+        self.expires_at == Some(deadline)
+    }
+
     /// Unparks the poller at `deadline`, which is later than `now`. Returns false if the OS gives
     /// no thread.
     pub(super) fn set_precisely(&mut self, deadline: u64, now: u64, _registry: &Registry) -> bool {
-        if self.expires_at == Some(deadline) {
+        if self.is_set_to(deadline) {
             return true;
         }
         let Ok(schedule) = self.schedule() else {
