@@ -5,6 +5,7 @@
 
 mod at_end;
 mod in_tests;
+mod lookup;
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};

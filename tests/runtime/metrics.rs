@@ -22,7 +22,7 @@ use std::thread;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use quintet::net::UdpSocket;
-use quintet::runtime::{self, Builder, Handle, Metrics, Phase, Runtime};
+use quintet::runtime::{self, Builder, Handle, Metrics, Phase, Runtime, UnhandledPanic};
 use quintet::signal::unix::{SignalKind, signal};
 use quintet::sync::mpsc as channels;
 use quintet::task::{spawn_local, yield_now};
@@ -30,7 +30,7 @@ use quintet::time::{Duration, sleep};
 use quintet::{fs, spawn_blocking};
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::support::panics::panic_message;
+use crate::support::panics::{on_panic, panic_message};
 use crate::support::patience::in_time;
 
 /// Returns the metrics of a runtime of `builder` after `root`.
@@ -425,4 +425,60 @@ fn the_names_of_tokio_are_those_numbers() {
     assert_eq!(metrics.io_driver_fd_deregistered_count(), 0);
     let message = panic_message(|| metrics.worker_park_count(1));
     assert!(message.contains("one thread for tasks"), "{message}");
+}
+
+#[test]
+fn a_wake_for_a_task_that_has_ended_polls_nothing() {
+    let metrics = metrics_of(&mut Builder::new(), async {
+        let woken_and_ready = poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            thread::spawn(move || waker.wake()).join().unwrap();
+            Poll::Ready(())
+        });
+        spawn_local(woken_and_ready).await.unwrap();
+        yield_now().await;
+    });
+
+    let poll = metrics.phase(Phase::Poll);
+    assert_eq!((poll.callbacks, poll.polls), (1, 0));
+    // The root, the task, the root that joins it, and the root after its yield.
+    assert_eq!((metrics.polls(), metrics.wakes.queued), (4, 3));
+}
+
+#[test]
+fn a_root_that_a_panic_ends_is_aborted() {
+    on_panic(|panic| assert_eq!(panic.message, "as expected"));
+    let mut builder = Builder::new();
+    let runtime = builder
+        .unhandled_panic(UnhandledPanic::ShutdownRuntime)
+        .build()
+        .unwrap();
+    panic_message(|| {
+        runtime.block_on(async {
+            drop(spawn_local(async { panic!("as expected") }));
+            pending::<()>().await;
+        });
+    });
+    let tasks = runtime.metrics().tasks;
+    assert_eq!((tasks.panicked, tasks.aborted, tasks.finished), (1, 1, 2));
+}
+
+#[test]
+fn the_panic_of_a_job_is_a_callback_without_a_poll() {
+    on_panic(|panic| assert_eq!(panic.message, "as expected"));
+    in_time(|| {
+        let mut builder = Builder::new();
+        let runtime = builder
+            .unhandled_panic(UnhandledPanic::ShutdownRuntime)
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let job = thread::spawn(move || handle.spawn_blocking(|| panic!("as expected")));
+        drop(job.join().unwrap());
+        panic_message(|| runtime.block_on(pending::<()>()));
+        let metrics = runtime.metrics();
+        let poll = metrics.phase(Phase::Poll);
+        assert_eq!((poll.polls, metrics.polls()), (0, 1), "{metrics:?}");
+        assert!(poll.callbacks >= 1);
+    });
 }
