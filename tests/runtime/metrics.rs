@@ -482,3 +482,94 @@ fn the_panic_of_a_job_is_a_callback_without_a_poll() {
         assert!(poll.callbacks >= 1);
     });
 }
+
+#[test]
+fn events_that_were_moved_to_pending_and_the_tasks_that_they_wake_are_counted() {
+    let metrics = metrics_of(Builder::new().phase_budget(2), async {
+        let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let readers = [(); 5].map(|()| {
+            let socket = Rc::clone(&socket);
+            spawn_local(async move { socket.readable().await.map(drop) })
+        });
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        // The OS is asked while some of these are in pending.
+        for _ in 0..200 {
+            spawn_local(async {});
+        }
+        for reader in readers {
+            reader.await.unwrap().unwrap();
+        }
+        while runtime::metrics().queues.pending > 0 {
+            yield_now().await;
+        }
+    });
+
+    let deferred = &metrics.deferred;
+    assert!(deferred.events >= 1 && deferred.phase_budget >= 200);
+    let moved = deferred.events + deferred.phase_budget + deferred.task_budget;
+    assert_eq!(metrics.phase(Phase::Pending).callbacks, moved);
+}
+
+#[test]
+fn several_signals_of_one_fetch_are_several() {
+    let metrics = metrics_of(&mut Builder::new(), async {
+        let kinds = [SignalKind::user_defined1(), SignalKind::user_defined2()];
+        let tasks = kinds.map(|kind| {
+            let mut stream = signal(kind).unwrap();
+            spawn_local(async move { stream.recv().await })
+        });
+        yield_now().await;
+        for signal in [Signal::USR1, Signal::USR2] {
+            kill_process(getpid(), signal).unwrap();
+        }
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    });
+
+    assert!(metrics.wakes.signals >= 2);
+}
+
+#[test]
+fn to_ask_the_os_is_no_sleep() {
+    let metrics = metrics_of(&mut Builder::new(), async {
+        // More often than the OS is left unasked.
+        for _ in 0..200 {
+            yield_now().await;
+        }
+    });
+    assert_eq!((metrics.ticks, metrics.sleeps), (200, 0));
+}
+
+#[test]
+fn after_the_shutdown_nothing_is_registered_or_in_pending() {
+    let runtime = Builder::new().phase_budget(1).build().unwrap();
+    let handle = runtime.handle().clone();
+    let socket = runtime.block_on(async {
+        let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let reader = Rc::clone(&socket);
+        spawn_local(async move { reader.readable().await.map(drop) });
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        for _ in 0..10 {
+            spawn_local(pending::<()>());
+        }
+        yield_now().await;
+        socket
+    });
+    let before = handle.metrics();
+    assert_eq!(before.sources.registered, 1);
+    assert!(before.queues.pending > 0);
+
+    drop(runtime);
+
+    let after = handle.metrics();
+    assert_eq!((after.sources.registered, after.queues.pending), (0, 0));
+    assert_eq!(after.tasks.alive, 0);
+    drop(socket);
+}

@@ -66,9 +66,9 @@ fn a_wait_is_not_part_of_its_phase() {
 fn each_tasks_longest_poll_is_in_its_dump() {
     let runtime = measuring();
     let task = runtime.spawn(async {
-        thread::sleep(LONG);
-        yield_now().await;
         thread::sleep(2 * LONG);
+        yield_now().await;
+        thread::sleep(LONG);
         std::future::pending::<()>().await;
     });
     runtime.block_on(async {

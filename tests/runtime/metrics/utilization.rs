@@ -120,7 +120,9 @@ fn paused_time_does_not_count() {
 fn a_window_is_the_difference_and_its_ratio_a_part_of_one() {
     let runtime = Runtime::new().unwrap();
     assert!(Utilization::default().ratio().abs() < f64::EPSILON);
+    runtime.block_on(async { until_active(runtime.handle(), Utilization::default()) });
     let first = runtime.metrics();
+    assert!(first.utilization.active > Duration::ZERO);
     runtime.block_on(async { until_active(runtime.handle(), first.utilization) });
     let second = runtime.metrics();
 
