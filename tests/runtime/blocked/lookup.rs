@@ -56,8 +56,10 @@ fn a_lookup_by_the_standard_library() {
 /// Responds to a query that there is no such name.
 fn refuse(server: &UdpSocket) {
     let mut message = [0; 512];
-    let (length, client) = server.recv_from(&mut message).unwrap();
+    let (length, client) = server.recv_from(&mut message).expect("a query");
     // A response, to a query for recursion, which is available: no such name.
     message[2..4].copy_from_slice(&[0x81, 0x83]);
-    server.send_to(&message[..length], client).unwrap();
+    server
+        .send_to(&message[..length], client)
+        .expect("the client waits");
 }
