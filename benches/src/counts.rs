@@ -116,6 +116,7 @@ const AT_MOST_TOKIO: &[&str] = &[
     "mutex",
     "echo-udp",
     "echo-unix",
+    "echo-1-64",
     "http-1-loop",
     "http-64-loop",
     "http-1000-loop",
