@@ -7,32 +7,40 @@ use crate::trace;
 
 /// Sends a report to the subscriber of this thread.
 pub(super) fn send(report: &Report) {
-    /// An event of this level. The level and the names of fields are constants for `tracing`.
-    macro_rules! event {
-        ($send:ident) => {
-            tracing::$send!(
+    trace::contained(|| match report {
+        Report::TaskPanicked { .. }
+        | Report::DestructorPanicked { .. }
+        | Report::WakerPanicked { .. }
+        | Report::HookPanicked { .. } => error(report),
+        Report::Stalled { .. }
+        | Report::JobLeftBehind { .. }
+        | Report::PoolStarved { .. }
+        | Report::Blocked { .. }
+        | Report::ServeFailed { .. } => warn(report),
+        Report::Dump { .. } => info(report),
+    });
+}
+
+/// Makes a function that sends a report as an event of one level, since the level and the names of
+/// fields are constants for `tracing`.
+macro_rules! sender {
+    ($level:ident) => {
+        fn $level(report: &Report) {
+            tracing::$level!(
                 target: "quintet::report",
                 report = report.kind(),
                 task.id = report.task().map(|task| task.id().0),
                 task.name = report.task().and_then(TaskMeta::name),
                 "{}",
                 field::display(report),
-            )
-        };
-    }
-    trace::contained(|| match report {
-        Report::TaskPanicked { .. }
-        | Report::DestructorPanicked { .. }
-        | Report::WakerPanicked { .. }
-        | Report::HookPanicked { .. } => event!(error),
-        Report::Stalled { .. }
-        | Report::JobLeftBehind { .. }
-        | Report::PoolStarved { .. }
-        | Report::Blocked { .. }
-        | Report::ServeFailed { .. } => event!(warn),
-        Report::Dump { .. } => event!(info),
-    });
+            );
+        }
+    };
 }
+
+sender!(error);
+sender!(warn);
+sender!(info);
 
 impl Report {
     /// Its kind, as the events call it.
