@@ -4,7 +4,7 @@
 //! asked by `poll`, which leaves an error of the source in place for the operation to find.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -63,7 +63,7 @@ impl<T: AsFd> Source<T> {
             keeps_place: false,
         };
         self.binding
-            .poll_interest(cx, self.get().as_fd(), interest, &mut waiters)
+            .poll_interest(cx, self.get(), interest, &mut waiters)
     }
 
     /// Calls `f` if one of the events of `interest` is there, or returns `WouldBlock`. If `f`
@@ -82,7 +82,7 @@ impl<T: AsFd> Source<T> {
     /// Returns an error of kind `WouldBlock` if no event of `interest` is there.
     pub(crate) fn check_ready(&self, interest: Interest) -> io::Result<()> {
         self.binding.check_open()?;
-        if ready_now(self.get().as_fd(), &self.known(), interest, false)?.is_empty() {
+        if ready_now(self.get(), &self.known(), interest, false)?.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
@@ -161,13 +161,13 @@ impl LoopBinding {
     fn poll_interest(
         &self,
         cx: &Context<'_>,
-        fd: BorrowedFd<'_>,
+        io: &dyn AsFd,
         interest: Interest,
         waiters: &mut InterestWaiters,
     ) -> Poll<io::Result<Ready>> {
         ready!(coop::poll_proceed(cx));
         let state =
-            context::with(|event_loop| self.ready_or_wait(event_loop, cx, fd, interest, waiters));
+            context::with(|event_loop| self.ready_or_wait(event_loop, cx, io, interest, waiters));
         let result = match state {
             None => Err(io::Error::other(context::no_loop())),
             Some(ReadyState::Complete(result)) => result,
@@ -191,7 +191,7 @@ impl LoopBinding {
         &self,
         event_loop: &EventLoop,
         cx: &Context<'_>,
-        fd: BorrowedFd<'_>,
+        io: &dyn AsFd,
         interest: Interest,
         waiters: &mut InterestWaiters,
     ) -> ReadyState {
@@ -202,7 +202,7 @@ impl LoopBinding {
         let sources = &event_loop.poll.sources;
         let key = self.key();
         let known = key.map_or(KnownReadiness::NOTHING, |key| sources.known(key));
-        match ready_now(fd, &known, interest, coop::is_insisting()) {
+        match ready_now(io, &known, interest, coop::is_insisting()) {
             Ok(ready) if ready.is_empty() => {}
             result => {
                 if let Some(key) = key {
@@ -213,7 +213,7 @@ impl LoopBinding {
         }
         let registered = match key {
             Some(key) => Ok(key),
-            None => self.register(event_loop, fd),
+            None => self.register(event_loop, io.as_fd()),
         };
         let key = match registered {
             Ok(key) => key,
@@ -247,7 +247,7 @@ enum ReadyState {
 /// Returns which events of `interest` are there: what is known or, if that is nothing, what the OS
 /// says about the events of which nothing is known. If `is_insisting`, it is asked about all.
 fn ready_now(
-    fd: BorrowedFd<'_>,
+    io: &dyn AsFd,
     known: &KnownReadiness,
     interest: Interest,
     is_insisting: bool,
@@ -261,7 +261,7 @@ fn ready_now(
     } else {
         unknown_of(known, interest)
     };
-    asked.map_or(Ok(Ready::EMPTY), |asked| ask(fd, asked))
+    asked.map_or(Ok(Ready::EMPTY), |asked| ask(io, asked))
 }
 
 /// Returns the events that are known to be there.
@@ -301,7 +301,7 @@ pub(super) fn parts_of(interest: Interest) -> ReadinessParts {
 }
 
 /// Asks the OS what a source is ready for.
-fn ask(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Ready> {
+fn ask(io: &dyn AsFd, interest: Interest) -> io::Result<Ready> {
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -310,7 +310,7 @@ fn ask(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Ready> {
     let flags = when(interest.is_readable(), POLL_READ)
         | when(interest.is_writable(), PollFlags::OUT)
         | when(interest.wants_priority(), PollFlags::PRI);
-    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
+    let mut fds = [PollFd::from_borrowed_fd(io.as_fd(), flags)];
     // Even without a wait it is interrupted by a signal that is pending.
     retry_on_intr(|| poll(&mut fds, Some(&now)))?;
     let ready = ready_of_flags(fds[0].revents(), interest);
@@ -382,9 +382,8 @@ impl<T: AsFd> Future for ReadyFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         let this = &mut *self;
-        let fd = this.source.get().as_fd();
         let binding: &LoopBinding = &this.source.binding;
-        binding.poll_interest(cx, fd, this.interest, &mut this.waiters)
+        binding.poll_interest(cx, this.source.get(), this.interest, &mut this.waiters)
     }
 }
 
