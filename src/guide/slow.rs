@@ -76,7 +76,7 @@
 //!
 //! The same numbers are there for a monitoring system:
 //! [`to_prometheus`](crate::runtime::Metrics::to_prometheus) writes them as text. The example
-//! `file_server` serves them under `/metrics`.
+//! `file_server` serves them under `/metrics`, with the option `--metrics`.
 //!
 //! # Which task?
 //!
