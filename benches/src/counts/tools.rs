@@ -79,13 +79,7 @@ impl Tool {
 
     /// Returns the count of a whole process that runs `operations` operations.
     pub(super) fn count(self, id: &str, runtime: &str, operations: u64) -> Result<u64, String> {
-        let run = Run {
-            runtime,
-            workload: find(id).ok_or_else(|| format!("unknown workload {id}"))?,
-            operations,
-            live: None,
-            pin: false,
-        };
+        let run = run_of(id, runtime, operations)?;
         let file = report_file();
         let ended = match run.workload.work {
             Work::InProcess(_) => self.run(run, &file),
@@ -154,19 +148,24 @@ impl Tool {
     }
 }
 
+/// The run of a workload by its name.
+fn run_of<'a>(id: &str, runtime: &'a str, operations: u64) -> Result<Run<'a>, String> {
+    Ok(Run {
+        runtime,
+        workload: find(id).ok_or_else(|| format!("unknown workload {id}"))?,
+        operations,
+        live: None,
+        pin: false,
+    })
+}
+
 /// Sets after what time a loop counts as blocked.
 const BLOCKED_VARIABLE: &str = "QUINTET_BLOCKED";
 
 /// Returns the instructions of the main thread of a process whose loop, on that thread, is watched.
 /// What the watcher takes depends on the time, not on the operations.
 pub(super) fn count_watched(id: &str, runtime: &str, operations: u64) -> Result<u64, String> {
-    let run = Run {
-        runtime,
-        workload: find(id).ok_or_else(|| format!("unknown workload {id}"))?,
-        operations,
-        live: None,
-        pin: false,
-    };
+    let run = run_of(id, runtime, operations)?;
     let program = run.command().map_err(|error| error.to_string())?;
     let file = report_file();
     let output = Command::new("valgrind")
