@@ -170,6 +170,8 @@ pub(super) fn count_watched(id: &str, runtime: &str, operations: u64) -> Result<
     let file = report_file();
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--separate-threads=yes"])
+        // In turns: otherwise the watcher may not have run when the process ends.
+        .arg("--fair-sched=yes")
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program.get_program())
         .args(program.get_args())
