@@ -12,6 +12,7 @@ mod coarse;
 mod cpu_time;
 pub(crate) mod instant;
 mod stopwatch;
+mod system;
 mod thread_timer;
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),

@@ -1,8 +1,8 @@
 //! The system's coarse monotonic clock, whose time is that of the kernel's last tick.
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 
-use super::NANOS_PER_SECOND;
+use super::system::read;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -22,13 +22,6 @@ impl Coarse {
     pub(super) fn now(&self) -> u64 {
         read(ClockId::MonotonicCoarse).saturating_sub(self.origin)
     }
-}
-
-/// Reads `clock`: nanoseconds since the machine started.
-fn read(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    // Neither part of a monotonic time is negative.
-    time.tv_sec as u64 * NANOS_PER_SECOND + time.tv_nsec as u64
 }
 
 #[cfg(test)]

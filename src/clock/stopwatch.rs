@@ -1,8 +1,8 @@
 //! For how long something was the case, for any thread to read.
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 
-use super::NANOS_PER_SECOND;
+use super::system::read;
 use crate::primitive::{AtomicU64, Ordering};
 
 /// A stopwatch that one thread starts and stops, and that any thread reads while it runs.
@@ -24,7 +24,7 @@ const RUNS: u64 = 1 << 63;
 impl Stopwatch {
     pub(super) fn new() -> Self {
         Stopwatch {
-            origin: monotonic(),
+            origin: read(ClockId::Monotonic),
             state: AtomicU64::new(0),
         }
     }
@@ -71,16 +71,8 @@ impl Stopwatch {
 
     #[inline]
     fn now(&self) -> u64 {
-        monotonic() - self.origin
+        read(ClockId::Monotonic) - self.origin
     }
-}
-
-/// The system's monotonic time.
-#[inline]
-fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    // It is not negative, and the clock begins when the machine does.
-    now.tv_sec as u64 * NANOS_PER_SECOND + now.tv_nsec as u64
 }
 
 #[cfg(test)]
