@@ -103,6 +103,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         String::from_utf8(self.raw_rest().await).unwrap()
     }
 
+    /// Receives all responses until the connection is closed: their statuses and bodies.
+    #[allow(dead_code, reason = "the tests of HTTP/2 read frames")]
+    pub(crate) async fn replies(&mut self) -> Vec<(u16, String)> {
+        let mut rest = self.rest().await;
+        let mut replies = Vec::new();
+        while !rest.is_empty() {
+            let (head, after) = rest.split_once("\r\n\r\n").unwrap();
+            let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+            let len = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let (body, after) = after.split_at(len.map_or(0, |len| len.parse().unwrap()));
+            replies.push((status, body.to_owned()));
+            rest = after.to_owned();
+        }
+        replies
+    }
+
     /// Receives all bytes until the connection is closed.
     pub(crate) async fn raw_rest(&mut self) -> Vec<u8> {
         while self.receive().await {}

@@ -33,22 +33,11 @@ fn start() -> Network {
 /// its side.
 async fn replies(network: &Network, sent: impl AsRef<[u8]>) -> Vec<(u16, String)> {
     let mut client = network.connect();
-    let (sent, mut replies) = (sent.as_ref().to_vec(), Vec::new());
+    let sent = sent.as_ref();
     // It may be longer than what the connection holds.
-    let _closed = futures::AsyncWriteExt::write_all(&mut client.stream, &sent).await;
+    let _closed = futures::AsyncWriteExt::write_all(&mut client.stream, sent).await;
     client.shut_down().await;
-    let mut rest = client.rest().await;
-    while !rest.is_empty() {
-        let (head, after) = rest.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let len = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let (body, after) = after.split_at(len.map_or(0, |len| len.parse().unwrap()));
-        replies.push((status, body.to_owned()));
-        rest = after.to_owned();
-    }
-    replies
+    client.replies().await
 }
 
 /// A request with a body, by its headers.

@@ -158,19 +158,7 @@ async fn replies(network: &Network, sent: &str) -> Vec<(u16, String)> {
     // It may be longer than what the connection holds, and what the server reads.
     let _closed = futures::AsyncWriteExt::write_all(&mut client.stream, sent.as_bytes()).await;
     let _closed = futures::AsyncWriteExt::close(&mut client.stream).await;
-    let mut rest = client.rest().await;
-    let mut replies = Vec::new();
-    while !rest.is_empty() {
-        let (head, after) = rest.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let len = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let (body, after) = after.split_at(len.map_or(0, |len| len.parse().unwrap()));
-        replies.push((status, body.to_owned()));
-        rest = after.to_owned();
-    }
-    replies
+    client.replies().await
 }
 
 #[quintet::test(start_paused)]
