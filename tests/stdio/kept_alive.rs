@@ -11,7 +11,7 @@ use quintet::spawn;
 use quintet::task::yield_now;
 use quintet::time::{Duration, timeout};
 
-use crate::streams::{LIVE, Process, file, in_two_processes, live, say};
+use crate::streams::{LIVE, Process, file, in_two_processes, live, read_a_line_and_shut_down, say};
 
 /// Lets the tasks that were spawned wait.
 async fn let_others_wait() {
@@ -99,13 +99,8 @@ fn a_pending_read_holds_up_neither_block_on_nor_the_shutdown_and_takes_nothing()
                 .unwrap_err();
             let_others_wait().await;
         });
-        say("returned");
+        read_a_line_and_shut_down(runtime);
         let mut line = String::new();
-        std::io::stdin().read_line(&mut line).unwrap();
-        say(line.trim());
-        drop(runtime);
-        say("shut down");
-        line.clear();
         std::io::stdin().read_line(&mut line).unwrap();
         say(line.trim());
         // A program that is executed gets the rest.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use quintet::runtime::Runtime;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, open};
 
 use crate::support::child::{child, is_child};
@@ -169,6 +170,17 @@ impl Drop for Process {
 pub(crate) fn say(line: impl std::fmt::Display) {
     // The harness does not end its lines before the test ends.
     println!("\n> {line}");
+}
+
+/// What a process prints and reads after `block_on` has returned: a line that nothing of the
+/// runtime may have taken, and then its shutdown.
+pub(crate) fn read_a_line_and_shut_down(runtime: Runtime) {
+    say("returned");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    say(line.trim());
+    drop(runtime);
+    say("shut down");
 }
 
 /// Runs `body` where this is the process of a single test, and `test` otherwise.

@@ -12,7 +12,7 @@ use quintet::task::yield_now;
 use rustix::process::{Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, setsid, waitpid};
 use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use crate::streams::{Process, in_two_processes, say};
+use crate::streams::{Process, in_two_processes, read_a_line_and_shut_down, say};
 use crate::support::child::{child, is_child};
 use crate::support::patience::in_time;
 use crate::support::strict;
@@ -231,12 +231,7 @@ fn what_can_only_block_is_read_by_a_thread() {
             assert!(lines.next_line().now_or_never().is_none());
             yield_now().await;
         });
-        say("returned");
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).unwrap();
-        say(line.trim());
-        drop(runtime);
-        say("shut down");
+        read_a_line_and_shut_down(runtime);
     };
     in_two_processes(body, || {
         let (user, terminal) = open_terminal();
