@@ -238,25 +238,31 @@ fn a_panic_of_a_hook_is_reported() {
     );
 }
 
+/// Runs `test` until another thread has got a report, and ends it by a message. Returns the report.
+pub(crate) fn first_report(
+    builder: &mut Builder,
+    test: impl AsyncFnOnce(oneshot::Receiver<()>),
+) -> Report {
+    let (reports, reported) = mpsc::channel();
+    let builder = builder.on_report(move |report| {
+        let _test_is_over = reports.send(report.clone());
+    });
+    let runtime = builder.build().expect("a runtime");
+    let (end, ended) = oneshot::channel();
+    let other = thread::spawn(move || {
+        let report = reported.recv().expect("a report");
+        end.send(()).expect("the test waits");
+        report
+    });
+    runtime.block_on(test(ended));
+    other.join().expect("it got a report")
+}
+
 #[test]
 fn a_wait_that_nothing_of_the_loop_can_end_is_reported_with_the_tasks() {
     in_time(|| {
-        let (reports, reported) = mpsc::channel();
-        let runtime = Builder::new()
-            .on_report(move |report| {
-                let _test_is_over = reports.send(report.clone());
-            })
-            .build()
-            .unwrap();
-        let (end, ended) = oneshot::channel::<()>();
-        let other = thread::spawn(move || {
-            let report = reported.recv().unwrap();
-            end.send(()).unwrap();
-            report
-        });
-        runtime.block_on(ended).unwrap();
-
-        let Report::Stalled { dump, .. } = other.join().unwrap() else {
+        let report = first_report(&mut Builder::new(), async |end| end.await.unwrap());
+        let Report::Stalled { dump, .. } = report else {
             panic!("it waited in vain");
         };
         let [root] = dump.tasks() else {

@@ -8,7 +8,6 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread;
 
 use futures::StreamExt;
 use futures::channel::oneshot;
@@ -21,6 +20,7 @@ use quintet::{select, spawn};
 
 use super::json::Json;
 use super::{DAY, dump_of, named};
+use crate::report::first_report;
 use crate::support::child::{child, in_a_child};
 use crate::support::patience::in_time;
 
@@ -211,26 +211,10 @@ fn every_kind_is_named_when_block_on_is_stuck() {
 #[test]
 fn a_report_about_a_block_on_that_nothing_ends_names_the_cycle() {
     in_time(|| {
-        let (reports, reported) = std::sync::mpsc::channel();
-        let runtime = Builder::new()
-            .track_waits(true)
-            .on_report(move |report| {
-                let _test_is_over = reports.send(report.clone());
-            })
-            .build()
-            .unwrap();
-        let (end, ended) = oneshot::channel::<()>();
-        let other = thread::spawn(move || {
-            let report = reported.recv().unwrap();
-            end.send(()).unwrap();
-            report
-        });
-        runtime.block_on(async {
+        let report = first_report(Builder::new().track_waits(true), async |end| {
             spawn_crossed();
-            ended.await.unwrap();
+            end.await.unwrap();
         });
-
-        let report = other.join().unwrap();
         let Report::Stalled { dump, .. } = &report else {
             panic!("it waited in vain: {report}");
         };
