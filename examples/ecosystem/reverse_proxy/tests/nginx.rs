@@ -4,25 +4,20 @@ use std::fs;
 use std::process::Command;
 
 use ecosystem_support::nginx::Nginx;
-use ecosystem_support::{Program, http};
-
-fn sample() -> String {
-    let letter = |n| char::from(b'a' + (n % 26) as u8);
-    (0..300_000).map(letter).collect()
-}
+use ecosystem_support::{Program, http, letters};
 
 #[test]
 fn files_of_nginx_are_passed_on() {
     let Some(nginx) = Nginx::start("", "location = /moved { return 301 /letters; }") else {
         return;
     };
-    fs::write(nginx.directory().join("letters"), sample()).expect("it is written");
+    fs::write(nginx.directory().join("letters"), letters()).expect("it is written");
     let path = env!("CARGO_BIN_EXE_reverse_proxy");
     let mut proxy = Program::start(Command::new(path).args(["127.0.0.1:0", nginx.addr()]));
     let addr = proxy.line_after("http://");
     for (request, status, expected) in [
-        ("GET /letters", "200", Some(sample())),
-        ("GET /letters?a=b", "200", Some(sample())),
+        ("GET /letters", "200", Some(letters())),
+        ("GET /letters?a=b", "200", Some(letters())),
         ("HEAD /letters", "200", Some(String::new())),
         ("GET /missing", "404", None),
         ("GET /moved", "301", None),

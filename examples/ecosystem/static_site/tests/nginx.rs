@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 
 use ecosystem_support::nginx::Nginx;
-use ecosystem_support::{Program, http};
+use ecosystem_support::{Program, http, letters};
 
 const PASS: &str = "location / {
     proxy_pass http://site;
@@ -13,16 +13,11 @@ const PASS: &str = "location / {
     proxy_set_header Connection \"\";
 }";
 
-fn sample() -> String {
-    let letter = |n| char::from(b'a' + (n % 26) as u8);
-    (0..300_000).map(letter).collect()
-}
-
 #[test]
 fn nginx_passes_requests_on() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(dir.path().join("index.html"), "<p>hello</p>").expect("it is written");
-    fs::write(dir.path().join("letters"), sample()).expect("it is written");
+    fs::write(dir.path().join("letters"), letters()).expect("it is written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_static_site"));
     let mut site = Program::start(command.arg(dir.path()).arg("127.0.0.1:0"));
     let upstream = format!(
@@ -40,7 +35,7 @@ fn nginx_passes_requests_on() {
                 for _ in 0..10 {
                     let (head, body) = http(&addr, "GET /letters", "");
                     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-                    assert!(body == sample());
+                    assert!(body == letters());
                 }
             })
         })

@@ -161,6 +161,12 @@ pub fn installed<S: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = S>)
     }
 }
 
+/// The contents of a file of 300 000 letters: the alphabet, again and again.
+pub fn letters() -> String {
+    let letter = |n| char::from(b'a' + (n % 26) as u8);
+    (0..300_000).map(letter).collect()
+}
+
 /// Sends a request of HTTP/1, and returns the head and the body of the response.
 ///
 /// # Panics
