@@ -17,6 +17,7 @@ const IN_FLIGHT = 1000;
 const LIVE = 10_000;
 const MIB = 1024 * 1024;
 const CHUNK = 64 * 1024;
+const FILES_OF_DIRECTORY = 99;
 
 // The same numbers as in src/workloads/waiting.rs.
 const MASK = (1n << 64n) - 1n;
@@ -71,19 +72,52 @@ class Channel {
   }
 }
 
-function directory() {
+// The same files as in src/workloads/files.rs.
+function directory(name) {
   const target = process.env.CARGO_TARGET_DIR || path.join(__dirname, '..', '..', 'target');
-  const directory = path.join(target, 'release', 'bench-files');
+  const directory = path.join(target, 'release', 'bench-files', name);
   fs.mkdirSync(directory, { recursive: true });
   return directory;
 }
 
 function file(name, size) {
-  const file = path.join(directory(), name);
-  if (!fs.existsSync(file) || fs.readFileSync(file).length !== size) {
+  const file = path.join(directory(''), name);
+  if (!fs.existsSync(file) || lengthOf(file) !== size) {
     fs.writeFileSync(file, Buffer.alloc(size, 7));
   }
   return file;
+}
+
+// Reads a file, which brings it into the page cache. Does not make it garbage as a whole, which
+// would be freed while the clocks run.
+function lengthOf(file) {
+  const descriptor = fs.openSync(file);
+  const buffer = Buffer.alloc(CHUNK);
+  let total = 0;
+  for (;;) {
+    const length = fs.readSync(descriptor, buffer);
+    if (length === 0) break;
+    total += length;
+  }
+  fs.closeSync(descriptor);
+  return total;
+}
+
+function tree(entries) {
+  const root = directory(`tree-${entries}`);
+  let left = entries;
+  for (let number = 0; left > 0; number += 1) {
+    const directory = path.join(root, String(number));
+    fs.mkdirSync(directory, { recursive: true });
+    left -= 1;
+    const files = Math.min(left, FILES_OF_DIRECTORY);
+    left -= files;
+    if (fs.readdirSync(directory).length === files) continue;
+    for (let file = 0; file < files; file += 1) {
+      fs.writeFileSync(path.join(directory, String(file)), '');
+    }
+  }
+  return root;
 }
 
 const workloads = {
@@ -132,6 +166,10 @@ const workloads = {
   'read-4k-64': (count) => divided(64, count, reads),
   'children-1': (count) => children(count),
   'children-64': (count) => divided(64, count, children),
+  'write-4k-64': (count) => {
+    let next = 0;
+    return divided(64, count, (share) => writes(share, next++));
+  },
 };
 
 // These have their own setup, or measure latencies.
@@ -167,6 +205,34 @@ const special = {
     if (total !== size) throw new Error('the file is too short');
     return watch.stop(operations);
   },
+  async 'copy-1g'() {
+    const size = operations * MIB;
+    const from = file(`${operations}m`, size);
+    const to = path.join(directory(''), `copy.${process.pid}`);
+    const watch = monitor();
+    await fs.promises.copyFile(from, to);
+    const line = watch.stop(operations);
+    const copied = fs.statSync(to).size;
+    fs.unlinkSync(to);
+    if (copied !== size) throw new Error('the copy is too short');
+    return line;
+  },
+  async 'walk-50k'() {
+    const root = tree(operations);
+    const watch = monitor();
+    let count = 0;
+    const unread = [root];
+    while (unread.length > 0) {
+      const directory = unread.pop();
+      // A directory at a time; `opendir`, which reads 32 entries at a time, takes twice as long.
+      for (const entry of await fs.promises.readdir(directory, { withFileTypes: true })) {
+        count += 1;
+        if (entry.isDirectory()) unread.push(path.join(directory, entry.name));
+      }
+    }
+    if (count !== operations) throw new Error(`the tree has ${count} entries`);
+    return watch.stop(operations);
+  },
 };
 
 // Filled before the clocks start.
@@ -186,6 +252,12 @@ async function reads(count) {
     const contents = await fs.promises.readFile(name);
     if (contents.length !== 4096) throw new Error('the file is too short');
   }
+}
+
+async function writes(count, number) {
+  const name = path.join(directory('written'), String(number));
+  const contents = Buffer.alloc(4096, 7);
+  for (let n = 0; n < count; n += 1) await fs.promises.writeFile(name, contents);
 }
 
 async function children(count) {
