@@ -4,7 +4,6 @@ mod builder;
 mod collections;
 mod dump;
 mod dump_error;
-mod dump_signals;
 mod enter_guard;
 mod exit;
 mod guest;
@@ -16,6 +15,7 @@ mod ported;
 mod run;
 mod stalled;
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{self, Location};
@@ -30,7 +30,6 @@ use crate::event_loop::{EventLoop, IdleReport};
 use crate::panics;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
-use dump_signals::DumpSignals;
 
 pub use crate::counts::histogram::Histogram;
 pub use crate::report::{
@@ -95,8 +94,8 @@ pub struct Runtime {
     grace: Duration,
     /// The runtime within whose loop it runs.
     host: Option<Box<dyn Host>>,
-    /// The signals on which it sends its dump.
-    _dump_signals: DumpSignals,
+    /// The subscriptions to the signals on which it sends its dump.
+    _dump_signals: Option<Box<dyn Any>>,
 }
 
 impl Runtime {
@@ -118,7 +117,7 @@ impl Runtime {
         event_loop: EventLoop,
         grace: Duration,
         host: Option<Box<dyn Host>>,
-        dump_signals: DumpSignals,
+        dump_signals: Option<Box<dyn Any>>,
     ) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
         let event_loop = Rc::new(event_loop);

@@ -49,9 +49,8 @@ use crate::counts::LoopCounts;
 use crate::panics;
 use crate::rng::Rng;
 use crate::slots::{self, Key};
-use crate::tasks::TaskInbox;
+use crate::tasks::{Message, TaskInbox};
 use alarm::Alarm;
-pub(crate) use bell::Bell;
 use events::Merged;
 
 pub(crate) use descriptor::{Descriptor, Descriptors};
@@ -72,6 +71,10 @@ const _: () = assert!(usize::BITS == 64, "quintet needs a 64-bit target");
 const UNPARK: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
 const BELL: Token = Token(usize::MAX - 2);
+
+/// What makes a message, after the other events of a fetch, when a descriptor with the token
+/// [`BELL`] is ready.
+type Bell = Box<dyn Fn() -> Option<Message>>;
 
 /// How long poll may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,17 +260,6 @@ impl Poll {
         !self.sources.is_empty() || self.bell.borrow().is_some()
     }
 
-    /// Watches `bell`, which nothing keeps alive and which keeps nothing alive.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the poller does not accept one of the descriptors.
-    pub(crate) fn watch_bell(&self, bell: Bell) -> io::Result<()> {
-        bell.register(&self.registry, BELL)?;
-        self.bell.replace(Some(bell));
-        Ok(())
-    }
-
     /// While the loop does not run: makes the poller's descriptor readable when a message comes,
     /// and at `deadline`. Returns false if it will not be, because the OS gives no timer.
     pub(crate) fn watch_until(&self, deadline: Option<u64>, clock: &Clock) -> bool {
@@ -367,7 +359,8 @@ impl Poll {
                 BELL => {
                     // Once, if several signals have arrived.
                     let bell = self.bell.borrow();
-                    signals.extend(bell.as_ref().and_then(Bell::ring));
+                    let message = bell.as_ref().and_then(|ring| ring());
+                    signals.extend(message.map(Callback::Message));
                     continue;
                 }
                 _ => {}

@@ -1,6 +1,7 @@
 //! The builder of a runtime.
 
 mod blocked;
+mod dump_signals;
 mod dumps;
 mod jobs;
 mod ported;
@@ -8,18 +9,17 @@ mod ported;
 mod spans;
 mod threads;
 
+use std::any::Any;
 use std::env;
 use std::io;
 use std::time::Duration;
 
 use super::Runtime;
-use super::dump_signals::DumpSignals;
 use super::guest::NewHost;
 use crate::event_loop::{BlockedCheck, EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
 use crate::resolver::{Resolver, SharedResolver};
-use crate::signal::unix::SignalKind;
 use crate::tasks;
 use crate::trace::SpanPolicy;
 use crate::waits;
@@ -39,6 +39,9 @@ const EVENTS_MAX_DEFAULT: usize = 256;
 
 /// The environment variable that sets the number of workers.
 const WORKERS_VARIABLE: &str = "QUINTET_WORKERS";
+
+/// Makes a loop react to signals, until what it returns is dropped.
+type WatchSignals = fn(&EventLoop, &[i32]) -> io::Result<Box<dyn Any>>;
 
 /// Builds a [`Runtime`] with custom settings.
 ///
@@ -63,7 +66,8 @@ pub struct Builder {
     /// How long a poll may take, if that is set.
     blocked_after: Option<Option<Duration>>,
     tracks_waits: bool,
-    dump_signals: Vec<SignalKind>,
+    /// The signals on which the runtime sends its dump, and what watches them for a new loop.
+    dump_trigger: Option<(Vec<i32>, WatchSignals)>,
     grace: Duration,
     hooks: ThreadHooks,
     host: Option<NewHost>,
@@ -120,7 +124,7 @@ impl Builder {
             },
             blocked_after: None,
             tracks_waits: cfg!(debug_assertions),
-            dump_signals: Vec::new(),
+            dump_trigger: None,
             grace: GRACE_DEFAULT,
             hooks: ThreadHooks::default(),
             host: None,
@@ -397,7 +401,10 @@ impl Builder {
             with_context(&error, "failed to create the poller of a quintet runtime")
         })?;
         let host = self.host.map(|new| new()).transpose()?;
-        let signals = DumpSignals::new(&event_loop, &self.dump_signals)?;
+        let signals = match &self.dump_trigger {
+            Some((numbers, watch)) => Some(watch(&event_loop, numbers)?),
+            None => None,
+        };
         Ok(Runtime::from_event_loop(
             event_loop, self.grace, host, signals,
         ))

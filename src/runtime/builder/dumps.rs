@@ -1,7 +1,6 @@
-//! What dumps contain, and when they are sent.
+//! What dumps contain.
 
 use super::Builder;
-use crate::signal::unix::SignalKind;
 
 /// Settings of dumps.
 impl Builder {
@@ -41,41 +40,6 @@ impl Builder {
     /// ```
     pub fn track_waits(&mut self, track: bool) -> &mut Self {
         self.tracks_waits = track;
-        self
-    }
-
-    /// Makes the runtime send its [dump](crate::runtime::Dump) as a
-    /// [`Report::Dump`](crate::runtime::Report::Dump) whenever the process gets a signal. By
-    /// default it is written to standard error. Several signals can be set by several calls.
-    ///
-    /// The dump is taken after all other events of a poll phase. If a task blocks the loop, that is
-    /// when it has stopped doing so. Nothing waits for the signal, and it does not keep the runtime
-    /// alive. No thread is started. If several runtimes have set the same signal, each of them
-    /// sends its dump.
-    ///
-    /// The signal loses its default action: [`quit`](SignalKind::quit), by Ctrl-\\ at the terminal,
-    /// no longer ends the process. [Streams](crate::signal::unix::signal) of the signal get it as
-    /// well. When the last runtime and stream of the signal have been dropped, it does again what
-    /// it did [before](crate::signal#when-the-last-stream-is-dropped).
-    ///
-    /// [`build`](Builder::build) fails if the signal cannot be awaited.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// use quintet::runtime::Builder;
-    /// use quintet::signal::unix::SignalKind;
-    ///
-    /// let runtime = Builder::new().dump_on(SignalKind::quit()).build()?;
-    /// runtime.block_on(async { /* … */ });
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn dump_on(&mut self, kind: SignalKind) -> &mut Self {
-        if !self.dump_signals.contains(&kind) {
-            self.dump_signals.push(kind);
-        }
         self
     }
 }
