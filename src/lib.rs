@@ -74,8 +74,16 @@
 //! quintet = "0.1"
 //! ```
 //!
-//! No feature is on by default. All that is described here without a feature's name is always
-//! there, and takes 25 crates with quintet itself.
+//! By default everything is there that is described here without a feature's name. It takes 25
+//! crates with quintet itself. A program that needs little of it compiles faster with
+//! `default-features = false` and the features of the parts that it uses:
+//!
+//! | Feature of a part | Adds |
+//! |---|---|
+//! | `cluster` | the module [`cluster`], with `serve` |
+//! | `serve` | the module [`serve`](mod@serve) |
+//!
+//! Other features are off by default:
 //!
 //! | Feature | Adds | Further crates |
 //! |---|---|---|
@@ -109,6 +117,15 @@
 //! whose code is tested on Linux.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What only a part calls that is left out is never called. A build with all parts has the lint.
+#![cfg_attr(
+    not(feature = "cluster"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "it is called by a part that is left out"
+    )
+)]
 
 #[cfg(not(unix))]
 compile_error!("quintet runs on Unix: there is no poller for other systems");
@@ -128,6 +145,7 @@ pub mod runtime;
 pub mod testing;
 
 pub mod blocking;
+#[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "tokio")]
 pub mod compat;
@@ -138,6 +156,7 @@ pub mod io;
 mod macros;
 pub mod net;
 pub mod process;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod signal;
 pub mod sync;
@@ -177,6 +196,7 @@ mod waits;
 pub use blocking::{spawn_blocking, spawn_cpu};
 pub use quintet_macros::{main, test};
 pub use runtime::{Runtime, block_on};
+#[cfg(feature = "serve")]
 pub use serve::serve;
 pub use signal::shutdown;
 #[doc(no_inline)]
