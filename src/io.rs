@@ -50,6 +50,7 @@ pub(crate) mod read_buffer;
 mod readiness;
 pub(crate) mod source;
 mod split;
+#[cfg(feature = "stdio")]
 mod stdio;
 mod trivial;
 pub mod unix;
@@ -64,6 +65,7 @@ pub use join::{Join, join};
 pub use readiness::{Interest, Ready};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Result, SeekFrom};
+#[cfg(feature = "stdio")]
 pub use stdio::{
     Lines, Stderr, Stdin, Stdout, WindowChanges, WindowSize, stderr, stdin, stdout, window_changes,
     window_size,

@@ -81,7 +81,9 @@
 //! | Feature of a part | Adds |
 //! |---|---|
 //! | `cluster` | the module [`cluster`], with `serve` |
+//! | `process` | the module [`process`] |
 //! | `serve` | the module [`serve`](mod@serve) |
+//! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal |
 //!
 //! Other features are off by default:
 //!
@@ -119,7 +121,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What only a part calls that is left out is never called. A build with all parts has the lint.
 #![cfg_attr(
-    not(feature = "cluster"),
+    not(all(feature = "cluster", feature = "process", feature = "stdio")),
     allow(
         dead_code,
         unused_imports,
@@ -155,6 +157,7 @@ pub mod hyper;
 pub mod io;
 mod macros;
 pub mod net;
+#[cfg(feature = "process")]
 pub mod process;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -1,7 +1,7 @@
 //! tokio's I/O traits for our types, with the feature `tokio-io`.
 //!
 //! Each implementation calls that of the traits of `futures`. A new type needs one line at the end
-//! of this file.
+//! of this file, or in that of its feature.
 
 use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
@@ -12,11 +12,9 @@ use futures::io as futures_io;
 
 use crate::fs::File;
 use crate::io::{
-    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, Stderr, Stdin, Stdout,
-    WriteHalf, read_buffer,
+    DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
 };
 use crate::net::{TcpStream, UnixStream, tcp, unix};
-use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 
 /// Reads through a reader of `futures`.
 pub(crate) fn poll_read(
@@ -133,6 +131,11 @@ macro_rules! impl_read_write {
 #[cfg(feature = "hyper")]
 pub(crate) use {impl_read, impl_write};
 
+#[cfg(feature = "process")]
+mod process;
+#[cfg(feature = "stdio")]
+mod stdio;
+
 // One line for a type, also for each of its halves.
 impl_read_write!(TcpStream);
 impl_read_write!(&TcpStream);
@@ -148,9 +151,6 @@ impl_write!(unix::WriteHalf<'_>);
 impl_write!(unix::OwnedWriteHalf);
 impl_read!(unix::pipe::Receiver);
 impl_write!(unix::pipe::Sender);
-impl_write!(ChildStdin);
-impl_read!(ChildStdout);
-impl_read!(ChildStderr);
 impl_read_write!(File);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);
@@ -163,7 +163,3 @@ impl_read_write!(Empty);
 impl_buf_read!(Empty);
 impl_read!(Repeat);
 impl_write!(Sink);
-impl_read!(Stdin);
-impl_buf_read!(Stdin);
-impl_write!(Stdout);
-impl_write!(Stderr);
