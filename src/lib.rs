@@ -83,6 +83,7 @@
 //! | `cluster` | the module [`cluster`], with `serve` |
 //! | `process` | the module [`process`] |
 //! | `serve` | the module [`serve`](mod@serve) |
+//! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) |
 //! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal |
 //!
 //! Other features are off by default:
@@ -161,6 +162,7 @@ pub mod net;
 pub mod process;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(feature = "signal")]
 pub mod signal;
 pub mod sync;
 #[cfg(feature = "systemd")]
@@ -201,6 +203,7 @@ pub use quintet_macros::{main, test};
 pub use runtime::{Runtime, block_on};
 #[cfg(feature = "serve")]
 pub use serve::serve;
+#[cfg(feature = "signal")]
 pub use signal::shutdown;
 #[doc(no_inline)]
 pub use task::spawn_local;

@@ -17,6 +17,7 @@
     path = "poll/alarm/portable.rs"
 )]
 mod alarm;
+#[cfg(feature = "signal")]
 mod bell;
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),

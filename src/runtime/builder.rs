@@ -1,6 +1,7 @@
 //! The builder of a runtime.
 
 mod blocked;
+#[cfg(feature = "signal")]
 mod dump_signals;
 mod dumps;
 mod jobs;
