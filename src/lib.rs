@@ -81,6 +81,7 @@
 //! | Feature of a part | Adds |
 //! |---|---|
 //! | `cluster` | the module [`cluster`], with `serve` |
+//! | `fs` | the module [`fs`], [reads from the page cache](runtime::Builder::cached_reads) |
 //! | `process` | the module [`process`] |
 //! | `serve` | the module [`serve`](mod@serve) |
 //! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) |
@@ -122,7 +123,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What only a part calls that is left out is never called. A build with all parts has the lint.
 #![cfg_attr(
-    not(all(feature = "cluster", feature = "process", feature = "stdio")),
+    not(all(
+        feature = "cluster",
+        feature = "fs",
+        feature = "process",
+        feature = "stdio"
+    )),
     allow(
         dead_code,
         unused_imports,
@@ -152,6 +158,7 @@ pub mod blocking;
 pub mod cluster;
 #[cfg(feature = "tokio")]
 pub mod compat;
+#[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
@@ -184,6 +191,7 @@ mod counts;
 mod identity;
 mod inbox;
 mod io_error;
+#[cfg_attr(not(feature = "fs"), path = "page_cache/off.rs")]
 mod page_cache;
 mod panics;
 mod pool;

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 use futures::io as futures_io;
 
-use crate::fs::File;
 use crate::io::{
     DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
 };
@@ -96,19 +95,6 @@ macro_rules! impl_write {
     };
 }
 
-/// As tokio's trait asks, the seek begins with `start_seek`, if no other operation at the cursor
-/// runs.
-impl AsyncSeek for File {
-    fn start_seek(mut self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
-        self.start_seek_cursor(position)
-    }
-
-    /// Resolves to the new position, or to 0 if no seek was started.
-    fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        self.poll_started_seek(cx)
-    }
-}
-
 impl AsyncSeek for Empty {
     /// Accepts every position.
     fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
@@ -131,6 +117,8 @@ macro_rules! impl_read_write {
 #[cfg(feature = "hyper")]
 pub(crate) use {impl_read, impl_write};
 
+#[cfg(feature = "fs")]
+mod fs;
 #[cfg(feature = "process")]
 mod process;
 #[cfg(feature = "stdio")]
@@ -151,7 +139,6 @@ impl_write!(unix::WriteHalf<'_>);
 impl_write!(unix::OwnedWriteHalf);
 impl_read!(unix::pipe::Receiver);
 impl_write!(unix::pipe::Sender);
-impl_read_write!(File);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);
 impl_read!(ReadHalf<T>, T: futures_io::AsyncRead);

@@ -4,6 +4,8 @@ mod blocked;
 #[cfg(feature = "signal")]
 mod dump_signals;
 mod dumps;
+#[cfg(feature = "fs")]
+mod files;
 mod jobs;
 mod ported;
 #[cfg(feature = "tracing")]
@@ -250,29 +252,6 @@ impl Builder {
     /// histograms take 14 KiB. Under a [seed](Builder::seed) jobs are not measured.
     pub fn measure(&mut self, is_measuring: bool) -> &mut Self {
         self.settings.is_measuring = is_measuring;
-        self
-    }
-
-    /// Sets whether files in the kernel's page cache are read on the loop's thread, and not by a
-    /// worker.
-    ///
-    /// The default is `true`; with a [seed](Builder::seed) it is always off. Switch it off if
-    /// opening a file may wait for this process itself, for example because one of its threads
-    /// serves a FUSE file system or handles fanotify permission events. See
-    /// [`fs`](crate::fs#cached-files).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// let runtime = quintet::runtime::Builder::new().cached_reads(false).build()?;
-    /// let manifest = runtime.block_on(quintet::fs::read("Cargo.toml"))?;
-    /// assert!(!manifest.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn cached_reads(&mut self, cached_reads: bool) -> &mut Self {
-        self.settings.cached_reads = cached_reads;
         self
     }
 

@@ -35,22 +35,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "TryLockError",
         "files and locks in memory have one, as in std",
     ),
-    (
-        "AtomicSpanId",
-        "there is one with and one without the feature `tracing`",
-    ),
-    (
-        "SpanId",
-        "there is one with and one without the feature `tracing`",
-    ),
-    (
-        "SpanPolicy",
-        "there is one with and one without the feature `tracing`",
-    ),
-    (
-        "TaskSpan",
-        "there is one with and one without the feature `tracing`",
-    ),
     ("TryRecvError", "each channel has one, as in std and tokio"),
     (
         "Versions",
@@ -131,9 +115,10 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
 fn shared_names() -> BTreeMap<String, Vec<String>> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files_in("src", &["rs"]) {
-        // A file for other platforms takes the place of the one for Linux.
-        let is_other_platform = file.path.ends_with("/portable.rs");
-        if file.is_of_unit_tests() || is_other_platform {
+        // A file for other platforms takes the place of the one for Linux, and one for builds without
+        // a feature the place of the one with it.
+        let is_other = ["/portable.rs", "/off.rs"];
+        if file.is_of_unit_tests() || is_other.iter().any(|end| file.path.ends_with(end)) {
             continue;
         }
         for (line, name) in types_in(file.without_unit_tests()) {
