@@ -40,6 +40,7 @@
 //! The extension traits of tokio and of `futures` have methods of the same names: where both are
 //! imported, calls are ambiguous. Import one of them in each module.
 
+#[cfg(feature = "net")]
 pub(crate) mod by_reference;
 mod copy;
 mod duplex;

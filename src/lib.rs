@@ -82,10 +82,11 @@
 //! |---|---|
 //! | `cluster` | the module [`cluster`], with `serve` |
 //! | `fs` | the module [`fs`], [reads from the page cache](runtime::Builder::cached_reads) |
-//! | `process` | the module [`process`] |
-//! | `serve` | the module [`serve`](mod@serve) |
+//! | `net` | the module [`net`] |
+//! | `process` | the module [`process`], with `net` and `signal` |
+//! | `serve` | the module [`serve`](mod@serve), with `net` |
 //! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) |
-//! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal |
+//! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal; with `signal` |
 //!
 //! Other features are off by default:
 //!
@@ -164,6 +165,7 @@ pub mod fs;
 pub mod hyper;
 pub mod io;
 mod macros;
+#[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "process")]
 pub mod process;
@@ -198,6 +200,7 @@ mod pool;
 mod primitive;
 mod ready;
 mod report;
+#[cfg_attr(not(feature = "net"), path = "resolver/off.rs")]
 mod resolver;
 mod rng;
 mod scope_guard;

@@ -13,7 +13,6 @@ use futures::io as futures_io;
 use crate::io::{
     DuplexStream, Empty, Join, ReadHalf, Repeat, SimplexStream, Sink, WriteHalf, read_buffer,
 };
-use crate::net::{TcpStream, UnixStream, tcp, unix};
 
 /// Reads through a reader of `futures`.
 pub(crate) fn poll_read(
@@ -119,26 +118,14 @@ pub(crate) use {impl_read, impl_write};
 
 #[cfg(feature = "fs")]
 mod fs;
+#[cfg(feature = "net")]
+mod net;
 #[cfg(feature = "process")]
 mod process;
 #[cfg(feature = "stdio")]
 mod stdio;
 
 // One line for a type, also for each of its halves.
-impl_read_write!(TcpStream);
-impl_read_write!(&TcpStream);
-impl_read!(tcp::ReadHalf<'_>);
-impl_read!(tcp::OwnedReadHalf);
-impl_write!(tcp::WriteHalf<'_>);
-impl_write!(tcp::OwnedWriteHalf);
-impl_read_write!(UnixStream);
-impl_read_write!(&UnixStream);
-impl_read!(unix::ReadHalf<'_>);
-impl_read!(unix::OwnedReadHalf);
-impl_write!(unix::WriteHalf<'_>);
-impl_write!(unix::OwnedWriteHalf);
-impl_read!(unix::pipe::Receiver);
-impl_write!(unix::pipe::Sender);
 impl_read_write!(DuplexStream);
 impl_read_write!(SimplexStream);
 impl_read!(ReadHalf<T>, T: futures_io::AsyncRead);

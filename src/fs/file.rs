@@ -8,6 +8,7 @@ mod lock;
 mod open_file;
 mod positional;
 mod run;
+#[cfg(feature = "net")]
 mod send;
 #[cfg(feature = "tokio-io")]
 mod start_seek;

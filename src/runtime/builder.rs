@@ -8,6 +8,8 @@ mod dumps;
 mod files;
 mod jobs;
 mod ported;
+#[cfg(feature = "net")]
+mod resolver;
 #[cfg(feature = "tracing")]
 mod spans;
 mod threads;
@@ -22,7 +24,6 @@ use super::guest::NewHost;
 use crate::event_loop::{BlockedCheck, EventLoop, Settings};
 use crate::pool::{self, ThreadNames};
 use crate::report::{Report, Reporter};
-use crate::resolver::{Resolver, SharedResolver};
 use crate::tasks;
 use crate::trace::SpanPolicy;
 use crate::waits;
@@ -252,16 +253,6 @@ impl Builder {
     /// histograms take 14 KiB. Under a [seed](Builder::seed) jobs are not measured.
     pub fn measure(&mut self, is_measuring: bool) -> &mut Self {
         self.settings.is_measuring = is_measuring;
-        self
-    }
-
-    /// Sets what looks up host names, for [`lookup_host`](crate::net::lookup_host) and everything
-    /// that takes [`ToSocketAddrs`](crate::net::ToSocketAddrs).
-    ///
-    /// The default is [`SystemResolver`](crate::net::SystemResolver). [`Resolver`] has an example.
-    /// If the builder builds several runtimes, they share the resolver.
-    pub fn resolver(&mut self, resolver: impl Resolver) -> &mut Self {
-        self.settings.resolver = Some(SharedResolver::new(resolver));
         self
     }
 

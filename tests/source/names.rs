@@ -115,8 +115,8 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
 fn shared_names() -> BTreeMap<String, Vec<String>> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files_in("src", &["rs"]) {
-        // A file for other platforms takes the place of the one for Linux, and one for builds without
-        // a feature the place of the one with it.
+        // A file for other platforms takes the place of the one for Linux, and one for builds
+        // without a feature the place of the one with it.
         let is_other = ["/portable.rs", "/off.rs"];
         if file.is_of_unit_tests() || is_other.iter().any(|end| file.path.ends_with(end)) {
             continue;
