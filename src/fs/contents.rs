@@ -347,7 +347,11 @@ fn copy_blocking(from: &Path, to: &Path, future_ref: &FutureRef) -> io::Result<u
     }
     // A device or a FIFO has no length, and keeps its permissions.
     if target.is_file() {
-        writer.set_len(0)?;
+        // Not a file that is empty: what was truncated to nothing, ext4 writes to the disk when it
+        // is closed. With nothing to copy it is truncated nevertheless, which sets its time.
+        if target.len() > 0 || source.len() == 0 {
+            writer.set_len(0)?;
+        }
         writer.set_permissions(source.permissions())?;
     }
     let mut copied = 0;

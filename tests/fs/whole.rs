@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use quintet::fs::{self, DirBuilder, File};
 use quintet::io::{AsyncReadExt, AsyncWriteExt};
@@ -421,6 +421,19 @@ fn a_copy_of_a_file_onto_itself_is_refused_and_leaves_it() {
             assert_eq!(std::fs::read(path(name)).unwrap(), b"contents");
         }
     });
+}
+
+#[test]
+fn a_copy_of_an_empty_file_sets_the_time_of_an_empty_one() {
+    let dir = temp();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let target = std::fs::File::create(&to).unwrap();
+    target.set_modified(UNIX_EPOCH).unwrap();
+    std::fs::write(&from, "").unwrap();
+    block_on(async {
+        assert_eq!(fs::copy(&from, &to).await.unwrap(), 0);
+    });
+    assert_ne!(target.metadata().unwrap().modified().unwrap(), UNIX_EPOCH);
 }
 
 #[test]
