@@ -3,7 +3,6 @@
 mod entry;
 mod levels;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
@@ -14,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use futures::Stream;
 
 pub use self::entry::WalkEntry;
-use self::levels::{EntryFilter, Levels, WalkOptions};
+use self::levels::{Batch, EntryFilter, Levels, WalkOptions};
 use super::in_flight::{self, InFlight, Operate};
 use crate::blocking::Purpose;
 use crate::context;
@@ -84,11 +83,11 @@ pub fn walk(path: impl AsRef<Path>) -> Walk {
     Walk {
         tree: InFlight::new(Tree {
             levels: Levels::new(path.as_ref()),
-            batch: VecDeque::new(),
+            batch: Batch::new(),
             has_ended: false,
             is_requested: false,
         }),
-        batch: VecDeque::new(),
+        batch: Batch::new(),
         has_begun: false,
         has_ended: false,
     }
@@ -98,8 +97,7 @@ pub fn walk(path: impl AsRef<Path>) -> Walk {
 #[must_use = "a tree is read only while its entries are awaited"]
 pub struct Walk {
     tree: InFlight<Tree>,
-    /// Entries that were read and not returned.
-    batch: VecDeque<io::Result<WalkEntry>>,
+    batch: Batch,
     has_begun: bool,
     /// Whether there are no entries but those in `batch`.
     has_ended: bool,
@@ -108,7 +106,7 @@ pub struct Walk {
 /// The state of a [`Walk`] that its jobs use.
 struct Tree {
     levels: Levels,
-    batch: VecDeque<io::Result<WalkEntry>>,
+    batch: Batch,
     has_ended: bool,
     /// Whether a job must read the next entries.
     is_requested: bool,

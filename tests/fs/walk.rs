@@ -104,7 +104,12 @@ fn entries_say_what_they_are() {
         assert_eq!(file.file_name(), "file");
         assert_eq!(file.metadata().await.unwrap().len(), 4);
         assert!(link.metadata().await.unwrap().is_symlink());
-        assert_eq!(file.clone().into_path(), dir.path().join("file"));
+        for (entry, path) in [(root, dir.path()), (file, &dir.path().join("file"))] {
+            // Before and after the path has been joined.
+            assert_eq!(entry.clone().into_path(), path);
+            assert_eq!(entry.path(), path);
+            assert_eq!(entry.clone().into_path(), path);
+        }
         std::fs::remove_file(file.path()).unwrap();
         let error = file.metadata().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);

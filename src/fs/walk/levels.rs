@@ -1,17 +1,18 @@
 //! The directories of a walk that are being read, from the start to the current one.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{DirEntry, FileType, Metadata, ReadDir};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::vec;
 
 use rustix::io::Errno;
 
-use super::WalkEntry;
+use super::entry::{WalkDirectory, WalkEntry};
 use crate::fs::path_error::cannot;
 
 /// The number of directories that stay open. A process often has a limit of 1024 descriptors.
@@ -35,6 +36,9 @@ impl fmt::Debug for EntryFilter {
     }
 }
 
+/// Entries that were read and not returned.
+pub(super) type Batch = VecDeque<io::Result<WalkEntry>>;
+
 /// The state of a walk. Its methods are for workers.
 pub(super) struct Levels {
     pub(super) options: WalkOptions,
@@ -54,7 +58,7 @@ impl fmt::Debug for Levels {
 
 /// A directory that is being read.
 struct Level {
-    path: PathBuf,
+    directory: Arc<WalkDirectory>,
     /// Known if links are followed.
     id: Option<DirId>,
     entries: LevelEntries,
@@ -105,36 +109,33 @@ impl Levels {
     /// Reads up to `count` entries, and appends those that are not left out to `batch`. Returns
     /// whether the walk has ended.
     #[inline]
-    pub(super) fn read(
-        &mut self,
-        batch: &mut VecDeque<io::Result<WalkEntry>>,
-        count: usize,
-    ) -> bool {
+    pub(super) fn read(&mut self, batch: &mut Batch, count: usize) -> bool {
         for _ in 0..count {
-            match self.next() {
-                Some(Ok(Some(entry))) => batch.push_back(Ok(entry)),
-                Some(Ok(None)) => {}
-                Some(Err(error)) => batch.push_back(Err(error)),
-                None => return true,
+            match self.read_next(batch) {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(error) => batch.push_back(Err(error)),
             }
         }
         false
     }
 
-    /// Returns the next entry, or `Ok(None)` if it is left out, or `None` at the end.
+    /// Reads the next entry. Returns false if there is none.
     #[inline]
-    fn next(&mut self) -> Option<io::Result<Option<WalkEntry>>> {
+    fn read_next(&mut self, batch: &mut Batch) -> io::Result<bool> {
         if !self.has_begun {
             self.has_begun = true;
-            return Some(self.visit_start());
+            self.visit_start(batch)?;
+            return Ok(true);
         }
-        loop {
-            let depth = self.levels.len();
-            let level = self.levels.last_mut()?;
+        while let Some(level) = self.levels.last_mut() {
             match level.entries.next() {
-                Some(Ok(entry)) => return Some(self.visit(entry, depth)),
+                Some(Ok(entry)) => {
+                    self.visit(entry, batch)?;
+                    return Ok(true);
+                }
                 Some(Err(error)) => {
-                    return Some(Err(cannot("read the directory", &level.path)(error)));
+                    return Err(cannot("read the directory", &level.directory.path)(error));
                 }
                 None => {
                     self.levels.pop();
@@ -142,69 +143,64 @@ impl Levels {
                 }
             }
         }
+        Ok(false)
     }
 
     #[inline]
-    fn visit_start(&mut self) -> io::Result<Option<WalkEntry>> {
-        let path = self.start.clone();
-        let metadata = std::fs::metadata(&path).map_err(cannot("read the metadata of", &path))?;
-        let entry = WalkEntry {
-            path,
-            file_type: metadata.file_type(),
-            depth: 0,
-            is_followed: true,
-        };
-        self.enter(entry, Some(&metadata))
+    fn visit_start(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let path = &self.start;
+        let metadata = std::fs::metadata(path).map_err(cannot("read the metadata of", path))?;
+        let entry = WalkEntry::start(path, metadata.file_type());
+        if self.enter(&entry, Some(&metadata))? {
+            batch.push_back(Ok(entry));
+        }
+        Ok(())
     }
 
     /// Finds out what an entry of the last level is.
     #[inline]
-    fn visit(&mut self, entry: LevelEntry, depth: usize) -> io::Result<Option<WalkEntry>> {
+    fn visit(&mut self, entry: LevelEntry, batch: &mut Batch) -> io::Result<()> {
+        let LevelEntry { name, file_type } = entry;
         let level = self.levels.last().expect("the entry is one of a level");
-        let path = path_in(&level.path, &entry.name);
-        let mut file_type = entry
-            .file_type
-            .map_err(cannot("read the metadata of", &path))?;
+        let directory = &level.directory;
+        let file_type = file_type
+            .map_err(|error| cannot("read the metadata of", &directory.join(&name))(error))?;
+        let mut entry = WalkEntry::new(directory, name, file_type);
         let mut followed = None;
         if self.options.follows_links && (file_type.is_symlink() || file_type.is_dir()) {
-            match std::fs::metadata(&path) {
+            match std::fs::metadata(entry.path()) {
                 Ok(metadata) => {
-                    file_type = metadata.file_type();
+                    entry.file_type = metadata.file_type();
+                    entry.is_followed = true;
                     followed = Some(metadata);
                 }
                 Err(error) if leads_to_nothing(&error) => {}
-                Err(error) => return Err(cannot("read the metadata of", &path)(error)),
+                Err(error) => return Err(cannot("read the metadata of", entry.path())(error)),
             }
         }
-        let entry = WalkEntry {
-            path,
-            file_type,
-            depth,
-            is_followed: followed.is_some(),
-        };
-        self.enter(entry, followed.as_ref())
+        if self.enter(&entry, followed.as_ref())? {
+            batch.push_back(Ok(entry));
+        }
+        Ok(())
     }
 
-    /// Applies the options to an entry. If it is a directory, it becomes the last level.
+    /// Applies the options to an entry, and returns whether it is kept. If it is a directory, it
+    /// becomes the last level.
     #[inline]
-    fn enter(
-        &mut self,
-        entry: WalkEntry,
-        metadata: Option<&Metadata>,
-    ) -> io::Result<Option<WalkEntry>> {
+    fn enter(&mut self, entry: &WalkEntry, metadata: Option<&Metadata>) -> io::Result<bool> {
         if let Some(EntryFilter(filter)) = &mut self.options.filter
-            && !filter(&entry)
+            && !filter(entry)
         {
-            return Ok(None);
+            return Ok(false);
         }
-        if entry.file_type.is_dir() && entry.depth < self.options.max_depth {
+        if entry.file_type.is_dir() && entry.depth() < self.options.max_depth {
             let id = metadata.map(|metadata| (metadata.dev(), metadata.ino()));
             if id.is_some() && self.levels.iter().any(|level| level.id == id) {
-                return Err(cannot("walk into", &entry.path)(Errno::LOOP.into()));
+                return Err(cannot("walk into", entry.path())(Errno::LOOP.into()));
             }
-            self.push(&entry.path, id);
+            self.push(entry.path(), id);
         }
-        Ok((entry.depth >= self.options.min_depth).then_some(entry))
+        Ok(entry.depth() >= self.options.min_depth)
     }
 
     #[inline]
@@ -223,8 +219,12 @@ impl Levels {
             // It comes after the directory itself.
             Err(error) => LevelEntries::Listed(vec![Err(error)].into_iter()),
         };
-        self.levels.push(Level {
+        let directory = WalkDirectory {
             path: path.to_owned(),
+            depth: self.levels.len() + 1,
+        };
+        self.levels.push(Level {
+            directory: Arc::new(directory),
             id,
             entries,
         });
@@ -234,14 +234,6 @@ impl Levels {
             self.listed += 1;
         }
     }
-}
-
-/// As [`Path::join`] for a name, in one allocation.
-fn path_in(directory: &Path, name: &OsStr) -> PathBuf {
-    let mut path = PathBuf::with_capacity(directory.as_os_str().len() + 1 + name.len());
-    path.push(directory);
-    path.push(name);
-    path
 }
 
 /// Returns whether this is the error of a symbolic link without a target: the target does not
