@@ -6,37 +6,39 @@
 
 use std::iter;
 
-use crossbeam_deque::{Injector, Steal};
+use crossbeam_deque::Worker;
 
 use super::job::QueuedJob;
 
 /// The jobs that wait for a worker.
-#[derive(Debug, Default)]
 pub(super) struct JobQueue {
-    injector: Injector<QueuedJob>,
+    /// The deque of whichever worker has the lock. Its buffer grows and shrinks with the queue.
+    deque: Worker<QueuedJob>,
 }
 
 impl JobQueue {
     pub(super) fn push(&mut self, job: QueuedJob) {
-        self.injector.push(job);
+        self.deque.push(job);
     }
 
     pub(super) fn pop(&mut self) -> Option<QueuedJob> {
-        loop {
-            match self.injector.steal() {
-                Steal::Success(job) => return Some(job),
-                Steal::Empty => return None,
-                Steal::Retry => {}
-            }
-        }
+        self.deque.pop()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.injector.len()
+        self.deque.len()
     }
 
     /// Takes all jobs.
     pub(super) fn take_all(&mut self) -> Vec<QueuedJob> {
         iter::from_fn(|| self.pop()).collect()
+    }
+}
+
+impl Default for JobQueue {
+    fn default() -> Self {
+        JobQueue {
+            deque: Worker::new_fifo(),
+        }
     }
 }
