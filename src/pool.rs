@@ -54,7 +54,9 @@ pub use stats::{ClassStats, PoolStats, ThreadStats};
 pub(crate) use counts::ClassCounts;
 pub(crate) use current_job::is_cancelled;
 pub(crate) use groups::processors;
-pub(crate) use job::{JobResult, JobShared, JobTicket, Label, NewJob, QueuedJob, SpareCells};
+pub(crate) use job::{
+    JobBody, JobResult, JobShared, JobTicket, Label, NewJob, QueuedJob, SpareCells,
+};
 pub(crate) use room::{RoomKey, RoomOffer};
 pub(crate) use thread_hook::{ThreadHook, ThreadNames};
 

@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use super::call_site::call_site;
-use super::spawn::{Admission, JobOrder, spawn_here};
+use super::spawn::{Admission, JobClosure, QueueEntry, label, queue_here};
 use crate::context;
-use crate::pool::Class;
+use crate::event_loop::EventLoop;
+use crate::panics::{Payload, contain, discard};
+use crate::pool::{Class, JobBody, Label, NewJob};
 use crate::primitive::lock;
+use crate::ready::LoopId;
 use crate::task::JoinHandle;
-use crate::tasks::Origin;
+use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
 
 /// What a job of this crate does, which decides whether a shutdown waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,58 +41,96 @@ pub(crate) fn spawn_internal<F>(
 where
     F: FnOnce() + Send + 'static,
 {
-    spawn_closure(JobCell::closure(&JobCell::new(f)), purpose, location)
+    spawn_cell(&context::expect_current(), f, purpose, location).0
 }
 
-/// All jobs of this crate are of one type, so the code of a job is compiled once, and not for each
-/// operation.
-fn spawn_closure(
-    closure: CellClosure,
+/// As [`spawn_internal`]. Returns also the cell that will have the result.
+fn spawn_cell<F, T>(
+    event_loop: &EventLoop,
+    f: F,
     purpose: Purpose,
     location: &'static Location<'static>,
-) -> JoinHandle<()> {
+) -> (JoinHandle<()>, Arc<JobCell<F, T>>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let class = match purpose {
         Purpose::Change | Purpose::Read => Class::Plain,
         Purpose::Lookup => Class::Dns,
     };
-    let order = JobOrder {
-        class,
-        origin: Origin {
-            name: None,
-            location,
-        },
-        admission: Admission::Any,
+    let origin = Origin {
+        name: None,
+        location,
     };
-    let event_loop = context::expect_current();
-    let job = spawn_here(&event_loop, move || closure.run(), order);
+    let label = label(class, &origin);
+    let identity = event_loop.tasks.identify(origin);
+    let entry = QueueEntry::new(&event_loop.shared, &identity, class, Admission::Any, &f);
+    let cell = JobCell::new(label, entry, f);
+    let work = CellWork(Some(Arc::clone(&cell) as Arc<dyn JobEnd>));
+    let job = queue_cell(event_loop, identity, work, class);
     if purpose != Purpose::Change {
         job.set_unawaited_at_end();
     }
     if context::is_polled_unref() {
         job.count_in(false);
     }
-    job
+    (job, cell)
 }
 
-/// A closure, and then its result, for which the caller waits.
-struct JobCell<F, T>(Mutex<JobCellState<F, T>>);
+/// All jobs of this crate have work of one type, so this is compiled once, and not for each
+/// operation.
+fn queue_cell(
+    event_loop: &EventLoop,
+    identity: Identity,
+    work: CellWork,
+    class: Class,
+) -> JoinHandle<()> {
+    let Some(cell) = &work.0 else {
+        unreachable!("it has not ended");
+    };
+    if event_loop.shared.is_closed() {
+        cell.drop_closure();
+        return JoinHandle::cancelled(identity.id);
+    }
+    let job = NewJob::new(class, Arc::clone(cell) as Arc<dyn JobBody>);
+    queue_here(event_loop, identity, job, work)
+}
+
+/// A closure, and then its result: both ends of a job of this crate. It is one allocation, where a
+/// closure of a user takes an `async-task` as well.
+struct JobCell<F, T> {
+    label: Label,
+    state: Mutex<JobCellState<F, T>>,
+}
 
 enum JobCellState<F, T> {
-    Closure(F),
-    Result(T),
-    /// The closure runs or was dropped, or the result was taken.
-    Empty,
+    Queued(JobClosure<F>),
+    /// The closure was dropped.
+    Dropped,
+    Running,
+    /// It runs, and the caller does not wait for it.
+    Abandoned,
+    Returned(T),
+    Panicked(Payload),
+    /// It has ended, and the result was taken or dropped.
+    Over,
 }
 
-/// What a worker does with a [`JobCell`].
-trait RunCell: Send + Sync {
-    fn run(&self);
-    fn drop_closure(&self);
+/// What the loop does with a [`JobCell`].
+trait JobEnd: JobBody {
+    /// Ready once the job has ended, with the payload if it has panicked, and with an error without
+    /// payload if it has not run and never will.
+    fn poll_end(&self) -> Poll<Result<(), Option<Payload>>>;
 }
 
 /// What the caller does with a [`JobCell`].
 trait ResultCell<T>: Send + Sync {
     fn take_result(&self) -> Option<T>;
+
+    /// The result is not wanted. A closure that has not begun is dropped now. What a running one
+    /// returns is dropped by the worker.
+    fn abandon(&self);
 }
 
 impl<F, T> JobCell<F, T>
@@ -97,38 +138,90 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    fn new(f: F) -> Arc<Self> {
-        Arc::new(JobCell(Mutex::new(JobCellState::Closure(f))))
+    fn new(label: Label, entry: QueueEntry, f: F) -> Arc<Self> {
+        let state = JobCellState::Queued(JobClosure::new(entry, f));
+        Arc::new(JobCell {
+            label,
+            state: Mutex::new(state),
+        })
     }
 
-    fn closure(cell: &Arc<Self>) -> CellClosure {
-        CellClosure(Arc::clone(cell) as Arc<dyn RunCell>)
-    }
-
-    fn take(&self) -> JobCellState<F, T> {
-        mem::replace(&mut *lock(&self.0), JobCellState::Empty)
+    /// Takes the closure, if it is there, and leaves `next` in its place.
+    fn take_closure(&self, next: JobCellState<F, T>) -> Option<JobClosure<F>> {
+        let mut state = lock(&self.state);
+        match &*state {
+            JobCellState::Queued(_) => match mem::replace(&mut *state, next) {
+                JobCellState::Queued(closure) => Some(closure),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 
-impl<F, T> RunCell for JobCell<F, T>
+impl<F, T> JobBody for JobCell<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
     fn run(&self) {
-        if let JobCellState::Closure(f) = self.take() {
-            let result = f();
-            *lock(&self.0) = JobCellState::Result(result);
+        let Some(closure) = self.take_closure(JobCellState::Running) else {
+            return;
+        };
+        let (entry, mut f) = closure.into_parts();
+        let mut end = JobCellState::Over;
+        let panic = entry.run_contained(&mut || {
+            if let Some(f) = f.take() {
+                end = JobCellState::Returned(f());
+            }
+        });
+        if let Some(payload) = panic {
+            end = JobCellState::Panicked(payload);
+        }
+        let mut state = lock(&self.state);
+        let is_unwanted = matches!(
+            (&*state, &end),
+            (JobCellState::Abandoned, JobCellState::Returned(_))
+        );
+        if is_unwanted {
+            *state = JobCellState::Over;
+            drop(state);
+            drop_silently(end);
+        } else {
+            *state = end;
         }
     }
 
-    fn drop_closure(&self) {
-        let mut state = lock(&self.0);
-        if let JobCellState::Closure(_) = &*state {
-            let closure = mem::replace(&mut *state, JobCellState::Empty);
-            drop(state);
-            drop(closure);
-        }
+    fn drop_closure(&self) -> bool {
+        let closure = self.take_closure(JobCellState::Dropped);
+        let was_there = closure.is_some();
+        drop_silently(closure);
+        was_there
+    }
+}
+
+impl<F, T> JobEnd for JobCell<F, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn poll_end(&self) -> Poll<Result<(), Option<Payload>>> {
+        let mut state = lock(&self.state);
+        Poll::Ready(match &mut *state {
+            JobCellState::Queued(_) | JobCellState::Running | JobCellState::Abandoned => {
+                return Poll::Pending;
+            }
+            JobCellState::Returned(_) | JobCellState::Over => Ok(()),
+            JobCellState::Dropped => Err(None),
+            JobCellState::Panicked(_) => match mem::replace(&mut *state, JobCellState::Over) {
+                JobCellState::Panicked(payload) => Err(Some(payload)),
+                _ => Err(None),
+            },
+        })
     }
 }
 
@@ -138,25 +231,58 @@ where
     T: Send + 'static,
 {
     fn take_result(&self) -> Option<T> {
-        match self.take() {
-            JobCellState::Result(result) => Some(result),
-            JobCellState::Closure(_) | JobCellState::Empty => None,
+        let mut state = lock(&self.state);
+        match mem::replace(&mut *state, JobCellState::Over) {
+            JobCellState::Returned(result) => Some(result),
+            _ => None,
         }
     }
-}
 
-/// The closure in a [`JobCell`], which is dropped with this if it has not run.
-struct CellClosure(Arc<dyn RunCell>);
-
-impl CellClosure {
-    fn run(self) {
-        self.0.run();
+    fn abandon(&self) {
+        let mut state = lock(&self.state);
+        let unwanted = match &*state {
+            JobCellState::Queued(_) => mem::replace(&mut *state, JobCellState::Dropped),
+            JobCellState::Running => mem::replace(&mut *state, JobCellState::Abandoned),
+            JobCellState::Returned(_) => mem::replace(&mut *state, JobCellState::Over),
+            _ => return,
+        };
+        drop(state);
+        drop_silently(unwanted);
     }
 }
 
-impl Drop for CellClosure {
+/// Drops what belongs to a job. A panic of its destructor has been reported by the panic hook, and
+/// no task waits for it.
+fn drop_silently<T>(value: T) {
+    if let Err(payload) = contain(|| drop(value)) {
+        discard(payload);
+    }
+}
+
+/// The work of the slot of a job. The cell is `None` once the job has ended.
+struct CellWork(Option<Arc<dyn JobEnd>>);
+
+impl Work for CellWork {
+    type Output = ();
+    const IS_JOB: bool = true;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Outcome<()>> {
+        let ended = self
+            .0
+            .as_ref()
+            .map_or(Poll::Pending, |cell| cell.poll_end());
+        if ended.is_ready() {
+            self.0 = None;
+        }
+        ended.map(|result| result.map_err(Failure::of_job))
+    }
+}
+
+impl Drop for CellWork {
     fn drop(&mut self) {
-        self.0.drop_closure();
+        if let Some(cell) = &self.0 {
+            cell.drop_closure();
+        }
     }
 }
 
@@ -189,18 +315,12 @@ impl<T: Send + 'static> IoJob<T> {
     where
         F: FnOnce() -> io::Result<T> + Send + 'static,
     {
-        check_loop()?;
-        let cell = JobCell::new(f);
+        let Some(event_loop) = context::current() else {
+            return Err(io::Error::other(context::no_loop()));
+        };
         let location = call_site(Location::caller());
-        let job = spawn_closure(JobCell::closure(&cell), purpose, location);
+        let (job, cell) = spawn_cell(&event_loop, f, purpose, location);
         Ok(IoJob { job, cell, purpose })
-    }
-}
-
-fn check_loop() -> io::Result<()> {
-    match context::with(|_| ()) {
-        Some(()) => Ok(()),
-        None => Err(io::Error::other(context::no_loop())),
     }
 }
 
@@ -208,6 +328,12 @@ impl<T> IoJob<T> {
     /// Allows the loop to end before the job.
     pub(crate) fn unref(&self) {
         self.job.count_in(false);
+    }
+
+    /// Returns the loop of the job, if that is not the current one.
+    pub(crate) fn foreign_home(&self) -> Option<LoopId> {
+        let home = self.job.home()?;
+        (context::with_loop(home, |_| ()).is_none()).then_some(home)
     }
 }
 
@@ -224,7 +350,12 @@ impl<T> Future for IoJob<T> {
 
 impl<T> Drop for IoJob<T> {
     fn drop(&mut self) {
+        if self.job.home().is_none() {
+            // It has resolved.
+            return;
+        }
         self.job.abort();
+        self.cell.abandon();
         if self.purpose == Purpose::Lookup {
             self.job.count_in(false);
         }
@@ -236,5 +367,70 @@ impl<T> fmt::Debug for IoJob<T> {
         f.debug_struct("IoJob")
             .field("job", &self.job)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread::{self, ThreadId};
+
+    use super::*;
+    use crate::runtime::Runtime;
+    use crate::task::yield_now;
+
+    /// Sends the thread on which it is dropped.
+    struct Dropped(mpsc::Sender<ThreadId>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(thread::current().id()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_result_of_a_job_that_was_given_up_is_dropped_by_the_worker() {
+        let runtime = Runtime::new().unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let (dropped, was_dropped) = mpsc::channel();
+        runtime.block_on(async {
+            let job = IoJob::spawn(Purpose::Change, move || {
+                begun.send(()).unwrap();
+                let _released = released.recv();
+                Ok(Dropped(dropped))
+            });
+            has_begun.recv().unwrap();
+            drop(job);
+            drop(release);
+        });
+        runtime.run().unwrap();
+
+        assert_ne!(was_dropped.recv().unwrap(), thread::current().id());
+    }
+
+    #[test]
+    fn a_job_that_is_given_up_before_it_begins_drops_its_closure_at_once() {
+        let runtime = Runtime::builder().worker_threads(1).build().unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (dropped, was_dropped) = mpsc::channel();
+        runtime.block_on(async {
+            let _occupies = spawn_internal(
+                move || _ = released.recv(),
+                Purpose::Change,
+                Location::caller(),
+            );
+            let captured = Dropped(dropped);
+            let job = IoJob::spawn(Purpose::Change, move || {
+                drop(captured);
+                panic!("a job that was given up runs")
+            });
+            let job: IoJob<()> = job.unwrap();
+            drop(job);
+            assert_eq!(was_dropped.try_recv(), Ok(thread::current().id()));
+            drop(release);
+            yield_now().await;
+        });
+        runtime.run().unwrap();
     }
 }

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use crate::context::{self, RunningJob};
 use crate::event_loop::{EventLoop, LoopShared};
-use crate::panics;
-use crate::pool::{Class, JobResult, JobTicket, Label, Pool};
+use crate::panics::{self, Payload};
+use crate::pool::{Class, JobResult, JobTicket, Label, NewJob, Pool};
 use crate::ready;
 use crate::task::{JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
@@ -72,23 +72,32 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (class, admission) = (order.class, order.admission);
+    let class = order.class;
     let shared = &event_loop.shared;
     let identity = event_loop.tasks.identify(order.origin);
-    let id = identity.id;
-    let span = TaskSpan::of_job(&f, &identity, shared.span_policy);
-    let closure = JobClosure::new(shared, id, f, class, admission, span);
+    let entry = QueueEntry::new(shared, &identity, class, order.admission, &f);
+    let closure = JobClosure::new(entry, f);
     if shared.is_closed() {
-        return refuse(id, closure);
+        return refuse(identity.id, closure);
     }
     let label = label(class, &identity.origin);
     let spare = event_loop.spare_cells.take();
     let (job, result) = Pool::job(spare, label, move || closure.run());
     let result = Some(result);
-    let work = event_loop.tasks.box_work(JobWork { result });
-    let spawned = event_loop.insert(work, identity);
+    queue_here(event_loop, identity, job, JobWork { result })
+}
+
+/// Queues `job`, whose slot on the loop of this thread has `work`.
+pub(super) fn queue_here<W: Work>(
+    event_loop: &EventLoop,
+    identity: Identity,
+    job: NewJob,
+    work: W,
+) -> JoinHandle<W::Output> {
+    let id = identity.id;
+    let spawned = event_loop.insert(event_loop.tasks.box_work(work), identity);
     let ticket = Arc::clone(&spawned.header);
-    match shared.pool.push(job.with_ticket(ticket)) {
+    match event_loop.shared.pool.push(job.with_ticket(ticket)) {
         Ok(()) => {
             // Under a seed the loop itself runs the job.
             event_loop.notify_host();
@@ -96,7 +105,7 @@ where
         }
         Err(error) => {
             // The push has dropped the job, which ends the slot as cancelled.
-            drop(JoinHandle::<T>::local(spawned));
+            drop(JoinHandle::<W::Output>::local(spawned));
             JoinHandle::no_worker(error, id)
         }
     }
@@ -112,11 +121,11 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (class, admission) = (order.class, order.admission);
+    let class = order.class;
     let identity = Identity::new(order.origin);
     let id = identity.id;
-    let span = TaskSpan::of_job(&f, &identity, shared.span_policy);
-    let closure = JobClosure::new(shared, id, f, class, admission, span);
+    let entry = QueueEntry::new(shared, &identity, class, order.admission, &f);
+    let closure = JobClosure::new(entry, f);
     if shared.is_closed() {
         return refuse(id, closure);
     }
@@ -149,58 +158,107 @@ fn refuse<F, T>(id: u64, closure: JobClosure<F>) -> JoinHandle<T> {
     JoinHandle::cancelled(id)
 }
 
-/// The closure of a job, which counts as queued until it runs or is dropped. If it never runs, its
-/// destructor runs with the job as the current one.
-struct JobClosure<F> {
+/// What a job is counted as, until it runs or is dropped.
+pub(super) struct QueueEntry {
     id: u64,
     class: Class,
     /// If it is measured for how long jobs wait.
     queued_at: Option<Instant>,
-    /// `None` once it runs.
-    waiting: Option<(Arc<LoopShared>, F)>,
-    /// Ends when the closure does.
+    shared: Arc<LoopShared>,
+    /// Ends when the job does.
     span: TaskSpan,
 }
 
-impl<F> JobClosure<F> {
-    /// Counts a job as queued, unless it has been counted.
+impl QueueEntry {
+    /// Counts a job as queued, unless it has been counted. `f` is its closure.
     #[inline]
-    fn new(
+    pub(super) fn new<F>(
         shared: &Arc<LoopShared>,
-        id: u64,
-        f: F,
+        job: &Identity,
         class: Class,
         admission: Admission,
-        span: TaskSpan,
-    ) -> JobClosure<F> {
+        f: &F,
+    ) -> QueueEntry {
         let counts = shared.pool.counts(class);
         if admission == Admission::Any {
             counts.room.enter();
         }
-        JobClosure {
-            id,
+        QueueEntry {
+            id: job.id,
             class,
             queued_at: counts.now(),
-            waiting: Some((Arc::clone(shared), f)),
-            span,
+            shared: Arc::clone(shared),
+            span: TaskSpan::of_job(f, job, shared.span_policy),
         }
     }
 
+    /// Runs `f` as the job.
     #[inline]
-    fn run<T>(mut self) -> T
+    fn run<T>(self, f: impl FnOnce() -> T) -> T {
+        let QueueEntry {
+            id, class, shared, ..
+        } = self;
+        let counts = shared.pool.counts(class);
+        let began_at = counts.now();
+        wake_for(&shared, counts.job_begins(self.queued_at));
+        let job = RunningJob { shared, id };
+        let end = |job: &RunningJob| job.shared.pool.counts(class).job_ends(began_at);
+        self.span.in_scope(|| context::run_job(job, f, end))
+    }
+
+    /// As [`run`](QueueEntry::run), compiled once. Returns the payload if `f` panics.
+    pub(super) fn run_contained(self, f: &mut dyn FnMut()) -> Option<Payload> {
+        panics::contain(|| self.run(f)).err()
+    }
+
+    /// Counts the job as cancelled, and drops its closure by calling `drop_closure`.
+    fn cancel(self, drop_closure: impl FnOnce()) {
+        let shared = &self.shared;
+        wake_for(shared, shared.pool.counts(self.class).job_is_cancelled());
+        self.span
+            .in_scope(|| ready::acting_for(self.id, drop_closure));
+    }
+}
+
+/// The closure of a job, which counts as queued until it runs or is dropped. If it never runs, its
+/// destructor runs with the job as the current one.
+pub(super) struct JobClosure<F> {
+    /// `None` once it runs.
+    entry: Option<QueueEntry>,
+    f: Option<F>,
+}
+
+impl<F> JobClosure<F> {
+    #[inline]
+    pub(super) fn new(entry: QueueEntry, f: F) -> JobClosure<F> {
+        JobClosure {
+            entry: Some(entry),
+            f: Some(f),
+        }
+    }
+
+    /// Returns the closure, which is to be run.
+    #[inline]
+    pub(super) fn into_parts(mut self) -> (QueueEntry, Option<F>) {
+        let entry = self.entry.take().expect("a job runs once");
+        (entry, self.f.take())
+    }
+
+    #[inline]
+    fn run<T>(self) -> T
     where
         F: FnOnce() -> T,
     {
-        let (shared, f) = self.waiting.take().expect("a job runs once");
-        let counts = shared.pool.counts(self.class);
-        let began_at = counts.now();
-        wake_for(&shared, counts.job_begins(self.queued_at));
-        let job = RunningJob {
-            shared,
-            id: self.id,
-        };
-        let end = |job: &RunningJob| job.shared.pool.counts(self.class).job_ends(began_at);
-        self.span.in_scope(|| context::run_job(job, f, end))
+        let (entry, f) = self.into_parts();
+        entry.run(f.expect("a job runs once"))
+    }
+}
+
+impl<F> Drop for JobClosure<F> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.cancel(|| drop(self.f.take()));
+        }
     }
 }
 
@@ -211,18 +269,8 @@ fn wake_for(shared: &LoopShared, waker: Option<Waker>) {
     }
 }
 
-impl<F> Drop for JobClosure<F> {
-    fn drop(&mut self) {
-        if let Some((shared, f)) = self.waiting.take() {
-            wake_for(&shared, shared.pool.counts(self.class).job_is_cancelled());
-            self.span
-                .in_scope(|| ready::acting_for(self.id, || drop(f)));
-        }
-    }
-}
-
 #[inline]
-fn label(class: Class, origin: &Origin) -> Label {
+pub(super) fn label(class: Class, origin: &Origin) -> Label {
     Label {
         class,
         name: origin.name.clone(),

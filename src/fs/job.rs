@@ -1,31 +1,33 @@
 //! Jobs that a future awaits.
 
-use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::panic::Location;
-use std::pin::pin;
-use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use crate::blocking::{self, Purpose};
+use crate::blocking::{self, IoJob, Purpose};
 use crate::context;
 use crate::ready::LoopId;
 
-/// The reference of a job to the future that awaits it.
-pub(super) struct FutureRef(Weak<()>);
+/// What a job knows of the future that awaits it.
+pub(super) struct FutureRef {
+    /// Returns whether the future was dropped.
+    pub(super) was_dropped: fn() -> bool,
+}
 
 impl FutureRef {
-    /// Returns the strong reference, which the future holds, and the job's weak one.
-    pub(super) fn new() -> (Arc<()>, Self) {
-        let future = Arc::new(());
-        let future_ref = FutureRef(Arc::downgrade(&future));
-        (future, future_ref)
+    /// The reference of the job that runs on this thread.
+    fn of_job() -> Self {
+        FutureRef {
+            was_dropped: blocking::is_cancelled,
+        }
     }
 
     /// Returns an error if the future has been dropped. The job ends with it, and no caller sees
     /// it.
     pub(super) fn check_alive(&self) -> io::Result<()> {
-        if self.0.strong_count() > 0 {
+        if !(self.was_dropped)() {
             return Ok(());
         }
         Err(io::Error::other("the future of this operation was dropped"))
@@ -34,65 +36,77 @@ impl FutureRef {
 
 /// Runs `f` on a worker.
 ///
-/// If this future is dropped before the job has begun, `f` is not called. Aborting the job is not
-/// enough for that: the loop aborts it later, and a worker may begin it before. So the job checks
-/// a [`FutureRef`].
-pub(super) async fn run<F, T>(f: F) -> io::Result<T>
+/// If the future is dropped before the job has begun, `f` is not called: the drop aborts the job.
+/// If it has begun, it is asked to end, which a long job sees by a [`FutureRef`].
+pub(super) fn run<F, T>(f: F) -> FileJob<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    run_cancellable(|_| f()).await
+    FileJob::new(Purpose::Change, f)
 }
 
 /// As [`run`], for a job that only reads: a shutdown does not wait for it.
-pub(super) async fn read<F, T>(f: F) -> io::Result<T>
+pub(super) fn read<F, T>(f: F) -> FileJob<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    read_cancellable(|_| f()).await
+    FileJob::new(Purpose::Read, f)
 }
 
 /// As [`read`], for a long job that checks from time to time whether the future still exists.
-pub(super) async fn read_cancellable<F, T>(f: F) -> io::Result<T>
+pub(super) fn read_cancellable<F, T>(f: F) -> FileJob<T>
 where
     F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    run_for(Purpose::Read, f).await
+    read(|| f(&FutureRef::of_job()))
 }
 
 /// As [`run`], for a long job that checks from time to time whether the future still exists.
-pub(super) async fn run_cancellable<F, T>(f: F) -> io::Result<T>
+pub(super) fn run_cancellable<F, T>(f: F) -> FileJob<T>
 where
     F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    run_for(Purpose::Change, f).await
+    run(|| f(&FutureRef::of_job()))
 }
 
-async fn run_for<F, T>(purpose: Purpose, f: F) -> io::Result<T>
-where
-    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
-    T: Send + 'static,
-{
-    let (future, future_ref) = FutureRef::new();
-    let job = move || {
-        future_ref.check_alive()?;
-        f(&future_ref)
-    };
-    let loop_id = context::with(|event_loop| event_loop.id());
-    let mut result = pin!(blocking::run_io(purpose, job));
-    let result = poll_fn(|cx| match loop_id {
-        Some(loop_id) if context::with(|event_loop| event_loop.id()) != Some(loop_id) => {
-            Poll::Ready(Err(wrong_loop(loop_id)))
+/// The future of a file operation, whose job has been queued.
+#[must_use = "the job is aborted when its future is dropped"]
+pub(super) struct FileJob<T> {
+    job: io::Result<IoJob<T>>,
+}
+
+impl<T: Send + 'static> FileJob<T> {
+    fn new<F>(purpose: Purpose, f: F) -> Self
+    where
+        F: FnOnce() -> io::Result<T> + Send + 'static,
+    {
+        FileJob {
+            job: IoJob::spawn(purpose, f),
         }
-        _ => result.as_mut().poll(cx),
-    });
-    let result = result.await;
-    drop(future);
-    result
+    }
+}
+
+impl<T> Future for FileJob<T> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match &mut self.job {
+            Ok(job) => match job.foreign_home() {
+                None => Pin::new(job).poll(cx),
+                Some(home) => Poll::Ready(Err(wrong_loop(home))),
+            },
+            Err(error) => Poll::Ready(Err(mem::replace(error, already_failed()))),
+        }
+    }
+}
+
+#[cold]
+fn already_failed() -> io::Error {
+    io::Error::other("this file operation has failed already")
 }
 
 /// Drops `value` on a worker. If no loop is current, or it has been shut down, drops it on this

@@ -1,9 +1,12 @@
 //! A job: a closure on its way to a worker, and its result on the way back.
 //!
 //! A job has two ends: the pool moves the [`QueuedJob`] to a worker, and the caller keeps the
-//! [`JobResult`]. An `async-task` carries the closure to the worker and the result back. A
-//! [`JobTicket`] decides whether the closure runs at all, and wakes the waiting task. What else
-//! both ends share is a [`JobShared`], which can serve one job after the other.
+//! other. Both share the [`JobBody`], which has the closure. A [`JobTicket`] decides whether the
+//! closure runs at all, and wakes the waiting task.
+//!
+//! The closure of a user is carried to the worker by an `async-task`, which brings its result back
+//! to the [`JobResult`]. The body is then a [`JobShared`], which can serve one job after the other.
+//! The crate's own jobs have bodies of their own.
 //!
 //! `async-task` has a cancel and a waker too, but both act at the wrong time. Its cancel leaves the
 //! closure to the worker that takes the `Runnable` out of the queue, which may be long after the
@@ -104,7 +107,20 @@ pub(crate) trait JobTicket: Send + Sync {
     fn wake(self: Arc<Self>);
 }
 
-/// The state that both ends of a job share.
+/// What both ends of a job share: the closure, until it is taken to be run or dropped.
+///
+/// No method unwinds.
+pub(crate) trait JobBody: Send + Sync {
+    fn label(&self) -> &Label;
+
+    /// Runs the closure, unless it was taken.
+    fn run(&self);
+
+    /// Drops the closure. Returns false if it was taken before.
+    fn drop_closure(&self) -> bool;
+}
+
+/// The body of a job that an `async-task` carries.
 pub(crate) struct JobShared {
     label: Label,
     /// The closure. `None` once a worker has taken it to run it, or it was taken to be dropped.
@@ -119,20 +135,41 @@ impl JobShared {
     }
 }
 
-/// A job without a ticket. The closure is dropped when both this and the [`JobResult`] are.
+impl JobBody for JobShared {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn run(&self) {
+        if let Some(runnable) = self.take() {
+            runnable.run();
+        }
+    }
+
+    fn drop_closure(&self) -> bool {
+        self.take().is_some()
+    }
+}
+
+/// A job without a ticket. The closure is dropped when both this and the caller's end are.
 #[must_use = "a job that is dropped does not run"]
 pub(crate) struct NewJob {
     class: Class,
-    cell: Arc<JobShared>,
+    body: Arc<dyn JobBody>,
 }
 
 impl NewJob {
+    #[inline]
+    pub(crate) fn new(class: Class, body: Arc<dyn JobBody>) -> Self {
+        NewJob { class, body }
+    }
+
     /// Attaches the ticket. The job can then be queued.
     #[inline]
     pub(crate) fn with_ticket(self, ticket: Arc<dyn JobTicket>) -> QueuedJob {
         QueuedJob {
             class: self.class,
-            cell: self.cell,
+            body: self.body,
             ticket: Some(ticket),
         }
     }
@@ -141,7 +178,7 @@ impl NewJob {
 /// The worker's end of a job. Neither running nor dropping it panics.
 pub(crate) struct QueuedJob {
     class: Class,
-    cell: Arc<JobShared>,
+    body: Arc<dyn JobBody>,
     /// `None` once the job has been claimed.
     ticket: Option<Arc<dyn JobTicket>>,
 }
@@ -164,16 +201,11 @@ impl QueuedJob {
     #[inline]
     pub(super) fn run_claimed(self, ticket: Arc<dyn JobTicket>) -> Arc<dyn JobTicket> {
         debug_assert!(self.ticket.is_none(), "a job is claimed before it runs");
-        let Some(runnable) = self.cell.take() else {
-            return ticket;
-        };
-        current_job::set_while(ticket, || {
-            runnable.run();
-        })
+        current_job::set_while(ticket, || self.body.run())
     }
 
     pub(super) fn label(&self) -> &Label {
-        &self.cell.label
+        self.body.label()
     }
 
     pub(super) fn class(&self) -> Class {
@@ -187,9 +219,8 @@ impl Drop for QueuedJob {
         // taken it.
         if let Some(ticket) = self.ticket.take()
             && ticket.discard()
-            && let Some(closure) = self.cell.take()
+            && self.body.drop_closure()
         {
-            drop(closure);
             ticket.wake();
         }
     }
@@ -230,10 +261,7 @@ where
     let (runnable, task) = async_task::spawn(work, drop);
     let class = label.class;
     let cell = fill(spare, label, runnable);
-    let job = NewJob {
-        class,
-        cell: Arc::clone(&cell),
-    };
+    let job = NewJob::new(class, Arc::clone(&cell) as Arc<dyn JobBody>);
     let result = JobResult {
         cell: Some(cell),
         task: task.fallible(),

@@ -17,6 +17,7 @@ use super::{AbortHandle, Id, JoinError};
 use crate::context;
 use crate::coop;
 use crate::event_loop::EventLoop;
+use crate::ready::LoopId;
 use crate::tasks::{Failure, Header, Outcome, Spawned};
 
 /// Awaits the end of a task.
@@ -191,6 +192,15 @@ impl<T> JoinHandle<T> {
         }
         if let JoinLink::Remote(remote) = &self.link {
             remote.hold(is_ref);
+        }
+    }
+
+    /// Returns the loop of a task that is in a slot.
+    #[inline]
+    pub(crate) fn home(&self) -> Option<LoopId> {
+        match &self.link {
+            JoinLink::Local(header) => Some(header.home()),
+            _ => None,
         }
     }
 

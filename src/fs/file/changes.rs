@@ -174,7 +174,9 @@ mod tests {
     #[test]
     fn changes_run_concurrently_and_settle_waits_for_an_abandoned_one() {
         let changes = Arc::new(Changes::default());
-        let (future, future_ref) = FutureRef::new();
+        let future_ref = FutureRef {
+            was_dropped: || false,
+        };
         let (begun, has_begun) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let abandoned = thread::spawn({
@@ -191,7 +193,9 @@ mod tests {
 
         // Another change does not wait for it, and neither does `settle` while its future exists.
         let stamp = changes.stamp();
-        let (_future, future_ref) = FutureRef::new();
+        let future_ref = FutureRef {
+            was_dropped: || false,
+        };
         changes
             .run_on_contents(&future_ref, || Ok(()))
             .unwrap()
@@ -199,7 +203,6 @@ mod tests {
         assert_ne!(changes.stamp(), stamp);
         changes.settle();
 
-        drop(future);
         changes.abandon();
         let settling = thread::spawn({
             let changes = Arc::clone(&changes);
@@ -219,8 +222,9 @@ mod tests {
     #[test]
     fn a_change_abandoned_before_it_begins_is_not_run() {
         let changes = Changes::default();
-        let (future, future_ref) = FutureRef::new();
-        drop(future);
+        let future_ref = FutureRef {
+            was_dropped: || true,
+        };
         changes
             .run::<()>(&future_ref, || panic!("the change runs"))
             .unwrap_err();
