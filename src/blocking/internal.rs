@@ -6,7 +6,7 @@ use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 
 use super::call_site::call_site;
 use super::spawn::{Admission, JobClosure, QueueEntry, label, queue_here};
@@ -15,7 +15,7 @@ use crate::event_loop::EventLoop;
 use crate::panics::{Payload, contain, discard};
 use crate::pool::{Class, JobBody, Label, NewJob};
 use crate::primitive::lock;
-use crate::ready::LoopId;
+use crate::ready::{self, LoopId};
 use crate::task::JoinHandle;
 use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
 
@@ -145,18 +145,6 @@ where
             state: Mutex::new(state),
         })
     }
-
-    /// Takes the closure, if it is there, and leaves `next` in its place.
-    fn take_closure(&self, next: JobCellState<F, T>) -> Option<JobClosure<F>> {
-        let mut state = lock(&self.state);
-        match &*state {
-            JobCellState::Queued(_) => match mem::replace(&mut *state, next) {
-                JobCellState::Queued(closure) => Some(closure),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
 }
 
 impl<F, T> JobBody for JobCell<F, T>
@@ -169,10 +157,13 @@ where
     }
 
     fn run(&self) {
-        let Some(closure) = self.take_closure(JobCellState::Running) else {
+        let mut state = lock(&self.state);
+        let JobCellState::Queued(closure) = &mut *state else {
             return;
         };
-        let (entry, mut f) = closure.into_parts();
+        let (entry, mut f) = closure.take_parts();
+        *state = JobCellState::Running;
+        drop(state);
         let mut end = JobCellState::Over;
         let panic = entry.run_contained(&mut || {
             if let Some(f) = f.take() {
@@ -197,10 +188,14 @@ where
     }
 
     fn drop_closure(&self) -> bool {
-        let closure = self.take_closure(JobCellState::Dropped);
-        let was_there = closure.is_some();
+        let mut state = lock(&self.state);
+        if !matches!(&*state, JobCellState::Queued(_)) {
+            return false;
+        }
+        let closure = mem::replace(&mut *state, JobCellState::Dropped);
+        drop(state);
         drop_silently(closure);
-        was_there
+        true
     }
 }
 
@@ -333,7 +328,9 @@ impl<T> IoJob<T> {
     /// Returns the loop of the job, if that is not the current one.
     pub(crate) fn foreign_home(&self) -> Option<LoopId> {
         let home = self.job.home()?;
-        (context::with_loop(home, |_| ()).is_none()).then_some(home)
+        // The first is cheaper, and is usually true.
+        let is_here = ready::is_running(home) || context::with_loop(home, |_| ()).is_some();
+        (!is_here).then_some(home)
     }
 }
 
@@ -341,7 +338,7 @@ impl<T> Future for IoJob<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.job).poll(cx)) {
+        Poll::Ready(match task::ready!(Pin::new(&mut self.job).poll(cx)) {
             Ok(()) => self.cell.take_result().expect("the job has stored it"),
             Err(error) => Err(error.into()),
         })

@@ -237,19 +237,19 @@ impl<F> JobClosure<F> {
         }
     }
 
-    /// Returns the closure, which is to be run.
+    /// Takes the closure, which is to be run.
     #[inline]
-    pub(super) fn into_parts(mut self) -> (QueueEntry, Option<F>) {
+    pub(super) fn take_parts(&mut self) -> (QueueEntry, Option<F>) {
         let entry = self.entry.take().expect("a job runs once");
         (entry, self.f.take())
     }
 
     #[inline]
-    fn run<T>(self) -> T
+    fn run<T>(mut self) -> T
     where
         F: FnOnce() -> T,
     {
-        let (entry, f) = self.into_parts();
+        let (entry, f) = self.take_parts();
         entry.run(f.expect("a job runs once"))
     }
 }
