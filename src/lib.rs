@@ -193,6 +193,7 @@ mod counts;
 mod identity;
 mod inbox;
 mod io_error;
+mod numbered;
 #[cfg_attr(not(feature = "fs"), path = "page_cache/off.rs")]
 mod page_cache;
 mod panics;

@@ -13,7 +13,13 @@ use files::{TextFile, code_only, files_in};
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "helpers",
-        &["assert_impl", "io_error", "primitive", "scope_guard"],
+        &[
+            "assert_impl",
+            "io_error",
+            "numbered",
+            "primitive",
+            "scope_guard",
+        ],
     ),
     (
         "the leaves",

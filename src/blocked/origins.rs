@@ -5,7 +5,7 @@
 //! spawned there, and stay. A name is added by its task, and removed with it.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -21,18 +21,25 @@ const SITES_RECOGNIZED: usize = 512;
 /// What a watcher knows.
 #[derive(Debug, Default)]
 pub(super) struct KnownOrigins {
-    /// By their addresses.
-    sites: Mutex<BTreeMap<usize, &'static Location<'static>>>,
+    /// In the order of their addresses.
+    sites: Mutex<Vec<&'static Location<'static>>>,
     /// By the ids of the tasks.
-    names: Mutex<BTreeMap<u64, Name>>,
+    names: Mutex<HashMap<u64, Name>>,
 }
 
 impl KnownOrigins {
     pub(super) fn find(&self, task: u64, site: usize) -> Option<Origin> {
-        let location = *primitive::lock(&self.sites).get(&site)?;
+        let sites = primitive::lock(&self.sites);
+        let location = sites[find_site(&sites, site).ok()?];
+        drop(sites);
         let name = primitive::lock(&self.names).get(&task).cloned();
         Some(Origin { name, location })
     }
+}
+
+/// Finds the spawn site at an address, or else where it belongs.
+fn find_site(sites: &[&'static Location<'static>], site: usize) -> Result<usize, usize> {
+    sites.binary_search_by(|location| address(location).cmp(&site))
 }
 
 /// The address of a spawn site.
@@ -74,7 +81,11 @@ impl OriginRecorder {
     #[cold]
     fn add_unrecognized(&self, location: &'static Location<'static>) {
         let address = address(location);
-        primitive::lock(&self.now.origins.sites).insert(address, location);
+        let mut sites = primitive::lock(&self.now.origins.sites);
+        if let Err(place) = find_site(&sites, address) {
+            sites.insert(place, location);
+        }
+        drop(sites);
         self.entry(address).set(address);
     }
 

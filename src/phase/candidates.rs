@@ -14,7 +14,7 @@
 //! Until the first search there is no list, and [`add`](Candidates::add) does nothing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use crate::slots::Key;
 use crate::tasks::{Owner, ReferencedAgain, Waiter};
@@ -59,19 +59,43 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Candidates {
     keys: RefCell<Vec<u64>>,
-    /// Entries that do not count because of a task, with the key of that task.
-    aside: RefCell<BTreeSet<(Key, u64)>>,
+    aside: RefCell<Aside>,
     /// How many entries were set aside when the list was made.
     aside_first: Cell<usize>,
     /// Whether the list contains all entries that count.
     is_complete: Cell<bool>,
 }
 
+/// Entries that do not count because of a task.
+#[derive(Debug, Default)]
+struct Aside {
+    /// By the key of the task. An entry may occur more than once.
+    of_task: HashMap<Key, Vec<u64>>,
+    len: usize,
+}
+
+impl Aside {
+    fn add(&mut self, task: Key, key: u64) {
+        let keys = self.of_task.entry(task).or_default();
+        // The one entry of a busy task is set aside again and again.
+        if keys.last() != Some(&key) {
+            keys.push(key);
+            self.len += 1;
+        }
+    }
+
+    fn take(&mut self, task: Key) -> Vec<u64> {
+        let keys = self.of_task.remove(&task).unwrap_or_default();
+        self.len -= keys.len();
+        keys
+    }
+}
+
 impl Candidates {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Candidates {
             keys: RefCell::new(Vec::new()),
-            aside: RefCell::new(BTreeSet::new()),
+            aside: RefCell::default(),
             aside_first: Cell::new(0),
             is_complete: Cell::new(false),
         }
@@ -90,7 +114,7 @@ impl Candidates {
         let mut keys = self.keys.borrow_mut();
         let most = 2 * len + SLACK;
         let aside_most = most + 2 * self.aside_first.get();
-        if keys.len() > most || self.aside.borrow().len() > aside_most {
+        if keys.len() > most || self.aside.borrow().len > aside_most {
             drop(keys);
             self.forget();
         } else {
@@ -101,7 +125,7 @@ impl Candidates {
     /// Discards the list. The next search makes it anew.
     fn forget(&self) {
         *self.keys.borrow_mut() = Vec::new();
-        *self.aside.borrow_mut() = BTreeSet::new();
+        *self.aside.borrow_mut() = Aside::default();
         self.is_complete.set(false);
     }
 
@@ -112,18 +136,8 @@ impl Candidates {
             return;
         };
         for &task in tasks {
-            self.restore_of_task(task);
-        }
-    }
-
-    fn restore_of_task(&self, task: Key) {
-        let mut aside = self.aside.borrow_mut();
-        loop {
-            let next = aside.range((task, 0)..=(task, u64::MAX)).next().copied();
-            let Some(entry) = next else { return };
-            aside.remove(&entry);
-            let (_, key) = entry;
-            self.keys.borrow_mut().push(key);
+            let mut restored = self.aside.borrow_mut().take(task);
+            self.keys.borrow_mut().append(&mut restored);
         }
     }
 
@@ -141,14 +155,14 @@ impl Candidates {
             LOOKED_AT.set(LOOKED_AT.get() + 1);
             let mut aside = self.aside.borrow_mut();
             liveness(key, &mut |task| {
-                aside.insert((task, key));
+                aside.add(task, key);
             })
         };
         let mut keys = self.keys.borrow_mut();
         if !self.is_complete.replace(true) {
             keys.clear();
             keys.extend(all().filter(|&key| liveness(key) != Liveness::No));
-            self.aside_first.set(self.aside.borrow().len());
+            self.aside_first.set(self.aside.borrow().len);
         }
         let mut maybe = None;
         for index in (0..keys.len()).rev() {
@@ -322,7 +336,7 @@ mod tests {
             things.task.set(Some(Key::from_bits(task)));
             things.candidates.add(1, || 1000);
             things.find();
-            assert!(things.candidates.aside.borrow().len() <= 4 * 1000 + SLACK + 1);
+            assert!(things.candidates.aside.borrow().len <= 4 * 1000 + SLACK + 1);
         }
     }
 

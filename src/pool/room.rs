@@ -8,10 +8,10 @@
 //! One atomic contains the number of jobs and whether tasks wait, so a thread that takes a job out
 //! either sees that tasks wait, or does it before the first of them looks at the number.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::task::{Poll, Waker};
 
+use crate::numbered::Numbered;
 use crate::primitive::{self, AtomicU64, Mutex, Ordering};
 
 /// Tasks wait for room. It is set and cleared under the lock of the waiters.
@@ -31,10 +31,8 @@ pub(crate) struct Room {
 }
 
 struct RoomWaiters {
-    /// The key of the next waiter.
-    next: u64,
     /// The waiters without room, in the order of their arrival.
-    waiting: BTreeMap<u64, Waker>,
+    waiting: Numbered<Waker>,
     /// Set once: no room is granted.
     is_closed: bool,
 }
@@ -58,8 +56,7 @@ impl Room {
             state: AtomicU64::new(0),
             queued_max: u64::try_from(queued_max).unwrap_or(u64::MAX),
             waiters: Mutex::new(RoomWaiters {
-                next: 0,
-                waiting: BTreeMap::new(),
+                waiting: Numbered::new(),
                 is_closed: false,
             }),
         }
@@ -108,7 +105,7 @@ impl Room {
         if waiters.is_closed || self.queued() >= self.queued_max {
             return None;
         }
-        let (_, waker) = waiters.waiting.pop_first()?;
+        let waker = waiters.waiting.pop()?;
         self.enter();
         self.clear_if_none_wait(&waiters);
         Some(waker)
@@ -145,7 +142,7 @@ impl Room {
     ) -> Poll<RoomOffer> {
         if let Some(RoomKey(key)) = key {
             let is_closed = waiters.is_closed;
-            return match waiters.waiting.get_mut(key) {
+            return match waiters.waiting.get_mut(*key) {
                 None => Poll::Ready(RoomOffer::Entered),
                 Some(_) if is_closed => Poll::Ready(RoomOffer::Closed),
                 Some(own) => {
@@ -164,11 +161,8 @@ impl Room {
             self.clear_if_none_wait(waiters);
             return Poll::Ready(RoomOffer::Entered);
         }
-        let number = waiters.next;
-        waiters.next += 1;
         let waker = mem::replace(waker, Waker::noop().clone());
-        waiters.waiting.insert(number, waker);
-        *key = Some(RoomKey(number));
+        *key = Some(RoomKey(waiters.waiting.push(waker)));
         Poll::Pending
     }
 
@@ -177,7 +171,7 @@ impl Room {
     #[must_use = "a task has room and must be woken"]
     pub(crate) fn forget(&self, RoomKey(key): RoomKey) -> Option<Waker> {
         let mut waiters = primitive::lock(&self.waiters);
-        let waker = waiters.waiting.remove(&key);
+        let waker = waiters.waiting.remove(key);
         if waker.is_some() {
             self.clear_if_none_wait(&waiters);
         }
@@ -195,7 +189,7 @@ impl Room {
         let mut waiters = primitive::lock(&self.waiters);
         waiters.is_closed = true;
         // The keys stay, so that a waiter knows that it has not been granted room.
-        let wakers = waiters.waiting.values_mut();
+        let wakers = waiters.waiting.iter_mut();
         wakers
             .map(|waker| mem::replace(waker, Waker::noop().clone()))
             .collect()

@@ -1,7 +1,6 @@
 //! Tokio's `LocalSet`: a group of tasks that are awaited and aborted together.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,6 +13,7 @@ use super::{
     AbortHandle, Builder, JoinHandle, TaskTracker, TaskTrackerToken, boxed_if_large, join_set,
     spawn,
 };
+use crate::numbered::Numbered;
 use crate::scope_guard::on_drop;
 use crate::sync::watchers::WatcherSlot;
 
@@ -101,10 +101,9 @@ pub struct LocalSet {
 
 struct SetTasks {
     tracker: TaskTracker,
-    /// The tasks that have not ended, by the order of spawning.
-    handles: RefCell<BTreeMap<u64, AbortHandle>>,
-    /// How many were spawned.
-    spawned: Cell<u64>,
+    /// The tasks that have not ended, in the order of spawning. One that is being spawned has no
+    /// handle yet.
+    handles: RefCell<Numbered<Option<AbortHandle>>>,
 }
 
 impl LocalSet {
@@ -116,7 +115,6 @@ impl LocalSet {
             tasks: Rc::new(SetTasks {
                 tracker,
                 handles: RefCell::default(),
-                spawned: Cell::new(0),
             }),
             place: WatcherSlot::default(),
         }
@@ -204,8 +202,7 @@ impl SetTasks {
     where
         F: Future<Output: 'static> + 'static,
     {
-        let number = self.spawned.get();
-        self.spawned.set(number + 1);
+        let number = self.handles.borrow_mut().push(None);
         let handle = builder.spawn(LocalTask {
             future,
             member: SetMember {
@@ -214,9 +211,9 @@ impl SetTasks {
                 _token: self.tracker.token(),
             },
         });
-        if !handle.is_finished() {
-            let abort_handle = handle.abort_handle();
-            self.handles.borrow_mut().insert(number, abort_handle);
+        // It is absent if the loop has ended, which drops the task at once.
+        if let Some(place) = self.handles.borrow_mut().get_mut(number) {
+            *place = Some(handle.abort_handle());
         }
         handle
     }
@@ -243,8 +240,10 @@ impl Drop for LocalSet {
     #[inline]
     fn drop(&mut self) {
         self.tasks.tracker.cancel(&mut self.place);
-        let handles = self.tasks.handles.take();
-        handles.values().for_each(AbortHandle::abort);
+        let mut handles = self.tasks.handles.take();
+        for handle in handles.iter_mut().flatten() {
+            handle.abort();
+        }
     }
 }
 
@@ -299,7 +298,7 @@ struct SetMember {
 impl Drop for SetMember {
     #[inline]
     fn drop(&mut self) {
-        let handle = self.set.handles.borrow_mut().remove(&self.number);
+        let handle = self.set.handles.borrow_mut().remove(self.number);
         drop(handle);
     }
 }

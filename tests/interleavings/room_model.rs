@@ -25,6 +25,10 @@ mod primitive {
     }
 }
 
+#[allow(dead_code, reason = "only what rooms need is called")]
+#[path = "../../src/numbered.rs"]
+mod numbered;
+
 #[allow(dead_code, reason = "only what wakes waiters is modelled")]
 #[path = "../../src/pool/room.rs"]
 mod room;
