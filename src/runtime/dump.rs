@@ -21,8 +21,10 @@ use crate::waits::{PermitKind, WakerKind};
 impl Dump {
     pub(super) fn new(event_loop: &EventLoop) -> Self {
         let mut descriptors = Descriptors::default();
-        let wait_graph = WaitGraph::new(event_loop, |descriptor| descriptors.describe(descriptor));
-        Dump::of(event_loop, &wait_graph, |_| true)
+        let wait_graph = WaitGraph::new(event_loop, &mut |descriptor| {
+            descriptors.describe(descriptor)
+        });
+        Dump::of(event_loop, &wait_graph, &|_, _| true)
     }
 
     /// The referenced tasks that nothing on the loop can wake: they wait neither for the loop nor
@@ -33,27 +35,28 @@ impl Dump {
         }
         // A task that waits for a descriptor is not stalled, so the descriptions, which take long
         // to make, are not needed.
-        let wait_graph = WaitGraph::new(event_loop, |_| String::new());
+        let wait_graph = WaitGraph::new(event_loop, &mut |_| String::new());
         let stalled = wait_graph.stalled(does_time_move);
-        let is_stalled =
-            |task_info: &TaskInfo| task_info.is_ref && stalled.contains_key(&task_info.key);
-        Dump::of(event_loop, &wait_graph, is_stalled)
+        Dump::of(event_loop, &wait_graph, &|index, task_info| {
+            task_info.is_ref && stalled[index]
+        })
     }
 
+    /// `is_wanted` says whether the dump contains a task, of which it also gets the index.
     fn of(
         event_loop: &EventLoop,
         wait_graph: &WaitGraph,
-        is_wanted: impl Fn(&TaskInfo) -> bool,
+        is_wanted: &dyn Fn(usize, &TaskInfo) -> bool,
     ) -> Self {
         let now = event_loop.clock.now();
-        let tasks = wait_graph
-            .tasks
-            .iter()
-            .filter(|task_info| is_wanted(task_info));
         let is_measuring = event_loop.is_measuring();
         let measured = |nanos| is_measuring.then(|| Duration::from_nanos(nanos));
-        let tasks = tasks
-            .map(|task_info| TaskDump {
+        let mut tasks = Vec::new();
+        for (index, task_info) in wait_graph.tasks.iter().enumerate() {
+            if !is_wanted(index, task_info) {
+                continue;
+            }
+            tasks.push(TaskDump {
                 id: Id(task_info.identity.id),
                 name: task_info.identity.origin.name.clone(),
                 location: task_info.identity.origin.location,
@@ -64,10 +67,9 @@ impl Dump {
                 waiting: waiting(task_info, now),
                 is_ref: task_info.is_ref,
                 joined_by: wait_graph.joiner_of(task_info),
-                waits: wait_graph.waits_of(task_info),
-            })
-            .collect();
-        let tasks: Vec<TaskDump> = tasks;
+                waits: wait_graph.waits_of(index),
+            });
+        }
         let mut cycles = stuck::cycles(wait_graph);
         cycles.retain(|cycle| {
             let is_of = |task: &TaskDump| cycle.tasks().any(|id| id == task.id());
@@ -99,7 +101,9 @@ fn waiting(task_info: &TaskInfo, now: u64) -> Option<Duration> {
 #[inline]
 pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>) {
     let mut descriptors = Descriptors::default();
-    let wait_graph = WaitGraph::new(event_loop, |descriptor| descriptors.describe(descriptor));
+    let wait_graph = WaitGraph::new(event_loop, &mut |descriptor| {
+        descriptors.describe(descriptor)
+    });
     let jobs = wait_graph
         .tasks
         .iter()
@@ -110,7 +114,7 @@ pub(super) fn unfinished(event_loop: &EventLoop) -> (Vec<JobMeta>, Vec<TaskDump>
             JobMeta::new(name, job.identity.origin.location)
         })
         .collect();
-    let dump = Dump::of(event_loop, &wait_graph, |task_info| {
+    let dump = Dump::of(event_loop, &wait_graph, &|_, task_info| {
         !task_info.is_job && task_info.is_ref
     });
     (jobs, dump.tasks)
@@ -148,22 +152,25 @@ impl KnownWakers {
     }
 }
 
-/// All live tasks, and what each waits for.
+/// All live tasks, and what each waits for. A task is known by its index.
 struct WaitGraph {
     tasks: Vec<TaskInfo>,
-    waits: HashMap<Key, Vec<WaitReason>>,
+    /// The index of each task, by the bits of its key.
+    indexes: HashMap<u64, usize>,
+    waits: Vec<Vec<WaitReason>>,
     /// The wakers of each task whose places are known.
-    known: HashMap<Key, KnownWakers>,
+    known: Vec<KnownWakers>,
 }
 
 impl WaitGraph {
-    fn new(event_loop: &EventLoop, describe: impl FnMut(&Descriptor) -> String) -> Self {
+    fn new(event_loop: &EventLoop, describe: &mut dyn FnMut(&Descriptor) -> String) -> Self {
         let polled = ready::polled_task(event_loop.id());
         let tasks = event_loop.tasks.snapshot(polled.unwrap_or(Key::DANGLING));
         let mut wait_graph = WaitGraph {
+            indexes: index_by(&tasks, |task| task.key.to_bits()),
+            waits: vec![Vec::new(); tasks.len()],
+            known: vec![KnownWakers::default(); tasks.len()],
             tasks,
-            waits: HashMap::new(),
-            known: HashMap::new(),
         };
         wait_graph.add_tasks();
         wait_graph.add_resources(event_loop, describe);
@@ -171,41 +178,38 @@ impl WaitGraph {
         wait_graph
     }
 
-    fn add(&mut self, key: Key, wait: WaitReason) {
-        self.waits.entry(key).or_default().push(wait);
+    fn index_of(&self, key: Key) -> Option<usize> {
+        self.indexes.get(&key.to_bits()).copied()
     }
 
     fn add_waiter(&mut self, waiter: &Waiter, wait: WaitReason) {
-        if let Some(key) = waiter.owner() {
-            self.add(key, wait);
+        if let Some(index) = waiter.owner().and_then(|key| self.index_of(key)) {
+            self.waits[index].push(wait);
         }
     }
 
     /// Adds what the tasks themselves record.
     fn add_tasks(&mut self) {
-        let mut waits = Vec::new();
-        for task_info in &self.tasks {
-            let key = task_info.key;
+        for (index, task_info) in self.tasks.iter().enumerate() {
+            let waits = &mut self.waits[index];
             if task_info.is_running {
-                waits.push((key, WaitReason::Running));
+                waits.push(WaitReason::Running);
             } else if task_info.is_ready {
-                waits.push((key, WaitReason::Ready));
+                waits.push(WaitReason::Ready);
             }
             if task_info.is_job {
-                waits.push((key, WaitReason::Worker));
-            }
-            if let Some(joiner) = task_info.joiner {
-                if task_info.is_joined_by_member {
-                    self.known.entry(joiner).or_default().of_members += 1;
-                }
-                waits.push((joiner, WaitReason::Join(Id(task_info.identity.id))));
+                waits.push(WaitReason::Worker);
             }
             if let Some(note) = task_info.note {
-                waits.push((key, WaitReason::Other(note)));
+                waits.push(WaitReason::Other(note));
             }
-        }
-        for (key, wait) in waits {
-            self.add(key, wait);
+            let joiner = task_info.joiner.and_then(|key| self.index_of(key));
+            if let Some(joiner) = joiner {
+                if task_info.is_joined_by_member {
+                    self.known[joiner].of_members += 1;
+                }
+                self.waits[joiner].push(WaitReason::Join(Id(task_info.identity.id)));
+            }
         }
     }
 
@@ -213,7 +217,7 @@ impl WaitGraph {
     fn add_resources(
         &mut self,
         event_loop: &EventLoop,
-        mut describe: impl FnMut(&Descriptor) -> String,
+        describe: &mut dyn FnMut(&Descriptor) -> String,
     ) {
         let clock = &event_loop.clock;
         let now = clock.now();
@@ -245,15 +249,13 @@ impl WaitGraph {
 
     /// The task that joins a task.
     fn joiner_of(&self, task_info: &TaskInfo) -> Option<Id> {
-        let key = task_info.joiner?;
-        let joiner = self.tasks.iter().find(|joiner| joiner.key == key)?;
-        Some(Id(joiner.identity.id))
+        let joiner = self.index_of(task_info.joiner?)?;
+        Some(Id(self.tasks[joiner].identity.id))
     }
 
-    /// The key of each task by its id.
-    fn keys(&self) -> HashMap<u64, Key> {
-        let tasks = self.tasks.iter();
-        tasks.map(|task| (task.identity.id, task.key)).collect()
+    /// The index of each task by its id.
+    fn indexes_by_id(&self) -> HashMap<u64, usize> {
+        index_by(&self.tasks, |task| task.identity.id)
     }
 
     /// Adds what the primitives have recorded.
@@ -262,12 +264,13 @@ impl WaitGraph {
         if tracked.is_empty() && scopes.is_empty() {
             return;
         }
-        let keys = self.keys();
-        let polls = |id: u64| Some(event_loop.tasks.polls(*keys.get(&id)?));
+        let indexes = self.indexes_by_id();
+        let keys: Vec<Key> = self.tasks.iter().map(|task| task.key).collect();
+        let polls = |id: u64| Some(event_loop.tasks.polls(keys[*indexes.get(&id)?]));
         let now = event_loop.clock.now();
         for scope in scopes {
-            if let Some(key) = keys.get(&scope.task) {
-                let known = self.known.entry(*key).or_default();
+            if let Some(index) = indexes.get(&scope.task) {
+                let known = &mut self.known[*index];
                 known.add(scope.waker);
                 known.clones += scope.clones;
             }
@@ -275,23 +278,24 @@ impl WaitGraph {
         for tracked in tracked {
             let state = tracked.now();
             for (id, wait) in permits::messages(&tracked, &state, now, polls) {
-                self.add_primitive(keys[&id], wait);
+                self.add_primitive(indexes[&id], wait);
             }
             for waiting in state.waiting.iter().filter(|waiting| waiting.missing > 0) {
-                if let Some(key) = keys.get(&waiting.task) {
+                if let Some(index) = indexes.get(&waiting.task) {
                     // Room comes by any receiver, so a task that waits for it is in no cycle.
                     if tracked.kind != PermitKind::Room {
-                        self.known.entry(*key).or_default().add(waiting.waker);
+                        self.known[*index].add(waiting.waker);
                     }
-                    self.add_primitive(*key, permits::wait(&tracked, &state, waiting, now, &keys));
+                    let wait = permits::wait(&tracked, &state, waiting, now, &indexes);
+                    self.add_primitive(*index, wait);
                 }
             }
         }
     }
 
     /// Adds a wait for a primitive, in place of the note of the task about it.
-    fn add_primitive(&mut self, key: Key, wait: WaitReason) {
-        let waits = self.waits.entry(key).or_default();
+    fn add_primitive(&mut self, index: usize, wait: WaitReason) {
+        let waits = &mut self.waits[index];
         let what = match &wait {
             WaitReason::Permits(permits) => permits.what,
             WaitReason::Channel(channel) => channel.what,
@@ -303,13 +307,16 @@ impl WaitGraph {
         }
     }
 
-    fn waits_of(&self, task_info: &TaskInfo) -> Vec<WaitReason> {
-        let waits = self.waits.get(&task_info.key).cloned();
-        waits.unwrap_or_else(|| vec![WaitReason::Unknown])
+    fn waits_of(&self, index: usize) -> Vec<WaitReason> {
+        let waits = &self.waits[index];
+        match waits.is_empty() {
+            true => vec![WaitReason::Unknown],
+            false => waits.clone(),
+        }
     }
 
-    /// The tasks that nothing on the loop can wake, with those that join them.
-    fn stalled(&self, does_time_move: bool) -> HashMap<Key, Option<Key>> {
+    /// Whether nothing on the loop can wake a task, for each of the tasks.
+    fn stalled(&self, does_time_move: bool) -> Vec<bool> {
         let can_end = |wait: &WaitReason| match wait {
             WaitReason::Timer { left, .. } => does_time_move && left.is_some(),
             WaitReason::Join(_)
@@ -319,23 +326,29 @@ impl WaitGraph {
             | WaitReason::Unknown => false,
             _ => true,
         };
-        let can_progress = |task_info: &TaskInfo| self.waits_of(task_info).iter().any(can_end);
-        let (progressing, stalled): (Vec<&TaskInfo>, Vec<_>) = self
-            .tasks
-            .iter()
-            .partition(|task_info| can_progress(task_info));
-        let stalled = stalled.iter();
-        let mut stalled: HashMap<Key, Option<Key>> = stalled
-            .map(|task_info| (task_info.key, task_info.joiner))
-            .collect();
+        let mut stalled = vec![true; self.tasks.len()];
+        let mut progressing: Vec<usize> = Vec::new();
+        for (index, waits) in self.waits.iter().enumerate() {
+            if waits.iter().any(can_end) {
+                progressing.push(index);
+            }
+        }
         // A task that joins a task which is not stalled is not stalled either.
-        let mut to_visit: Vec<Key> = progressing
-            .iter()
-            .filter_map(|task_info| task_info.joiner)
-            .collect();
-        while let Some(key) = to_visit.pop() {
-            to_visit.extend(stalled.remove(&key).flatten());
+        while let Some(index) = progressing.pop() {
+            if std::mem::replace(&mut stalled[index], false) {
+                let joiner = self.tasks[index].joiner;
+                progressing.extend(joiner.and_then(|key| self.index_of(key)));
+            }
         }
         stalled
     }
+}
+
+/// The index of each task, by what `id` returns of it.
+fn index_by(tasks: &[TaskInfo], id: fn(&TaskInfo) -> u64) -> HashMap<u64, usize> {
+    let mut indexes = HashMap::with_capacity(tasks.len());
+    for (index, task) in tasks.iter().enumerate() {
+        indexes.insert(id(task), index);
+    }
+    indexes
 }

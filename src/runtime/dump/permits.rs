@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::report::{ChannelWait, Holder, PermitWait, WaitReason};
-use crate::slots::Key;
 use crate::task::Id;
 use crate::waits::{HoldKind, PermitKind, Tracked, TrackedNow, WaitPlace};
 
@@ -15,7 +14,7 @@ pub(super) fn wait(
     state: &TrackedNow,
     waiting: &WaitPlace,
     now: u64,
-    live: &HashMap<u64, Key>,
+    live: &HashMap<u64, usize>,
 ) -> WaitReason {
     if tracked.kind == PermitKind::Room {
         return channel(tracked, state, tracked.what, waiting.since, now);

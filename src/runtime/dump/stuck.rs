@@ -10,56 +10,63 @@
 //! The members of a scope have wakers of their own, and are part of the task that polls the scope.
 //! The clones of these wakers are counted too.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::WaitGraph;
 use crate::report::{Cycle, CycleLink, Holder, WaitReason};
-use crate::slots::Key;
 use crate::task::Id;
-use crate::tasks::TaskInfo;
 
-/// What a stuck task waits for.
+/// What a stuck task waits for. Tasks are known by their indexes in the graph.
 struct Edge<'a> {
     wait: &'a WaitReason,
     /// How many permits it needs of unknown holders and of holders that are not stuck.
     missing: usize,
     unknown: usize,
-    holders: Vec<(Key, &'a Holder)>,
+    holders: Vec<(usize, &'a Holder)>,
     /// The permits of holders that are not tasks of this loop.
     gone: usize,
 }
 
+/// The edges of each task that is stuck, and `None` for the others.
+type Stuck<'a> = Vec<Option<Vec<Edge<'a>>>>;
+
 impl Edge<'_> {
     /// Whether it may end even if the tasks `stuck` never run.
-    fn can_end(&self, stuck: &HashMap<Key, Vec<Edge<'_>>>) -> bool {
-        let holders = self.holders.iter();
-        let free = holders.filter(|(key, _)| !stuck.contains_key(key));
-        let free: usize = free.map(|(_, holder)| holder.permits).sum();
+    fn can_end(&self, stuck: &Stuck<'_>) -> bool {
+        let mut free = 0;
+        for (holder, held) in &self.holders {
+            if stuck[*holder].is_none() {
+                free += held.permits;
+            }
+        }
         self.missing <= self.unknown + self.gone + free
     }
 }
 
 /// The cycles of stuck tasks. Each has a task that is in no cycle before it.
 pub(super) fn cycles(graph: &WaitGraph) -> Vec<Cycle> {
-    let keys = graph.keys();
-    let candidates = graph.tasks.iter().filter(|task| is_quiet(graph, task));
-    let mut stuck: HashMap<Key, Vec<Edge<'_>>> = candidates
-        .map(|task| (task.key, edges(graph, task, &keys)))
-        .collect();
-    if stuck.values().all(Vec::is_empty) {
+    let ids = graph.indexes_by_id();
+    let mut stuck: Stuck<'_> = Vec::with_capacity(graph.tasks.len());
+    let mut has_edges = false;
+    for index in 0..graph.tasks.len() {
+        let edges = is_quiet(graph, index).then(|| edges(&graph.waits[index], &ids));
+        has_edges |= edges.as_ref().is_some_and(|edges| !edges.is_empty());
+        stuck.push(edges);
+    }
+    if !has_edges {
         return Vec::new();
     }
     remove_those_that_can_continue(&mut stuck);
     let mut search = Search::new(&stuck);
-    for task in &graph.tasks {
-        search.visit(task.key);
+    for index in 0..graph.tasks.len() {
+        search.visit(index);
     }
     let found = search.found.iter();
     found.map(|path| cycle(graph, &stuck, path)).collect()
 }
 
 /// Whether only what `edges` returns can wake the task.
-fn is_quiet(graph: &WaitGraph, task: &TaskInfo) -> bool {
+fn is_quiet(graph: &WaitGraph, index: usize) -> bool {
     let is_known = |wait: &WaitReason| match wait {
         WaitReason::Join(_) | WaitReason::Permits(_) => true,
         // A future that has registered a waker would be noticed by the waker.
@@ -67,111 +74,113 @@ fn is_quiet(graph: &WaitGraph, task: &TaskInfo) -> bool {
         WaitReason::Timer { left, .. } => left.is_none(),
         _ => false,
     };
-    let known = graph.known.get(&task.key).copied().unwrap_or_default();
-    known.are_all(task.wakers) && graph.waits_of(task).iter().all(is_known)
+    let wakers = graph.tasks[index].wakers;
+    graph.known[index].are_all(wakers) && graph.waits[index].iter().all(is_known)
 }
 
-fn edges<'a>(graph: &'a WaitGraph, task: &TaskInfo, keys: &HashMap<u64, Key>) -> Vec<Edge<'a>> {
-    let waits = graph.waits.get(&task.key);
-    let waits = waits.into_iter().flatten();
-    waits.filter_map(|wait| edge(wait, keys)).collect()
-}
-
-fn edge<'a>(wait: &'a WaitReason, keys: &HashMap<u64, Key>) -> Option<Edge<'a>> {
+fn edges<'a>(waits: &'a [WaitReason], ids: &HashMap<u64, usize>) -> Vec<Edge<'a>> {
     const JOINED: Holder = Holder {
         id: Id(0),
         permits: 1,
         is_certain: true,
     };
-    match wait {
-        WaitReason::Join(id) => Some(Edge {
+    let mut edges = Vec::new();
+    for wait in waits {
+        let mut edge = Edge {
             wait,
             missing: 1,
             unknown: 0,
-            holders: keys
-                .get(&id.0)
-                .map(|key| (*key, &JOINED))
-                .into_iter()
-                .collect(),
+            holders: Vec::new(),
             gone: 0,
-        }),
-        WaitReason::Permits(permits) => {
-            let key = |holder: &Holder| keys.get(&holder.id.0).copied();
-            let holders = permits.holders.iter();
-            let gone = holders.clone().filter(|holder| key(holder).is_none());
-            let gone = gone.map(|holder| holder.permits).sum();
-            let holders = holders.filter_map(|holder| Some((key(holder)?, holder)));
-            Some(Edge {
-                wait,
-                missing: permits.missing,
-                unknown: permits.unknown,
-                holders: holders.collect(),
-                gone,
-            })
+        };
+        match wait {
+            WaitReason::Join(id) => {
+                let joined = ids.get(&id.0);
+                edge.holders.extend(joined.map(|joined| (*joined, &JOINED)));
+            }
+            WaitReason::Permits(permits) => {
+                edge.missing = permits.missing;
+                edge.unknown = permits.unknown;
+                for holder in &permits.holders {
+                    match ids.get(&holder.id.0) {
+                        Some(index) => edge.holders.push((*index, holder)),
+                        None => edge.gone += holder.permits,
+                    }
+                }
+            }
+            _ => continue,
         }
-        _ => None,
+        edges.push(edge);
     }
+    edges
 }
 
 /// Leaves only the tasks that wait for each other, or for nothing at all.
-fn remove_those_that_can_continue(stuck: &mut HashMap<Key, Vec<Edge<'_>>>) {
-    let mut waiters: HashMap<Key, Vec<Key>> = HashMap::new();
-    for (waiter, edges) in &*stuck {
-        let holders = edges.iter().flat_map(|edge| &edge.holders);
-        for (holder, _) in holders {
-            waiters.entry(*holder).or_default().push(*waiter);
+fn remove_those_that_can_continue(stuck: &mut Stuck<'_>) {
+    let mut waiters = vec![Vec::new(); stuck.len()];
+    for (waiter, edges) in stuck.iter().enumerate() {
+        for edge in edges.iter().flatten() {
+            for (holder, _) in &edge.holders {
+                waiters[*holder].push(waiter);
+            }
         }
     }
-    let mut to_check: Vec<Key> = stuck.keys().copied().collect();
-    while let Some(key) = to_check.pop() {
-        let edges = stuck.get(&key);
-        if edges.is_some_and(|edges| edges.iter().any(|edge| edge.can_end(stuck))) {
-            stuck.remove(&key);
-            to_check.extend(waiters.get(&key).into_iter().flatten());
+    let mut to_check: Vec<usize> = (0..stuck.len()).collect();
+    while let Some(index) = to_check.pop() {
+        let edges = stuck[index].iter().flatten();
+        let can_continue = edges.into_iter().any(|edge| edge.can_end(stuck));
+        if can_continue {
+            stuck[index] = None;
+            to_check.extend_from_slice(&waiters[index]);
         }
     }
 }
 
 /// A search for cycles, in the order of the tasks.
 struct Search<'a> {
-    stuck: &'a HashMap<Key, Vec<Edge<'a>>>,
-    visited: HashSet<Key>,
-    found: Vec<Vec<Key>>,
-    in_cycles: HashSet<Key>,
+    stuck: &'a Stuck<'a>,
+    visited: Vec<bool>,
+    found: Vec<Vec<usize>>,
+    in_cycles: Vec<bool>,
 }
 
 impl<'a> Search<'a> {
-    fn new(stuck: &'a HashMap<Key, Vec<Edge<'a>>>) -> Self {
+    fn new(stuck: &'a Stuck<'a>) -> Self {
         Search {
             stuck,
-            visited: HashSet::new(),
+            visited: vec![false; stuck.len()],
             found: Vec::new(),
-            in_cycles: HashSet::new(),
+            in_cycles: vec![false; stuck.len()],
         }
     }
 
     /// The stuck tasks that a stuck task waits for. If it waits for permits of others, its own
     /// permits are not the reason.
-    fn next(&self, key: Key) -> Vec<Key> {
+    fn next(&self, index: usize) -> Vec<usize> {
         let mut next = Vec::new();
-        for edge in self.stuck.get(&key).into_iter().flatten() {
-            let holders = edge.holders.iter().map(|(holder, _)| *holder);
-            let holders = holders.filter(|holder| self.stuck.contains_key(holder));
-            let others = holders.clone().filter(|holder| *holder != key);
+        for edge in self.stuck[index].iter().flatten() {
             let before = next.len();
-            next.extend(others);
-            if next.len() == before {
-                next.extend(holders);
+            let mut own = 0;
+            for (holder, _) in &edge.holders {
+                if *holder == index {
+                    own += 1;
+                } else if self.stuck[*holder].is_some() {
+                    next.push(*holder);
+                }
+            }
+            if next.len() == before && own > 0 {
+                next.push(index);
             }
         }
         next
     }
 
     /// Searches from a task, depth first, without recursion.
-    fn visit(&mut self, start: Key) {
-        if !self.stuck.contains_key(&start) || !self.visited.insert(start) {
+    fn visit(&mut self, start: usize) {
+        if self.stuck[start].is_none() || self.visited[start] {
             return;
         }
+        self.visited[start] = true;
         let mut path = vec![start];
         let mut to_visit = vec![self.next(start)];
         while let Some(left) = to_visit.last_mut() {
@@ -180,9 +189,10 @@ impl<'a> Search<'a> {
                 path.pop();
                 continue;
             };
-            if let Some(begin) = path.iter().position(|key| *key == next) {
+            if let Some(begin) = path.iter().position(|index| *index == next) {
                 self.add(&path[begin..]);
-            } else if self.visited.insert(next) {
+            } else if !self.visited[next] {
+                self.visited[next] = true;
                 path.push(next);
                 to_visit.push(self.next(next));
             }
@@ -190,37 +200,38 @@ impl<'a> Search<'a> {
     }
 
     /// Adds a cycle, unless all of its tasks are in others.
-    fn add(&mut self, path: &[Key]) {
-        let known = self.in_cycles.len();
-        self.in_cycles.extend(path);
-        if self.in_cycles.len() > known {
+    fn add(&mut self, path: &[usize]) {
+        let mut is_new = false;
+        for index in path {
+            is_new |= !self.in_cycles[*index];
+            self.in_cycles[*index] = true;
+        }
+        if is_new {
             self.found.push(path.to_vec());
         }
     }
 }
 
 /// Describes a cycle, beginning with the task that was spawned first.
-fn cycle(graph: &WaitGraph, stuck: &HashMap<Key, Vec<Edge<'_>>>, path: &[Key]) -> Cycle {
-    let task = |key: &Key| graph.tasks.iter().find(|task| task.key == *key);
-    let position = |key: &Key| graph.tasks.iter().position(|task| task.key == *key);
-    let first = path.iter().min_by_key(|key| position(key));
-    let first = first.and_then(|first| path.iter().position(|key| key == first));
-    let mut path = path.to_vec();
-    path.rotate_left(first.unwrap_or(0));
+fn cycle(graph: &WaitGraph, stuck: &Stuck<'_>, path: &[usize]) -> Cycle {
+    let first = path.iter().min();
+    let first = path.iter().position(|index| Some(index) == first);
+    let first = first.unwrap_or(0);
     let mut is_certain = true;
-    let links = path.iter().enumerate().filter_map(|(index, key)| {
-        let next = path[(index + 1) % path.len()];
-        let held = |edge: &&Edge<'_>| edge.holders.iter().any(|(key, _)| *key == next);
-        let edge = stuck.get(key)?.iter().find(held)?;
-        let mut holders = edge.holders.iter();
-        is_certain &= holders.all(|(_, holder)| holder.is_certain);
-        let identity = &task(key)?.identity;
-        Some(CycleLink {
+    let mut links = Vec::new();
+    for at in first..first + path.len() {
+        let (index, next) = (path[at % path.len()], path[(at + 1) % path.len()]);
+        let held = |edge: &&Edge<'_>| edge.holders.iter().any(|(holder, _)| *holder == next);
+        let Some(edge) = stuck[index].iter().flatten().find(held) else {
+            continue;
+        };
+        is_certain &= edge.holders.iter().all(|(_, holder)| holder.is_certain);
+        let identity = &graph.tasks[index].identity;
+        links.push(CycleLink {
             id: Id(identity.id),
             name: identity.origin.name.clone(),
             wait: edge.wait.clone(),
-        })
-    });
-    let links = links.collect();
+        });
+    }
     Cycle { links, is_certain }
 }
