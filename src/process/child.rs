@@ -8,8 +8,7 @@ use futures::future::try_join3;
 use rustix::process::Signal;
 
 use super::running::RunningProcess;
-use super::stdio::{ChildStderr, ChildStdin, ChildStdout};
-use super::{orphans, stdio};
+use super::stdio::{self, ChildStderr, ChildStdin, ChildStdout};
 use crate::signal::unix::SignalKind;
 
 /// A child process, started by [`Command::spawn`](super::Command::spawn).
@@ -45,10 +44,8 @@ impl Child {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
-        let process = RunningProcess::new(child, kill_on_drop);
-        orphans::adopt_homeless();
         Ok(Child {
-            process,
+            process: RunningProcess::new(child, kill_on_drop),
             stdin: stdin.map(ChildStdin::from_std).transpose()?,
             stdout: stdout.map(ChildStdout::from_std).transpose()?,
             stderr: stderr.map(ChildStderr::from_std).transpose()?,

@@ -9,6 +9,7 @@ use std::process::{
 };
 
 use super::child::Child;
+use super::running::RunningProcess;
 use crate::io_error::cannot;
 
 /// A program to execute in a child process, with its arguments, environment and standard streams.
@@ -252,11 +253,15 @@ impl Command {
         &mut self,
         with: impl FnOnce(&mut StdCommand) -> io::Result<StdChild>,
     ) -> io::Result<Child> {
-        let child = match with(&mut self.std) {
-            Ok(child) => child,
-            Err(error) => return Err(self.cannot_run(error)),
-        };
+        let child = self.start(with)?;
         Child::new(child, self.kill_on_drop)
+    }
+
+    fn start(
+        &mut self,
+        with: impl FnOnce(&mut StdCommand) -> io::Result<StdChild>,
+    ) -> io::Result<StdChild> {
+        with(&mut self.std).map_err(|error| self.cannot_run(error))
     }
 
     fn cannot_run(&self, error: io::Error) -> io::Error {
@@ -281,11 +286,17 @@ impl Command {
     /// If the future is dropped, the process goes on, unless
     /// [`kill_on_drop`](Command::kill_on_drop) is set.
     pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + use<> {
-        let child = self.spawn();
-        async {
-            let mut child = child?;
+        // Not a child, which has room for pipes, and not moved by `?`, for which the future would
+        // have room for two processes.
+        let mut process = self.start(StdCommand::spawn).map(|mut child| {
             drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
-            child.wait().await
+            RunningProcess::new(child, self.kill_on_drop)
+        });
+        async {
+            match process {
+                Ok(ref mut process) => process.wait().await,
+                Err(error) => Err(error),
+            }
         }
     }
 

@@ -10,7 +10,6 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child as StdChild, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
@@ -63,7 +62,7 @@ enum ProcessState {
 struct ExitWatch {
     source: Source<OwnedFd>,
     /// Where there is no pidfd: the signals that say that some child has ended.
-    signals: Option<Arc<ChildSignals>>,
+    signals: Option<&'static ChildSignals>,
 }
 
 impl ExitWatch {
@@ -96,7 +95,7 @@ impl ExitWatch {
     /// Asks for the status of `child`.
     fn try_wait(&self, child: &mut StdChild) -> io::Result<OpOutput<ExitStatus>> {
         // Before the status: a signal that comes after that is an event.
-        if let Some(signals) = &self.signals {
+        if let Some(signals) = self.signals {
             signals.drain();
         }
         let status = child.try_wait()?;
@@ -133,14 +132,20 @@ impl Process {
     ///
     /// Returns an error if descriptors or memory have run out.
     fn watched(&mut self) -> io::Result<(&ExitWatch, &mut StdChild)> {
-        let watch = match self.watch.take() {
+        let belongs_elsewhere = |watch: &ExitWatch| watch.source.belongs_elsewhere();
+        if self.watch.as_ref().is_some_and(belongs_elsewhere) {
             // Nothing waits on the other loop, because a wait borrows the process.
-            Some(watch) if watch.source.belongs_elsewhere() => watch.leave_loop(),
+            self.leave_loop();
+        }
+        let watch = match &mut self.watch {
             Some(watch) => watch,
-            None => ExitWatch::open(&self.child)?,
+            none => {
+                let watch = none.insert(ExitWatch::open(&self.child)?);
+                watch.source.set_ref(self.is_ref.load(Ordering::Relaxed));
+                watch
+            }
         };
-        watch.source.set_ref(self.is_ref.load(Ordering::Relaxed));
-        Ok((self.watch.insert(watch), &mut self.child))
+        Ok((watch, &mut self.child))
     }
 
     /// Returns the status if the process has ended.
@@ -217,10 +222,16 @@ impl Process {
         }
     }
 
+    /// Leaves the loop on which it was waited for.
+    fn leave_loop(&mut self) {
+        self.watch = self.watch.take().map(ExitWatch::leave_loop);
+        self.set_ref(self.is_ref.load(Ordering::Relaxed));
+    }
+
     /// Leaves the loop on which it was waited for, and does not keep the next one alive.
     pub(super) fn become_orphan(&mut self) {
-        self.watch = self.watch.take().map(ExitWatch::leave_loop);
-        self.is_ref = AtomicBool::new(false);
+        self.leave_loop();
+        self.set_ref(false);
     }
 }
 
@@ -239,6 +250,7 @@ fn lost() -> io::Error {
 
 impl RunningProcess {
     pub(super) fn new(child: StdChild, kill_on_drop: bool) -> Self {
+        orphans::adopt_homeless();
         RunningProcess {
             process: Some(Process::new(child)),
             kill_on_drop,
@@ -271,8 +283,8 @@ impl RunningProcess {
         self.process_mut().try_wait()
     }
 
-    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.process_mut().wait().await
+    pub(super) fn wait(&mut self) -> impl Future<Output = io::Result<ExitStatus>> {
+        self.process_mut().wait()
     }
 
     pub(super) fn send_signal(&self, signal: Signal) -> io::Result<()> {

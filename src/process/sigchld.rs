@@ -11,7 +11,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, OnceLock};
 
 use rustix::io::ioctl_fionread;
 
@@ -23,28 +23,29 @@ const DRAINED_ABOVE: u64 = 64;
 
 /// The signals of this process, from the first child on that needs them: to register the handler
 /// again for each child would cost more than the handler does.
-static SHARED: Mutex<Option<Arc<ChildSignals>>> = Mutex::new(None);
+static SHARED: OnceLock<ChildSignals> = OnceLock::new();
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct ChildSignals {
     // Dropped first, so that no signal is written to a socket without a reader.
     _registration: HandlerRegistration,
-    receiver: Mutex<UnixStream>,
+    receiver: UnixStream,
+    /// Held by the thread that drains the receiver.
+    draining: Mutex<()>,
 }
 
 impl ChildSignals {
     /// # Errors
     ///
     /// Returns an error if descriptors have run out.
-    pub(super) fn shared() -> io::Result<Arc<Self>> {
-        let mut shared = lock(&SHARED);
-        if let Some(signals) = &*shared {
-            return Ok(Arc::clone(signals));
+    pub(super) fn shared() -> io::Result<&'static Self> {
+        if let Some(signals) = SHARED.get() {
+            return Ok(signals);
         }
-        let signals = Arc::new(ChildSignals::new()?);
-        *shared = Some(Arc::clone(&signals));
-        Ok(signals)
+        // Two threads may get here; the signals of one of them are dropped.
+        let signals = ChildSignals::new()?;
+        Ok(SHARED.get_or_init(|| signals))
     }
 
     fn new() -> io::Result<Self> {
@@ -55,7 +56,8 @@ impl ChildSignals {
         let registration = register(SignalKind::child(), sender)?;
         Ok(ChildSignals {
             _registration: registration,
-            receiver: Mutex::new(receiver),
+            receiver,
+            draining: Mutex::new(()),
         })
     }
 
@@ -65,22 +67,29 @@ impl ChildSignals {
     ///
     /// Returns an error if descriptors have run out.
     pub(super) fn subscribe(&self) -> io::Result<OwnedFd> {
-        Ok(lock(&self.receiver).try_clone()?.into())
+        Ok(self.receiver.try_clone()?.into())
     }
 
     /// Makes room for further signals.
     pub(super) fn drain(&self) {
-        let mut receiver = lock(&self.receiver);
-        let Ok(len) = ioctl_fionread(&*receiver) else {
+        if self.len() <= DRAINED_ABOVE {
             return;
-        };
+        }
+        // One thread at a time: two would take the byte that remains.
+        let _one = lock(&self.draining);
+        let len = self.len();
         if len > DRAINED_ABOVE {
             let mut bytes = [0; 1024];
             let all_but_one = usize::try_from(len - 1).unwrap_or(usize::MAX);
             let room = bytes.len().min(all_but_one);
             // It cannot block, because so many bytes are there.
-            let _drained = receiver.read(&mut bytes[..room]);
+            let _drained = (&self.receiver).read(&mut bytes[..room]);
         }
+    }
+
+    /// The number of bytes in the socket, as far as that is known.
+    fn len(&self) -> u64 {
+        ioctl_fionread(&self.receiver).unwrap_or(0)
     }
 }
 

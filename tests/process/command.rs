@@ -1,7 +1,7 @@
 //! The builder.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -161,6 +161,14 @@ fn status_closes_pipes_at_once() {
         yes.stdout(Stdio::piped()).stderr(Stdio::null());
         assert!(!yes.status().await.unwrap().success());
     });
+    // By the call, without a poll: then the end of the child's output is the end of its input.
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut cat = Command::new("cat");
+    cat.stdin(Stdio::piped()).stdout(writer);
+    let status = cat.status();
+    drop(cat);
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    assert!(block_on(status).unwrap().success());
 }
 
 #[test]
