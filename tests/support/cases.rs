@@ -132,6 +132,12 @@ pub(crate) fn take_log() -> Vec<String> {
 
 /// Runs `test`. If it hangs, its name and what it has logged is said, and the process ends.
 pub(crate) fn watched<R>(test: impl FnOnce() -> R) -> R {
+    let _running = expect_end();
+    test()
+}
+
+/// Ends the process unless the result is dropped in time.
+fn expect_end() -> mpsc::Sender<()> {
     let journal = journal();
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let (running, has_ended) = mpsc::channel::<()>();
@@ -143,9 +149,7 @@ pub(crate) fn watched<R>(test: impl FnOnce() -> R) -> R {
             process::abort();
         }
     });
-    let result = test();
-    drop(running);
-    result
+    running
 }
 
 /// A builder of runtimes with one worker: so jobs run one after the other, as they were queued.

@@ -10,6 +10,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `test`. If it hangs, its name is said, and the process ends.
 pub(crate) fn in_time<R>(test: impl FnOnce() -> R) -> R {
+    let _running = expect_end();
+    test()
+}
+
+/// Ends the process unless the result is dropped in time.
+fn expect_end() -> mpsc::Sender<()> {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let (running, has_ended) = mpsc::channel::<()>();
     thread::spawn(move || {
@@ -19,7 +25,5 @@ pub(crate) fn in_time<R>(test: impl FnOnce() -> R) -> R {
             process::abort();
         }
     });
-    let result = test();
-    drop(running);
-    result
+    running
 }
