@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::report::Reporter;
-use crate::scope_guard::on_drop;
 
 pub(crate) use now_running::NowRunning;
 pub(crate) use origins::{KnownName, OriginRecorder};
@@ -159,14 +158,31 @@ impl PollObserver for &NowRunning {
 /// this within `f` the watcher sees nothing.
 #[inline]
 pub(crate) fn doing<R>(what: impl Into<UserCode>, f: impl FnOnce() -> R) -> R {
-    let Some(now) = CURRENT.with(|current| current.take()) else {
-        return f();
-    };
-    now.enter(what.into());
-    let _restore = on_drop(move || {
-        now.leave();
-        // It is none: whatever runs a loop in `f` has restored that.
-        mem::forget(CURRENT.with(|current| current.replace(Some(now))));
-    });
+    let _doing = Doing::begin(what.into());
     f()
+}
+
+/// A call of [`doing`]: its part that is compiled once.
+struct Doing(Option<Arc<NowRunning>>);
+
+impl Doing {
+    #[inline]
+    fn begin(what: UserCode) -> Self {
+        let now = CURRENT.with(|current| current.take());
+        if let Some(now) = &now {
+            now.enter(what);
+        }
+        Doing(now)
+    }
+}
+
+impl Drop for Doing {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(now) = self.0.take() {
+            now.leave();
+            // It is none: whatever runs a loop meanwhile has restored that.
+            mem::forget(CURRENT.with(|current| current.replace(Some(now))));
+        }
+    }
 }

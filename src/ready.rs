@@ -341,10 +341,29 @@ pub(crate) fn note() -> Option<&'static &'static str> {
 }
 
 /// Calls `f`, which drops a future or output of the task with this id outside of a poll.
+#[inline]
 pub(crate) fn acting_for<R>(id: u64, f: impl FnOnce() -> R) -> R {
-    let outer = HOME.with(|home| home.acting.replace(id));
-    let _restore = on_drop(|| HOME.with(|home| home.acting.set(outer)));
+    let _acting = Acting::begin(id);
     f()
+}
+
+/// A call of [`acting_for`]: its part that is compiled once.
+struct Acting {
+    outer: u64,
+}
+
+impl Acting {
+    fn begin(id: u64) -> Self {
+        Acting {
+            outer: HOME.with(|home| home.acting.replace(id)),
+        }
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        HOME.with(|home| home.acting.set(self.outer));
+    }
 }
 
 /// The id of the task of the innermost [`acting_for`].

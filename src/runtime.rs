@@ -19,15 +19,16 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{self, Location};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking;
 use crate::context;
-use crate::event_loop::{EventLoop, IdleReport};
+use crate::event_loop::{EventLoop, IdleReport, StopReason};
 use crate::panics;
+use crate::panics::Payload;
 use crate::task::{self, JoinHandle, boxed_if_large};
 use crate::tasks::{Name, Origin};
 
@@ -98,6 +99,13 @@ pub struct Runtime {
     _dump_signals: Option<Box<dyn Any>>,
 }
 
+/// How the future of `block_on` has ended.
+struct RootEnd {
+    result: Result<StopReason, Payload>,
+    /// If it can never complete.
+    stuck: Option<Dump>,
+}
+
 impl Runtime {
     /// Creates a runtime with the default settings of [`Builder`].
     ///
@@ -161,20 +169,33 @@ impl Runtime {
     #[track_caller]
     pub(crate) fn block_on_root<F: Future>(&self, future: F, origin: Origin) -> F::Output {
         let mut output = None;
-        let mut stuck = None;
-        let result = {
+        let end = {
             let root = pin!(async { output = Some(future.await) });
-            match &self.host {
-                Some(host) => self.run_root_as_guest(&**host, root, origin),
-                None => self.drive("block_on", || {
-                    self.event_loop
-                        .run_root(root, origin, |reason| match reason {
-                            IdleReport::Idle => self.report_stalled(),
-                            IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
-                        })
-                }),
-            }
+            self.run_root(root, origin)
         };
+        // After the future was dropped: this may end the process.
+        self.handle_end(end);
+        output.expect("the root stores its output before it completes")
+    }
+
+    #[track_caller]
+    fn run_root(&self, root: Pin<&mut dyn Future<Output = ()>>, origin: Origin) -> RootEnd {
+        let mut stuck = None;
+        let result = match &self.host {
+            Some(host) => self.run_root_as_guest(&**host, root, origin),
+            None => self.drive("block_on", || {
+                self.event_loop
+                    .run_root(root, origin, |reason| match reason {
+                        IdleReport::Idle => self.report_stalled(),
+                        IdleReport::Stuck => stuck = Some(Dump::new(&self.event_loop)),
+                    })
+            }),
+        };
+        RootEnd { result, stuck }
+    }
+
+    #[track_caller]
+    fn handle_end(&self, RootEnd { result, stuck }: RootEnd) {
         match result {
             Ok(stop) => self.handle_stop(stop),
             Err(payload) => panic::resume_unwind(payload),
@@ -185,7 +206,6 @@ impl Runtime {
                  and no other thread holds a `KeepAlive` guard; {dump}"
             );
         }
-        output.expect("the root stores its output before it completes")
     }
 
     /// Reports that only another thread can end the sleep that has begun.

@@ -48,7 +48,8 @@ use crate::event_loop::LoopShared;
 use crate::panics;
 use crate::ready;
 use crate::tasks::{
-    AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, OutcomeSink, Spawned, Work,
+    AnyWork, BoxedWork, Failure, FutureWork, Identity, Message, Origin, OutcomeSink, SpareBox,
+    Spawned, Work, boxed_size,
 };
 use crate::trace::{SpanKind, TaskSpan};
 use remote::Awaited;
@@ -135,7 +136,8 @@ pub(crate) const fn is_large<F>() -> bool {
 /// Evaluates a call with a future or closure, which is boxed first if it is large.
 macro_rules! boxed_if_large {
     ($value:ident: $Type:ty, $boxed:path => $call:expr) => {
-        if $crate::task::is_large::<$Type>() {
+        // A constant: only one of the branches is compiled.
+        if const { $crate::task::is_large::<$Type>() } {
             let $value = $boxed($value);
             $call
         } else {
@@ -167,33 +169,33 @@ impl From<FirstPoll> for SpanKind {
 #[track_caller]
 fn spawn_work<W: Work>(work: W, origin: Origin, first: FirstPoll) -> JoinHandle<W::Output> {
     let mut work = Some(work);
-    let boxed = context::with(|event_loop| Some(event_loop.tasks.box_work(work.take()?)));
-    let Some(Some(boxed)) = boxed else {
-        panic!("{}", context::no_loop());
-    };
-    match spawn_any(boxed, origin, first) {
+    let mut fill = |spare| AnyWork::fill(spare, work.take().expect("the work is boxed once"));
+    match spawn_any(boxed_size::<W>(), &mut fill, origin, first) {
         Ok(spawned) => JoinHandle::local(spawned),
         Err(id) => JoinHandle::cancelled(id),
     }
 }
 
-/// The part of [`spawn_work`] that is the same for all types. If the loop has ended, returns the id
-/// that the task would have had.
+/// The part of [`spawn_work`] that is the same for all types. `fill` boxes the work, in a spare box
+/// of this `size` if there is one. If the loop has ended, returns the id that the task would have
+/// had.
 #[track_caller]
-fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned, u64> {
-    let mut work = Some(work);
+fn spawn_any(
+    size: usize,
+    fill: &mut dyn FnMut(SpareBox) -> AnyWork,
+    origin: Origin,
+    first: FirstPoll,
+) -> Result<Spawned, u64> {
     let spawned = context::with(|event_loop| {
         let identity = event_loop.tasks.identify(origin);
-        let work = if event_loop.is_closed() {
-            None
-        } else {
-            work.take()
-        };
-        match (work, first) {
-            (Some(work), FirstPoll::Ready) => Ok(event_loop.spawn(work, identity)),
-            (Some(work), FirstPoll::Check) => Ok(event_loop.spawn_immediate(work, identity)),
-            (None, _) => Err(identity.id),
+        if event_loop.is_closed() {
+            return Err(identity.id);
         }
+        let work = fill(event_loop.tasks.take_spare_box(size));
+        Ok(match first {
+            FirstPoll::Ready => event_loop.spawn(work, identity),
+            FirstPoll::Check => event_loop.spawn_immediate(work, identity),
+        })
     });
     match spawned {
         Some(Ok(spawned)) => {
@@ -201,7 +203,7 @@ fn spawn_any(work: AnyWork, origin: Origin, first: FirstPoll) -> Result<Spawned,
             Ok(spawned)
         }
         Some(Err(id)) => {
-            refuse(id, work);
+            refuse(id, fill(SpareBox::none()));
             Err(id)
         }
         None => panic!("{}", context::no_loop()),

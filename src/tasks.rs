@@ -77,7 +77,7 @@ pub(crate) use snapshot::{Note, ReferencedAgain, TaskInfo};
 use task::{Joiner, Task, TaskBody};
 pub(crate) use waiter::{Caller, Owner, Waiter};
 pub(crate) use wake::{wake_contained, wake_contained_for};
-pub(crate) use work::{AnyWork, BoxedWork, FutureWork, Work};
+pub(crate) use work::{AnyWork, BoxedWork, FutureWork, SpareBox, Work, boxed_size};
 
 /// The inbox through which other threads reach a loop's tasks.
 pub(crate) type TaskInbox = Inbox<Message>;
@@ -217,7 +217,13 @@ impl Tasks {
     /// Boxes the work of a task. Runs no user code.
     #[inline]
     pub(crate) fn box_work<W: Work>(&self, work: W) -> AnyWork {
-        self.spare_boxes.fill(work)
+        AnyWork::fill(self.take_spare_box(boxed_size::<W>()), work)
+    }
+
+    /// Takes a box for work of this [size](boxed_size), for [`AnyWork::fill`].
+    #[inline]
+    pub(crate) fn take_spare_box(&self, size: usize) -> SpareBox {
+        self.spare_boxes.take(size)
     }
 
     /// Adds the task of a future that is on the stack of `block_on`, and returns it with its waker.

@@ -62,6 +62,36 @@ impl AnyWork {
     fn new<W: Work>(work: W) -> Self {
         BoxedWork::new(work).into_any()
     }
+
+    /// Boxes `work`, in the spare box if that is of the same type.
+    #[inline]
+    pub(crate) fn fill<W: Work>(spare: SpareBox, work: W) -> Self {
+        let mut work = Some(work);
+        if let Some(mut erased) = spare.0
+            && erased.as_mut().refill(&mut work)
+        {
+            return AnyWork {
+                erased,
+                is_job: W::IS_JOB,
+            };
+        }
+        AnyWork::new(work.expect("only a box of its type takes the work"))
+    }
+}
+
+/// The box of a task that has ended, if there was one.
+pub(crate) struct SpareBox(Option<Pin<Box<dyn Erased>>>);
+
+impl SpareBox {
+    pub(crate) fn none() -> Self {
+        SpareBox(None)
+    }
+}
+
+/// The size in bytes of the box of such work.
+#[inline]
+pub(crate) const fn boxed_size<W: Work>() -> usize {
+    size_of::<WorkState<W>>()
 }
 
 /// Boxed work on its way to a loop: `Send` if the work and its output are.
@@ -98,23 +128,13 @@ const SPARE_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 256;
 
 impl SpareBoxes {
-    /// Boxes `work`, in the box on top if that is of the same type.
+    /// Takes the box on top, for work of this size in bytes.
     #[inline]
-    pub(super) fn fill<W: Work>(&self, work: W) -> AnyWork {
-        if size_of::<WorkState<W>>() > SPARE_BYTES_MAX {
-            return AnyWork::new(work);
+    pub(super) fn take(&self, size: usize) -> SpareBox {
+        if size > SPARE_BYTES_MAX {
+            return SpareBox::none();
         }
-        let spare = self.boxes.borrow_mut().pop();
-        let mut work = Some(work);
-        if let Some(mut erased) = spare
-            && erased.as_mut().refill(&mut work)
-        {
-            return AnyWork {
-                erased,
-                is_job: W::IS_JOB,
-            };
-        }
-        AnyWork::new(work.expect("only a box of its type takes the work"))
+        SpareBox(self.boxes.borrow_mut().pop())
     }
 
     /// Keeps a box whose outcome was taken or dropped.
@@ -167,13 +187,12 @@ impl<W: Work> WorkState<W> {
             self.set(WorkState::Done { outcome });
             return;
         }
-        let what = UserCode::FUTURE;
-        let dropped = panics::contain(|| {
-            blocked::doing(what, || self.set(WorkState::Done { outcome }));
+        let mut outcome = Some(outcome);
+        drop_future(&mut || {
+            if let Some(outcome) = outcome.take() {
+                self.set(WorkState::Done { outcome });
+            }
         });
-        if let Err(payload) = dropped {
-            panics::report_destructor(what.name(), report::polled_task(), payload);
-        }
     }
 
     /// As [`finish`](WorkState::finish), for work that has no output.
@@ -195,6 +214,14 @@ impl<W: Work> WorkState<W> {
             }
             StageProjection::Working { .. } => None,
         }
+    }
+}
+
+/// Calls `drop`, which drops the future of the polled task, and reports a panic.
+fn drop_future(drop: &mut dyn FnMut()) {
+    let what = UserCode::FUTURE;
+    if let Err(payload) = panics::contain(|| blocked::doing(what, drop)) {
+        panics::report_destructor(what.name(), report::polled_task(), payload);
     }
 }
 
@@ -293,7 +320,7 @@ mod tests {
         let spare = spare(1, || work(1_u32));
         let address_before = address(&spare.boxes.borrow()[0]);
 
-        let mut again = spare.fill(work(2_u32)).erased;
+        let mut again = AnyWork::fill(spare.take(0), work(2_u32)).erased;
 
         assert_eq!(address(&again), address_before);
         assert_eq!(outcome(&mut again), Some(2_u32));
@@ -304,7 +331,7 @@ mod tests {
     fn work_of_another_type_gets_its_own_box() {
         let spare = spare(1, || work(1_u32));
 
-        let mut other = spare.fill(work('x')).erased;
+        let mut other = AnyWork::fill(spare.take(0), work('x')).erased;
 
         assert_eq!(outcome(&mut other), Some('x'));
     }
