@@ -82,6 +82,7 @@
 //! |---|---|
 //! | `cluster` | the module [`cluster`], with `serve` |
 //! | `fs` | the module [`fs`], [reads from the page cache](runtime::Builder::cached_reads) |
+//! | `metrics` | [`runtime::metrics`](runtime::metrics()), [`runtime::Metrics`] |
 //! | `net` | the module [`net`] |
 //! | `process` | the module [`process`], with `net` and `signal` |
 //! | `serve` | the module [`serve`](mod@serve), with `net` |
@@ -127,6 +128,7 @@
     not(all(
         feature = "cluster",
         feature = "fs",
+        feature = "metrics",
         feature = "process",
         feature = "stdio"
     )),

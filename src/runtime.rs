@@ -10,6 +10,7 @@ mod guest;
 mod handle;
 mod keep_alive;
 pub(crate) mod leaks;
+#[cfg(feature = "metrics")]
 mod metrics;
 mod ported;
 mod run;
@@ -50,6 +51,7 @@ pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 #[cfg(feature = "metrics-facade")]
 pub use metrics::MetricsFeed;
+#[cfg(feature = "metrics")]
 pub use metrics::{
     CachedReadMetrics, DeferredMetrics, JobTimeMetrics, Metrics, Phase, PhaseMetrics, QueueMetrics,
     SourceMetrics, TaskMetrics, TimerMetrics, Utilization, WakeMetrics, metrics,

@@ -16,7 +16,7 @@ use crate::sync::{self, oneshot};
 use crate::task::{self, JoinError, JoinHandle, boxed_if_large};
 use crate::tasks::Origin;
 
-use super::{Dump, DumpError, EnterGuard, Id, KeepAlive, Metrics, RuntimeFlavor, metrics};
+use super::{Dump, DumpError, EnterGuard, Id, KeepAlive, RuntimeFlavor};
 
 /// How long [`Handle::dump`] waits for a loop on another thread. It is an error if a task blocks
 /// the loop for longer, or if nothing runs the loop.
@@ -223,29 +223,6 @@ impl Handle {
     /// It takes a lock of the pool for a moment, and may be called often.
     pub fn pool_stats(&self) -> PoolStats {
         self.shared.pool.stats()
-    }
-
-    /// Returns what the runtime has counted.
-    ///
-    /// On any thread, at any time, and without waiting for the loop. [`Metrics`] says how new the
-    /// numbers are. It takes a lock of the pool and one of the inbox for a moment, and may be
-    /// called often.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// let runtime = quintet::runtime::Runtime::new()?;
-    /// runtime.block_on(quintet::task::yield_now());
-    /// let handle = runtime.handle().clone();
-    /// let metrics = std::thread::spawn(move || handle.metrics()).join().unwrap();
-    /// assert_eq!(metrics.ticks, 1);
-    /// assert_eq!(metrics.polls(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn metrics(&self) -> Metrics {
-        metrics::of_loop(&self.shared)
     }
 
     /// Runs `future` as a task on the runtime's thread, and blocks this thread until it completes.

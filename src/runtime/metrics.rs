@@ -376,6 +376,31 @@ impl WakeMetrics {
     }
 }
 
+impl Handle {
+    /// Returns what the runtime has counted.
+    ///
+    /// On any thread, at any time, and without waiting for the loop. [`Metrics`] says how new the
+    /// numbers are. It takes a lock of the pool and one of the inbox for a moment, and may be
+    /// called often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = quintet::runtime::Runtime::new()?;
+    /// runtime.block_on(quintet::task::yield_now());
+    /// let handle = runtime.handle().clone();
+    /// let metrics = std::thread::spawn(move || handle.metrics()).join().unwrap();
+    /// assert_eq!(metrics.ticks, 1);
+    /// assert_eq!(metrics.polls(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        of_loop(&self.shared)
+    }
+}
+
 impl Runtime {
     /// Returns what the runtime has counted; see [`Handle::metrics`](super::Handle::metrics).
     pub fn metrics(&self) -> Metrics {
@@ -412,7 +437,7 @@ pub fn metrics() -> Metrics {
 }
 
 /// Returns the numbers of a runtime. On its own thread they are brought up to date first.
-pub(super) fn of_loop(shared: &LoopShared) -> Metrics {
+fn of_loop(shared: &LoopShared) -> Metrics {
     if let Some(event_loop) = context::loop_of_thread(shared.id) {
         event_loop.update_counts();
     }
