@@ -53,7 +53,7 @@ use ::tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use ::tokio::runtime::{Builder as TokioBuilder, Runtime as TokioRuntime};
 use ::tokio::{task, time};
 
-use crate::runtime::{Builder, Host, NextTurn};
+use crate::runtime::{Builder, DriveByHost, Host, NextTurn};
 use crate::task::boxed_if_large;
 
 impl Builder {
@@ -115,7 +115,7 @@ struct TokioHost {
 }
 
 impl TokioHost {
-    fn open() -> io::Result<Box<dyn Host>> {
+    fn open() -> io::Result<Box<dyn DriveByHost>> {
         let runtime = TokioBuilder::new_current_thread().enable_all().build()?;
         Ok(Box::new(TokioHost { runtime }))
     }

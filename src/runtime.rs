@@ -46,7 +46,7 @@ pub use exit::{before_exit, exit, on_exit};
     not(feature = "tokio"),
     expect(unused_imports, reason = "there is no host")
 )]
-pub(crate) use guest::{Host, NextTurn};
+pub(crate) use guest::{DriveByHost, Host, NextTurn};
 pub use handle::{Handle, TryCurrentError};
 pub use keep_alive::KeepAlive;
 #[cfg(feature = "metrics-facade")]
@@ -96,7 +96,7 @@ pub struct Runtime {
     /// The time for which shutdown waits for running jobs.
     grace: Duration,
     /// The runtime within whose loop it runs.
-    host: Option<Box<dyn Host>>,
+    host: Option<Box<dyn DriveByHost>>,
     /// The subscriptions to the signals on which it sends its dump.
     _dump_signals: Option<Box<dyn Any>>,
 }
@@ -126,7 +126,7 @@ impl Runtime {
     fn from_event_loop(
         event_loop: EventLoop,
         grace: Duration,
-        host: Option<Box<dyn Host>>,
+        host: Option<Box<dyn DriveByHost>>,
         dump_signals: Option<Box<dyn Any>>,
     ) -> Self {
         let handle = Handle::new(Arc::clone(&event_loop.shared));
@@ -184,7 +184,10 @@ impl Runtime {
     fn run_root(&self, root: Pin<&mut dyn Future<Output = ()>>, origin: Origin) -> RootEnd {
         let mut stuck = None;
         let result = match &self.host {
-            Some(host) => self.run_root_as_guest(&**host, root, origin),
+            Some(host) => {
+                self.assert_can_run("block_on");
+                host.run_root(self, root, origin)
+            }
             None => self.drive("block_on", || {
                 self.event_loop
                     .run_root(root, origin, |reason| match reason {

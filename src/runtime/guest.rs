@@ -13,7 +13,7 @@ use crate::panics::Payload;
 use crate::tasks::Origin;
 
 /// Makes the host of a new runtime.
-pub(crate) type NewHost = fn() -> io::Result<Box<dyn Host>>;
+pub(crate) type NewHost = fn() -> io::Result<Box<dyn DriveByHost>>;
 
 /// A runtime that hosts ours.
 pub(crate) trait Host: fmt::Debug {
@@ -41,34 +41,49 @@ pub(crate) enum NextTurn {
     WhenReadable { at_most: Option<Duration> },
 }
 
-impl Runtime {
-    /// Runs the root of a `block_on` within the loop of `host`.
-    #[track_caller]
-    pub(super) fn run_root_as_guest(
+/// A host of any type. Programs without a host do not contain this code.
+pub(crate) trait DriveByHost: Host {
+    /// Runs the root of a `block_on` within the loop of the host.
+    fn run_root(
         &self,
-        host: &dyn Host,
+        runtime: &Runtime,
+        root: Pin<&mut dyn Future<Output = ()>>,
+        origin: Origin,
+    ) -> Result<StopReason, Payload>;
+
+    /// Runs within the loop of the host until nothing keeps the loop alive, and no task waits for
+    /// something that the loop does not know: that may be the host's.
+    fn run_while_alive(&self, runtime: &Runtime) -> Result<StopReason, Payload>;
+}
+
+impl<H: Host> DriveByHost for H {
+    #[track_caller]
+    fn run_root(
+        &self,
+        runtime: &Runtime,
         root: Pin<&mut dyn Future<Output = ()>>,
         origin: Origin,
     ) -> Result<StopReason, Payload> {
-        let event_loop = &self.event_loop;
+        let event_loop = &runtime.event_loop;
         let begin = || GuestRun::of_root(event_loop, root, origin);
-        self.run_as_guest(host, "block_on", begin, || true)
+        runtime.run_as_guest(self, "block_on", begin, || true)
     }
 
-    /// Runs within the loop of `host` until nothing keeps the loop alive, and no task waits for
-    /// something that the loop does not know: that may be the host's.
     #[track_caller]
-    pub(super) fn run_while_alive_as_guest(&self, host: &dyn Host) -> Result<StopReason, Payload> {
-        let begin = || GuestRun::while_alive(&self.event_loop);
-        self.run_as_guest(host, "run", begin, || {
-            if !Dump::stalled(&self.event_loop, true).tasks().is_empty() {
+    fn run_while_alive(&self, runtime: &Runtime) -> Result<StopReason, Payload> {
+        let event_loop = &runtime.event_loop;
+        let begin = || GuestRun::while_alive(event_loop);
+        runtime.run_as_guest(self, "run", begin, || {
+            if !Dump::stalled(event_loop, true).tasks().is_empty() {
                 return false;
             }
-            self.call_before_exit();
+            runtime.call_before_exit();
             true
         })
     }
+}
 
+impl Runtime {
     #[track_caller]
     fn run_as_guest<'a>(
         &'a self,

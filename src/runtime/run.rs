@@ -66,7 +66,8 @@ impl Runtime {
     #[track_caller]
     pub fn run(&self) -> Result<(), Stalled> {
         if let Some(host) = &self.host {
-            match self.run_while_alive_as_guest(&**host) {
+            self.assert_can_run("run");
+            match host.run_while_alive(self) {
                 Ok(stop) => self.handle_stop(stop),
                 Err(payload) => panic::resume_unwind(payload),
             }
@@ -159,6 +160,20 @@ impl Runtime {
     /// Runs the loop by `f`, and then updates the descriptor for hosts that wait for it.
     #[track_caller]
     pub(super) fn drive<R>(&self, name: &str, f: impl FnOnce() -> R) -> R {
+        self.assert_can_run(name);
+        let running = context::run(&self.event_loop);
+        let result = f();
+        drop(running);
+        self.event_loop.notify_host();
+        result
+    }
+
+    /// # Panics
+    ///
+    /// If a runtime is running on this thread, or this one has been shut down. `name` is the method
+    /// that was called.
+    #[track_caller]
+    pub(super) fn assert_can_run(&self, name: &str) {
         // With a seed, a job on the loop's thread has no running loop in `ready`.
         assert!(
             !ready::is_any_running() && !self.event_loop.shared.is_running(),
@@ -169,11 +184,6 @@ impl Runtime {
             !self.event_loop.is_closed(),
             "this quintet runtime has been shut down by a panic; build a new one"
         );
-        let running = context::run(&self.event_loop);
-        let result = f();
-        drop(running);
-        self.event_loop.notify_host();
-        result
     }
 
     /// Ends the process or passes on a panic, if the loop has stopped for that.

@@ -9,10 +9,13 @@ use crate::panics;
 use crate::pool::{self, ThreadHook, ThreadNames};
 use crate::report::{Report, Reporter};
 
+/// Sets the names of all threads that a pool may have.
+type NameThreads = dyn Fn(&mut pool::Config) + Send + Sync;
+
 /// What users want to be called.
 #[derive(Clone, Default)]
 pub(super) struct ThreadHooks {
-    name: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    name: Option<Arc<NameThreads>>,
     on_start: Option<ThreadHook>,
     on_stop: Option<ThreadHook>,
     on_park: Option<ThreadHook>,
@@ -23,10 +26,7 @@ impl ThreadHooks {
     /// Sets the hooks of a pool, whose number of workers is known, and of a loop.
     pub(super) fn apply(&self, pool: &mut pool::Config, settings: &mut Settings) {
         if let Some(name) = &self.name {
-            let names = |count| ThreadNames::Each((0..count).map(|_| name()).collect());
-            pool.thread_names = names(pool.workers);
-            let cpu_threads = *pool.cpu_threads.get_or_insert_with(pool::processors);
-            pool.cpu_thread_names = names(cpu_threads);
+            name(pool);
         }
         let contained = |hook: &Option<ThreadHook>| {
             let hook = hook.clone()?;
@@ -38,6 +38,14 @@ impl ThreadHooks {
         settings.on_park = on_park;
         settings.on_unpark = on_unpark;
     }
+}
+
+/// Names each thread that a pool may have by a call of `name`.
+fn name_each(pool: &mut pool::Config, name: &dyn Fn() -> String) {
+    let names = |count| ThreadNames::Each((0..count).map(|_| name()).collect());
+    pool.thread_names = names(pool.workers);
+    let cpu_threads = *pool.cpu_threads.get_or_insert_with(pool::processors);
+    pool.cpu_thread_names = names(cpu_threads);
 }
 
 /// Returns a hook whose panic is reported.
@@ -95,7 +103,7 @@ impl Builder {
     where
         F: Fn() -> String + Send + Sync + 'static,
     {
-        self.hooks.name = Some(Arc::new(function));
+        self.hooks.name = Some(Arc::new(move |pool| name_each(pool, &function)));
         self
     }
 
