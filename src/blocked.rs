@@ -10,10 +10,13 @@
 //! makes no system call.
 
 mod now_running;
+#[cfg(feature = "watch")]
 mod observer;
 mod origins;
 mod recent;
+#[cfg(feature = "watch")]
 mod thread_look;
+#[cfg(feature = "watch")]
 #[cfg_attr(
     any(quintet_portable, not(any(target_os = "linux", target_os = "android"))),
     path = "blocked/thread_probe/portable.rs"
@@ -21,9 +24,11 @@ mod thread_look;
 mod thread_probe;
 mod user_call;
 mod user_code;
+#[cfg(feature = "watch")]
 mod watcher;
 
 use std::cell::Cell;
+use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
 use std::sync::Arc;
@@ -36,6 +41,8 @@ pub(crate) use origins::{KnownName, OriginRecorder};
 pub(crate) use recent::RecentReports;
 pub(crate) use user_call::{PollCause, TickPosition, cause_in_words, phase_name};
 pub(crate) use user_code::UserCode;
+#[cfg(feature = "watch")]
+pub(crate) use watcher::start;
 
 thread_local! {
     /// What the watched loop that runs on this thread writes to. Absent in [`doing`].
@@ -45,20 +52,31 @@ thread_local! {
         const { ManuallyDrop::new(Cell::new(None)) };
 }
 
+/// Starts the watcher of the loop of this thread, or returns the error of the OS if it starts no
+/// thread. Only what sets that a loop is watched names the watcher.
+pub(crate) type StartWatcher = fn(&Arc<NowRunning>, Duration, Reporter) -> io::Result<()>;
+
 /// The loop's side: what it does so that it can be watched. It stays on the loop's thread.
 #[derive(Debug)]
 pub(crate) struct Watch {
     now: Arc<NowRunning>,
     limit: Duration,
+    start: StartWatcher,
     reporter: Reporter,
 }
 
 impl Watch {
     /// Watches `now` for what runs longer than `limit`.
-    pub(crate) fn new(now: &Arc<NowRunning>, limit: Duration, reporter: Reporter) -> Self {
+    pub(crate) fn new(
+        now: &Arc<NowRunning>,
+        limit: Duration,
+        start: StartWatcher,
+        reporter: Reporter,
+    ) -> Self {
         Watch {
             now: Arc::clone(now),
             limit,
+            start,
             reporter,
         }
     }
@@ -83,7 +101,7 @@ impl Watch {
 
     #[cold]
     fn start_watcher(&self) {
-        let started = watcher::start(&self.now, self.limit, self.reporter.clone());
+        let started = (self.start)(&self.now, self.limit, self.reporter.clone());
         if let Err(error) = started {
             // The loop runs without.
             self.now.set_watcher(None);

@@ -88,6 +88,7 @@
 //! | `serve` | the module [`serve`](mod@serve), with `net` |
 //! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) |
 //! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal; with `signal` |
+//! | `watch` | a [watch](runtime::Builder::blocked_after) for what blocks the loop |
 //!
 //! Other features are off by default:
 //!
@@ -130,7 +131,8 @@
         feature = "fs",
         feature = "metrics",
         feature = "process",
-        feature = "stdio"
+        feature = "stdio",
+        feature = "watch"
     )),
     allow(
         dead_code,

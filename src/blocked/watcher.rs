@@ -40,7 +40,7 @@ struct Watcher {
 /// # Errors
 ///
 /// Returns the error of the OS if it starts no thread.
-pub(super) fn start(now: &Arc<NowRunning>, limit: Duration, reporter: Reporter) -> io::Result<()> {
+pub(crate) fn start(now: &Arc<NowRunning>, limit: Duration, reporter: Reporter) -> io::Result<()> {
     let interval = (limit / 4).clamp(INTERVAL_MIN, INTERVAL_MAX);
     let watcher = Watcher {
         now: Arc::clone(now),
@@ -160,7 +160,7 @@ mod tests {
             };
             let _test_is_over = sender.send(*is_over);
         }));
-        (Watch::new(&Arc::default(), LIMIT, reporter), reports)
+        (Watch::new(&Arc::default(), LIMIT, start, reporter), reports)
     }
 
     /// Runs until this is reported.

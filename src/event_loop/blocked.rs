@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{EventLoop, Settings};
-use crate::blocked::{NowRunning, RecentReports, Watch, WatchedDrive};
+use crate::blocked::{NowRunning, RecentReports, StartWatcher, Watch, WatchedDrive};
 use crate::clock::{self, ThreadTimer};
 use crate::counts::LoopCounts;
 use crate::report::{Reporter, TaskMeta};
@@ -17,13 +17,13 @@ use crate::tasks::Identity;
 const DEBUG_LIMIT: Duration = Duration::from_millis(200);
 
 /// How a loop that is blocked is noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum BlockedCheck {
     Off,
     /// The loop measures each poll.
     AtEnd(Duration),
     /// A watcher looks at the loop.
-    Watched(Duration),
+    Watched(Duration, StartWatcher),
 }
 
 /// The default in debug builds is to measure each poll, because that needs no thread.
@@ -41,8 +41,8 @@ impl BlockedCheck {
     /// Makes the watch of a loop that is watched.
     fn watch(self, now: &Arc<NowRunning>, reporter: &Reporter) -> Option<Box<Watch>> {
         match self {
-            BlockedCheck::Watched(limit) => {
-                Some(Box::new(Watch::new(now, limit, reporter.clone())))
+            BlockedCheck::Watched(limit, start) => {
+                Some(Box::new(Watch::new(now, limit, start, reporter.clone())))
             }
             BlockedCheck::Off | BlockedCheck::AtEnd(_) => None,
         }
@@ -160,7 +160,7 @@ impl PollCheck {
     pub(super) fn new(check: BlockedCheck) -> Self {
         let limit = match check {
             BlockedCheck::AtEnd(limit) => Some(limit),
-            BlockedCheck::Off | BlockedCheck::Watched(_) => None,
+            BlockedCheck::Off | BlockedCheck::Watched(..) => None,
         };
         PollCheck {
             limit,

@@ -1,5 +1,6 @@
 //! The builder of a runtime.
 
+#[cfg_attr(not(feature = "watch"), path = "builder/blocked/off.rs")]
 mod blocked;
 #[cfg(feature = "signal")]
 mod dump_signals;
@@ -254,6 +255,13 @@ impl Builder {
     pub fn measure(&mut self, is_measuring: bool) -> &mut Self {
         self.settings.is_measuring = is_measuring;
         self
+    }
+
+    /// Notes polls that take more CPU time than this, for [`Runtime::longest_poll`].
+    ///
+    /// [`Runtime::longest_poll`]: crate::runtime::Runtime::longest_poll
+    pub(crate) fn limit_polls(&mut self, limit: Duration) {
+        self.settings.poll_limit = Some(limit);
     }
 
     /// Sets what the runtime does when a task panics and its join handle has been dropped.

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Builder;
+use crate::blocked;
 use crate::event_loop::BlockedCheck;
 
 /// The environment variable that sets after what time a loop counts as blocked.
@@ -91,13 +92,6 @@ impl Builder {
         self
     }
 
-    /// Notes polls that take more CPU time than this, for [`Runtime::longest_poll`].
-    ///
-    /// [`Runtime::longest_poll`]: crate::runtime::Runtime::longest_poll
-    pub(crate) fn limit_polls(&mut self, limit: Duration) {
-        self.settings.poll_limit = Some(limit);
-    }
-
     /// Returns how a blocked loop is noticed.
     ///
     /// # Errors
@@ -110,7 +104,9 @@ impl Builder {
             (None, Some(value)) => limit_from(&value)?,
             (None, None) => return Ok(BlockedCheck::default()),
         };
-        Ok(limit.map_or(BlockedCheck::Off, BlockedCheck::Watched))
+        Ok(limit.map_or(BlockedCheck::Off, |limit| {
+            BlockedCheck::Watched(limit, blocked::start)
+        }))
     }
 }
 
