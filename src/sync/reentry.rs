@@ -68,6 +68,7 @@ thread_local! {
     static THREAD: u8 = const { 0 };
 }
 
+#[inline]
 fn this_thread() -> usize {
     THREAD.with(|thread| ptr::from_ref(thread).addr())
 }

@@ -75,12 +75,11 @@ impl<T> MessageLog<T> {
         };
         *next += 1;
         message.receivers -= 1;
-        let body = Arc::clone(&message.body);
-        if message.receivers == 0 {
-            // It is the first, and its body is kept.
-            drop(self.pop());
+        if message.receivers > 0 {
+            return Ok(Arc::clone(&message.body));
         }
-        Ok(body)
+        let first = self.pop().expect("it is the first message");
+        Ok(first.body)
     }
 
     /// Removes a receiver. Returns the messages that no other receiver needs.
