@@ -183,7 +183,7 @@ fn a_file_becomes_one_of_std_at_once_with_its_position() {
         std.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, pattern(1000)[10..]);
 
-        // Not while a dropped write runs, or a read at an offset.
+        // Not while a dropped write runs.
         let mut file = open_both(&path).await;
         let worker = HeldWorker::new().await;
         assert!(poll!(pin!(file.write(b"abc"))).is_pending());
@@ -192,6 +192,13 @@ fn a_file_becomes_one_of_std_at_once_with_its_position() {
         file.flush().await.unwrap();
         let mut std = file.try_into_std().unwrap();
         assert_eq!(std.stream_position().unwrap(), 3);
+
+        // A read that has not begun ends with its future.
+        let file = File::from_std(std);
+        let worker = HeldWorker::new().await;
+        assert!(poll!(pin!(file.read_at(&mut [0; 10], 0))).is_pending());
+        file.try_into_std().unwrap();
+        worker.release().await;
     });
 
     // Data of a pipe that was read for a dropped future is not lost.
@@ -214,14 +221,14 @@ fn a_clone_that_does_not_become_one_of_std_still_does_not_read_ahead() {
     let path = file_with(&dir, &pattern(1000));
     one_worker().block_on(async {
         let file = open_both(&path).await;
-        let clone = file.try_clone().await.unwrap();
+        let mut clone = file.try_clone().await.unwrap();
         let worker = HeldWorker::new().await;
-        let mut buf = [0; 10];
-        assert!(poll!(pin!(clone.read_at(&mut buf, 0))).is_pending());
+        assert!(poll!(pin!(clone.write(b"abc"))).is_pending());
         let mut clone = clone.try_into_std().unwrap_err();
         worker.release().await;
-        clone.read_exact(&mut buf).await.unwrap();
-        assert_eq!(os_cursor(&clone), 10);
+        clone.flush().await.unwrap();
+        clone.read_exact(&mut [0; 10]).await.unwrap();
+        assert_eq!(os_cursor(&clone), 13);
     });
 }
 
