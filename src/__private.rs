@@ -28,7 +28,7 @@ pub fn run_or_exit<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
-    boxed_if_large!(body: F, Box::pin => build_or_exit(build).block_on(body))
+    boxed_if_large!(body: F => build_or_exit(build).block_on(body))
 }
 
 /// Runs a function with another name.
@@ -41,7 +41,7 @@ pub fn run_or_panic<F: Future>(
     build: impl FnOnce(&mut Builder) -> io::Result<Runtime>,
     body: F,
 ) -> F::Output {
-    boxed_if_large!(body: F, Box::pin => build_or_panic(build).block_on(body))
+    boxed_if_large!(body: F => build_or_panic(build).block_on(body))
 }
 
 /// Runs a function that is called `main`, until nothing keeps the loop alive.
@@ -53,7 +53,7 @@ pub fn keep_alive_or_exit<F>(
 where
     F: Future<Output: 'static> + 'static,
 {
-    let ended = boxed_if_large!(body: F, Box::pin => run_while_alive(build_or_exit(build), body));
+    let ended = boxed_if_large!(body: F => run_while_alive(build_or_exit(build), body));
     match ended {
         Ok(output) => output,
         Err(Some(stalled)) => {
@@ -79,7 +79,7 @@ pub fn keep_alive_or_panic<F>(
 where
     F: Future<Output: 'static> + 'static,
 {
-    let ended = boxed_if_large!(body: F, Box::pin => run_while_alive(build_or_panic(build), body));
+    let ended = boxed_if_large!(body: F => run_while_alive(build_or_panic(build), body));
     match ended {
         Ok(output) => output,
         Err(Some(stalled)) => panic!("{stalled}"),

@@ -24,7 +24,7 @@ pub use pool::{Class, ClassStats, PoolStats, ThreadStats};
 
 pub(crate) use call_site::{call_site, called_at, called_here};
 pub(crate) use internal::{IoJob, Purpose, run_io, spawn_internal};
-pub(crate) use spawn::{Admission, JobOrder, spawn_from_elsewhere};
+pub(crate) use spawn::{Admission, JobOrder, UserClosure, spawn_from_elsewhere};
 
 /// Runs the closure `f` on a worker thread, where it may block, and returns a handle to its result.
 ///

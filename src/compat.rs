@@ -104,7 +104,7 @@ impl Builder {
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match Builder::new().tokio(true).build() {
-        Ok(runtime) => boxed_if_large!(future: F, Box::pin => runtime.block_on(future)),
+        Ok(runtime) => boxed_if_large!(future: F => runtime.block_on(future)),
         Err(error) => panic!("the quintet runtime could not be built: {error}"),
     }
 }

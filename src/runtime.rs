@@ -165,7 +165,7 @@ impl Runtime {
             name: Some(Name::new("root".to_owned())),
             location: Location::caller(),
         };
-        boxed_if_large!(future: F, Box::pin => self.block_on_root(future, origin))
+        boxed_if_large!(future: F => self.block_on_root(future, origin))
     }
 
     #[track_caller]
@@ -229,7 +229,7 @@ impl Runtime {
         F: Future<Output: 'static> + 'static,
     {
         let _entered = context::enter(&self.event_loop);
-        boxed_if_large!(future: F, Box::pin => task::spawn(future))
+        boxed_if_large!(future: F => task::spawn(future))
     }
 
     /// The same as [`spawn`](Runtime::spawn), which does not require `Send` either. For programs
@@ -239,7 +239,7 @@ impl Runtime {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.spawn(future))
+        boxed_if_large!(future: F => self.spawn(future))
     }
 
     /// Runs `f` on a worker thread.
@@ -252,7 +252,7 @@ impl Runtime {
         T: Send + 'static,
     {
         let _entered = context::enter(&self.event_loop);
-        boxed_if_large!(f: F, Box::new => blocking::spawn_blocking(f))
+        blocking::spawn_blocking(f)
     }
 
     /// Runs `f`, which computes for long, on a thread for computations.
@@ -265,7 +265,7 @@ impl Runtime {
         T: Send + 'static,
     {
         let _entered = context::enter(&self.event_loop);
-        boxed_if_large!(f: F, Box::new => blocking::spawn_cpu(f))
+        blocking::spawn_cpu(f)
     }
 
     /// Makes this runtime the current one of this thread until the guard is dropped.
@@ -368,7 +368,7 @@ impl fmt::Debug for Runtime {
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match Runtime::new() {
-        Ok(runtime) => boxed_if_large!(future: F, Box::pin => runtime.block_on(future)),
+        Ok(runtime) => boxed_if_large!(future: F => runtime.block_on(future)),
         Err(error) => panic!("the quintet runtime could not be built: {error}"),
     }
 }

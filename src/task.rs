@@ -108,7 +108,7 @@ where
         name: None,
         location: Location::caller(),
     };
-    boxed_if_large!(future: F, Box::pin => spawn_with(future, origin))
+    boxed_if_large!(future: F => spawn_with(future, origin))
 }
 
 #[track_caller]
@@ -119,26 +119,26 @@ where
     spawn_work(FutureWork::new(future), origin, FirstPoll::Ready)
 }
 
-/// Futures and closures of this size in bytes, or more, are boxed at once. Each function that they
-/// pass through may copy them on the stack, and does so without optimization; the copies cost more
-/// than a second allocation. The sizes are tokio's.
+/// Futures of this size in bytes, or more, are boxed at once. Each function that they pass through
+/// may copy them on the stack, and does so without optimization; the copies cost more than a second
+/// allocation. The sizes are tokio's.
 const LARGE: usize = if cfg!(debug_assertions) {
     2 * 1024
 } else {
     16 * 1024
 };
 
-/// Whether a future or closure of this type is boxed at once.
+/// Whether a future of this type is boxed at once.
 pub(crate) const fn is_large<F>() -> bool {
     size_of::<F>() >= LARGE
 }
 
-/// Evaluates a call with a future or closure, which is boxed first if it is large.
+/// Evaluates a call with a future, which is boxed first if it is large.
 macro_rules! boxed_if_large {
-    ($value:ident: $Type:ty, $boxed:path => $call:expr) => {
+    ($future:ident: $Type:ty => $call:expr) => {
         // A constant: only one of the branches is compiled.
         if const { $crate::task::is_large::<$Type>() } {
-            let $value = $boxed($value);
+            let $future = Box::pin($future);
             $call
         } else {
             $call

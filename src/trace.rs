@@ -12,7 +12,7 @@ mod spans;
 
 #[cfg(feature = "tracing")]
 pub(crate) use spans::contained;
-pub(crate) use spans::{AtomicSpanId, SpanPolicy, TaskSpan};
+pub(crate) use spans::{AtomicSpanId, ClosureShape, SpanPolicy, TaskSpan};
 
 /// What kind of task has a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

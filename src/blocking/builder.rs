@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::spawn::{Admission, JobOrder, spawn_onto, spawn_with};
+use super::spawn::{Admission, JobOrder, UserClosure, spawn_onto, spawn_with};
 use crate::context;
 use crate::coop;
 use crate::event_loop::LoopShared;
 use crate::pool::{Class, RoomKey, RoomOffer};
-use crate::task::{self, JoinHandle, boxed_if_large};
+use crate::task::{self, JoinHandle};
 use crate::tasks::{Name, Origin, wake_contained_for};
 
 /// Spawns a blocking job with more than the default settings.
@@ -76,7 +76,7 @@ impl Builder {
         T: Send + 'static,
     {
         let order = self.into_order(Admission::Any);
-        boxed_if_large!(f: F, Box::new => spawn_with(f, order))
+        spawn_with(UserClosure::new(f), order)
     }
 
     /// Runs `f` on a thread for its class, unless [many jobs](Builder#a-queue-with-a-limit) are
@@ -115,7 +115,7 @@ impl Builder {
         if !shared.pool.counts(order.class).room.try_enter() {
             return Err(QueueFull(f));
         }
-        Ok(boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, order)))
+        Ok(spawn_onto(&shared, UserClosure::new(f), order))
     }
 
     /// Waits until fewer than [so many jobs](Builder#a-queue-with-a-limit) are queued, and then
@@ -168,7 +168,7 @@ impl Builder {
         let order = self.into_order(Admission::Entered);
         async move {
             let shared = EnterQueue::new(order.class).await;
-            boxed_if_large!(f: F, Box::new => spawn_onto(&shared, f, order))
+            spawn_onto(&shared, UserClosure::new(f), order)
         }
     }
 

@@ -18,6 +18,7 @@ use crate::primitive::lock;
 use crate::ready::{self, LoopId};
 use crate::task::JoinHandle;
 use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
+use crate::trace::ClosureShape;
 
 /// What a job of this crate does, which decides whether a shutdown waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ where
     };
     let label = label(class, &origin);
     let identity = event_loop.tasks.identify(origin);
-    let entry = QueueEntry::new(&event_loop.shared, &identity, class, Admission::Any, &f);
+    let shape = ClosureShape::of(&f);
+    let entry = QueueEntry::new(&event_loop.shared, &identity, class, Admission::Any, shape);
     let cell = JobCell::new(label, entry, f);
     let work = CellWork(Some(Arc::clone(&cell) as Arc<dyn JobEnd>));
     let job = queue_cell(event_loop, identity, work, class);

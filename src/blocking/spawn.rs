@@ -18,7 +18,7 @@ use crate::pool::{Class, JobResult, JobTicket, Label, NewJob, Pool};
 use crate::ready;
 use crate::task::{JoinHandle, Remote};
 use crate::tasks::{Failure, Header, Identity, Origin, Outcome, Work, wake_contained_for};
-use crate::trace::TaskSpan;
+use crate::trace::{ClosureShape, TaskSpan};
 
 /// Whether a job has been counted among the queued ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +37,29 @@ pub(crate) struct JobOrder {
     pub(crate) admission: Admission,
 }
 
+/// A closure of a user. It is boxed, so that what follows is compiled once for each type of result,
+/// and not for each closure.
+pub(crate) struct UserClosure<T> {
+    call: Box<dyn FnOnce() -> T + Send>,
+    shape: ClosureShape,
+}
+
+impl<T> UserClosure<T> {
+    pub(crate) fn new<F>(f: F) -> Self
+    where
+        F: FnOnce() -> T + Send + 'static,
+    {
+        UserClosure {
+            shape: ClosureShape::of(&f),
+            call: Box::new(f),
+        }
+    }
+}
+
 /// Queues a job of the current runtime.
 #[track_caller]
-pub(super) fn spawn_with<F, T>(f: F, order: JobOrder) -> JoinHandle<T>
+pub(super) fn spawn_with<T>(f: UserClosure<T>, order: JobOrder) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let Some(event_loop) = context::current() else {
@@ -55,9 +73,12 @@ where
 }
 
 /// Queues a job of the runtime `shared`, which may be the current one.
-pub(super) fn spawn_onto<F, T>(shared: &Arc<LoopShared>, f: F, order: JobOrder) -> JoinHandle<T>
+pub(super) fn spawn_onto<T>(
+    shared: &Arc<LoopShared>,
+    f: UserClosure<T>,
+    order: JobOrder,
+) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     match context::current_if(shared.id) {
@@ -67,16 +88,15 @@ where
 }
 
 /// Queues a job of the loop of this thread.
-pub(super) fn spawn_here<F, T>(event_loop: &EventLoop, f: F, order: JobOrder) -> JoinHandle<T>
+fn spawn_here<T>(event_loop: &EventLoop, f: UserClosure<T>, order: JobOrder) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let class = order.class;
     let shared = &event_loop.shared;
     let identity = event_loop.tasks.identify(order.origin);
-    let entry = QueueEntry::new(shared, &identity, class, order.admission, &f);
-    let closure = JobClosure::new(entry, f);
+    let entry = QueueEntry::new(shared, &identity, class, order.admission, f.shape);
+    let closure = JobClosure::new(entry, f.call);
     if shared.is_closed() {
         return refuse(identity.id, closure);
     }
@@ -112,20 +132,19 @@ pub(super) fn queue_here<W: Work>(
 }
 
 /// Queues a job from any thread. Its handle can be awaited on any thread.
-pub(crate) fn spawn_from_elsewhere<F, T>(
+pub(crate) fn spawn_from_elsewhere<T>(
     shared: &Arc<LoopShared>,
-    f: F,
+    f: UserClosure<T>,
     order: JobOrder,
 ) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let class = order.class;
     let identity = Identity::new(order.origin);
     let id = identity.id;
-    let entry = QueueEntry::new(shared, &identity, class, order.admission, &f);
-    let closure = JobClosure::new(entry, f);
+    let entry = QueueEntry::new(shared, &identity, class, order.admission, f.shape);
+    let closure = JobClosure::new(entry, f.call);
     if shared.is_closed() {
         return refuse(id, closure);
     }
@@ -170,14 +189,13 @@ pub(super) struct QueueEntry {
 }
 
 impl QueueEntry {
-    /// Counts a job as queued, unless it has been counted. `f` is its closure.
-    #[inline]
-    pub(super) fn new<F>(
+    /// Counts a job as queued, unless it has been counted. `shape` is that of its closure.
+    pub(super) fn new(
         shared: &Arc<LoopShared>,
         job: &Identity,
         class: Class,
         admission: Admission,
-        f: &F,
+        shape: ClosureShape,
     ) -> QueueEntry {
         let counts = shared.pool.counts(class);
         if admission == Admission::Any {
@@ -188,7 +206,7 @@ impl QueueEntry {
             class,
             queued_at: counts.now(),
             shared: Arc::clone(shared),
-            span: TaskSpan::of_job(f, job, shared.span_policy),
+            span: TaskSpan::of_job(shape, job, shared.span_policy),
         }
     }
 

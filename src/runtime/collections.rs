@@ -4,7 +4,7 @@
 //! They are here because `task` must not depend on runtimes or the worker pool.
 
 use super::{Handle, Runtime};
-use crate::blocking::{Class, spawn_blocking, spawn_cpu};
+use crate::blocking::{Class, UserClosure, spawn_blocking, spawn_cpu};
 use crate::task::{
     AbortHandle, JoinHandle, JoinSet, LocalSet, TaskTracker, TaskTrackerToken, boxed_if_large,
     join_set,
@@ -21,7 +21,7 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        self.insert(boxed_if_large!(future: F, Box::pin => handle.spawn(future)))
+        self.insert(boxed_if_large!(future: F => handle.spawn(future)))
     }
 
     /// Runs `f` on a worker thread of the current runtime, adds the job to the set, and returns its
@@ -93,7 +93,7 @@ impl<T: 'static> join_set::Builder<'_, T> {
         T: Send,
     {
         let (set, task) = self.into_parts();
-        set.insert(boxed_if_large!(future: F, Box::pin => handle.spawn_built(task, future)))
+        set.insert(boxed_if_large!(future: F => handle.spawn_built(task, future)))
     }
 
     /// Runs `f` on a worker thread of the current runtime; see [`JoinSet::spawn_blocking`].
@@ -119,7 +119,7 @@ impl<T: 'static> join_set::Builder<'_, T> {
         T: Send,
     {
         let (set, task) = self.into_parts();
-        set.insert(boxed_if_large!(f: F, Box::new => handle.spawn_job(task, Class::Plain, f)))
+        set.insert(handle.spawn_job(task, Class::Plain, UserClosure::new(f)))
     }
 }
 
@@ -145,7 +145,7 @@ impl LocalSet {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
-        boxed_if_large!(future: F, Box::pin => runtime.block_on(self.run_until(future)))
+        boxed_if_large!(future: F => runtime.block_on(self.run_until(future)))
     }
 }
 
@@ -158,7 +158,7 @@ impl TaskTracker {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => handle.spawn(self.track_future(future)))
+        boxed_if_large!(future: F => handle.spawn(self.track_future(future)))
     }
 
     /// Runs `f` on a worker thread of the current runtime, and tracks the job.

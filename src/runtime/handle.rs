@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::blocking::{self, Admission, Class, JobOrder, PoolStats};
+use crate::blocking::{self, Admission, Class, JobOrder, PoolStats, UserClosure};
 use crate::context;
 use crate::coop;
 use crate::event_loop::{EventLoop, LoopShared};
@@ -151,7 +151,7 @@ impl Handle {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         let builder = task::Builder::new();
-        boxed_if_large!(future: F, Box::pin => self.spawn_built(builder, future))
+        boxed_if_large!(future: F => self.spawn_built(builder, future))
     }
 
     /// Spawns a task that `builder` describes.
@@ -178,7 +178,7 @@ impl Handle {
         T: Send + 'static,
     {
         let builder = task::Builder::new();
-        boxed_if_large!(f: F, Box::new => self.spawn_job(builder, Class::Plain, f))
+        self.spawn_job(builder, Class::Plain, UserClosure::new(f))
     }
 
     /// Runs `f`, which computes for long, on a thread for computations of the runtime.
@@ -192,19 +192,18 @@ impl Handle {
         T: Send + 'static,
     {
         let builder = task::Builder::new();
-        boxed_if_large!(f: F, Box::new => self.spawn_job(builder, Class::Cpu, f))
+        self.spawn_job(builder, Class::Cpu, UserClosure::new(f))
     }
 
     /// Runs `f` as a job that `builder` describes.
     #[track_caller]
-    pub(super) fn spawn_job<F, T>(
+    pub(super) fn spawn_job<T>(
         &self,
         builder: task::Builder,
         class: Class,
-        f: F,
+        f: UserClosure<T>,
     ) -> JoinHandle<T>
     where
-        F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let order = JobOrder {
@@ -264,7 +263,7 @@ impl Handle {
             name: None,
             location: Location::caller(),
         };
-        let task = boxed_if_large!(future: F, Box::pin => {
+        let task = boxed_if_large!(future: F => {
             task::spawn_from_elsewhere(&self.shared, future, origin)
         });
         match sync::wait(task).map_err(JoinError::try_into_panic) {

@@ -54,6 +54,6 @@ impl Builder {
             name: self.name,
             location: Location::caller(),
         };
-        boxed_if_large!(future: F, Box::pin => spawn_with(future, origin))
+        boxed_if_large!(future: F => spawn_with(future, origin))
     }
 }

@@ -139,7 +139,7 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.insert(boxed_if_large!(future: F, Box::pin => super::spawn(future)))
+        self.insert(boxed_if_large!(future: F => super::spawn(future)))
     }
 
     /// The same as [`spawn`](JoinSet::spawn), which does not require `Send` either. For programs
@@ -153,7 +153,7 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.spawn(future))
+        boxed_if_large!(future: F => self.spawn(future))
     }
 
     /// Spawns a task onto the current loop, adds it to this set and to `set`, and returns its abort
@@ -167,7 +167,7 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.insert(boxed_if_large!(future: F, Box::pin => set.spawn_local(future)))
+        self.insert(boxed_if_large!(future: F => set.spawn_local(future)))
     }
 
     /// Adds a task.
@@ -467,7 +467,7 @@ impl<'a, T: 'static> Builder<'a, T> {
         F: Future<Output = T> + 'static,
     {
         self.set
-            .insert(boxed_if_large!(future: F, Box::pin => self.task.spawn(future)))
+            .insert(boxed_if_large!(future: F => self.task.spawn(future)))
     }
 
     /// Returns the set and the builder of the task.
@@ -485,7 +485,7 @@ impl<'a, T: 'static> Builder<'a, T> {
     where
         F: Future<Output = T> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.spawn(future))
+        boxed_if_large!(future: F => self.spawn(future))
     }
 }
 

@@ -49,8 +49,8 @@ where
     F: Future<Output: 'static> + 'static,
 {
     match current() {
-        Some(set) => boxed_if_large!(future: F, Box::pin => set.spawn(Builder::new(), future)),
-        None => boxed_if_large!(future: F, Box::pin => spawn(future)),
+        Some(set) => boxed_if_large!(future: F => set.spawn(Builder::new(), future)),
+        None => boxed_if_large!(future: F => spawn(future)),
     }
 }
 
@@ -130,7 +130,7 @@ impl LocalSet {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.tasks.spawn(Builder::new(), future))
+        boxed_if_large!(future: F => self.tasks.spawn(Builder::new(), future))
     }
 
     /// Spawns a task that `builder` describes.
@@ -192,7 +192,7 @@ impl<T: 'static> join_set::Builder<'_, T> {
         F: Future<Output = T> + 'static,
     {
         let (set, builder) = self.into_parts();
-        set.insert(boxed_if_large!(future: F, Box::pin => local_set.spawn_built(builder, future)))
+        set.insert(boxed_if_large!(future: F => local_set.spawn_built(builder, future)))
     }
 }
 

@@ -188,7 +188,7 @@ impl<'env> Scope<'env> {
     where
         F: Future + 'env,
     {
-        boxed_if_large!(future: F, Box::pin => self.children.spawn(future, Some))
+        boxed_if_large!(future: F => self.children.spawn(future, Some))
     }
 
     /// Cancels all children, and refuses new ones from now on.

@@ -145,7 +145,7 @@ impl TaskTracker {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => spawn(self.track_future(future)))
+        boxed_if_large!(future: F => spawn(self.track_future(future)))
     }
 
     /// The same as [`spawn`](TaskTracker::spawn), which does not require `Send` either. For
@@ -159,7 +159,7 @@ impl TaskTracker {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => self.spawn(future))
+        boxed_if_large!(future: F => self.spawn(future))
     }
 
     /// Spawns a task onto the current loop, tracks it, and adds it to `set`; see
@@ -173,7 +173,7 @@ impl TaskTracker {
     where
         F: Future<Output: 'static> + 'static,
     {
-        boxed_if_large!(future: F, Box::pin => set.spawn_local(self.track_future(future)))
+        boxed_if_large!(future: F => set.spawn_local(self.track_future(future)))
     }
 
     /// Tracks `future` from now until it is dropped.

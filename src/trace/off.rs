@@ -19,6 +19,17 @@ pub(crate) struct SpanId;
 #[derive(Debug)]
 pub(crate) struct AtomicSpanId;
 
+/// What the span of a job says of its closure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosureShape;
+
+impl ClosureShape {
+    #[inline(always)]
+    pub(crate) fn of<F>(_: &F) -> Self {
+        ClosureShape
+    }
+}
+
 impl TaskSpan {
     #[inline(always)]
     pub(crate) const fn none() -> Self {
@@ -31,7 +42,7 @@ impl TaskSpan {
     }
 
     #[inline(always)]
-    pub(crate) fn of_job<F>(_: &F, _: &Identity, _: SpanPolicy) -> Self {
+    pub(crate) fn of_job(_: ClosureShape, _: &Identity, _: SpanPolicy) -> Self {
         TaskSpan
     }
 

@@ -45,6 +45,22 @@ pub(crate) struct SpanId(u64);
 #[derive(Debug)]
 pub(crate) struct AtomicSpanId(AtomicU64);
 
+/// What the span of a job says of its closure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosureShape {
+    type_name: &'static str,
+    bytes: usize,
+}
+
+impl ClosureShape {
+    pub(crate) fn of<F>(closure: &F) -> Self {
+        ClosureShape {
+            type_name: any::type_name_of_val(closure),
+            bytes: size_of_val(closure),
+        }
+    }
+}
+
 impl TaskSpan {
     pub(crate) const fn none() -> Self {
         TaskSpan(None)
@@ -74,8 +90,8 @@ impl TaskSpan {
         span
     }
 
-    /// Begins the span of a job with this closure.
-    pub(crate) fn of_job<F>(f: &F, job: &Identity, policy: SpanPolicy) -> Self {
+    /// Begins the span of a job with a closure of this shape.
+    pub(crate) fn of_job(closure: ClosureShape, job: &Identity, policy: SpanPolicy) -> Self {
         TaskSpan::carrying(policy, false, |carried| {
             let name = job.origin.name.as_deref().unwrap_or_default();
             let location: &Location<'_> = job.origin.location;
@@ -86,8 +102,8 @@ impl TaskSpan {
                 kind = %"blocking",
                 task.name = %name,
                 task.id = job.id,
-                "fn" = %any::type_name_of_val(f),
-                size.bytes = size_of_val(f),
+                "fn" = %closure.type_name,
+                size.bytes = closure.bytes,
                 loc.file = location.file(),
                 loc.line = location.line(),
                 loc.col = location.column(),

@@ -96,7 +96,7 @@ impl<'env, E> TryScope<'env, E> {
     {
         let scope = self.clone();
         let settle = move |output| scope.settle(output);
-        boxed_if_large!(future: F, Box::pin => self.children.spawn(future, settle))
+        boxed_if_large!(future: F => self.children.spawn(future, settle))
     }
 
     /// Handles the output of a child: an error halts the scope.
