@@ -56,6 +56,20 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let (identity, label, entry) = enter(event_loop, purpose, location, ClosureShape::of(&f));
+    let cell = JobCell::new(label, entry, f);
+    let end = Arc::clone(&cell) as Arc<dyn JobEnd>;
+    let job = queue_cell(event_loop, identity, purpose, end);
+    (job, cell)
+}
+
+/// The part of [`spawn_cell`] before there is a cell, which is the same for all operations.
+fn enter(
+    event_loop: &EventLoop,
+    purpose: Purpose,
+    location: &'static Location<'static>,
+    shape: ClosureShape,
+) -> (Identity, Label, QueueEntry) {
     let class = match purpose {
         Purpose::Change | Purpose::Read => Class::Plain,
         Purpose::Lookup => Class::Dns,
@@ -66,37 +80,31 @@ where
     };
     let label = label(class, &origin);
     let identity = event_loop.tasks.identify(origin);
-    let shape = ClosureShape::of(&f);
     let entry = QueueEntry::new(&event_loop.shared, &identity, class, Admission::Any, shape);
-    let cell = JobCell::new(label, entry, f);
-    let work = CellWork(Some(Arc::clone(&cell) as Arc<dyn JobEnd>));
-    let job = queue_cell(event_loop, identity, work, class);
+    (identity, label, entry)
+}
+
+/// The part of [`spawn_cell`] after that.
+fn queue_cell(
+    event_loop: &EventLoop,
+    identity: Identity,
+    purpose: Purpose,
+    cell: Arc<dyn JobEnd>,
+) -> JoinHandle<()> {
+    if event_loop.shared.is_closed() {
+        cell.drop_closure();
+        return JoinHandle::cancelled(identity.id);
+    }
+    let body = Arc::clone(&cell) as Arc<dyn JobBody>;
+    let job = NewJob::new(body.label().class, body);
+    let job = queue_here(event_loop, identity, job, CellWork(Some(cell)));
     if purpose != Purpose::Change {
         job.set_unawaited_at_end();
     }
     if context::is_polled_unref() {
         job.count_in(false);
     }
-    (job, cell)
-}
-
-/// All jobs of this crate have work of one type, so this is compiled once, and not for each
-/// operation.
-fn queue_cell(
-    event_loop: &EventLoop,
-    identity: Identity,
-    work: CellWork,
-    class: Class,
-) -> JoinHandle<()> {
-    let Some(cell) = &work.0 else {
-        unreachable!("it has not ended");
-    };
-    if event_loop.shared.is_closed() {
-        cell.drop_closure();
-        return JoinHandle::cancelled(identity.id);
-    }
-    let job = NewJob::new(class, Arc::clone(cell) as Arc<dyn JobBody>);
-    queue_here(event_loop, identity, job, work)
+    job
 }
 
 /// A closure, and then its result: both ends of a job of this crate. It is one allocation, where a
@@ -256,7 +264,8 @@ fn drop_silently<T>(value: T) {
     }
 }
 
-/// The work of the slot of a job. The cell is `None` once the job has ended.
+/// The work of the slot of a job. All jobs of this crate have work of this type, so it is compiled
+/// once, and not for each operation. The cell is `None` once the job has ended.
 struct CellWork(Option<Arc<dyn JobEnd>>);
 
 impl Work for CellWork {
