@@ -76,19 +76,26 @@
 //!
 //! By default everything is there that is described here without a feature's name. It takes 25
 //! crates with quintet itself. A program that needs little of it compiles faster with
-//! `default-features = false` and the features of the parts that it uses:
+//! `default-features = false` and the features of the parts that it uses. Without any there are
+//! tasks, timers, channels and locks, blocking jobs, dumps, [`io`] and its `AsyncFd`, in 21 crates.
+//! A debug build from nothing then takes about 10 s of CPU time, as one with tokio's feature `full`
+//! does. A part adds, together with those that it needs:
 //!
-//! | Feature of a part | Adds |
-//! |---|---|
-//! | `cluster` | the module [`cluster`], with `serve` |
-//! | `fs` | the module [`fs`], [reads from the page cache](runtime::Builder::cached_reads) |
-//! | `metrics` | [`runtime::metrics`](runtime::metrics()), [`runtime::Metrics`] |
-//! | `net` | the module [`net`] |
-//! | `process` | the module [`process`], with `net` and `signal` |
-//! | `serve` | the module [`serve`](mod@serve), with `net` |
-//! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) |
-//! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal; with `signal` |
-//! | `watch` | a [watch](runtime::Builder::blocked_after) for what blocks the loop |
+//! | Feature of a part | Adds | CPU time of the build |
+//! |---|---|---|
+//! | `cluster` | the module [`cluster`]; needs `serve` | 45 % |
+//! | `fs` | the module [`fs`], [reads from the page cache](runtime::Builder::cached_reads) | 25 % |
+//! | `metrics` | [`runtime::metrics`](runtime::metrics()), [`runtime::Metrics`] | 5 % |
+//! | `net` | the module [`net`] | 35 % |
+//! | `process` | the module [`process`]; needs `net` and `signal` | 50 % |
+//! | `serve` | the module [`serve`](mod@serve); needs `net` | 35 % |
+//! | `signal` | the module [`signal`], [`shutdown`], [dumps on signals](runtime::Builder::dump_on) | 15 % |
+//! | `stdio` | [`io::stdin`], [`io::stdout`] and [`io::stderr`], and the size of the terminal; needs `signal` | 35 % |
+//! | `watch` | a [watch](runtime::Builder::blocked_after) for what blocks the loop | 5 % |
+//! | `default` | all of these | 65 % |
+//!
+//! A third to a half of that is `rustix`, which `fs`, `net` and `stdio` share. A release build of
+//! `println!` in a task is 0.82 MB without features and 0.88 MB with all parts.
 //!
 //! Other features are off by default:
 //!
