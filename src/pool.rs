@@ -22,9 +22,10 @@
 //! inline       no workers: the loop runs the jobs itself, so that a seeded run repeats
 //! ```
 //!
-//! A thread starts when a job is pushed and no worker of its group is idle, one at a time. It ends
-//! when it has been idle for [`Config::keep_alive`]. An idle program has no worker threads and
-//! makes no system calls for them.
+//! A thread starts when a job is pushed and no worker of its group is idle, one at a time. Another
+//! one starts each time that idle workers have been woken for some dozens of jobs. It ends when it
+//! has been idle for [`Config::keep_alive`]. An idle program has no worker threads and makes no
+//! system calls for them.
 
 use std::fmt;
 use std::io;

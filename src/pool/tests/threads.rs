@@ -143,3 +143,20 @@ fn jobs_wait_for_a_busy_worker_if_no_other_can_start() {
 
     wait(job).unwrap();
 }
+
+#[test]
+fn a_pool_that_is_used_often_has_all_its_threads() {
+    let pool = pool_of(3);
+    let run_one = || {
+        wait(submit(&pool, || ())).unwrap();
+        until(|| load(&pool).idle == load(&pool).threads);
+    };
+
+    (0..64).for_each(|_| run_one());
+    assert_eq!(load(&pool).threads, 1, "the first job has started it");
+    run_one();
+    assert_eq!(load(&pool).threads, 2);
+
+    (0..500).for_each(|_| run_one());
+    assert_eq!(load(&pool).threads, 3);
+}
