@@ -2,9 +2,11 @@
 
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Instant;
 
 use super::client::Client;
-use super::site::{SMALL, Server, Site, pattern};
+use super::site::{HANG, SMALL, Server, Site, pattern};
 
 /// More than all buffers on the way hold together.
 const LONG: usize = 32 * 1024 * 1024;
@@ -15,6 +17,15 @@ fn begin_long(server: &Server) -> Client {
     client.send("GET", "/long", &[]);
     assert_eq!(client.head().status, 200);
     client
+}
+
+/// Waits until the server accepts nothing, which is soon after it has said that it stops.
+fn wait_until_closed(server: &Server) {
+    let deadline = Instant::now() + HANG;
+    while TcpStream::connect(server.addr).is_ok() {
+        assert!(Instant::now() < deadline, "the port is still open");
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -32,8 +43,7 @@ fn a_running_download_may_end() {
     server.signal("-INT");
     server.wait_for_line("stopping");
 
-    let refused = TcpStream::connect(server.addr);
-    assert!(refused.is_err(), "the port is still open");
+    wait_until_closed(&server);
     assert_eq!(idle.rest(), b"", "an idle client is disconnected");
     let rest = download.bytes(LONG - first.len());
     assert!(first == contents[..1000]);
