@@ -254,7 +254,7 @@ fn another_thread_sees_a_loop_that_sleeps_as_it_is() {
             // It is about to sleep, or sleeps.
             loop {
                 let metrics = handle.metrics();
-                if metrics.sleeps > 0 || metrics.timers.armed == 2 {
+                if metrics.sleeps > 0 {
                     handle.stop();
                     return metrics;
                 }
@@ -271,7 +271,6 @@ fn another_thread_sees_a_loop_that_sleeps_as_it_is() {
         assert_eq!((seen.timers.armed, seen.timers.total), (2, 2));
         assert_eq!((seen.tasks.alive, seen.tasks.finished), (2, 1));
         assert_eq!(seen.queues.ready, 0);
-        assert!(runtime.metrics().sleeps >= 1);
     });
 }
 
