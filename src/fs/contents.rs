@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::retry_on_intr;
 
 use super::cached;
-use super::job::{self, FutureRef};
+use super::job;
 use super::path_error::{cannot, cannot_both};
 use crate::blocking::called_here;
 use crate::page_cache::{Kernel, NotFound, OsKernel, PartialRead, Probe};
@@ -148,31 +148,25 @@ async fn read_as<T: Send + 'static>(
         Probe::NotTried => None,
     };
     let path = path.as_ref().to_owned();
-    let work = move |future_ref: &FutureRef| {
+    let work = move || {
         let read = match partial {
-            Some(partial) => {
-                continue_read(partial, max_len, future_ref).map_err(cannot("read", &path))
-            }
-            None => read_blocking(&path, max_len, future_ref),
+            Some(partial) => continue_read(partial, max_len).map_err(cannot("read", &path)),
+            None => read_blocking(&path, max_len),
         };
         make(&path, read?)
     };
-    job::read_cancellable(work).await
+    job::read(work).await
 }
 
-fn read_blocking(path: &Path, max_len: usize, future_ref: &FutureRef) -> io::Result<Vec<u8>> {
+fn read_blocking(path: &Path, max_len: usize) -> io::Result<Vec<u8>> {
     let file = File::open(path).map_err(cannot("open", path))?;
     let stated_len = file.metadata().map_or(0, |metadata| metadata.len());
-    let contents = read_to_end(&file, Vec::new(), (stated_len, max_len), future_ref);
+    let contents = read_to_end(&file, Vec::new(), (stated_len, max_len));
     contents.map_err(cannot("read", path))
 }
 
 /// Continues a read that was begun on the loop. This may block.
-fn continue_read(
-    partial: PartialRead<File>,
-    max_len: usize,
-    future_ref: &FutureRef,
-) -> io::Result<Vec<u8>> {
+fn continue_read(partial: PartialRead<File>, max_len: usize) -> io::Result<Vec<u8>> {
     let file = partial.file;
     let is_fifo = partial.is_fifo.unwrap_or_else(|| {
         let metadata = file.metadata();
@@ -185,7 +179,7 @@ fn continue_read(
     }
     OsKernel.set_blocking(&file)?;
     let lens = (partial.stated_len, max_len);
-    read_to_end(&file, partial.contents, lens, future_ref)
+    read_to_end(&file, partial.contents, lens)
 }
 
 /// Appends to `contents` the rest of a file. Its metadata states the length `stated_len`, and it
@@ -194,7 +188,6 @@ fn read_to_end(
     file: &File,
     mut contents: Vec<u8>,
     (stated_len, max_len): (u64, usize),
-    future_ref: &FutureRef,
 ) -> io::Result<Vec<u8>> {
     let stated_len = usize::try_from(stated_len).unwrap_or(usize::MAX);
     loop {
@@ -209,7 +202,7 @@ fn read_to_end(
         if n == 0 {
             return Ok(contents);
         }
-        future_ref.check_alive()?;
+        job::check_alive()?;
     }
 }
 
@@ -320,15 +313,13 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output 
     called_here(async move {
         let from = from.as_ref().to_owned();
         let to = to.as_ref().to_owned();
-        let work = move |future_ref: &FutureRef| {
-            copy_blocking(&from, &to, future_ref).map_err(cannot_both("copy", &from, "to", &to))
-        };
-        job::run_cancellable(work).await
+        let work = move || copy_blocking(&from, &to).map_err(cannot_both("copy", &from, "to", &to));
+        job::run(work).await
     })
 }
 
 /// As [`std::fs::copy`], but checks whether both paths are the same file before it truncates `to`.
-fn copy_blocking(from: &Path, to: &Path, future_ref: &FutureRef) -> io::Result<u64> {
+fn copy_blocking(from: &Path, to: &Path) -> io::Result<u64> {
     let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
     let regular = |source: Metadata| match source.is_file() {
         true => Ok(source),
@@ -363,7 +354,7 @@ fn copy_blocking(from: &Path, to: &Path, future_ref: &FutureRef) -> io::Result<u
         if n < COPY_CHUNK {
             return Ok(copied);
         }
-        future_ref.check_alive()?;
+        job::check_alive()?;
     }
 }
 

@@ -10,34 +10,19 @@ use crate::blocking::{self, IoJob, Purpose};
 use crate::context;
 use crate::ready::LoopId;
 
-/// What a job knows of the future that awaits it.
-pub(super) struct FutureRef {
-    /// Returns whether the future was dropped.
-    pub(super) was_dropped: fn() -> bool,
-}
-
-impl FutureRef {
-    /// The reference of the job that runs on this thread.
-    fn of_job() -> Self {
-        FutureRef {
-            was_dropped: blocking::is_cancelled,
-        }
+/// Returns an error if the future of the job that runs on this thread has been dropped. The job
+/// ends with it, and no caller sees it.
+pub(super) fn check_alive() -> io::Result<()> {
+    if !blocking::is_cancelled() {
+        return Ok(());
     }
-
-    /// Returns an error if the future has been dropped. The job ends with it, and no caller sees
-    /// it.
-    pub(super) fn check_alive(&self) -> io::Result<()> {
-        if !(self.was_dropped)() {
-            return Ok(());
-        }
-        Err(io::Error::other("the future of this operation was dropped"))
-    }
+    Err(io::Error::other("the future of this operation was dropped"))
 }
 
 /// Runs `f` on a worker.
 ///
 /// If the future is dropped before the job has begun, `f` is not called: the drop aborts the job.
-/// If it has begun, it is asked to end, which a long job sees by a [`FutureRef`].
+/// If it has begun, it is asked to end, which a long job sees by [`check_alive`].
 pub(super) fn run<F, T>(f: F) -> FileJob<T>
 where
     F: FnOnce() -> io::Result<T> + Send + 'static,
@@ -53,24 +38,6 @@ where
     T: Send + 'static,
 {
     FileJob::new(Purpose::Read, f)
-}
-
-/// As [`read`], for a long job that checks from time to time whether the future still exists.
-pub(super) fn read_cancellable<F, T>(f: F) -> FileJob<T>
-where
-    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
-    T: Send + 'static,
-{
-    read(|| f(&FutureRef::of_job()))
-}
-
-/// As [`run`], for a long job that checks from time to time whether the future still exists.
-pub(super) fn run_cancellable<F, T>(f: F) -> FileJob<T>
-where
-    F: FnOnce(&FutureRef) -> io::Result<T> + Send + 'static,
-    T: Send + 'static,
-{
-    run(|| f(&FutureRef::of_job()))
 }
 
 /// The future of a file operation, whose job has been queued.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::job::{self, FutureRef};
+use super::job;
 use super::path_error::cannot;
 use super::temp_name::with_new_name;
 use crate::blocking::called_here;
@@ -85,13 +85,12 @@ pub fn write_atomic(
     called_here(async move {
         let path = path.as_ref().to_owned();
         let contents = contents.as_ref().to_owned();
-        let work = move |future_ref: &FutureRef| replace(&path, &contents, future_ref);
-        job::run_cancellable(work).await
+        job::run(move || replace(&path, &contents)).await
     })
 }
 
 #[inline]
-fn replace(path: &Path, contents: &[u8], future_ref: &FutureRef) -> io::Result<()> {
+fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let fail = |what| cannot(what, path);
     let target = follow_links(path).map_err(fail("resolve"))?;
     let old = replaceable(&target).map_err(fail("replace"))?;
@@ -106,7 +105,7 @@ fn replace(path: &Path, contents: &[u8], future_ref: &FutureRef) -> io::Result<(
     }
     draft.file.sync_all().map_err(fail("synchronize"))?;
     // If no caller waits for the result, the old contents stay.
-    future_ref.check_alive()?;
+    job::check_alive()?;
     draft.rename_to(name).map_err(fail("replace"))?;
     match dir.sync_all() {
         // The file system synchronizes no directories.

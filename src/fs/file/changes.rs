@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 
 use super::open_file::OpenFile;
-use crate::fs::job::FutureRef;
 use crate::primitive::{ignore_poison, lock};
 
 /// The bit of the stamp that says that a change may run whose future was dropped.
@@ -28,30 +27,30 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Runs `change`.
+    /// Runs `change`, unless `check_alive` says that its future was dropped.
     ///
     /// # Errors
     ///
     /// The outer result is an error if `change` was not called because its future was dropped.
     pub(super) fn run<T>(
         &self,
-        future_ref: &FutureRef,
+        check_alive: fn() -> io::Result<()>,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
         let _running = ignore_poison(self.running.read());
         // Under the lock: once `settle` has held the write lock, no change begins whose future was
         // dropped before.
-        future_ref.check_alive()?;
+        check_alive()?;
         Ok(change())
     }
 
     /// As [`run`](Changes::run), for a change of the contents.
     pub(super) fn run_on_contents<T>(
         &self,
-        future_ref: &FutureRef,
+        check_alive: fn() -> io::Result<()>,
         change: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<io::Result<T>> {
-        self.run(future_ref, || {
+        self.run(check_alive, || {
             let result = change();
             // Also after an error, because some bytes may have been written.
             self.stamp.fetch_add(CHANGE, Ordering::Release);
@@ -165,39 +164,36 @@ impl<T> Drop for WriteResult<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::sync::{Arc, mpsc};
     use std::thread;
 
     use super::Changes;
-    use crate::fs::job::FutureRef;
 
     #[test]
     fn changes_run_concurrently_and_settle_waits_for_an_abandoned_one() {
         let changes = Arc::new(Changes::default());
-        let future_ref = FutureRef {
-            was_dropped: || false,
-        };
         let (begun, has_begun) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let abandoned = thread::spawn({
             let changes = Arc::clone(&changes);
             move || {
-                changes.run_on_contents(&future_ref, || {
-                    begun.send(()).unwrap();
-                    let _released = held.recv();
-                    Ok(())
-                })
+                changes.run_on_contents(
+                    || Ok(()),
+                    || {
+                        begun.send(()).unwrap();
+                        let _released = held.recv();
+                        Ok(())
+                    },
+                )
             }
         });
         has_begun.recv().unwrap();
 
         // Another change does not wait for it, and neither does `settle` while its future exists.
         let stamp = changes.stamp();
-        let future_ref = FutureRef {
-            was_dropped: || false,
-        };
         changes
-            .run_on_contents(&future_ref, || Ok(()))
+            .run_on_contents(|| Ok(()), || Ok(()))
             .unwrap()
             .unwrap();
         assert_ne!(changes.stamp(), stamp);
@@ -222,11 +218,9 @@ mod tests {
     #[test]
     fn a_change_abandoned_before_it_begins_is_not_run() {
         let changes = Changes::default();
-        let future_ref = FutureRef {
-            was_dropped: || true,
-        };
+        let was_dropped = || Err(io::Error::other("the future was dropped"));
         changes
-            .run::<()>(&future_ref, || panic!("the change runs"))
+            .run::<()>(was_dropped, || panic!("the change runs"))
             .unwrap_err();
     }
 }

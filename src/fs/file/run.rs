@@ -8,7 +8,7 @@ use super::changes::{AbandonOnDrop, WriteResult};
 use super::open_file::OpenFile;
 use crate::blocking::Purpose;
 use crate::fs::in_flight;
-use crate::fs::job::{self, FutureRef};
+use crate::fs::job::{self, check_alive};
 
 impl File {
     /// Runs `f` on a worker, after the end of operations whose futures were dropped.
@@ -51,17 +51,17 @@ impl File {
     /// Runs `f`, which changes the file, on a worker. Other changes can run concurrently.
     async fn change<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&Arc<OpenFile>, &FutureRef) -> io::Result<T> + Send + 'static,
+        f: impl FnOnce(&Arc<OpenFile>) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let open = Arc::clone(&self.open);
         let busy = self.busy_cursor();
         let dropped = AbandonOnDrop::new(&self.open.changes);
-        let work = move |future_ref: &FutureRef| {
+        let work = move || {
             let cursor = busy.and_then(|cursor| cursor.upgrade());
             open.settle(cursor.as_deref());
-            f(&open, future_ref)
+            f(&open)
         };
-        let result = job::run_cancellable(work).await?;
+        let result = job::run(work).await?;
         dropped.end();
         Ok(result)
     }
@@ -71,8 +71,10 @@ impl File {
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let change = |open: &Arc<OpenFile>, future_ref: &FutureRef| {
-            let result = open.changes.run_on_contents(future_ref, || f(&open.file))?;
+        let change = |open: &Arc<OpenFile>| {
+            let result = open
+                .changes
+                .run_on_contents(check_alive, || f(&open.file))?;
             Ok(WriteResult::new(result, open))
         };
         self.change(change).await?.take()
@@ -83,7 +85,7 @@ impl File {
         &self,
         f: impl FnOnce(&std::fs::File) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        self.change(|open, future_ref| open.changes.run(future_ref, || f(&open.file))?)
+        self.change(|open| open.changes.run(check_alive, || f(&open.file))?)
             .await
     }
 }
