@@ -21,6 +21,13 @@ pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
 
+/// Drops `value`, for which no task waits. Only the panic hook learns of a panic of its destructor.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if let Err(payload) = contain(|| drop(value)) {
+        discard(payload);
+    }
+}
+
 /// Drops `value`, and reports a panic of its destructor.
 pub(crate) fn drop_contained<T>(value: T, what: &'static str) {
     if mem::needs_drop::<T>()

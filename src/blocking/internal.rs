@@ -12,7 +12,7 @@ use super::call_site::call_site;
 use super::spawn::{Admission, JobClosure, QueueEntry, label, queue_here};
 use crate::context;
 use crate::event_loop::EventLoop;
-use crate::panics::{Payload, contain, discard};
+use crate::panics::{Payload, drop_quietly};
 use crate::pool::{Class, JobBody, Label, NewJob};
 use crate::primitive::lock;
 use crate::ready::{self, LoopId};
@@ -191,7 +191,7 @@ where
         if is_unwanted {
             *state = JobCellState::Over;
             drop(state);
-            drop_silently(end);
+            drop_quietly(end);
         } else {
             *state = end;
         }
@@ -204,7 +204,7 @@ where
         }
         let closure = mem::replace(&mut *state, JobCellState::Dropped);
         drop(state);
-        drop_silently(closure);
+        drop_quietly(closure);
         true
     }
 }
@@ -252,15 +252,7 @@ where
             _ => return,
         };
         drop(state);
-        drop_silently(unwanted);
-    }
-}
-
-/// Drops what belongs to a job. A panic of its destructor has been reported by the panic hook, and
-/// no task waits for it.
-fn drop_silently<T>(value: T) {
-    if let Err(payload) = contain(|| drop(value)) {
-        discard(payload);
+        drop_quietly(unwanted);
     }
 }
 

@@ -3,7 +3,7 @@
 //! `async-task` aborts the process if a future or an output panics while it is dropped. So a job's
 //! closure and its result are wrapped in [`Contained`].
 
-use crate::panics::{contain, discard};
+use crate::panics::drop_quietly;
 
 /// Holds a `T`, and catches a panic of its destructor.
 #[derive(Debug)]
@@ -27,11 +27,8 @@ impl<T> Contained<T> {
 
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
-        // The panic hook has reported the panic, and no task waits for a value that is dropped.
-        if let Some(value) = self.0.take()
-            && let Err(payload) = contain(|| drop(value))
-        {
-            discard(payload);
+        if let Some(value) = self.0.take() {
+            drop_quietly(value);
         }
     }
 }
