@@ -6,7 +6,7 @@ use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{self, Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::call_site::call_site;
 use super::spawn::{Admission, JobClosure, QueueEntry, label, queue_here};
@@ -15,7 +15,7 @@ use crate::event_loop::EventLoop;
 use crate::panics::{Payload, drop_quietly};
 use crate::pool::{Class, JobBody, Label, NewJob};
 use crate::primitive::lock;
-use crate::ready::{self, LoopId};
+use crate::ready::LoopId;
 use crate::task::JoinHandle;
 use crate::tasks::{Failure, Identity, Origin, Outcome, Work};
 use crate::trace::ClosureShape;
@@ -122,7 +122,8 @@ enum JobCellState<F, T> {
     /// It runs, and the caller does not wait for it.
     Abandoned,
     Returned(T),
-    Panicked(Payload),
+    /// The payload, until the loop takes it.
+    Panicked(Option<Payload>),
     /// It has ended, and the result was taken or dropped.
     Over,
 }
@@ -171,17 +172,18 @@ where
         let JobCellState::Queued(closure) = &mut *state else {
             return;
         };
-        let (entry, mut f) = closure.take_parts();
+        let (entry, f) = closure.take();
         *state = JobCellState::Running;
         drop(state);
+        let mut f = Some(f);
         let mut end = JobCellState::Over;
         let panic = entry.run_contained(&mut || {
             if let Some(f) = f.take() {
                 end = JobCellState::Returned(f());
             }
         });
-        if let Some(payload) = panic {
-            end = JobCellState::Panicked(payload);
+        if panic.is_some() {
+            end = JobCellState::Panicked(panic);
         }
         let mut state = lock(&self.state);
         let is_unwanted = matches!(
@@ -222,10 +224,7 @@ where
             }
             JobCellState::Returned(_) | JobCellState::Over => Ok(()),
             JobCellState::Dropped => Err(None),
-            JobCellState::Panicked(_) => match mem::replace(&mut *state, JobCellState::Over) {
-                JobCellState::Panicked(payload) => Err(Some(payload)),
-                _ => Err(None),
-            },
+            JobCellState::Panicked(payload) => Err(payload.take()),
         })
     }
 }
@@ -331,8 +330,7 @@ impl<T> IoJob<T> {
     /// Returns the loop of the job, if that is not the current one.
     pub(crate) fn foreign_home(&self) -> Option<LoopId> {
         let home = self.job.home()?;
-        // The first is cheaper, and is usually true.
-        let is_here = ready::is_running(home) || context::with_loop(home, |_| ()).is_some();
+        let is_here = context::with_loop(home, |_| ()).is_some();
         (!is_here).then_some(home)
     }
 }
@@ -341,7 +339,7 @@ impl<T> Future for IoJob<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        Poll::Ready(match task::ready!(Pin::new(&mut self.job).poll(cx)) {
+        Poll::Ready(match ready!(Pin::new(&mut self.job).poll(cx)) {
             Ok(()) => self.cell.take_result().expect("the job has stored it"),
             Err(error) => Err(error.into()),
         })

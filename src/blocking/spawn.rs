@@ -242,24 +242,21 @@ impl QueueEntry {
 /// destructor runs with the job as the current one.
 pub(super) struct JobClosure<F> {
     /// `None` once it runs.
-    entry: Option<QueueEntry>,
-    f: Option<F>,
+    waiting: Option<(QueueEntry, F)>,
 }
 
 impl<F> JobClosure<F> {
     #[inline]
     pub(super) fn new(entry: QueueEntry, f: F) -> JobClosure<F> {
         JobClosure {
-            entry: Some(entry),
-            f: Some(f),
+            waiting: Some((entry, f)),
         }
     }
 
     /// Takes the closure, which is to be run.
     #[inline]
-    pub(super) fn take_parts(&mut self) -> (QueueEntry, Option<F>) {
-        let entry = self.entry.take().expect("a job runs once");
-        (entry, self.f.take())
+    pub(super) fn take(&mut self) -> (QueueEntry, F) {
+        self.waiting.take().expect("a job runs once")
     }
 
     #[inline]
@@ -267,15 +264,15 @@ impl<F> JobClosure<F> {
     where
         F: FnOnce() -> T,
     {
-        let (entry, f) = self.take_parts();
-        entry.run(f.expect("a job runs once"))
+        let (entry, f) = self.take();
+        entry.run(f)
     }
 }
 
 impl<F> Drop for JobClosure<F> {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.cancel(|| drop(self.f.take()));
+        if let Some((entry, f)) = self.waiting.take() {
+            entry.cancel(|| drop(f));
         }
     }
 }
